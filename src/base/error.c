@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define STATUS_ROW(name, exit_code, text) [name] = {exit_code, text},
+static const struct {
+    int exit_code;
+    const char *text;
+} statuses[HEED_N_STATUSES] = {HEED_STATUS_LIST(STATUS_ROW)};
+#undef STATUS_ROW
+
+int heed_status_exit_code(heed_status status)
+{
+    return (unsigned)status < HEED_N_STATUSES ? statuses[status].exit_code : 70;
+}
+
+const char *heed_status_text(heed_status status)
+{
+    return (unsigned)status < HEED_N_STATUSES ? statuses[status].text : "an unknown status";
+}
+
+heed_status heed_fail(heed_error *err, heed_status status, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list args;
+        va_start(args, format);
+        err->status = status;
+        vsnprintf(err->message, sizeof err->message, format, args);
+        va_end(args);
+    }
+    return status;
+}
+
+const char *heed_quote(char *out, size_t size, const char *text, size_t n)
+{
+    size_t used = 0, i = 0;
+
+    while (i < n) {
+        uint32_t code = 0;
+        const size_t step = heed_utf8_decode(text + i, n - i, &code);
+        const int plain = step > 0 && code >= 0x20 && code != 0x7f && !(code >= 0x80 && code < 0xa0);
+        const size_t need = plain ? step : 4;
+
+        if (used + need + 4 > size)
+            break;
+        if (plain)
+            memcpy(out + used, text + i, step);
+        else
+            snprintf(out + used, 5, "\\x%02X", (unsigned)(unsigned char)text[i]);
+        used += need;
+        i += plain ? step : 1;
+    }
+    if (i < n && used + 4 <= size) {
+        memcpy(out + used, "...", 3);
+        used += 3;
+    }
+    if (size > 0)
+        out[used] = '\0';
+    return out;
+}

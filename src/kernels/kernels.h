@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fast loops: pointers and sizes, no tensors, no threads, no allocation.
+ *
+ * One table for each instruction set. The bodies are written once, over vectors of LANES floats, and
+ * compiled once for each set (generic.c, avx2.c, avx512.c, avx512bf16.c). The readable reference of every
+ * function is the `forward` of the op that uses it; tests hold the two against each other.
+ * All rows are contiguous floats; `stride` is the distance of rows in floats where one is given.
+ * Callers split rows over threads; a function never sums over anything its arguments do not show.
+ */
+#ifndef HEED_KERNELS_KERNELS_H
+#define HEED_KERNELS_KERNELS_H
+
+#include <heed/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Activations that a kernel and its gradient exist for. */
+typedef void heed_map_fn(float *y, const float *x, int64_t n);                        /* y_i = f(x_i) */
+typedef void heed_map_backward_fn(float *dx, const float *x, const float *dy, int64_t n); /* dx_i = f'(x_i) dy_i */
+
+/* What one step of AdamW does to each weight; see src/ops/adamw.c for the formula. */
+typedef struct heed_adamw_step {
+    float lr, beta1, beta2, eps, weight_decay;
+    float correction1, correction2; /* 1 - beta1^t and 1 - beta2^t */
+    float grad_scale;               /* from clipping; multiplies every gradient first */
+} heed_adamw_step;
+
+/*
+ * One head's attention of some queries over keys, by strides: row i of q is q + i * q_stride.
+ * Query i sits at position n_key - n_query + i and sees keys 0 .. that position when causal, all keys otherwise.
+ */
+typedef struct heed_attention_head {
+    const float *q, *k, *v;
+    int64_t q_stride, k_stride, v_stride;
+    int64_t n_query, n_key, head_dim, v_dim; /* v_dim: length of a row of v and out */
+    float scale;
+    bool causal;
+    float *out; /* [n_query, v_dim] by out_stride; forward writes it */
+    int64_t out_stride;
+    /* backward only; dq, dk, dv are overwritten */
+    const float *dout;
+    int64_t dout_stride;
+    float *dq, *dk, *dv;
+    int64_t dq_stride, dk_stride, dv_stride;
+} heed_attention_head;
+
+typedef struct heed_kernels {
+    const char *name; /* "generic", "avx2", "avx512", "avx512bf16" */
+    int lanes;        /* floats in a vector */
+
+    /* element by element; y may be x or a (in place) */
+    void (*add)(float *y, const float *a, const float *b, int64_t n); /* y = a + b */
+    void (*scale)(float *y, const float *x, float factor, int64_t n); /* y = factor x */
+    heed_map_fn *gelu_tanh, *gelu_erf, *relu;
+    heed_map_backward_fn *gelu_tanh_backward, *gelu_erf_backward, *relu_backward;
+
+    /* row by row, rows of n contiguous floats one after the other */
+    void (*softmax)(float *y, const float *x, int64_t rows, int64_t n);
+    void (*softmax_backward)(float *dx, const float *y, const float *dy, int64_t rows, int64_t n);
+    void (*layernorm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int64_t rows, int64_t n);
+    /* dgamma, dbeta [n] are added to; beta is optional everywhere (NULL), dbeta then too. dx may be NULL. */
+    void (*layernorm_backward)(float *dx, float *dgamma, float *dbeta, const float *x, const float *gamma,
+                               const float *dy, float eps, int64_t rows, int64_t n);
+    /* sums[j] += sum over rows of x[row][j], rows in order */
+    void (*column_sums)(float *sums, const float *x, int64_t stride, int64_t rows, int64_t n);
+
+    /*
+     * Softmax over rows that come in tiles of columns (the fused head). max and sum hold one number a row and
+     * start at -inf and 0; after the last tile log(sum) + max is the log-sum-exp of the row.
+     */
+    void (*tile_max_sum)(float *max, float *sum, const float *tile, int64_t stride, int64_t rows, int64_t n);
+    /* tile[r][j] = factor[r] * exp(tile[r][j] - lse[r]), the probabilities times a factor a row */
+    void (*tile_probabilities)(float *tile, const float *lse, const float *factor, int64_t stride, int64_t rows,
+                               int64_t n);
+
+    double (*sum_squares)(const float *x, int64_t n);
+    double (*sum)(const float *x, int64_t n);
+    void (*adamw)(float *p_out, float *m_out, float *v_out, const float *p, const float *m, const float *v,
+                  const float *g, int64_t n, const heed_adamw_step *step);
+
+    /* matrix times vector for decoding: rows lie one after the other, n_in floats (row_stride) each */
+    void (*rows_dot)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias, int64_t n_out,
+                     int64_t n_in); /* y_o = bias_o + sum_k w[o][k] x_k, weights [out, in] */
+    void (*rows_combine)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
+                         int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k x_k w[k][o], weights [in, out] */
+
+    /* attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes */
+    int64_t (*attention_scratch)(const heed_attention_head *head, bool backward);
+    void (*attention)(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch);
+    void (*attention_backward)(const heed_attention_head *head, float *scratch);
+
+    /* C[m,n] (=, or += when accumulate) A[m,k] B[k,n] for the product without oneDNN; see product_tile.c */
+    void (*product_block)(float *c, int64_t c_stride, const float *a_packed, const float *b_packed, int64_t m,
+                          int64_t n, int64_t k, bool accumulate);
+
+    void (*from_bf16)(float *y, const uint16_t *x, int64_t n);
+    void (*to_bf16)(uint16_t *y, const float *x, int64_t n); /* round to nearest, ties to even; NaN stays NaN */
+} heed_kernels;
+
+/**
+ * The table for this processor, or the one named (HEED_CPU): "generic", "avx2", "avx512", "avx512bf16".
+ * name NULL or "": the best that runs here. HEED_ERR_USAGE: unknown name, or this processor lacks it.
+ */
+heed_status heed_kernels_select(const char *name, const heed_kernels **kernels, heed_error *err);
+/** Table number i of those that this processor can run, worst first; NULL past the last. */
+const heed_kernels *heed_kernels_at(int i);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tensor: numbers of one type in up to five dimensions, seen through strides.
+ *
+ * Shapes are written slowest axis first, strides count elements. A tensor does not own its data. A
+ * dense tensor has the strides of C arrays; a view (a head of a fused q|k|v row, a transposed pair
+ * of axes) shares the data of another tensor under other sizes and strides.
+ *
+ *     heed_tensor x = heed_tensor_make(HEED_F32, heed_shape3(batch, T, d_model), data);
+ *     float *row = heed_row(&x, b * T + t);          the d_model numbers at (b, t)
+ */
+#ifndef HEED_TENSOR_TENSOR_H
+#define HEED_TENSOR_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HEED_MAX_RANK 5
+
+typedef enum heed_dtype { HEED_F32, HEED_I32 } heed_dtype;
+
+typedef struct heed_shape {
+    int rank; /* 0: a scalar */
+    int64_t size[HEED_MAX_RANK];
+} heed_shape;
+
+typedef struct heed_tensor {
+    heed_dtype dtype;
+    heed_shape shape;
+    int64_t stride[HEED_MAX_RANK]; /* in elements */
+    void *data;
+} heed_tensor;
+
+heed_shape heed_shape0(void);
+heed_shape heed_shape1(int64_t a);
+heed_shape heed_shape2(int64_t a, int64_t b);
+heed_shape heed_shape3(int64_t a, int64_t b, int64_t c);
+heed_shape heed_shape4(int64_t a, int64_t b, int64_t c, int64_t d);
+heed_shape heed_shape5(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e);
+
+bool heed_shape_equal(const heed_shape *a, const heed_shape *b);
+/** Elements in all; a scalar has one. */
+int64_t heed_shape_count(const heed_shape *shape);
+/** The size of axis `axis`; negative axes count from the end (-1 is the last). */
+int64_t heed_shape_size(const heed_shape *shape, int axis);
+/** "[2, 3, 4]" in out; returns out. 96 characters always suffice. */
+const char *heed_shape_format(char *out, size_t size, const heed_shape *shape);
+
+size_t heed_dtype_bytes(heed_dtype dtype);
+const char *heed_dtype_name(heed_dtype dtype); /* "f32", "i32" */
+
+/** A dense tensor over data. */
+heed_tensor heed_tensor_make(heed_dtype dtype, heed_shape shape, void *data);
+/** Sets the strides of a dense tensor. */
+void heed_tensor_set_dense(heed_tensor *tensor);
+/** True when elements lie one after the other in order; axes of size one do not matter. */
+bool heed_tensor_is_dense(const heed_tensor *tensor);
+/** True when the last axis is contiguous and all the axes before it fold into one with a single stride. */
+bool heed_tensor_rows_fold(const heed_tensor *tensor, int64_t *row_stride);
+int64_t heed_tensor_count(const heed_tensor *tensor);
+/** Bytes from the first to the last element it can reach: what its storage takes. */
+size_t heed_tensor_span_bytes(const heed_tensor *tensor);
+/** Where element number i (in row-major order of the shape) lies, in elements from data. */
+int64_t heed_tensor_offset(const heed_tensor *tensor, int64_t i);
+/** Element i as a float, whatever the type and the strides. */
+float heed_tensor_get(const heed_tensor *tensor, int64_t i);
+void heed_tensor_set(const heed_tensor *tensor, int64_t i, float value);
+/** Copies between tensors of equal shape and type; strides may differ. */
+void heed_tensor_copy(const heed_tensor *to, const heed_tensor *from);
+
+/** Rows = product of all axes but the last; columns = the last axis. A scalar is one row of one. */
+int64_t heed_rows(const heed_tensor *tensor);
+int64_t heed_cols(const heed_tensor *tensor);
+/** Row r of a tensor whose last axis is contiguous. */
+float *heed_row(const heed_tensor *tensor, int64_t r);
+int32_t *heed_row_i32(const heed_tensor *tensor, int64_t r);
+
+#endif
