@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A graph: named nodes, appended by ordinary C functions, that describe one computation.
+ *
+ *     heed_graph *g = heed_graph_create();
+ *     heed_node *x = heed_graph_input(g, "x", HEED_F32, heed_shape2(rows, n));
+ *     heed_node *W = heed_graph_parameter(g, "W", heed_shape2(n, 1));
+ *     heed_node *loss = heed_name(g, heed_mean(g, heed_matmul(g, x, W)), "loss");
+ *     heed_graph_differentiate(g, loss, heed_accumulate);        appends d.W and what it needs
+ *     if (heed_graph_status(g, err) != HEED_OK) …                the first error of all that was built
+ *
+ * Nodes are in order: a node's inputs come before it. A graph is built once and then only read;
+ * plans (graph/plan.h) run it. A builder that is given NULL or meets an error records the first
+ * error in the graph and returns NULL, so that model code needs no checks.
+ */
+#ifndef HEED_GRAPH_GRAPH_H
+#define HEED_GRAPH_GRAPH_H
+
+#include <heed/status.h>
+
+#include "tensor/tensor.h"
+
+#define HEED_MAX_INPUTS 8
+#define HEED_MAX_OUTPUTS 4
+#define HEED_MAX_NAME 128
+
+typedef struct heed_graph heed_graph;
+typedef struct heed_node heed_node;
+typedef struct heed_op heed_op;
+
+typedef enum heed_role {
+    HEED_ROLE_COMPUTED,  /* by an op */
+    HEED_ROLE_INPUT,     /* given before each run: token ids, a learning rate */
+    HEED_ROLE_PARAMETER, /* trained */
+    HEED_ROLE_STATE,     /* carried from run to run: optimizer moments, a key/value cache */
+} heed_role;
+
+struct heed_node {
+    const heed_op *op; /* NULL: a source (input, parameter, state) */
+    heed_role role;
+    const char *name; /* unique in the graph, such as blocks.0.attn.q */
+    int id;           /* position in the graph */
+    heed_node *in[HEED_MAX_INPUTS];
+    int n_in;
+    const void *attrs;
+    heed_tensor tensor; /* type, shape, strides. data: only of sources, bound by their owner */
+    heed_node *first;   /* the node that runs for all outputs; itself for output 0 */
+    int output;         /* which output of the op this node is */
+    heed_node *outputs[HEED_MAX_OUTPUTS]; /* of first: all of them */
+    heed_node *owner;   /* whose storage holds this tensor: itself, or through views the first of the chain */
+    int64_t offset;     /* of element 0 in that storage, in elements */
+    heed_node *grad;    /* d loss / d this node, after differentiation */
+    bool wants_grad;
+};
+
+heed_graph *heed_graph_create(void); /* NULL: out of memory */
+void heed_graph_destroy(heed_graph *g);
+
+/** The first error of everything appended so far, HEED_OK if there is none. */
+heed_status heed_graph_status(const heed_graph *g, heed_error *err);
+/** Records an error at node (may be NULL) unless there is one already; returns false for `return heed_graph_fail(…)`. */
+bool heed_graph_fail(heed_graph *g, const heed_node *node, heed_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+heed_node *heed_graph_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape);
+heed_node *heed_graph_parameter(heed_graph *g, const char *name, heed_shape shape);
+heed_node *heed_graph_state(heed_graph *g, const char *name, heed_shape shape);
+
+/**
+ * Names inside a scope get its prefix: after heed_scope_begin(g, "blocks.%d", 0), heed_name(g, q, "attn.q") gives
+ * blocks.0.attn.q. A parameter's name is not prefixed: it is the name in the checkpoint. heed_name returns its node.
+ */
+void heed_scope_begin(heed_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void heed_scope_end(heed_graph *g);
+heed_node *heed_name(heed_graph *g, heed_node *node, const char *name);
+
+int heed_graph_n_nodes(const heed_graph *g);
+heed_node *heed_graph_node(const heed_graph *g, int i);
+/** By name; also accepts TransformerLens' spelling (blocks.0.attn.hook_attn_scores). NULL: there is none. */
+heed_node *heed_graph_find(const heed_graph *g, const char *name);
+/** The name nearest to a wrong one, for "did you mean"; NULL when nothing is near. */
+const char *heed_graph_nearest_name(const heed_graph *g, const char *name);
+
+/** Adds up the gradients that reach one node: n >= 1 nodes of x's shape. Graph code names no op, so it is passed in. */
+typedef heed_node *heed_accumulate_fn(heed_graph *g, heed_node *x, heed_node *const *contributions, int n);
+
+/**
+ * Reverse-mode differentiation: appends the nodes of d loss / d p for every parameter p that the loss depends on,
+ * and sets node->grad of each node on the way. Gradient nodes are named d.NAME. loss is a scalar; its own gradient
+ * is the constant 1, given by `seed` (a scalar node that holds 1).
+ */
+bool heed_graph_differentiate(heed_graph *g, heed_node *loss, heed_node *seed, heed_accumulate_fn *accumulate);
+
+/** After each run, source (a parameter or state) holds the value of node. Shapes are equal. */
+void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value);
+int heed_graph_n_assigns(const heed_graph *g);
+void heed_graph_assign_at(const heed_graph *g, int i, heed_node **source, heed_node **value);
+
+/** Who holds the value of this node: itself, or after differentiation the gradient node that computes it anyway. */
+heed_node *heed_graph_value_of(heed_node *node);
+
+#endif
