@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "tensor/tensor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- shapes ---- */
+
+heed_shape heed_shape0(void)
+{
+    return (heed_shape){.rank = 0};
+}
+
+heed_shape heed_shape1(int64_t a)
+{
+    return (heed_shape){.rank = 1, .size = {a}};
+}
+
+heed_shape heed_shape2(int64_t a, int64_t b)
+{
+    return (heed_shape){.rank = 2, .size = {a, b}};
+}
+
+heed_shape heed_shape3(int64_t a, int64_t b, int64_t c)
+{
+    return (heed_shape){.rank = 3, .size = {a, b, c}};
+}
+
+heed_shape heed_shape4(int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    return (heed_shape){.rank = 4, .size = {a, b, c, d}};
+}
+
+heed_shape heed_shape5(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e)
+{
+    return (heed_shape){.rank = 5, .size = {a, b, c, d, e}};
+}
+
+bool heed_shape_equal(const heed_shape *a, const heed_shape *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int axis = 0; axis < a->rank; axis++) {
+        if (a->size[axis] != b->size[axis])
+            return false;
+    }
+    return true;
+}
+
+/* A product too large for 64 bits becomes INT64_MAX, which no memory holds. */
+int64_t heed_shape_count(const heed_shape *shape)
+{
+    int64_t count = 1;
+
+    for (int axis = 0; axis < shape->rank; axis++) {
+        if (shape->size[axis] == 0)
+            return 0;
+    }
+    for (int axis = 0; axis < shape->rank; axis++) {
+        if (__builtin_mul_overflow(count, shape->size[axis], &count))
+            return INT64_MAX;
+    }
+    return count;
+}
+
+int64_t heed_shape_size(const heed_shape *shape, int axis)
+{
+    if (axis < 0)
+        axis += shape->rank;
+    assert(axis >= 0 && axis < shape->rank);
+    return shape->size[axis];
+}
+
+const char *heed_shape_format(char *out, size_t size, const heed_shape *shape)
+{
+    char text[128] = "[";
+    size_t n = 1;
+
+    for (int axis = 0; axis < shape->rank; axis++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%lld", axis ? ", " : "",
+                              (long long)shape->size[axis]);
+    snprintf(out, size, "%s]", text);
+    return out;
+}
+
+/* ---- types ---- */
+
+size_t heed_dtype_bytes(heed_dtype dtype)
+{
+    (void)dtype; /* both types take a word of 32 bits */
+    return 4;
+}
+
+const char *heed_dtype_name(heed_dtype dtype)
+{
+    return dtype == HEED_I32 ? "i32" : "f32";
+}
+
+/* ---- strides ---- */
+
+heed_tensor heed_tensor_make(heed_dtype dtype, heed_shape shape, void *data)
+{
+    heed_tensor tensor = {.dtype = dtype, .shape = shape, .data = data};
+
+    heed_tensor_set_dense(&tensor);
+    return tensor;
+}
+
+/* Strides too large for 64 bits stay at INT64_MAX, as the count does. */
+void heed_tensor_set_dense(heed_tensor *tensor)
+{
+    int64_t stride = 1;
+
+    for (int axis = tensor->shape.rank - 1; axis >= 0; axis--) {
+        tensor->stride[axis] = stride;
+        if (__builtin_mul_overflow(stride, tensor->shape.size[axis], &stride))
+            stride = INT64_MAX;
+    }
+}
+
+bool heed_tensor_is_dense(const heed_tensor *tensor)
+{
+    int64_t stride = 1;
+
+    for (int axis = tensor->shape.rank - 1; axis >= 0; axis--) {
+        const int64_t size = tensor->shape.size[axis];
+
+        if (size == 1)
+            continue;
+        if (tensor->stride[axis] != stride)
+            return false;
+        stride *= size;
+    }
+    return true;
+}
+
+bool heed_tensor_rows_fold(const heed_tensor *tensor, int64_t *row_stride)
+{
+    const int last = tensor->shape.rank - 1;
+    const int64_t n = heed_cols(tensor);
+    int64_t next = 0; /* stride that the next axis outwards must have; 0: no axis yet */
+
+    *row_stride = n;
+    if (last >= 0 && n != 1 && tensor->stride[last] != 1)
+        return false;
+    for (int axis = last - 1; axis >= 0; axis--) {
+        const int64_t size = tensor->shape.size[axis];
+
+        if (size == 1)
+            continue;
+        if (next == 0)
+            *row_stride = tensor->stride[axis];
+        else if (tensor->stride[axis] != next)
+            return false;
+        next = tensor->stride[axis] * size;
+    }
+    return true;
+}
+
+int64_t heed_tensor_count(const heed_tensor *tensor)
+{
+    return heed_shape_count(&tensor->shape);
+}
+
+/* (1 + sum over axes of (size - 1) stride) elements; SIZE_MAX when that passes 64 bits. */
+size_t heed_tensor_span_bytes(const heed_tensor *tensor)
+{
+    int64_t span = 1, bytes;
+
+    if (heed_tensor_count(tensor) == 0)
+        return 0;
+    for (int axis = 0; axis < tensor->shape.rank; axis++) {
+        int64_t reach;
+
+        if (__builtin_mul_overflow(tensor->shape.size[axis] - 1, tensor->stride[axis], &reach) ||
+            __builtin_add_overflow(span, reach, &span))
+            return SIZE_MAX;
+    }
+    if (__builtin_mul_overflow(span, (int64_t)heed_dtype_bytes(tensor->dtype), &bytes))
+        return SIZE_MAX;
+    return (size_t)bytes;
+}
+
+/* Offset of index i counted over the first n_axes axes in row-major order. */
+static int64_t leading_offset(const heed_tensor *tensor, int64_t i, int n_axes)
+{
+    int64_t offset = 0;
+
+    for (int axis = n_axes - 1; axis >= 0; axis--) {
+        const int64_t size = tensor->shape.size[axis];
+
+        offset += i % size * tensor->stride[axis];
+        i /= size;
+    }
+    return offset;
+}
+
+int64_t heed_tensor_offset(const heed_tensor *tensor, int64_t i)
+{
+    return leading_offset(tensor, i, tensor->shape.rank);
+}
+
+/* ---- elements ---- */
+
+float heed_tensor_get(const heed_tensor *tensor, int64_t i)
+{
+    const int64_t at = heed_tensor_offset(tensor, i);
+
+    return tensor->dtype == HEED_I32 ? (float)((const int32_t *)tensor->data)[at] : ((const float *)tensor->data)[at];
+}
+
+void heed_tensor_set(const heed_tensor *tensor, int64_t i, float value)
+{
+    const int64_t at = heed_tensor_offset(tensor, i);
+
+    if (tensor->dtype == HEED_I32)
+        ((int32_t *)tensor->data)[at] = (int32_t)value;
+    else
+        ((float *)tensor->data)[at] = value;
+}
+
+/* True when each row's elements lie one after the other. */
+static bool rows_are_contiguous(const heed_tensor *tensor)
+{
+    const int last = tensor->shape.rank - 1;
+
+    return last < 0 || tensor->shape.size[last] == 1 || tensor->stride[last] == 1;
+}
+
+/* Both types are moved as words of 32 bits. */
+void heed_tensor_copy(const heed_tensor *to, const heed_tensor *from)
+{
+    const int64_t count = heed_tensor_count(from), n = heed_cols(from);
+    const size_t word = heed_dtype_bytes(from->dtype);
+
+    assert(to->dtype == from->dtype && heed_shape_equal(&to->shape, &from->shape));
+    if (count == 0)
+        return;
+    if (heed_tensor_is_dense(to) && heed_tensor_is_dense(from)) {
+        memmove(to->data, from->data, (size_t)count * word);
+    } else if (rows_are_contiguous(to) && rows_are_contiguous(from)) {
+        for (int64_t r = 0; r < heed_rows(from); r++)
+            memmove(heed_row(to, r), heed_row(from, r), (size_t)n * word);
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            memcpy((int32_t *)to->data + heed_tensor_offset(to, i),
+                   (const int32_t *)from->data + heed_tensor_offset(from, i), word);
+    }
+}
+
+/* ---- rows ---- */
+
+int64_t heed_rows(const heed_tensor *tensor)
+{
+    heed_shape leading = tensor->shape;
+
+    if (leading.rank > 0)
+        leading.rank--;
+    return heed_shape_count(&leading);
+}
+
+int64_t heed_cols(const heed_tensor *tensor)
+{
+    return tensor->shape.rank == 0 ? 1 : tensor->shape.size[tensor->shape.rank - 1];
+}
+
+float *heed_row(const heed_tensor *tensor, int64_t r)
+{
+    assert(rows_are_contiguous(tensor));
+    return (float *)tensor->data + leading_offset(tensor, r, tensor->shape.rank - 1);
+}
+
+int32_t *heed_row_i32(const heed_tensor *tensor, int64_t r)
+{
+    assert(rows_are_contiguous(tensor));
+    return (int32_t *)tensor->data + leading_offset(tensor, r, tensor->shape.rank - 1);
+}
