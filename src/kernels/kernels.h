@@ -91,7 +91,11 @@ typedef struct heed_kernels {
     void (*attention)(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch);
     void (*attention_backward)(const heed_attention_head *head, float *scratch);
 
-    /* C[m,n] (=, or += when accumulate) A[m,k] B[k,n] for the product without oneDNN; see product_tile.c */
+    /*
+     * C[m,n] (=, or += when accumulate) A[m,k] B[k,n] for the product without oneDNN; see product_tile.c.
+     * a_packed is [panel][k][tile_rows], b_packed [panel][k][tile_columns]; panels past the edge are filled up.
+     */
+    int tile_rows, tile_columns;
     void (*product_block)(float *c, int64_t c_stride, const float *a_packed, const float *b_packed, int64_t m,
                           int64_t n, int64_t k, bool accumulate);
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Products: the register tile, matrix times vector, bfloat16 to float and back.
+ *
+ * Needs vector.inc.h, and TILE_ROWS and TILE_VECTORS: the register tile of product_block() has TILE_ROWS rows
+ * of TILE_VECTORS vectors, all held in registers.
+ */
+
+#define TILE_COLUMNS (TILE_VECTORS * LANES)
+
+/*
+ * c[i][j] (=, +=) sum_l a[l][i] b[l][j] for i < TILE_ROWS and j < vectors * LANES, l ascending.
+ * a holds TILE_ROWS floats for each l, b TILE_COLUMNS. `vectors` is a constant in every use.
+ */
+INLINE void product_tile(float *c, int64_t c_stride, const float *a, const float *b, int64_t k, bool accumulate,
+                         const int vectors)
+{
+    vf sum[TILE_ROWS][TILE_VECTORS];
+
+    UNROLL
+    for (int i = 0; i < TILE_ROWS; i++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = accumulate ? vf_load(c + i * c_stride + v * LANES) : vf_splat(0.0f);
+    }
+    for (int64_t l = 0; l < k; l++) {
+        vf row[TILE_VECTORS];
+
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            row[v] = vf_load(b + l * TILE_COLUMNS + v * LANES);
+        UNROLL
+        for (int i = 0; i < TILE_ROWS; i++) {
+            const vf x = vf_splat(a[l * TILE_ROWS + i]);
+
+            UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] += x * row[v];
+        }
+    }
+    UNROLL
+    for (int i = 0; i < TILE_ROWS; i++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            vf_store(c + i * c_stride + v * LANES, sum[i][v]);
+    }
+}
+
+/* A tile that is cut off at `rows` or `columns`: computed whole beside C, the part that exists copied. */
+static void product_tile_cut(float *c, int64_t c_stride, const float *a, const float *b, int64_t rows,
+                             int64_t columns, int64_t k, bool accumulate)
+{
+    float whole[TILE_ROWS * TILE_COLUMNS];
+    const int64_t vectors = (columns + LANES - 1) / LANES;
+
+    memset(whole, 0, sizeof whole);
+    for (int64_t i = 0; accumulate && i < rows; i++)
+        memcpy(whole + i * TILE_COLUMNS, c + i * c_stride, (size_t)columns * sizeof *c);
+    if (vectors == 1)
+        product_tile(whole, TILE_COLUMNS, a, b, k, true, 1);
+    else if (vectors == 2 || TILE_VECTORS == 2)
+        product_tile(whole, TILE_COLUMNS, a, b, k, true, 2);
+    else
+        product_tile(whole, TILE_COLUMNS, a, b, k, true, TILE_VECTORS);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(c + i * c_stride, whole + i * TILE_COLUMNS, (size_t)columns * sizeof *c);
+}
+
+/* a_packed: panels of TILE_ROWS rows, [panel][k][TILE_ROWS]; b_packed: [panel][k][TILE_COLUMNS]; the last of each filled up. */
+static void product_block(float *c, int64_t c_stride, const float *a_packed, const float *b_packed, int64_t m,
+                          int64_t n, int64_t k, bool accumulate)
+{
+    for (int64_t j = 0; j < n; j += TILE_COLUMNS) {
+        for (int64_t i = 0; i < m; i += TILE_ROWS) {
+            const float *a = a_packed + i * k, *b = b_packed + j * k;
+            float *tile = c + i * c_stride + j;
+
+            if (m - i >= TILE_ROWS && n - j >= TILE_COLUMNS)
+                product_tile(tile, c_stride, a, b, k, accumulate, TILE_VECTORS);
+            else
+                product_tile_cut(tile, c_stride, a, b, m - i < TILE_ROWS ? m - i : TILE_ROWS,
+                                 n - j < TILE_COLUMNS ? n - j : TILE_COLUMNS, k, accumulate);
+        }
+    }
+}
+
+/*
+ * y_o = bias_o + sum_k w[o][k] x_k. One row at a time: the processor's own prefetch follows a single stream best,
+ * and four accumulators hide the latency of the additions.
+ */
+static void rows_dot(float *y, const float *w, int64_t row_stride, const float *x, const float *bias, int64_t n_out,
+                     int64_t n_in)
+{
+    for (int64_t o = 0; o < n_out; o++) {
+        const float *row = w + o * row_stride;
+        vf sum[4] = {{0}, {0}, {0}, {0}};
+        int64_t k = 0;
+
+        for (; k + 4 * LANES <= n_in; k += 4 * LANES) {
+            UNROLL
+            for (int v = 0; v < 4; v++)
+                sum[v] += vf_load(row + k + v * LANES) * vf_load(x + k + v * LANES);
+        }
+        for (; k + LANES <= n_in; k += LANES)
+            sum[0] += vf_load(row + k) * vf_load(x + k);
+        float tail = 0.0f;
+        for (; k < n_in; k++)
+            tail += row[k] * x[k];
+        y[o] = vf_sum((sum[0] + sum[1]) + (sum[2] + sum[3])) + tail + (bias ? bias[o] : 0.0f);
+    }
+}
+
+/* y_o (+)= sum over 4 rows k of w[k][o] x_k for o < n. */
+INLINE void combine_4_rows(float *y, const float *w, int64_t row_stride, const float *x, int64_t n)
+{
+    const float *w0 = w, *w1 = w + row_stride, *w2 = w1 + row_stride, *w3 = w2 + row_stride;
+    const vf x0 = vf_splat(x[0]), x1 = vf_splat(x[1]), x2 = vf_splat(x[2]), x3 = vf_splat(x[3]);
+    int64_t o = 0;
+
+    for (; o + LANES <= n; o += LANES) {
+        vf sum = vf_load(y + o);
+
+        sum += x0 * vf_load(w0 + o);
+        sum += x1 * vf_load(w1 + o);
+        sum += x2 * vf_load(w2 + o);
+        sum += x3 * vf_load(w3 + o);
+        vf_store(y + o, sum);
+    }
+    for (; o < n; o++)
+        y[o] = y[o] + x[0] * w0[o] + x[1] * w1[o] + x[2] * w2[o] + x[3] * w3[o];
+}
+
+/*
+ * y_o = bias_o + sum_k x_k w[k][o]. Columns come in blocks so that their piece of y stays in the first-level cache
+ * while all rows pass over it.
+ */
+static void rows_combine(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
+                         int64_t n_out, int64_t n_in)
+{
+    enum { BLOCK = 4096 };
+
+    for (int64_t begin = 0; begin < n_out; begin += BLOCK) {
+        const int64_t n = n_out - begin < BLOCK ? n_out - begin : BLOCK;
+        const float *block = w + begin;
+        int64_t k = 0;
+
+        if (bias)
+            memcpy(y + begin, bias + begin, (size_t)n * sizeof *y);
+        else
+            memset(y + begin, 0, (size_t)n * sizeof *y);
+        for (; k + 4 <= n_in; k += 4)
+            combine_4_rows(y + begin, block + k * row_stride, row_stride, x + k, n);
+        for (; k < n_in; k++)
+            for (int64_t o = 0; o < n; o++)
+                y[begin + o] += x[k] * block[k * row_stride + o];
+    }
+}
+
+/* A bfloat16 is the upper half of a float. */
+static void from_bf16(float *y, const uint16_t *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)x[i] << 16;
+
+        memcpy(y + i, &bits, sizeof bits);
+    }
+}
+
+/*
+ * Adding 0x7fff, and 1 more when the lowest kept bit is set, rounds to nearest with ties to even; the largest floats
+ * become inf. A NaN would be carried into another number, so it is cut instead, with its quiet bit set.
+ */
+static void to_bf16(uint16_t *y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, x + i, sizeof bits);
+        const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+        const uint32_t nan = (bits >> 16) | 0x40u;
+        y[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+    }
+}
