@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The builders of all ops: each appends one node (and returns it), or records an error and returns NULL.
+ * The mathematics of each is at the head of its file. B batch, T length, H heads, D head_dim, V vocabulary.
+ */
+#ifndef HEED_OPS_OPS_H
+#define HEED_OPS_OPS_H
+
+#include "graph/graph.h"
+#include "graph/op.h"
+
+/* --- looking up -------------------------------------------------------------------------------- */
+
+/** table [V, d], ids i32 [B, T] -> [B, T, d]. An id outside 0..V-1 gives a row of NaN (callers check ids first). */
+heed_node *heed_embedding(heed_graph *g, heed_node *table, heed_node *ids);
+/** Rows past .. past+T-1 of table [n, d] -> [T, d]. past: i32 scalar or NULL for 0. T > n is HEED_ERR_SHAPE. */
+heed_node *heed_position_embedding(heed_graph *g, heed_node *table, heed_node *past, int64_t T);
+
+/* --- products ---------------------------------------------------------------------------------- */
+
+typedef enum heed_weight_layout {
+    HEED_WEIGHT_IN_OUT, /* W [in, out]: y = x W + b, GPT-2's own */
+    HEED_WEIGHT_OUT_IN, /* W [out, in]: y = x W^T + b, PyTorch's nn.Linear, and a head tied to the embedding */
+} heed_weight_layout;
+
+/** x [..., in] -> [..., out]; bias [out] or NULL. */
+heed_node *heed_linear(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias, heed_weight_layout layout);
+/** a [..., m, k], b [..., k, n] -> [..., m, n] with equal leading axes; a flag says that the operand is stored transposed. */
+heed_node *heed_matmul(heed_graph *g, heed_node *a, heed_node *b, bool transpose_a, bool transpose_b);
+
+/* --- element by element ------------------------------------------------------------------------ */
+
+/** a + b; b's shape is the last axes of a's and repeats over the others. */
+heed_node *heed_add(heed_graph *g, heed_node *a, heed_node *b);
+heed_node *heed_scale(heed_graph *g, heed_node *x, float factor);
+heed_node *heed_gelu_tanh(heed_graph *g, heed_node *x);
+heed_node *heed_gelu_erf(heed_graph *g, heed_node *x);
+heed_node *heed_relu(heed_graph *g, heed_node *x);
+/**
+ * Sets elements to zero with probability rate and multiplies the others by 1/(1-rate). Element i of mask number
+ * `index` at a step is dropped as heed_philox(seed, HEED_STREAM_DROPOUT …) says, so backward finds the same mask.
+ * step: i32 scalar input. rate 0 returns x itself.
+ */
+heed_node *heed_dropout(heed_graph *g, heed_node *x, heed_node *step, float rate, uint64_t seed, int index);
+
+/* --- shapes: views, nothing is copied where strides allow --------------------------------------- */
+
+heed_node *heed_reshape(heed_graph *g, heed_node *x, heed_shape shape);
+/** Columns start .. start+length-1 of the last axis. */
+heed_node *heed_narrow(heed_graph *g, heed_node *x, int64_t start, int64_t length);
+heed_node *heed_split_heads(heed_graph *g, heed_node *x, int64_t n_heads); /* [B, T, H*D] -> [B, H, T, D] */
+heed_node *heed_merge_heads(heed_graph *g, heed_node *x);                  /* [B, H, T, D] -> [B, T, H*D] */
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
+heed_node *heed_softmax(heed_graph *g, heed_node *x);
+/** gamma [n] scales, beta [n] or NULL shifts. */
+heed_node *heed_layernorm(heed_graph *g, heed_node *x, heed_node *gamma, heed_node *beta, float eps);
+
+/* --- attention --------------------------------------------------------------------------------- */
+
+typedef struct heed_attention_options {
+    float scale;     /* of the scores; 0 means 1/sqrt(head_dim) */
+    bool causal;
+    heed_node *past; /* i32 scalar: keys that were there before these queries (a cache); NULL: n_key - n_query */
+} heed_attention_options;
+
+/**
+ * q [B, H, n_query, D], k [B, Hkv, n_key, D], v [B, Hkv, n_key, Dv] -> [B, H, n_query, Dv], laid out so that
+ * heed_merge_heads() of it is a view. Head h reads key/value head h * Hkv / H. Query i sits at position past + i; with
+ * `past` given, only the first past + n_query keys exist. Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.1.
+ */
+heed_node *heed_attention(heed_graph *g, heed_node *q, heed_node *k, heed_node *v, const heed_attention_options *options);
+/** The scores that heed_attention() forms inside, for those who want to look: [B, H, n_query, n_key], -inf where hidden. */
+heed_node *heed_attention_scores(heed_graph *g, heed_node *q, heed_node *k, const heed_attention_options *options);
+/** Writes x [B, H, T, D] into cache [B, H, C, D] at positions past .. past+T-1 and returns the cache. */
+heed_node *heed_cache_append(heed_graph *g, heed_node *cache, heed_node *x, heed_node *past);
+
+/* --- losses and sums --------------------------------------------------------------------------- */
+
+#define HEED_IGNORE_TARGET (-100) /* a target that counts for nothing, as in PyTorch */
+
+/** Mean cross-entropy in nats of logits [..., V] for targets i32 [...]; a scalar. All targets ignored: 0. */
+heed_node *heed_cross_entropy(heed_graph *g, heed_node *logits, heed_node *targets);
+/** The same row by row, [...]; 0 where ignored. Has no gradient. */
+heed_node *heed_cross_entropy_rows(heed_graph *g, heed_node *logits, heed_node *targets);
+/** cross_entropy(linear(x, weight, NULL, OUT_IN), targets) without ever holding all logits. x [..., d], weight [V, d]. */
+heed_node *heed_linear_cross_entropy(heed_graph *g, heed_node *x, heed_node *weight, heed_node *targets);
+heed_node *heed_sum(heed_graph *g, heed_node *x);  /* over all elements; a scalar */
+heed_node *heed_mean(heed_graph *g, heed_node *x);
+/** Sums over the leading axes so that the last `rank` axes remain: the gradient of broadcasting. */
+heed_node *heed_sum_leading(heed_graph *g, heed_node *x, int rank);
+
+/* --- update ------------------------------------------------------------------------------------ */
+
+/** sum of squares of x (+ before, a scalar or NULL); a scalar. */
+heed_node *heed_sum_squares(heed_graph *g, heed_node *x, heed_node *before);
+heed_node *heed_sqrt(heed_graph *g, heed_node *x); /* of a scalar */
+/** min(1, max_norm / (norm + 1e-6)); 1 when max_norm is 0. */
+heed_node *heed_clip_factor(heed_graph *g, heed_node *norm, float max_norm);
+
+typedef struct heed_adamw_options {
+    float beta1, beta2, eps, weight_decay;
+} heed_adamw_options;
+
+typedef struct heed_adamw_nodes {
+    heed_node *p, *m, *v; /* values after the step */
+} heed_adamw_nodes;
+
+/** One step of AdamW. lr: f32 scalar; t: i32 scalar, 1 at the first step; factor: f32 scalar on the gradient, or NULL. */
+heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad, heed_node *lr,
+                            heed_node *t, heed_node *factor, const heed_adamw_options *options);
+/** p - lr (factor grad + weight_decay p). */
+heed_node *heed_sgd(heed_graph *g, heed_node *p, heed_node *grad, heed_node *lr, heed_node *factor, float weight_decay);
+
+/* --- differentiation --------------------------------------------------------------------------- */
+
+/** How gradients that meet at one node add up; pass it to heed_graph_differentiate(). */
+heed_node *heed_accumulate(heed_graph *g, heed_node *x, heed_node *const *contributions, int n);
+
+/** Every op there is, gradients and updates included. */
+extern const heed_op *const heed_ops[];
+extern const int heed_n_ops;
+
+#endif
