@@ -9,10 +9,10 @@
 #pragma GCC target("avx2,fma,f16c,bmi2")
 #endif
 
-#define TABLE heed_kernels_avx2
-#define TABLE_NAME "avx2"
-#define LANES 8
-#define TILE_ROWS 6
+#define TABLE        heed_kernels_avx2
+#define TABLE_NAME   "avx2"
+#define LANES        8
+#define TILE_ROWS    6
 #define TILE_VECTORS 2
 #include "kernels/vector_table.inc.h"
 

@@ -4,15 +4,17 @@
 
 /* The instruction set is set here and not by the build, so that no other file can be compiled with it by mistake. */
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), apply_to = function)
+#pragma clang attribute push(                                                                    \
+    __attribute__((target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), \
+    apply_to = function)
 #else
 #pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
 #endif
 
-#define TABLE heed_kernels_avx512bf16
-#define TABLE_NAME "avx512bf16"
-#define LANES 16
-#define TILE_ROWS 6
+#define TABLE        heed_kernels_avx512bf16
+#define TABLE_NAME   "avx512bf16"
+#define LANES        16
+#define TILE_ROWS    6
 #define TILE_VECTORS 4
 #include "kernels/vector_table.inc.h"
 

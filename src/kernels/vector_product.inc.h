@@ -88,8 +88,8 @@ static void product_block(float *c, int64_t c_stride, const float *a_packed, con
  * y_o = bias_o + sum_k w[o][k] x_k. One row at a time: the processor's own prefetch follows a single stream best,
  * and four accumulators hide the latency of the additions.
  */
-static void rows_dot(float *y, const float *w, int64_t row_stride, const float *x, const float *bias, int64_t n_out,
-                     int64_t n_in)
+static void rows_dot(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
+                     int64_t n_out, int64_t n_in)
 {
     for (int64_t o = 0; o < n_out; o++) {
         const float *row = w + o * row_stride;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/device.h"
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_THREADS = 1024 };
+
+heed_status heed_device_open(heed_device *device, const char *cpu, int n_threads, heed_error *err)
+{
+    heed_status status;
+
+    *device = (heed_device){0};
+    if (n_threads < 0 || n_threads > MAX_THREADS)
+        return heed_fail(err, HEED_ERR_USAGE, "expected 0 to %d threads, got %d", MAX_THREADS, n_threads);
+    device->n_threads = n_threads > 0 ? n_threads : heed_processor_count();
+    if (!cpu)
+        cpu = getenv("HEED_CPU");
+    if (cpu && strcmp(cpu, "plain") == 0)
+        return HEED_OK;
+
+    status = heed_kernels_select(cpu, &device->kernels, err);
+    if (status == HEED_OK)
+        status = heed_products_create(device->kernels, device->n_threads, &device->products, err);
+    if (status != HEED_OK)
+        *device = (heed_device){0};
+    return status;
+}
+
+void heed_device_close(heed_device *device)
+{
+    heed_products_destroy(device->products);
+    *device = (heed_device){0};
+}
+
+const char *heed_device_name(const heed_device *device)
+{
+    return device->kernels ? device->kernels->name : "plain";
+}
