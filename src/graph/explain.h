@@ -34,7 +34,10 @@ float heed_explanation_value(const heed_explanation *e);
 int heed_explanation_n_operands(const heed_explanation *e);
 const heed_operand *heed_explanation_operand(const heed_explanation *e, int i);
 
-/* For ops. Memory that runs out is remembered and reported by heed_explain(); reads then give zeros. */
+/*
+ * For ops. A read that finds no memory leaves explain() at once (longjmp) and heed_explain() reports it, so
+ * explain() must not hold anything that needs releasing.
+ */
 const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role, int64_t start,
                                int64_t step, int64_t count);
 float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role, int64_t element);

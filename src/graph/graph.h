@@ -50,7 +50,9 @@ struct heed_node {
     heed_node *owner;   /* whose storage holds this tensor: itself, or through views the first of the chain */
     int64_t offset;     /* of element 0 in that storage, in elements */
     heed_node *grad;    /* d loss / d this node, after differentiation */
-    bool wants_grad;
+    heed_node *value;   /* the gradient node that holds this node's value too (heed_op.value_in_gradient), or NULL */
+    bool wants_grad;    /* it depends on a parameter */
+    bool named;         /* by heed_name(), not after its op */
 };
 
 heed_graph *heed_graph_create(void); /* NULL: out of memory */

@@ -87,7 +87,7 @@ void heed_node_set_shape(heed_node *node, int k, heed_dtype dtype, heed_shape sh
 /** For shape(): output k lies in the storage of `owner` (an output of the same node, or input 0 of a view). */
 void heed_node_share_storage(heed_node *node, int k, heed_node *owner, int64_t offset);
 
-/** True when the loss depends on this node through something trainable (set up by differentiation). */
+/** True when the node depends on a parameter, so that a gradient of it is of use. NULL: false. */
 bool heed_node_wants_grad(const heed_node *node);
 
 /** Counts the bytes of a node's inputs and outputs, each once: what most ops' cost() begins with. */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where every tensor of a plan lies.
+ *
+ * 1. Each storage lives from the step that writes it first to the step that reads it last.
+ * 2. An op that may write over an input takes its place when nobody reads that input later. The update
+ *    of a parameter takes the place of the parameter itself in the same way.
+ * 3. The rest is packed: big blocks first, each at the lowest offset where nothing that lives at the
+ *    same time is in the way (first fit by decreasing size).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "graph/plan_internal.h"
+
+/* --- life times --- */
+
+static bool in_plan(const heed_plan *plan, const heed_node *node)
+{
+    return node->op != NULL && plan->runs[node->first->id] && (plan->used[node->id] || node->output == 0 || plan->keep_all);
+}
+
+static size_t bytes_behind(const heed_node *node)
+{
+    return (size_t)node->offset * heed_dtype_bytes(node->tensor.dtype) + heed_tensor_span_bytes(&node->tensor);
+}
+
+static void live_at(plan_storage *storage, int step)
+{
+    if (step < storage->first)
+        storage->first = step;
+    if (step > storage->last)
+        storage->last = step;
+}
+
+static void find_life_times(heed_plan *plan)
+{
+    const int n_nodes = heed_graph_n_nodes(plan->graph);
+
+    for (int i = 0; i < n_nodes; i++)
+        plan->storage[i] = (plan_storage){.first = plan->n_steps, .last = -1, .root = i};
+    for (int i = 0; i < n_nodes; i++) {
+        const heed_node *node = heed_graph_node(plan->graph, i);
+        plan_storage *storage = &plan->storage[node->owner->id];
+        if (!in_plan(plan, node))
+            continue;
+        if (bytes_behind(node) > storage->bytes)
+            storage->bytes = bytes_behind(node);
+        if (plan->step_of[i] >= 0)
+            live_at(storage, plan->step_of[i]);
+        if (plan->kept[i] || plan->keep_all)
+            live_at(storage, plan->n_steps);
+    }
+    for (int s = 0; s < plan->n_steps; s++) {
+        const heed_node *node = plan->steps[s].node;
+        for (int i = 0; i < node->n_in; i++) {
+            if (node->in[i] != NULL)
+                live_at(&plan->storage[node->in[i]->owner->id], s);
+        }
+    }
+    for (int i = 0; plan->assign && i < heed_graph_n_assigns(plan->graph); i++) {
+        heed_node *source, *value;
+        heed_graph_assign_at(plan->graph, i, &source, &value);
+        live_at(&plan->storage[value->owner->id], plan->n_steps);
+    }
+}
+
+/* --- taking over a place --- */
+
+static int root_of(const heed_plan *plan, const heed_node *node)
+{
+    int id = node->owner->id;
+
+    while (plan->storage[id].root != id)
+        id = plan->storage[id].root;
+    return id;
+}
+
+/* True when no other input of the node lies in the same storage, so that overwriting one disturbs none. */
+static bool is_only_reader(const heed_plan *plan, const heed_node *node, int input)
+{
+    for (int i = 0; i < node->n_in; i++) {
+        if (i != input && node->in[i] != NULL && root_of(plan, node->in[i]) == root_of(plan, node->in[input]))
+            return false;
+    }
+    return true;
+}
+
+static bool can_take_over(const heed_plan *plan, int s, const heed_node *out, int input)
+{
+    const heed_node *node = out->first, *x = node->in[input];
+    const plan_storage *mine = &plan->storage[out->id];
+
+    return x != NULL && out->owner == out && x->offset == 0 && x->tensor.dtype == out->tensor.dtype &&
+           heed_shape_equal(&x->tensor.shape, &out->tensor.shape) && heed_tensor_is_dense(&x->tensor) &&
+           heed_tensor_is_dense(&out->tensor) && x->owner->op != NULL && plan->storage[root_of(plan, x)].last == s &&
+           plan->storage[root_of(plan, x)].bytes == mine->bytes && mine->root == out->id && mine->in_source == NULL &&
+           plan->storage[root_of(plan, x)].in_source == NULL && is_only_reader(plan, node, input);
+}
+
+static void reuse_places(heed_plan *plan)
+{
+    for (int s = 0; s < plan->n_steps; s++) {
+        const heed_node *node = plan->steps[s].node;
+        for (int k = 0; k < HEED_MAX_OUTPUTS && node->outputs[k] != NULL; k++) {
+            const heed_node *out = node->outputs[k];
+            for (int i = 0; i < node->n_in; i++) {
+                if ((node->op->reuse[k] >> i & 1u) && plan->storage[out->id].bytes > 0 && can_take_over(plan, s, out, i)) {
+                    const int root = root_of(plan, node->in[i]);
+                    plan->storage[root].last = plan->storage[out->id].last;
+                    plan->storage[out->id].root = root;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/* The step that reads a source last, and how often that step reads it. */
+static int last_reader(const heed_plan *plan, const heed_node *source)
+{
+    return plan->storage[source->id].last;
+}
+
+/* A value that may be written over its source goes there; the others are copied after the run. */
+static heed_status place_assigns(heed_plan *plan, heed_error *err)
+{
+    const int n = plan->assign ? heed_graph_n_assigns(plan->graph) : 0;
+
+    plan->copies = calloc((size_t)n + 1, sizeof *plan->copies);
+    if (plan->copies == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %d updates", n);
+    for (int i = 0; i < n; i++) {
+        heed_node *source, *value;
+        bool in_place = false;
+        heed_graph_assign_at(plan->graph, i, &source, &value);
+        for (int k = 0; value->op != NULL && !plan->keep_all && k < value->first->n_in; k++) {
+            in_place |= value->first->in[k] == source && (value->op->reuse[value->output] >> k & 1u) &&
+                        value->owner == value && heed_tensor_is_dense(&value->tensor) &&
+                        last_reader(plan, source) == plan->step_of[value->id] && is_only_reader(plan, value->first, k) &&
+                        plan->storage[value->id].in_source == NULL;
+        }
+        if (in_place)
+            plan->storage[value->id].in_source = source;
+        else
+            plan->copies[plan->n_copies++] = (plan_copy){source, value};
+    }
+    return HEED_OK;
+}
+
+/* --- packing --- */
+
+typedef struct block {
+    size_t bytes, *offset;
+    int first, last;
+    int order; /* ties are broken by it, so the layout is the same everywhere */
+} block;
+
+static int by_decreasing_size(const void *a, const void *b)
+{
+    const block *x = a, *y = b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->order - y->order;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const block *x = *(const block *const *)a, *y = *(const block *const *)b;
+
+    return *x->offset < *y->offset ? -1 : *x->offset > *y->offset;
+}
+
+/* The lowest offset at which block fits between those already placed that live at the same time. */
+static size_t lowest_fit(const block *new_block, block *placed, int n_placed, block **in_the_way)
+{
+    size_t offset = 0;
+    int n = 0;
+
+    for (int i = 0; i < n_placed; i++) {
+        if (placed[i].first <= new_block->last && new_block->first <= placed[i].last)
+            in_the_way[n++] = &placed[i];
+    }
+    qsort(in_the_way, (size_t)n, sizeof *in_the_way, by_offset);
+    for (int i = 0; i < n; i++) {
+        if (offset + new_block->bytes <= *in_the_way[i]->offset)
+            break;
+        if (*in_the_way[i]->offset + in_the_way[i]->bytes > offset)
+            offset = *in_the_way[i]->offset + in_the_way[i]->bytes;
+    }
+    return offset;
+}
+
+static heed_status pack(heed_plan *plan, heed_error *err)
+{
+    const int n_nodes = heed_graph_n_nodes(plan->graph);
+    const size_t most = (size_t)(n_nodes + plan->n_steps) + 1;
+    block *blocks = calloc(most, sizeof *blocks);
+    block **in_the_way = calloc(most, sizeof *in_the_way);
+    int n = 0;
+
+    for (int i = 0; i < n_nodes && blocks != NULL; i++) {
+        plan_storage *s = &plan->storage[i];
+        if (s->bytes > 0 && s->root == i && s->in_source == NULL && heed_graph_node(plan->graph, i)->op != NULL)
+            blocks[n++] = (block){heed_size_align(s->bytes), &s->offset, s->first, s->last, n};
+    }
+    for (int i = 0; i < plan->n_steps && blocks != NULL; i++) {
+        if (plan->steps[i].workspace_bytes > 0)
+            blocks[n++] = (block){heed_size_align(plan->steps[i].workspace_bytes), &plan->steps[i].workspace_offset, i, i, n};
+    }
+    if (blocks != NULL && in_the_way != NULL) {
+        qsort(blocks, (size_t)n, sizeof *blocks, by_decreasing_size);
+        for (int i = 0; i < n; i++) {
+            *blocks[i].offset = lowest_fit(&blocks[i], blocks, i, in_the_way);
+            if (*blocks[i].offset + blocks[i].bytes > plan->bytes)
+                plan->bytes = *blocks[i].offset + blocks[i].bytes;
+        }
+    }
+    free(in_the_way);
+    free(blocks);
+    if (blocks == NULL || in_the_way == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to lay out %zu tensors", most);
+    return HEED_OK;
+}
+
+heed_status heed_plan_layout(heed_plan *plan, heed_error *err)
+{
+    heed_status status;
+
+    find_life_times(plan);
+    status = place_assigns(plan, err);
+    if (status != HEED_OK)
+        return status;
+    if (!plan->keep_all)
+        reuse_places(plan);
+    return pack(plan, err);
+}

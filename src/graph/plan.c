@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a plan: what must run, in which order, with which arguments. Where it lies: layout.c. Running: run.c. */
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "graph/plan_internal.h"
+
+/* --- what is needed --- */
+
+static void need(heed_plan *plan, const heed_node *node)
+{
+    plan->used[node->id] = true;
+    plan->runs[node->first->id] = true;
+}
+
+/* Marks the targets and, from the last node to the first, whatever a needed node reads. */
+static void mark_needed(heed_plan *plan, const heed_plan_options *options)
+{
+    const heed_graph *g = plan->graph;
+
+    for (int i = 0; i < options->n_targets; i++) {
+        need(plan, options->targets[i]);
+        plan->kept[options->targets[i]->id] = true;
+    }
+    for (int i = 0; i < options->n_observed; i++) {
+        need(plan, options->observed[i]);
+        plan->observed[options->observed[i]->id] = true;
+    }
+    for (int i = 0; plan->assign && i < heed_graph_n_assigns(g); i++) {
+        heed_node *source, *value;
+        heed_graph_assign_at(g, i, &source, &value);
+        need(plan, value);
+        plan->used[source->id] = true;
+    }
+    for (int i = heed_graph_n_nodes(g) - 1; i >= 0; i--) {
+        const heed_node *node = heed_graph_node(g, i);
+        if (node->first != node || !plan->runs[i])
+            continue;
+        for (int k = 0; k < node->n_in; k++) {
+            if (node->in[k] != NULL)
+                need(plan, node->in[k]);
+        }
+    }
+}
+
+static bool is_observed(const heed_plan *plan, const heed_node *first)
+{
+    for (int k = 0; k < HEED_MAX_OUTPUTS && first->outputs[k] != NULL; k++) {
+        if (plan->observed[first->outputs[k]->id])
+            return true;
+    }
+    return false;
+}
+
+/* A view runs nothing, but someone may want to look at it when its turn comes. */
+static bool is_step(const heed_plan *plan, const heed_node *node)
+{
+    return node->op != NULL && node->first == node && plan->runs[node->id] &&
+           (!node->op->is_view || is_observed(plan, node));
+}
+
+/* --- the steps --- */
+
+static void fill_step(heed_plan *plan, plan_step *step, const heed_node *node)
+{
+    heed_op_args *a = &step->args;
+
+    step->node = node;
+    step->observed = is_observed(plan, node);
+    a->node = node;
+    a->attrs = node->attrs;
+    a->device = plan->device;
+    for (int i = 0; i < node->n_in; i++)
+        a->in[i] = node->in[i] != NULL ? &plan->value[node->in[i]->id] : NULL;
+    for (int k = 0; k < HEED_MAX_OUTPUTS && node->outputs[k] != NULL; k++) {
+        const int id = node->outputs[k]->id;
+        a->outs[k] = k == 0 || plan->used[id] || plan->keep_all ? &plan->value[id] : NULL;
+    }
+    a->out = a->outs[0];
+}
+
+static heed_status make_steps(heed_plan *plan, heed_error *err)
+{
+    const heed_graph *g = plan->graph;
+    const int n_nodes = heed_graph_n_nodes(g);
+
+    for (int i = 0; i < n_nodes; i++)
+        plan->n_steps += is_step(plan, heed_graph_node(g, i));
+    plan->steps = calloc((size_t)plan->n_steps + 1, sizeof *plan->steps);
+    if (plan->steps == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %d steps", plan->n_steps);
+    for (int i = 0, s = 0; i < n_nodes; i++) {
+        const heed_node *node = heed_graph_node(g, i);
+        plan->step_of[i] = -1;
+        if (is_step(plan, node)) {
+            fill_step(plan, &plan->steps[s], node);
+            plan->step_of[i] = s++;
+        }
+    }
+    for (int i = 0; i < n_nodes; i++)
+        plan->step_of[i] = plan->step_of[heed_graph_node(g, i)->first->id];
+    return HEED_OK;
+}
+
+/* Asks every op for its workspace; ops plan their matrix products on the way. */
+static heed_status ask_for_workspaces(heed_plan *plan, heed_error *err)
+{
+    for (int s = 0; s < plan->n_steps && !plan->reference; s++) {
+        const heed_node *node = plan->steps[s].node;
+        if (node->op->fast == NULL || node->op->workspace == NULL)
+            continue;
+        plan->steps[s].workspace_bytes = node->op->workspace(node, plan->device);
+        if (plan->steps[s].workspace_bytes == SIZE_MAX)
+            return heed_fail(err, HEED_ERR_MEMORY, "%s: its %s cannot be planned for this device", node->name,
+                             node->op->name);
+    }
+    return HEED_OK;
+}
+
+heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *options, heed_plan **out, heed_error *err)
+{
+    const size_t n_nodes = (size_t)heed_graph_n_nodes(g) + 1;
+    heed_plan *plan = NULL;
+    heed_status status = heed_graph_status(g, err);
+
+    *out = NULL;
+    if (status != HEED_OK)
+        return status;
+    plan = calloc(1, sizeof *plan);
+    if (plan == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan");
+    plan->graph = g;
+    plan->device = options->device;
+    plan->reference = options->reference;
+    plan->assign = options->assign;
+    plan->keep_all = options->keep_all;
+    plan->observe = options->observe;
+    plan->observe_context = options->observe_context;
+    plan->used = calloc(n_nodes, sizeof *plan->used);
+    plan->runs = calloc(n_nodes, sizeof *plan->runs);
+    plan->kept = calloc(n_nodes, sizeof *plan->kept);
+    plan->observed = calloc(n_nodes, sizeof *plan->observed);
+    plan->step_of = calloc(n_nodes, sizeof *plan->step_of);
+    plan->value = calloc(n_nodes, sizeof *plan->value);
+    plan->storage = calloc(n_nodes, sizeof *plan->storage);
+    if (!plan->used || !plan->runs || !plan->kept || !plan->observed || !plan->step_of || !plan->value ||
+        !plan->storage) {
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %zu nodes", n_nodes);
+        goto cleanup;
+    }
+    for (size_t i = 0; i + 1 < n_nodes; i++)
+        plan->value[i] = heed_graph_node(g, (int)i)->tensor;
+    mark_needed(plan, options);
+    status = make_steps(plan, err);
+    if (status == HEED_OK)
+        status = ask_for_workspaces(plan, err);
+    if (status == HEED_OK)
+        status = heed_plan_layout(plan, err);
+cleanup:
+    if (status != HEED_OK) {
+        heed_plan_destroy(plan);
+        plan = NULL;
+    }
+    *out = plan;
+    return status;
+}
+
+void heed_plan_destroy(heed_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    if (plan->owns_block)
+        heed_memory_release(plan->block, plan->bytes);
+    free(plan->used);
+    free(plan->runs);
+    free(plan->kept);
+    free(plan->observed);
+    free(plan->step_of);
+    free(plan->value);
+    free(plan->storage);
+    free(plan->copies);
+    free(plan->steps);
+    free(plan);
+}
+
+size_t heed_plan_bytes(const heed_plan *plan)
+{
+    return plan->bytes;
+}
+
+int heed_plan_n_steps(const heed_plan *plan)
+{
+    return plan->n_steps;
+}
+
+const heed_node *heed_plan_step(const heed_plan *plan, int i)
+{
+    return plan->steps[i].node;
+}
+
+const heed_op_args *heed_plan_args(const heed_plan *plan, int i)
+{
+    return &plan->steps[i].args;
+}
+
+heed_cost heed_plan_cost(const heed_plan *plan)
+{
+    heed_cost cost = {0};
+
+    for (int s = 0; s < plan->n_steps; s++) {
+        const heed_node *node = plan->steps[s].node;
+        if (!node->op->is_view)
+            node->op->cost(node, &cost);
+    }
+    return cost;
+}

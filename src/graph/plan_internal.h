@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan from inside: filled by plan.c and layout.c, run by run.c. */
+#ifndef HEED_GRAPH_PLAN_INTERNAL_H
+#define HEED_GRAPH_PLAN_INTERNAL_H
+
+#include "base/memory.h"
+#include "graph/plan.h"
+
+typedef struct plan_step {
+    const heed_node *node; /* first output */
+    heed_op_args args;
+    size_t workspace_bytes, workspace_offset;
+    bool observed;
+    double seconds;
+} plan_step;
+
+/* Memory of one owner (a node whose storage is its own), shared by its views. Steps count from 0. */
+typedef struct plan_storage {
+    size_t bytes;         /* 0: none is needed */
+    int first, last;      /* the steps between which it holds something of use */
+    int root;             /* owner whose place it takes over; itself if none */
+    size_t offset;        /* in the arena; of roots */
+    const heed_node *in_source; /* not in the arena: written straight into this source */
+} plan_storage;
+
+/* After a run, source takes the value of node, which could not be computed in place. */
+typedef struct plan_copy {
+    const heed_node *source, *value;
+} plan_copy;
+
+struct heed_plan {
+    const heed_graph *graph;
+    struct heed_device *device;
+    bool reference, assign, keep_all, profile, owns_block;
+    heed_observe_fn *observe;
+    void *observe_context;
+
+    /* by node id */
+    bool *used, *runs, *kept, *observed;
+    int *step_of;         /* step that computes the node, -1 for sources and views */
+    heed_tensor *value;   /* with data once placed */
+    plan_storage *storage;
+
+    plan_step *steps;
+    int n_steps;
+    plan_copy *copies;
+    int n_copies;
+    size_t bytes;
+    void *block;
+};
+
+/* Decides where every tensor lies: reuse, assignments in place, offsets by life time. Sets plan->bytes. */
+heed_status heed_plan_layout(heed_plan *plan, heed_error *err);
+
+#endif
