@@ -5,7 +5,9 @@
  */
 #include "kernels/kernels.h"
 #include "kernels/vector.inc.h"
+#include "kernels/vector_maps.inc.h"
 #include "kernels/vector_product.inc.h"
+#include "kernels/vector_rows.inc.h"
 
 extern const heed_kernels TABLE;
 
@@ -14,6 +16,24 @@ const heed_kernels TABLE = {
     .lanes = LANES,
     .tile_rows = TILE_ROWS,
     .tile_columns = TILE_COLUMNS,
+    .add = add_maps,
+    .scale = scale_map,
+    .gelu_tanh = gelu_tanh,
+    .gelu_erf = gelu_erf,
+    .relu = relu,
+    .gelu_tanh_backward = gelu_tanh_backward,
+    .gelu_erf_backward = gelu_erf_backward,
+    .relu_backward = relu_backward,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .layernorm = layernorm,
+    .layernorm_backward = layernorm_backward,
+    .column_sums = column_sums,
+    .tile_max_sum = tile_max_sum,
+    .tile_probabilities = tile_probabilities,
+    .sum_squares = sum_squares,
+    .sum = sum_elements,
+    .adamw = adamw,
     .rows_dot = rows_dot,
     .rows_combine = rows_combine,
     .product_block = product_block,

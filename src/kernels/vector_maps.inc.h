@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Element by element: sums and products, activations and their gradients, AdamW; and sums over a whole array.
+ *
+ * Needs vector.inc.h. An element's result is the same wherever it lies: the last elements, too few for a vector,
+ * go through the same vector arithmetic beside the array. So callers may cut a range anywhere.
+ * (Except in adamw_vectors() no sum has the form a b + c d, whose multiply-add a compiler may fuse on either side.)
+ */
+
+/* y_i = f(x_i); f is a constant in every use and ends up inside the loop. */
+INLINE void map(float *y, const float *x, int64_t n, vf (*f)(vf x))
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        vf_store(y + i, f(vf_load(x + i)));
+    if (i < n)
+        vf_store_first(y + i, f(vf_load_first(x + i, n - i, 0.0f)), n - i);
+}
+
+/* y_i = f(a_i, b_i) */
+INLINE void map_pair(float *y, const float *a, const float *b, int64_t n, vf (*f)(vf a, vf b))
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        vf_store(y + i, f(vf_load(a + i), vf_load(b + i)));
+    if (i < n)
+        vf_store_first(y + i, f(vf_load_first(a + i, n - i, 0.0f), vf_load_first(b + i, n - i, 0.0f)), n - i);
+}
+
+INLINE vf plus(vf a, vf b)
+{
+    return a + b;
+}
+
+static void add_maps(float *y, const float *a, const float *b, int64_t n)
+{
+    map_pair(y, a, b, n, plus);
+}
+
+static void scale_map(float *y, const float *x, float factor, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        vf_store(y + i, vf_load(x + i) * factor);
+    if (i < n)
+        vf_store_first(y + i, vf_load_first(x + i, n - i, 0.0f) * factor, n - i);
+}
+
+/* max(x, 0); NaN stays NaN, as it is not below 0. */
+INLINE vf relu_of(vf x)
+{
+    return vf_select(x < vf_splat(0.0f), vf_splat(0.0f), x);
+}
+
+/* The gradient at 0 is 0, and NaN where x is NaN. */
+INLINE vf relu_gradient(vf x, vf dy)
+{
+    return vf_select(x > vf_splat(0.0f), dy, vf_select(x <= vf_splat(0.0f), vf_splat(0.0f), x));
+}
+
+/*
+ * Both forms of GELU are x times the probability that some variable lies below x, symmetric about 0. With
+ * t = |x| and the tail q(t) = P(variable > t),
+ *
+ *   gelu(x) = max(x, 0) - t q(t)        gelu'(x) = d for x <= 0, 1 - d for x > 0,   d = q(t) + t q'(t)
+ *
+ * No digits are lost for x << 0, where 1 + tanh or 1 + erf would cancel, and a large |x| gives x or 0.
+ * t stops at GELU_END, beyond which exp() below is 0: so inf does not become inf * 0. NaN passes.
+ */
+#define GELU_END 16.0f
+
+INLINE vf gelu_distance(vf x)
+{
+    const vf t = vf_abs(x);
+
+    return vf_select(t > vf_splat(GELU_END), vf_splat(GELU_END), t);
+}
+
+INLINE vf gelu_from_tail(vf x, vf t, vf tail)
+{
+    return vf_select(x < vf_splat(0.0f), vf_splat(0.0f), x) - t * tail;
+}
+
+INLINE vf gelu_gradient_from(vf x, vf dy, vf d)
+{
+    return vf_select(x > vf_splat(0.0f), 1.0f - d, d) * dy;
+}
+
+/*
+ * tanh form: x / 2 (1 + tanh u) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3), so
+ *
+ *   q = 1 / (1 + e^(2 u(t))) = e / (1 + e), e = e^(-2 u(t))       q' = -2 u'(t) q (1 - q)
+ */
+#define GELU_2U_1 1.5957691216f  /* 2 sqrt(2 / pi) */
+#define GELU_2U_3 0.07135481283f /* 0.044715 times that */
+
+INLINE vf gelu_tanh_of(vf x)
+{
+    const vf t = gelu_distance(x);
+    const vf e = vf_exp(-t * (GELU_2U_1 + t * t * GELU_2U_3));
+
+    return gelu_from_tail(x, t, e / (1.0f + e));
+}
+
+INLINE vf gelu_tanh_gradient(vf x, vf dy)
+{
+    const vf t = gelu_distance(x), t2 = t * t;
+    const vf e = vf_exp(-t * (GELU_2U_1 + t2 * GELU_2U_3));
+    const vf below = 1.0f / (1.0f + e), tail = e * below; /* below = 1 - q */
+    const vf slope = t * (GELU_2U_1 + t2 * (3.0f * GELU_2U_3));
+
+    return gelu_gradient_from(x, dy, tail - tail * below * slope);
+}
+
+/*
+ * erf form: the variable is normal, so q(t) = 1/2 erfc(t / sqrt 2), q'(t) = -pdf(t) = -e^(-t^2 / 2) / sqrt(2 pi).
+ * q(t) e^(t^2 / 2) falls slowly from 1/2, and a quotient of polynomials of degree 4 and 5 follows it with a relative
+ * error of 6e-9 over the whole range (fitted by scripts/fit_normal_tail.py). All terms are positive: nothing cancels.
+ */
+INLINE vf normal_tail(vf t, vf bell) /* bell = e^(-t^2 / 2) */
+{
+    vf p = t * 0.00404746505f + 0.0401838571f;
+    p = p * t + 0.181923315f;
+    p = p * t + 0.436557174f;
+    p = p * t + 0.5f;
+    vf q = t * 0.0101453587f + 0.100732945f;
+    q = q * t + 0.466001004f;
+    q = q * t + 1.19710743f;
+    q = q * t + 1.67099917f;
+    q = q * t + 1.0f;
+    return bell * p / q;
+}
+
+INLINE vf gelu_erf_of(vf x)
+{
+    const vf t = gelu_distance(x);
+
+    return gelu_from_tail(x, t, normal_tail(t, vf_exp(t * t * -0.5f)));
+}
+
+INLINE vf gelu_erf_gradient(vf x, vf dy)
+{
+    const vf t = gelu_distance(x);
+    const vf bell = vf_exp(t * t * -0.5f);
+    const vf slope = t * 0.3989422804f; /* 1 / sqrt(2 pi) */
+
+    return gelu_gradient_from(x, dy, normal_tail(t, bell) - bell * slope);
+}
+
+static void gelu_tanh(float *y, const float *x, int64_t n)
+{
+    map(y, x, n, gelu_tanh_of);
+}
+
+static void gelu_tanh_backward(float *dx, const float *x, const float *dy, int64_t n)
+{
+    map_pair(dx, x, dy, n, gelu_tanh_gradient);
+}
+
+static void gelu_erf(float *y, const float *x, int64_t n)
+{
+    map(y, x, n, gelu_erf_of);
+}
+
+static void gelu_erf_backward(float *dx, const float *x, const float *dy, int64_t n)
+{
+    map_pair(dx, x, dy, n, gelu_erf_gradient);
+}
+
+static void relu(float *y, const float *x, int64_t n)
+{
+    map(y, x, n, relu_of);
+}
+
+static void relu_backward(float *dx, const float *x, const float *dy, int64_t n)
+{
+    map_pair(dx, x, dy, n, relu_gradient);
+}
+
+/* Half as many doubles as there are lanes, and the floats that they come from. */
+typedef double vd __attribute__((vector_size(LANES * 4)));
+typedef float vf_half __attribute__((vector_size(LANES * 2)));
+typedef float vf_half_memory __attribute__((vector_size(LANES * 2), aligned(4), may_alias));
+
+INLINE vd vd_load(const float *x)
+{
+    return __builtin_convertvector((vf_half)*(const vf_half_memory *)x, vd);
+}
+
+/* The lanes of a + b in order, then the n < LANES further elements x, squared or not. */
+INLINE double vd_sum_and_rest(vd a, vd b, const float *x, int64_t n, bool squared)
+{
+    const vd lanes = a + b;
+    double total = 0.0;
+
+    for (int i = 0; i < LANES / 2; i++)
+        total += lanes[i];
+    for (int64_t i = 0; i < n; i++)
+        total += squared ? (double)x[i] * (double)x[i] : (double)x[i];
+    return total;
+}
+
+/* A square of a float is exact in double, so neither large elements nor long sums lose anything. */
+static double sum_squares(const float *x, int64_t n)
+{
+    vd a = {0}, b = {0};
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        const vd low = vd_load(x + i), high = vd_load(x + i + LANES / 2);
+
+        a += low * low;
+        b += high * high;
+    }
+    return vd_sum_and_rest(a, b, x + i, n - i, true);
+}
+
+static double sum_elements(const float *x, int64_t n)
+{
+    vd a = {0}, b = {0};
+    int64_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        a += vd_load(x + i);
+        b += vd_load(x + i + LANES / 2);
+    }
+    return vd_sum_and_rest(a, b, x + i, n - i, false);
+}
+
+/* Lane by lane, correctly rounded; one instruction where errno need not be set (-fno-math-errno). */
+INLINE vf vf_sqrt(vf x)
+{
+    float lane[LANES];
+
+    memcpy(lane, &x, sizeof lane);
+    for (int i = 0; i < LANES; i++)
+        lane[i] = __builtin_sqrtf(lane[i]);
+    memcpy(&x, lane, sizeof x);
+    return x;
+}
+
+/*
+ *   g <- grad_scale g      m <- beta1 m + (1 - beta1) g      v <- beta2 v + (1 - beta2) g^2
+ *   p <- p - lr weight_decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
+ *
+ * with the weight's decay computed first, and what depends on no element once. Two divisions and a root
+ * an element take less time than reading and writing it.
+ */
+INLINE void adamw_vector(vf *p, vf *m, vf *v, vf g, const heed_adamw_step *s)
+{
+    g = g * s->grad_scale;
+    const vf fresh = (1.0f - s->beta1) * g;
+    const vf fresh_square = (1.0f - s->beta2) * (g * g);
+    *m = s->beta1 * *m + fresh;
+    *v = s->beta2 * *v + fresh_square;
+    const vf root = vf_sqrt(*v / s->correction2) + s->eps;
+    const vf decayed = *p - (s->lr * s->weight_decay) * *p;
+    *p = decayed - (s->lr / s->correction1) * (*m / root);
+}
+
+/*
+ * n is a multiple of LANES. Not inlined: m and v each sum two products, of which the compiler fuses one with the
+ * addition, and the last elements of an array must see the same choice as the others.
+ */
+__attribute__((noinline)) static void adamw_vectors(float *p_out, float *m_out, float *v_out, const float *p,
+                                                    const float *m, const float *v, const float *g, int64_t n,
+                                                    const heed_adamw_step *step)
+{
+    const heed_adamw_step s = *step;
+
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf p_i = vf_load(p + i), m_i = vf_load(m + i), v_i = vf_load(v + i);
+
+        adamw_vector(&p_i, &m_i, &v_i, vf_load(g + i), &s);
+        vf_store(p_out + i, p_i);
+        vf_store(m_out + i, m_i);
+        vf_store(v_out + i, v_i);
+    }
+}
+
+static void adamw(float *p_out, float *m_out, float *v_out, const float *p, const float *m, const float *v,
+                  const float *g, int64_t n, const heed_adamw_step *step)
+{
+    const int64_t whole = n - n % LANES;
+    const size_t rest_bytes = (size_t)(n - whole) * sizeof *p;
+
+    adamw_vectors(p_out, m_out, v_out, p, m, v, g, whole, step);
+    if (whole < n) {
+        float last_p[LANES] = {0}, last_m[LANES] = {0}, last_v[LANES] = {0}, last_g[LANES] = {0};
+
+        memcpy(last_p, p + whole, rest_bytes);
+        memcpy(last_m, m + whole, rest_bytes);
+        memcpy(last_v, v + whole, rest_bytes);
+        memcpy(last_g, g + whole, rest_bytes);
+        adamw_vectors(last_p, last_m, last_v, last_p, last_m, last_v, last_g, LANES, step);
+        memcpy(p_out + whole, last_p, rest_bytes);
+        memcpy(m_out + whole, last_m, rest_bytes);
+        memcpy(v_out + whole, last_v, rest_bytes);
+    }
+}
