@@ -4,7 +4,7 @@
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
-# More options for Meson, such as MESON_ARGS=-Donednn=disabled; used when a build folder is first made.
+# More options for Meson, such as MESON_ARGS=-Donednn=disabled.
 MESON_ARGS   ?=
 FUZZ_SECONDS ?= 20
 
@@ -12,17 +12,19 @@ export CC
 
 .PHONY: all demo test test-long bench asan tsan fuzz install format clean deps deps-clang
 
-all: $(BUILD)/build.ninja
+# A build without oneDNN does not ask for it.
+DEPS = $(if $(findstring onednn=disabled,$(MESON_ARGS)),HEED_NO_ONEDNN=1) ./scripts/install-deps.sh
+
+all: deps
+	@if [ ! -f $(BUILD)/build.ninja ]; then meson setup $(BUILD) --prefix=$(abspath $(PREFIX)) $(MESON_ARGS); \
+	elif [ -n "$(MESON_ARGS)" ]; then meson configure $(BUILD) $(MESON_ARGS); fi
 	@ninja -C $(BUILD) $(NINJA_ARGS)
 
-$(BUILD)/build.ninja: | deps
-	meson setup $(BUILD) --prefix=$(abspath $(PREFIX)) $(MESON_ARGS)
-
 deps:
-	@./scripts/install-deps.sh build
+	@$(DEPS) build
 
 deps-clang:
-	@./scripts/install-deps.sh build clang
+	@HEED_NO_ONEDNN=1 ./scripts/install-deps.sh build clang
 
 demo: all
 	@./scripts/demo.sh

@@ -77,9 +77,9 @@ END {
     exit n_wrong > 0
 }'
 
-# The graph room names no op: ops know the graph, never the other way round.
-if grep -nE 'heed_op_[a-z]' src/graph/*.[ch] 2>/dev/null |
-    grep -vE 'heed_op_(args|fn|cost|explain|shape)[a-z_]*'; then
+# The graph room names no op: ops know the graph, never the other way round. Comments may show one as an example.
+if grep -nE 'heed_op_[a-z]' src/graph/*.[ch] 2>/dev/null | grep -vE '^[^:]*:[0-9]+:[ \t]*(/?\*|//)' |
+    grep -vE 'heed_op_(args|cost|explain|shape)'; then
     echo "the graph room names an op"
     exit 1
 fi
