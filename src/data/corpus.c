@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Texts as token ids. Nothing of a text is believed before it is checked.
+ */
+#include "data/corpus.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "text/position.h"
+
+#define PEEK_BYTES ((size_t)8192) /* a NUL this early tells binary files from texts in an old encoding */
+
+static heed_status check_start(const char *text, size_t n, const char *name, heed_error *err)
+{
+    const char *nul = NULL;
+
+    if (n == 0)
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected a text, got an empty file", name);
+    if (n >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected UTF-8, but the text begins like UTF-16", name);
+    nul = memchr(text, '\0', n < PEEK_BYTES ? n : PEEK_BYTES);
+    if (nul != NULL)
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected a text, got a binary file (byte %zu is a NUL)", name,
+                         (size_t)(nul - text));
+    return HEED_OK;
+}
+
+heed_status heed_corpus_check_text(const char *text, size_t n, const char *name, heed_error *err)
+{
+    heed_status status = check_start(text, n, name, err);
+
+    if (status != HEED_OK)
+        return status;
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        const size_t length = heed_utf8_decode(text + i, n - i, &code);
+
+        if (length == 0)
+            return heed_fail(err, HEED_ERR_FILE, "%s: expected UTF-8, got 0x%02x at byte %zu (line %zu)", name,
+                             (unsigned)(unsigned char)text[i], i, heed_text_position_of(text, i).line);
+        if (code == 0)
+            return heed_fail(err, HEED_ERR_FILE, "%s: expected a text, got a binary file (byte %zu is a NUL)",
+                             name, i);
+        i += length;
+    }
+    return HEED_OK;
+}
+
+heed_status heed_corpus_open_text(heed_file *text, const char *path, heed_error *err)
+{
+    heed_status status = heed_file_open(text, path, err);
+    char name[256];
+
+    if (status != HEED_OK)
+        return status;
+    heed_quote(name, sizeof name, path, strlen(path));
+    status = heed_corpus_check_text(text->data, text->size, name, err);
+    if (status != HEED_OK) {
+        heed_file_close(text);
+        *text = (heed_file){0};
+    }
+    return status;
+}
+
+/* Both parts, or the whole, need one window and the token after it. */
+static heed_status check_length(const heed_corpus *corpus, const heed_tokenizer *tokenizer, const char *name,
+                                const heed_corpus_options *options, heed_error *err)
+{
+    const int64_t T = options->context_length;
+    const char *unit = strcmp(heed_tokenizer_kind_name(tokenizer), "characters") == 0 ? "characters" : "tokens";
+    const bool fits = heed_corpus_part(corpus, HEED_PART_VALIDATION).n > T &&
+                      (options->whole || corpus->n_train > T);
+
+    if (T < 1 || T > INT64_MAX / 10 - 1)
+        return heed_fail(err, HEED_ERR_USAGE, "context_length: expected 1 or more, got %lld", (long long)T);
+    if (fits)
+        return HEED_OK;
+    if (options->whole)
+        return heed_fail(
+            err, HEED_ERR_FILE,
+            "%s: expected at least %lld %s, one window of context_length %lld and the next, got %lld", name,
+            (long long)(T + 1), unit, (long long)T, (long long)corpus->n);
+    /* the last tenth, ceil(n / 10), is longer than T from n = 10 T + 1 on */
+    return heed_fail(
+        err, HEED_ERR_FILE,
+        "%s: expected at least %lld %s, so that the last tenth, kept for validation, holds a window of "
+        "context_length %lld and the next, got %lld",
+        name, (long long)(10 * T + 1), unit, (long long)T, (long long)corpus->n);
+}
+
+/* Packs the ids in place from four bytes each to fewer; writing never overtakes reading. */
+static void pack(heed_corpus *corpus)
+{
+    uint8_t *narrow = (uint8_t *)corpus->storage;
+
+    corpus->bytes_per_token = corpus->vocab_size <= 0x100 ? 1 : corpus->vocab_size <= 0x10000 ? 2 : 4;
+    if (corpus->bytes_per_token == 4)
+        return;
+    for (int64_t i = 0; i < corpus->n; i++) {
+        int32_t id = 0;
+
+        memcpy(&id, narrow + 4 * i, 4);
+        if (corpus->bytes_per_token == 1) {
+            narrow[i] = (uint8_t)id;
+        } else {
+            const uint16_t half = (uint16_t)id;
+            memcpy(narrow + 2 * i, &half, 2);
+        }
+    }
+}
+
+/* The corpus with room for n ids of four bytes; NULL when memory is out. */
+static heed_corpus *allocate(size_t n)
+{
+    size_t bytes = 0;
+
+    if (!heed_size_mul(n, sizeof(int32_t), &bytes) || !heed_size_add(bytes, sizeof(heed_corpus), &bytes))
+        return NULL;
+    return malloc(bytes);
+}
+
+heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
+                               const heed_corpus_options *options, heed_corpus **corpus, heed_error *err)
+{
+    heed_corpus *c = allocate(n);
+    heed_error problem = {0};
+    heed_status status = HEED_OK;
+    size_t n_ids = 0;
+
+    *corpus = NULL;
+    if (c == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for the tokens of %zu bytes of text", name, n);
+    status = heed_tokenizer_encode(tokenizer, text, n, c->storage, &n_ids, &problem);
+    if (status != HEED_OK) {
+        status = heed_fail(err, status == HEED_ERR_USAGE ? HEED_ERR_FILE : status, "%s: %s", name,
+                           problem.message);
+        goto cleanup;
+    }
+    c->n = (int64_t)n_ids;
+    c->n_train = options->whole ? 0 : c->n / 10 * 9 + c->n % 10 * 9 / 10;
+    c->n_bytes = (int64_t)n;
+    c->vocab_size = heed_tokenizer_vocab_size(tokenizer);
+    status = check_length(c, tokenizer, name, options, err);
+    if (status != HEED_OK)
+        goto cleanup;
+    pack(c);
+    *corpus = realloc(c, sizeof *c + n_ids * (size_t)c->bytes_per_token);
+    if (*corpus == NULL) /* shrinking failed: the large block is still good */
+        *corpus = c;
+    c = NULL;
+cleanup:
+    free(c);
+    return status;
+}
+
+void heed_corpus_destroy(heed_corpus *corpus)
+{
+    free(corpus);
+}
+
+heed_span heed_corpus_part(const heed_corpus *corpus, heed_part part)
+{
+    if (part == HEED_PART_TRAIN)
+        return (heed_span){.begin = 0, .n = corpus->n_train};
+    return (heed_span){.begin = corpus->n_train, .n = corpus->n - corpus->n_train};
+}
+
+void heed_corpus_read(const heed_corpus *corpus, int64_t begin, int64_t n, int32_t *ids)
+{
+    const uint8_t *packed = (const uint8_t *)corpus->storage + begin * corpus->bytes_per_token;
+
+    assert(begin >= 0 && n >= 0 && n <= corpus->n - begin);
+    switch (corpus->bytes_per_token) {
+    case 1:
+        for (int64_t i = 0; i < n; i++)
+            ids[i] = packed[i];
+        break;
+    case 2:
+        for (int64_t i = 0; i < n; i++) {
+            uint16_t id = 0;
+
+            memcpy(&id, packed + 2 * i, 2);
+            ids[i] = id;
+        }
+        break;
+    default:
+        memcpy(ids, packed, (size_t)n * sizeof *ids);
+    }
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A corpus: one long text as token ids, the first 90 % for training, the last 10 % for validation.
+ *
+ *     heed_file text = {0};
+ *     heed_corpus *corpus = NULL;
+ *     status = heed_corpus_open_text(&text, path, err);
+ *     status = heed_tokenizer_characters(text.data, text.size, &tokenizer, err);
+ *     status = heed_corpus_create(tokenizer, text.data, text.size, path, &options, &corpus, err);
+ *     heed_file_close(&text);
+ *
+ * Read-only once made. The ids take one, two or four bytes each, whichever the vocabulary needs.
+ */
+#ifndef HEED_DATA_CORPUS_H
+#define HEED_DATA_CORPUS_H
+
+#include <heed/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "text/tokenizer.h"
+
+typedef enum heed_part { HEED_PART_TRAIN, HEED_PART_VALIDATION } heed_part;
+
+typedef struct heed_corpus_options {
+    int64_t context_length; /* each part must hold one window of it and the target after */
+    bool whole;             /* no training part: all of the text is for validation */
+} heed_corpus_options;
+
+/* Tokens begin .. begin + n - 1. */
+typedef struct heed_span {
+    int64_t begin, n;
+} heed_span;
+
+typedef struct heed_corpus {
+    int64_t n;           /* tokens in all */
+    int64_t n_train;     /* floor(0.9 n), or 0 when whole */
+    int64_t n_bytes;     /* of the text */
+    int64_t vocab_size;  /* of the tokenizer that made it */
+    int bytes_per_token; /* 1, 2 or 4 */
+    int32_t storage[];   /* the ids, packed; read them with heed_corpus_read() */
+} heed_corpus;
+
+/**
+ * Maps a text file and checks every byte of it. HEED_ERR_FILE, with the place, for a file that is missing, a folder,
+ * empty, binary (holds a NUL), UTF-16, or not UTF-8. Close it with heed_file_close().
+ */
+heed_status heed_corpus_open_text(heed_file *text, const char *path, heed_error *err);
+/** The same checks on a text in memory; `name` begins the message. */
+heed_status heed_corpus_check_text(const char *text, size_t n, const char *name, heed_error *err);
+
+/**
+ * Tokenizes n bytes of text. `name` (its path) begins every message.
+ * HEED_ERR_FILE: not UTF-8, a character that the vocabulary lacks, too short for the context.
+ */
+heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
+                               const heed_corpus_options *options, heed_corpus **corpus, heed_error *err);
+void heed_corpus_destroy(heed_corpus *corpus); /* NULL is allowed */
+
+heed_span heed_corpus_part(const heed_corpus *corpus, heed_part part);
+/** Copies tokens begin .. begin + n - 1 to ids; the caller keeps to 0 .. corpus->n. */
+void heed_corpus_read(const heed_corpus *corpus, int64_t begin, int64_t n, int32_t *ids);
+
+#endif
