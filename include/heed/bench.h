@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Measuring this machine's own limits, and heed's work as a share of them, in the same run.
+ */
+#ifndef HEED_BENCH_H
+#define HEED_BENCH_H
+
+#include <heed/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Median and spread of repeated measurements. */
+typedef struct heed_measure {
+    double median, least, most; /* seconds */
+    int n;
+} heed_measure;
+
+typedef struct heed_limits {
+    double f32_flops;        /* the f32 matrix product's best rate, FLOP/s */
+    double bf16_flops;       /* the same in bfloat16; 0 when this processor or library has none */
+    double read_bytes_per_s; /* reading memory in order, all threads */
+} heed_limits;
+
+/** Measures for about so many seconds. threads 0: one a processor. */
+HEED_API heed_status heed_limits_read(int threads, double seconds, heed_limits *out, heed_error *err);
+/** "avx512, 2 threads, oneDNN 2.6.3"; the processor's own name goes to processor (128 characters). */
+HEED_API heed_status heed_device_describe(int threads, char *out, size_t size, char *processor, heed_error *err);
+
+/* One op's part of a measured step. */
+typedef struct heed_bench_row {
+    const char *op;
+    double seconds, flops; /* of one step */
+    int n_nodes;
+} heed_bench_row;
+
+typedef struct heed_bench_result {
+    heed_measure step;
+    heed_limits limits;        /* measured between the steps */
+    double flops;              /* of one step, by walking the graph */
+    double bytes;              /* read by one decoded token: the weights and the cache; 0 for training */
+    int64_t tokens;            /* of one step */
+    double peak_resident_bytes, planned_bytes;
+    int64_t allocations;       /* made by heed after the first step, counted; -1 where they cannot be counted */
+    heed_bench_row rows[48];   /* where the time went, longest first */
+    int n_rows;
+} heed_bench_result;
+
+/** Training steps of a model with random weights on random tokens. */
+HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps, int threads,
+                                         heed_bench_result *out, heed_error *err);
+/** Decoding one token after the other, batch 1, after a prompt of so many tokens. */
+HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads,
+                                       heed_bench_result *out, heed_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

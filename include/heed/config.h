@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What a model is: one configuration for the bigram model, the one-layer attention model and the GPT.
+ */
+#ifndef HEED_CONFIG_H
+#define HEED_CONFIG_H
+
+#include <heed/fields.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum heed_kind { HEED_KIND_GPT, HEED_KIND_BIGRAM } heed_kind;
+typedef enum heed_norm { HEED_NORM_PRE, HEED_NORM_POST, HEED_NORM_NONE } heed_norm;
+typedef enum heed_activation {
+    HEED_ACTIVATION_GELU_TANH,
+    HEED_ACTIVATION_GELU_ERF,
+    HEED_ACTIVATION_RELU,
+    HEED_ACTIVATION_NONE,
+} heed_activation;
+
+typedef struct heed_config {
+    int kind;                       /* heed_kind */
+    int64_t vocab_size;             /* 0: the tokenizer's */
+    int64_t context_length;         /* rows of the position table, and the window a model trains on */
+    int64_t n_layers, n_heads, d_model;
+    int64_t d_mlp;                  /* width of the feed-forward; 0: mlp_factor * d_model */
+    double mlp_factor;
+    int activation;                 /* heed_activation */
+    int norm;                       /* heed_norm: where LayerNorm stands */
+    double norm_eps;
+    bool attention, mlp, residual;  /* parts of a block */
+    bool attention_bias, mlp_bias, norm_bias;
+    bool position_table;            /* learned positions are added to the token embedding */
+    bool tied_head;                 /* the head is the token embedding, otherwise a matrix of its own */
+    double dropout;                 /* after the embeddings and after each part of a block, while training */
+} heed_config;
+
+/** A small GPT in the form of GPT-2: 4 layers, 4 heads, d_model 128, context 64, pre-norm, tied head, no dropout. */
+HEED_API heed_config heed_config_default(void);
+/** "gpt", "gpt2" (124M), "m0" (one attention layer, nothing else), "bigram". HEED_ERR_USAGE: an unknown name. */
+HEED_API heed_status heed_config_preset(const char *name, heed_config *config, heed_error *err);
+/** The names of the presets, ended by NULL. */
+HEED_API const char *const *heed_config_presets(void);
+HEED_API const heed_field *heed_config_fields(int *n);
+/** Ranges, and what must fit together: n_heads divides d_model, … HEED_ERR_USAGE says what does not. */
+HEED_API heed_status heed_config_check(const heed_config *config, heed_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/** All of heed's interface. */
+#ifndef HEED_HEED_H
+#define HEED_HEED_H
+
+#include <heed/bench.h>
+#include <heed/config.h>
+#include <heed/fields.h>
+#include <heed/inspect.h>
+#include <heed/model.h>
+#include <heed/session.h>
+#include <heed/status.h>
+#include <heed/train.h>
+
+/** "0.1.0" */
+HEED_API const char *heed_version(void);
+
+#endif

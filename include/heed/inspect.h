@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Looking inside: what the heads of a model attend to, and pictures of it and of a training run.
+ */
+#ifndef HEED_INSPECT_H
+#define HEED_INSPECT_H
+
+#include <heed/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct heed_attention_maps heed_attention_maps;
+
+/** Runs the model over a text (at most its context) and keeps the attention pattern of every head. */
+HEED_API heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n,
+                                                heed_attention_maps **maps, heed_error *err);
+HEED_API void heed_attention_maps_destroy(heed_attention_maps *maps);
+HEED_API int heed_attention_maps_n_layers(const heed_attention_maps *maps);
+HEED_API int heed_attention_maps_n_heads(const heed_attention_maps *maps);
+HEED_API int heed_attention_maps_n_tokens(const heed_attention_maps *maps);
+/** pattern [n_tokens, n_tokens] of a head, row = query; lent by maps. */
+HEED_API const float *heed_attention_maps_pattern(const heed_attention_maps *maps, int layer, int head);
+
+/* How text pictures are coloured. */
+typedef enum heed_colour { HEED_COLOUR_NONE, HEED_COLOUR_16, HEED_COLOUR_TRUE } heed_colour;
+
+/** All heads as a PNG or SVG (by the ending of path). HEED_ERR_FILE, HEED_ERR_USAGE for another ending. */
+HEED_API heed_status heed_attention_maps_picture(const heed_attention_maps *maps, const char *path, heed_error *err);
+/** One head as text for a terminal of so many columns; *out is allocated, free() it. */
+HEED_API heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer, int head, int columns,
+                                              heed_colour colour, char **out, heed_error *err);
+
+/** The loss curve of the run in folder (its log.jsonl), with its floor if it has one, as a PNG or SVG. */
+HEED_API heed_status heed_run_picture(const char *folder, const char *path, heed_error *err);
+/** The same as text for a terminal; *out is allocated, free() it. */
+HEED_API heed_status heed_run_text(const char *folder, int columns, int rows, heed_colour colour, char **out,
+                                   heed_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

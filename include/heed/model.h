@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * A model: a configuration, its weights and its tokenizer, in a folder of Hugging Face's layout
+ * (config.json, model.safetensors, tokenizer.json). Read-only once opened; sessions and threads may share it.
+ *
+ *     heed_model *model = NULL;
+ *     if (heed_model_open("story", &model, &err) != HEED_OK) …
+ *     heed_session *session = NULL;                               (heed/session.h)
+ *     heed_model_close(model);
+ */
+#ifndef HEED_MODEL_H
+#define HEED_MODEL_H
+
+#include <heed/config.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct heed_model heed_model;
+
+/**
+ * Opens the model in folder. Weights in single precision are used where the file has them (mapped, not copied).
+ * HEED_ERR_FILE: a file that is missing, damaged, of another architecture, or whose tensors do not fit the configuration.
+ */
+HEED_API heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err);
+/** A new model with random weights and without a tokenizer, to measure or to train. HEED_ERR_USAGE, HEED_ERR_MEMORY. */
+HEED_API heed_status heed_model_create(const heed_config *config, uint64_t seed, heed_model **model, heed_error *err);
+HEED_API void heed_model_close(heed_model *model); /* NULL is allowed */
+
+/** Lent by the model. */
+HEED_API const heed_config *heed_model_config(const heed_model *model);
+HEED_API bool heed_model_has_tokenizer(const heed_model *model);
+
+/** Ids of n bytes of text; *ids is allocated, free() it. HEED_ERR_USAGE names a character that the vocabulary lacks. */
+HEED_API heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
+                                       heed_error *err);
+/** The bytes of one token, lent by the model (not NUL-terminated text: n counts); NULL without a tokenizer or for no id. */
+HEED_API const char *heed_model_piece(const heed_model *model, int32_t id, size_t *n);
+
+/* One parameter, as it is named in the checkpoint. */
+typedef struct heed_parameter {
+    const char *name;      /* h.0.attn.c_attn.weight */
+    const char *component; /* "token embedding", "position embedding", "attention", "mlp", "norm", "head" */
+    int rank;
+    int64_t size[4];
+    int64_t count;
+    const float *data;
+} heed_parameter;
+
+HEED_API int heed_model_n_parameters(const heed_model *model);
+/** Parameter i in the order of the checkpoint; lent by the model. */
+HEED_API heed_parameter heed_model_parameter(const heed_model *model, int i);
+
+/* Counted by walking the graph of one forward pass, or of one whole training step. */
+typedef struct heed_accounting {
+    double parameters;
+    double flops;                  /* of one run */
+    double bytes_read, bytes_written;
+    double arena_bytes;            /* the plan's peak: activations, gradients, workspaces */
+    double state_bytes;            /* weights, and when training gradients' moments */
+    int n_nodes;                   /* nodes that run */
+} heed_accounting;
+
+/** One forward pass over batch x length tokens, up to the logits of every position. */
+HEED_API heed_status heed_model_account_forward(const heed_model *model, int64_t batch, int64_t length,
+                                                heed_accounting *out, heed_error *err);
+/** One training step (forward, backward, clipping, AdamW) over batch x context_length tokens. */
+HEED_API heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_accounting *out,
+                                                 heed_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

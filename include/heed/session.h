@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * A session: one text being read and continued by a model. It holds the key/value cache, the position, the random
+ * numbers and the logits, and belongs to one thread. Several sessions may share a model.
+ *
+ *     heed_sampling sampling = heed_sampling_default();
+ *     heed_session *session = NULL;
+ *     heed_status s = heed_session_open(model, NULL, &session, &err);
+ *     s = heed_session_feed(session, ids, n_ids, &err);           the prompt
+ *     while (n-- > 0) {
+ *         int32_t id = heed_session_sample(session, &sampling);
+ *         …print heed_model_piece(model, id, &n_bytes)…
+ *         s = heed_session_feed(session, &id, 1, &err);
+ *     }
+ *     heed_session_close(session);
+ */
+#ifndef HEED_SESSION_H
+#define HEED_SESSION_H
+
+#include <heed/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct heed_session heed_session;
+
+typedef struct heed_session_options {
+    bool no_cache;      /* compute the whole text again for each token: slow, the yardstick of the cache */
+    int threads;        /* 0: one a processor */
+    uint64_t seed;      /* of sampling */
+} heed_session_options;
+
+/* How the next token is drawn from the logits. */
+typedef struct heed_sampling {
+    double temperature; /* logits are divided by it; 0: always the likeliest token */
+    int64_t top_k;      /* only the k likeliest; 0: all */
+    double top_p;       /* only the likeliest tokens whose mass before them is below p; 1: all */
+} heed_sampling;
+
+HEED_API heed_sampling heed_sampling_default(void); /* temperature 0.8, the rest off */
+HEED_API const heed_field *heed_sampling_fields(int *n);
+
+/** options NULL: the cache, all processors, seed 0. HEED_ERR_MEMORY with the number of bytes. */
+HEED_API heed_status heed_session_open(const heed_model *model, const heed_session_options *options,
+                                       heed_session **session, heed_error *err);
+HEED_API void heed_session_close(heed_session *session); /* NULL is allowed */
+
+/**
+ * Reads n more tokens. When the context is full, the window slides: the older half is forgotten and the newer half is
+ * read again, with or without the cache in the same way, so both give the same tokens.
+ * HEED_ERR_USAGE: an id outside the vocabulary, or no token at all.
+ */
+HEED_API heed_status heed_session_feed(heed_session *session, const int32_t *ids, size_t n, heed_error *err);
+/** Logits of the next token [vocab_size], lent until the next call; NULL before the first token. */
+HEED_API const float *heed_session_logits(const heed_session *session);
+/** Tokens that the window holds now. */
+HEED_API int64_t heed_session_length(const heed_session *session);
+/** Draws the next token; a token must have been fed. The order of equal logits is the order of ids. */
+HEED_API int32_t heed_session_sample(heed_session *session, const heed_sampling *sampling);
+
+/**
+ * The probabilities [n] that sampling draws from: softmax of the logits over temperature, after top_k, then top_p, and
+ * renormalised. Tokens that are filtered away have 0. HEED_ERR_MEMORY.
+ */
+HEED_API heed_status heed_sampling_probabilities(const heed_sampling *sampling, const float *logits, int64_t n,
+                                                 double *probabilities, heed_error *err);
+
+/* A mean loss over many tokens. */
+typedef struct heed_evaluation {
+    double loss;           /* nats a token */
+    double perplexity;     /* e^loss */
+    double nats_per_byte;  /* of the text */
+    int64_t n_tokens;      /* predicted */
+} heed_evaluation;
+
+/** The loss on every token of a text but its first, in windows that do not overlap. HEED_ERR_USAGE, HEED_ERR_MEMORY. */
+HEED_API heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name, int threads,
+                                         heed_evaluation *out, heed_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Training: a text, a configuration, a folder, and one call a step.
+ *
+ *     heed_train_options options = heed_train_options_default();
+ *     heed_trainer *trainer = NULL;
+ *     if (heed_trainer_create("shakespeare.txt", &config, &options, "out", &trainer, &err) != HEED_OK) …
+ *     heed_progress progress;
+ *     while (heed_trainer_step(trainer, &progress, &err) == HEED_OK && !progress.done)
+ *         …show it…
+ *     heed_trainer_close(trainer);
+ *
+ * The folder is a model in Hugging Face's layout beside optimizer.safetensors, trainer.json and log.jsonl. It is
+ * always whole: a process that is killed at any moment leaves the last checkpoint, and heed_trainer_resume() goes on from
+ * it to the same bytes as if nothing had happened.
+ */
+#ifndef HEED_TRAIN_H
+#define HEED_TRAIN_H
+
+#include <heed/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct heed_trainer heed_trainer;
+
+typedef struct heed_train_options {
+    int64_t steps;
+    int64_t batch_size;           /* windows a step */
+    double learning_rate;         /* the highest, after warm-up */
+    double min_learning_rate;     /* at the end of the cosine; below 0: a tenth of learning_rate */
+    int64_t warmup_steps;
+    double beta1, beta2, eps;     /* AdamW */
+    double weight_decay;          /* on matrices and tables, not on biases and norms */
+    double clip_norm;             /* the longest gradient, over all parameters together; 0: not clipped */
+    int64_t eval_interval;        /* steps between evaluations; 0: only at the end */
+    int64_t eval_batches;         /* of each evaluation; the last one takes at least 200 */
+    int64_t save_interval;        /* steps between checkpoints; 0: only at the end and when interrupted */
+    int64_t seed;
+    int64_t threads;              /* 0: one a processor */
+    int64_t corpus_bytes;         /* of the built-in stories, when no text is given */
+} heed_train_options;
+
+HEED_API heed_train_options heed_train_options_default(void);
+HEED_API const heed_field *heed_train_fields(int *n);
+
+/* What is known before the first step. */
+typedef struct heed_train_plan {
+    int64_t n_parameters;
+    double flops_per_step;
+    double state_bytes;       /* weights and moments */
+    double step_bytes;        /* activations, gradients and workspaces of a step, or of an evaluation if that is more */
+    double process_bytes;     /* what the process will hold at its peak, text and program included */
+    double available_bytes;   /* what the system would give; 0: unknown */
+    int64_t n_train_tokens, n_validation_tokens;
+    double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */
+    double matrix_peak_flops; /* this machine's, measured now */
+    const char *device;       /* "avx512, 2 threads, oneDNN 2.6.3" */
+} heed_train_plan;
+
+typedef struct heed_progress {
+    int64_t step, steps;      /* done so far, of how many */
+    double loss;              /* of this step's batch */
+    double gradient_norm, learning_rate;
+    double validation_loss;   /* NaN when this step had no evaluation */
+    double seconds;           /* since the trainer was made or resumed */
+    double tokens_per_s;      /* of the last steps, evaluations not counted */
+    double peak_share;        /* of matrix_peak_flops, of the last steps */
+    double eta_s;             /* estimated seconds to the end */
+    bool saved;               /* a checkpoint was written after this step */
+    bool done;
+} heed_progress;
+
+/**
+ * text_path NULL: the built-in stories. config.vocab_size is taken from the text. The folder is made; one that holds a
+ * checkpoint already is refused (HEED_ERR_USAGE), so that no model is overwritten by mistake.
+ * HEED_ERR_FILE: the text is missing, empty, too short, binary or not UTF-8. HEED_ERR_MEMORY, with the number, before
+ * anything is trained.
+ */
+HEED_API heed_status heed_trainer_create(const char *text_path, const heed_config *config,
+                                         const heed_train_options *options, const char *folder, heed_trainer **trainer,
+                                         heed_error *err);
+/**
+ * Goes on from the checkpoint in folder, with the text and the options it was made with. HEED_ERR_FILE: no checkpoint
+ * there, a damaged one, or a text that is gone or has changed.
+ */
+HEED_API heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed_error *err);
+HEED_API void heed_trainer_close(heed_trainer *trainer); /* NULL is allowed; saves nothing */
+
+/** Lent by the trainer. The plan, what it trains, the folder. */
+HEED_API const heed_train_plan *heed_trainer_plan(const heed_trainer *trainer);
+HEED_API const heed_config *heed_trainer_config(const heed_trainer *trainer);
+HEED_API const heed_train_options *heed_trainer_options(const heed_trainer *trainer);
+HEED_API const heed_model *heed_trainer_model(const heed_trainer *trainer);
+HEED_API const char *heed_trainer_folder(const heed_trainer *trainer);
+
+/** One step, with the evaluation and the checkpoint that fall due after it. After the last one, done is set. */
+HEED_API heed_status heed_trainer_step(heed_trainer *trainer, heed_progress *progress, heed_error *err);
+/** Writes a checkpoint now. On failure (a full disk) the earlier checkpoint is untouched. */
+HEED_API heed_status heed_trainer_save(heed_trainer *trainer, heed_error *err);
+/** Mean validation loss over so many batches, always the same ones; changes nothing. */
+HEED_API double heed_trainer_evaluate(heed_trainer *trainer, int64_t n_batches);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
