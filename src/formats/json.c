@@ -18,7 +18,8 @@ static const char *show_where(char out[WHERE_SIZE], const char *where)
 }
 
 /* Depth and number of values by looking at brackets, commas and quotes alone, before anything is allocated. */
-static heed_status check_limits(const char *text, size_t size, size_t max_values, const char *where, heed_error *err)
+static heed_status check_limits(const char *text, size_t size, size_t max_values, const char *where,
+                                heed_error *err)
 {
     size_t n_values = 1;
     int depth = 0;
@@ -45,7 +46,8 @@ static heed_status check_limits(const char *text, size_t size, size_t max_values
             return heed_fail(err, HEED_ERR_FILE, "%s: expected JSON at most %d levels deep, got more", where,
                              HEED_JSON_MAX_DEPTH);
         if (n_values > max_values)
-            return heed_fail(err, HEED_ERR_FILE, "%s: expected at most %zu JSON values, got more", where, max_values);
+            return heed_fail(err, HEED_ERR_FILE, "%s: expected at most %zu JSON values, got more", where,
+                             max_values);
     }
     return HEED_OK;
 }
@@ -67,7 +69,8 @@ heed_status heed_json_parse(const char *text, size_t size, size_t max_values, co
     *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
     if (*root == NULL) {
         if (json_error_code(&fault) == json_error_out_of_memory)
-            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory to read %zu bytes of JSON", where, size);
+            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory to read %zu bytes of JSON", where,
+                             size);
         return heed_fail(err, HEED_ERR_FILE, "%s: not valid JSON at line %d, column %d: %s", where, fault.line,
                          fault.column, heed_quote(shown, sizeof shown, fault.text, strlen(fault.text)));
     }
@@ -110,14 +113,11 @@ static bool digits_suffice(const json_t *value, int digits)
         return strtod(text, NULL) == json_real_value(value);
     }
     if (json_is_array(value)) {
-        json_array_foreach(value, i, member)
-            if (!digits_suffice(member, digits))
-                return false;
+        json_array_foreach(value, i, member) if (!digits_suffice(member, digits)) return false;
     }
     if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, member)
-            if (!digits_suffice(member, digits))
-                return false;
+        json_object_foreach((json_t *)(uintptr_t)value, key,
+                            member) if (!digits_suffice(member, digits)) return false;
     }
     return true;
 }
@@ -179,7 +179,10 @@ static const char *show(char out[SHOWN_SIZE], const json_t *value)
     char *text;
 
     if (value == NULL || json_is_array(value) || json_is_object(value)) {
-        snprintf(out, SHOWN_SIZE, "%s", value == NULL ? "nothing" : json_is_array(value) ? "a list" : "an object");
+        snprintf(out, SHOWN_SIZE, "%s",
+                 value == NULL          ? "nothing"
+                 : json_is_array(value) ? "a list"
+                                        : "an object");
         return out;
     }
     text = json_dumps(value, flags);
@@ -255,7 +258,8 @@ const char *heed_json_string(heed_json_reader *reader, const char *key, const ch
     return json_is_string(value) ? json_string_value(value) : fallback;
 }
 
-int heed_json_choice(heed_json_reader *reader, const char *key, const char *const *names, int n_names, int fallback)
+int heed_json_choice(heed_json_reader *reader, const char *key, const char *const *names, int n_names,
+                     int fallback)
 {
     const json_t *value = member_of(reader, key);
     heed_text_buffer list = {0};

@@ -28,7 +28,7 @@
 
 #include "base/text_buffer.h"
 
-#define HEED_JSON_MAX_DEPTH 64
+#define HEED_JSON_MAX_DEPTH    64
 #define HEED_JSON_CONFIG_BYTES ((size_t)1 << 20) /* the largest configuration taken */
 
 /**
@@ -74,7 +74,8 @@ bool heed_json_bool(heed_json_reader *reader, const char *key, bool fallback);
 /** A string without zero bytes, lent by the object. */
 const char *heed_json_string(heed_json_reader *reader, const char *key, const char *fallback);
 /** The index of the member's string in names[0 .. n_names-1]; the message of a failure lists the names. */
-int heed_json_choice(heed_json_reader *reader, const char *key, const char *const *names, int n_names, int fallback);
+int heed_json_choice(heed_json_reader *reader, const char *key, const char *const *names, int n_names,
+                     int fallback);
 /** A member that is itself an object, or a list; NULL when missing, null or of another type (a failure). */
 json_t *heed_json_object(heed_json_reader *reader, const char *key);
 json_t *heed_json_list(heed_json_reader *reader, const char *key);
