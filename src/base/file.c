@@ -23,16 +23,16 @@
 
 #include "base/error.h"
 
-#define PATH_SIZE 4096   /* longest path handled, with its zero */
-#define SHOWN_SIZE 256   /* longest path shown in a message */
-#define N_NAMES_TRIED 64 /* temporary names of dead processes that may lie around */
+#define PATH_SIZE     4096 /* longest path handled, with its zero */
+#define SHOWN_SIZE    256  /* longest path shown in a message */
+#define N_NAMES_TRIED 64   /* temporary names of dead processes that may lie around */
 
 static heed_status fail_path(heed_error *err, const char *path, const char *what, int reason)
 {
     char shown[SHOWN_SIZE];
 
-    return heed_fail(err, HEED_ERR_FILE, "%s: %s: %s", heed_quote(shown, sizeof shown, path, strlen(path)), what,
-                     strerror(reason));
+    return heed_fail(err, HEED_ERR_FILE, "%s: %s: %s", heed_quote(shown, sizeof shown, path, strlen(path)),
+                     what, strerror(reason));
 }
 
 heed_status heed_file_open(heed_file *file, const char *path, heed_error *err)
@@ -201,7 +201,8 @@ static bool replace(int *fd, char *name, const char *target, const char *folder,
 }
 
 /* Finds the file that path means: through links when it exists. old is filled and *exists set. */
-static heed_status resolve(const char *path, char target[PATH_SIZE], struct stat *old, bool *exists, heed_error *err)
+static heed_status resolve(const char *path, char target[PATH_SIZE], struct stat *old, bool *exists,
+                           heed_error *err)
 {
     char shown[SHOWN_SIZE];
 
@@ -211,8 +212,8 @@ static heed_status resolve(const char *path, char target[PATH_SIZE], struct stat
         return heed_fail(err, HEED_ERR_FILE, "%s: cannot be written: it is %s", shown,
                          S_ISDIR(old->st_mode) ? "a folder" : "not an ordinary file");
     if (path[0] == '\0' || strlen(path) >= PATH_SIZE)
-        return heed_fail(err, HEED_ERR_FILE, "%s: expected a path of 1 to %d bytes, got %zu", shown, PATH_SIZE - 1,
-                         strlen(path));
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected a path of 1 to %d bytes, got %zu", shown,
+                         PATH_SIZE - 1, strlen(path));
     if (*exists) {
         char *real = realpath(path, NULL);
 
@@ -302,7 +303,8 @@ heed_status heed_folder_sync(const char *path, heed_error *err)
     heed_status status = HEED_OK;
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0) /* a folder that may be written but not listed cannot be flushed; its files are complete all the same */
+    if (fd <
+        0) /* a folder that may be written but not listed cannot be flushed; its files are complete all the same */
         return errno == EACCES ? HEED_OK : fail_path(err, path, "cannot be opened", errno);
     if (!sync_all(fd))
         status = fail_path(err, path, "cannot be flushed to the disk", errno);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files: what a reader sees, and that a failed write leaves the old file and nothing else. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "cmocka_all.h"
+
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
