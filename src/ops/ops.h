@@ -90,6 +90,8 @@ heed_node *heed_sum(heed_graph *g, heed_node *x);  /* over all elements; a scala
 heed_node *heed_mean(heed_graph *g, heed_node *x);
 /** Sums over the leading axes so that the last `rank` axes remain: the gradient of broadcasting. */
 heed_node *heed_sum_leading(heed_graph *g, heed_node *x, int rank);
+/** Repeats x along new leading axes; x's shape is the last axes of `shape`. */
+heed_node *heed_repeat(heed_graph *g, heed_node *x, heed_shape shape);
 
 /* --- update ------------------------------------------------------------------------------------ */
 

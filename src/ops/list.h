@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Every op, by name: one declaration here and one line in list.c. */
+#ifndef HEED_OPS_LIST_H
+#define HEED_OPS_LIST_H
+
+#include "graph/op.h"
+
+/* looking up */
+extern const heed_op heed_op_embedding, heed_op_embedding_backward;
+extern const heed_op heed_op_position_embedding, heed_op_position_embedding_backward;
+
+/* products */
+extern const heed_op heed_op_linear, heed_op_linear_backward_input, heed_op_linear_backward_weight;
+extern const heed_op heed_op_matmul;
+
+/* views and copies */
+extern const heed_op heed_op_reshape, heed_op_narrow, heed_op_split_heads, heed_op_merge_heads, heed_op_alias;
+extern const heed_op heed_op_copy, heed_op_widen;
+
+/* attention */
+extern const heed_op heed_op_attention, heed_op_attention_backward;
+extern const heed_op heed_op_attention_scores, heed_op_attention_scores_backward;
+extern const heed_op heed_op_cache_append;
+
+/* element by element */
+extern const heed_op heed_op_add;
+extern const heed_op heed_op_scale;
+extern const heed_op heed_op_gelu_tanh, heed_op_gelu_tanh_backward;
+extern const heed_op heed_op_gelu_erf, heed_op_gelu_erf_backward;
+extern const heed_op heed_op_relu, heed_op_relu_backward;
+extern const heed_op heed_op_dropout;
+
+/* rows */
+extern const heed_op heed_op_softmax, heed_op_softmax_backward;
+extern const heed_op heed_op_layernorm, heed_op_layernorm_backward;
+
+/* losses and sums */
+extern const heed_op heed_op_cross_entropy, heed_op_cross_entropy_backward, heed_op_cross_entropy_rows;
+extern const heed_op heed_op_linear_cross_entropy, heed_op_linear_cross_entropy_backward;
+extern const heed_op heed_op_sum, heed_op_sum_leading, heed_op_repeat;
+
+/* update */
+extern const heed_op heed_op_sum_squares, heed_op_sqrt, heed_op_clip_factor;
+extern const heed_op heed_op_adamw, heed_op_sgd;
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Sums over a whole tensor, in double: what sum and sum_squares share. */
+#ifndef HEED_OPS_TOTAL_H
+#define HEED_OPS_TOTAL_H
+
+#include "kernels/device.h"
+#include "tensor/tensor.h"
+
+/** sum or sum_squares of a kernel table. */
+typedef double heed_total_fn(const float *x, int64_t n);
+
+/**
+ * Applies fn to blocks of x on the device's threads and adds the results in order. A block is 4096 elements, or a row
+ * where x does not lie densely. workspace: heed_total_workspace() bytes.
+ */
+double heed_total(const heed_device *device, heed_total_fn *fn, const heed_tensor *x, void *workspace);
+size_t heed_total_workspace(const heed_tensor *x);
+
+#endif
