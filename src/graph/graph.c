@@ -88,7 +88,8 @@ static heed_node *new_node(heed_graph *g, const char *name)
     node->first = node->owner = node;
     node->outputs[0] = node;
     g->nodes[g->n_nodes++] = node;
-    if (!heed_names_set(g, node, name)) {
+    node->name = heed_names_add(g, node, name);
+    if (node->name == NULL) {
         heed_graph_fail(g, NULL, HEED_ERR_MEMORY, "not enough memory for the names of a graph");
         return NULL;
     }
@@ -159,18 +160,28 @@ void heed_scope_end(heed_graph *g)
     g->scope[g->scope_end[--g->n_scopes]] = '\0';
 }
 
+const char *heed_scope_name(const heed_graph *g, char *out, size_t size, const char *name)
+{
+    snprintf(out, size, "%s%s", g->scope, name);
+    return out;
+}
+
 heed_node *heed_name(heed_graph *g, heed_node *node, const char *name)
 {
     char full[2 * HEED_MAX_NAME];
+    const char *unique;
 
     if (node == NULL)
         return NULL;
-    if (node->role != HEED_ROLE_COMPUTED || node->named)
-        return node; /* the first name stays: it is the one that people know */
-    snprintf(full, sizeof full, "%s%s", g->scope, name);
-    node->named = true;
-    if (!heed_names_set(g, node, full))
+    heed_scope_name(g, full, sizeof full, name);
+    unique = heed_names_add(g, node, full);
+    if (unique == NULL) {
         heed_graph_fail(g, NULL, HEED_ERR_MEMORY, "not enough memory for the names of a graph");
+        return NULL;
+    }
+    if (!node->named)
+        node->name = unique;
+    node->named = true;
     return node;
 }
 

@@ -52,7 +52,7 @@ struct heed_node {
     heed_node *grad;    /* d loss / d this node, after differentiation */
     heed_node *value;   /* the gradient node that holds this node's value too (heed_op.value_in_gradient), or NULL */
     bool wants_grad;    /* it depends on a parameter */
-    bool named;         /* by heed_name(), not after its op */
+    bool named;         /* by its builder, not after its op */
 };
 
 heed_graph *heed_graph_create(void); /* NULL: out of memory */
@@ -70,11 +70,14 @@ heed_node *heed_graph_state(heed_graph *g, const char *name, heed_shape shape);
 
 /**
  * Names inside a scope get its prefix: after heed_scope_begin(g, "blocks.%d", 0), heed_name(g, q, "attn.q") gives
- * blocks.0.attn.q. A parameter's name is not prefixed: it is the name in the checkpoint. heed_name returns its node.
+ * blocks.0.attn.q. A parameter's name is not prefixed: it is the name in the checkpoint. heed_name returns its node,
+ * which keeps its first name and is found under all: the output of one block is the input of the next.
  */
 void heed_scope_begin(heed_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void heed_scope_end(heed_graph *g);
 heed_node *heed_name(heed_graph *g, heed_node *node, const char *name);
+/** name behind the current scope's prefix, in out; returns out. */
+const char *heed_scope_name(const heed_graph *g, char *out, size_t size, const char *name);
 
 int heed_graph_n_nodes(const heed_graph *g);
 heed_node *heed_graph_node(const heed_graph *g, int i);

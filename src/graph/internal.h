@@ -12,12 +12,17 @@ typedef struct heed_assign {
     heed_node *source, *value;
 } heed_assign;
 
+struct heed_name_entry {
+    const char *name; /* NULL: free */
+    heed_node *node;
+};
+
 struct heed_graph {
     heed_arena *arena; /* nodes, names, attributes */
     heed_node **nodes;
     int n_nodes, node_capacity;
-    heed_node **names; /* open hash table of nodes by name; capacity is a power of two */
-    int name_capacity;
+    struct heed_name_entry *names; /* open hash table; the capacity is a power of two */
+    int n_names, name_capacity;
     heed_assign *assigns;
     int n_assigns, assign_capacity;
     char scope[HEED_MAX_NAME]; /* the current prefix, "blocks.0." */
@@ -26,8 +31,11 @@ struct heed_graph {
     heed_error error;
 };
 
-/* Gives node a name nobody has: `name` itself, or with ".2", ".3", … behind it. False when memory is out. */
-bool heed_names_set(heed_graph *g, heed_node *node, const char *name);
+/*
+ * Makes node known under a name that nobody has yet, `name` itself or with ".2", ".3", … behind it, and returns
+ * that name (NULL when memory is out). A node may have several; node->name is the caller's to set.
+ */
+const char *heed_names_add(heed_graph *g, heed_node *node, const char *name);
 heed_node *heed_names_find(const heed_graph *g, const char *name);
 
 #endif

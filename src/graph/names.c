@@ -16,30 +16,30 @@ static uint64_t hash_of(const char *name)
     return hash;
 }
 
-/* The slot that holds the name, or the free one where it belongs. */
-static heed_node **slot_of(heed_node **table, int capacity, const char *name)
+/* The entry that holds the name, or the free one where it belongs. */
+static struct heed_name_entry *entry_of(struct heed_name_entry *table, int capacity, const char *name)
 {
     size_t i = (size_t)hash_of(name) & (size_t)(capacity - 1);
 
-    while (table[i] != NULL && strcmp(table[i]->name, name) != 0)
+    while (table[i].name != NULL && strcmp(table[i].name, name) != 0)
         i = (i + 1) & (size_t)(capacity - 1);
     return &table[i];
 }
 
-/* Room for all nodes at half load; a renamed node's old slot is dropped on the way. */
-static bool rebuild(heed_graph *g)
+/* Keeps the table at most half full. */
+static bool make_room(heed_graph *g)
 {
-    int capacity = 256;
-    heed_node **table;
+    const int capacity = g->name_capacity > 0 ? 2 * g->name_capacity : 256;
+    struct heed_name_entry *table;
 
-    while (capacity < 4 * g->n_nodes)
-        capacity *= 2;
+    if (2 * (g->n_names + 1) <= g->name_capacity)
+        return true;
     table = calloc((size_t)capacity, sizeof *table);
     if (table == NULL)
         return false;
-    for (int i = 0; i < g->n_nodes; i++) {
-        if (g->nodes[i]->name != NULL)
-            *slot_of(table, capacity, g->nodes[i]->name) = g->nodes[i];
+    for (int i = 0; i < g->name_capacity; i++) {
+        if (g->names[i].name != NULL)
+            *entry_of(table, capacity, g->names[i].name) = g->names[i];
     }
     free(g->names);
     g->names = table;
@@ -49,24 +49,20 @@ static bool rebuild(heed_graph *g)
 
 heed_node *heed_names_find(const heed_graph *g, const char *name)
 {
-    return g->names == NULL ? NULL : *slot_of(g->names, g->name_capacity, name);
+    return g->names == NULL ? NULL : entry_of(g->names, g->name_capacity, name)->node;
 }
 
-bool heed_names_set(heed_graph *g, heed_node *node, const char *name)
+const char *heed_names_add(heed_graph *g, heed_node *node, const char *name)
 {
     char *unique = heed_arena_format(g->arena, "%s", name);
 
     for (int n = 2; unique != NULL && heed_names_find(g, unique) != NULL; n++)
         unique = heed_arena_format(g->arena, "%s.%d", name, n);
-    if (unique == NULL)
-        return false;
-    if (node->name != NULL || 2 * g->n_nodes >= g->name_capacity) {
-        node->name = unique;
-        return rebuild(g);
-    }
-    node->name = unique;
-    *slot_of(g->names, g->name_capacity, unique) = node;
-    return true;
+    if (unique == NULL || !make_room(g))
+        return NULL;
+    *entry_of(g->names, g->name_capacity, unique) = (struct heed_name_entry){unique, node};
+    g->n_names++;
+    return unique;
 }
 
 /* TransformerLens' spelling in ours: blocks.0.attn.hook_attn_scores is blocks.0.attn.scores. */
@@ -100,12 +96,7 @@ heed_node *heed_graph_find(const heed_graph *g, const char *name)
     if (node != NULL)
         return node;
     from_transformer_lens(ours, sizeof ours, name);
-    node = heed_names_find(g, ours);
-    if (node == NULL && strncmp(ours, "d.", 2) == 0) { /* a gradient that also serves another node has that one's name */
-        node = heed_names_find(g, ours + 2);
-        node = node != NULL ? node->grad : NULL;
-    }
-    return node;
+    return heed_names_find(g, ours);
 }
 
 /* Levenshtein's edit distance, given up (large) above 63 characters. */
@@ -136,11 +127,12 @@ const char *heed_graph_nearest_name(const heed_graph *g, const char *name)
     const char *best = NULL;
     int best_distance = 1 + (int)strlen(name) / 3;
 
-    for (int i = 0; i < g->n_nodes; i++) {
-        const int distance = edit_distance(name, g->nodes[i]->name);
-        if (distance <= best_distance) {
-            best_distance = distance - 1;
-            best = g->nodes[i]->name;
+    for (int i = 0; i < g->name_capacity; i++) {
+        const char *candidate = g->names[i].name;
+        const int distance = candidate != NULL ? edit_distance(name, candidate) : best_distance + 1;
+        if (distance < best_distance || (distance == best_distance && (best == NULL || strcmp(candidate, best) < 0))) {
+            best_distance = distance;
+            best = candidate;
         }
     }
     return best;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The models, from token ids to loss.
+ *
+ *   GPT       x = W_E[id] + W_P[t];   x = block_l(x) for each layer;   logits = W_U norm(x)
+ *   bigram    logits = W[id]
+ *
+ * With pre-norm, residuals, a tied head (W_U = W_E) and the tanh form of GELU this is GPT-2 (Radford et al. 2019);
+ * with one layer, no norm, no residual, no feed-forward and a head of its own it is attention and nothing else.
+ */
+#include "nn/nn.h"
+
+heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
+{
+    const heed_config *c = nn->config;
+    heed_graph *g = nn->g;
+    heed_node *table = heed_graph_parameter(g, "wte.weight", heed_shape2(c->vocab_size, c->d_model));
+    heed_node *x = heed_name(g, heed_embedding(g, table, ids), "embed");
+
+    if (c->position_table) {
+        heed_node *positions = heed_graph_parameter(g, "wpe.weight", heed_shape2(c->context_length, c->d_model));
+        const int64_t T = ids != NULL ? heed_shape_size(&ids->tensor.shape, -1) : 0;
+        heed_node *p = heed_name(g, heed_position_embedding(g, positions, nn->past, T), "pos_embed");
+        x = heed_add(g, x, p);
+    }
+    return heed_nn_dropout(nn, x);
+}
+
+static heed_node *head_weight(heed_nn *nn)
+{
+    const heed_config *c = nn->config;
+
+    if (c->tied_head)
+        return heed_graph_find(nn->g, "wte.weight");
+    return heed_graph_parameter(nn->g, "lm_head.weight", heed_shape2(c->vocab_size, c->d_model));
+}
+
+static heed_gpt build_bigram(heed_nn *nn, heed_node *ids, heed_node *targets)
+{
+    const int64_t V = nn->config->vocab_size;
+    heed_gpt out = {0};
+    heed_node *table = heed_graph_parameter(nn->g, "table.weight", heed_shape2(V, V));
+
+    out.logits = heed_name(nn->g, heed_embedding(nn->g, table, ids), "logits");
+    if (targets != NULL)
+        out.loss = heed_name(nn->g, heed_cross_entropy(nn->g, out.logits, targets), "loss");
+    return out;
+}
+
+heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
+{
+    const heed_config *c = nn->config;
+    heed_graph *g = nn->g;
+    heed_gpt out = {0};
+    heed_node *x, *head;
+
+    if (c->kind == HEED_KIND_BIGRAM)
+        return build_bigram(nn, ids, targets);
+    x = heed_nn_embed(nn, ids);
+    for (int64_t layer = 0; layer < c->n_layers; layer++)
+        x = heed_nn_block(nn, x, layer);
+    if (c->norm == HEED_NORM_PRE)
+        x = heed_name(g, heed_nn_norm(nn, x, "ln_f"), "ln_final.normalized");
+    head = head_weight(nn);
+    out.resid_final = x;
+    out.logits = heed_name(g, heed_linear(g, x, head, NULL, HEED_WEIGHT_OUT_IN), "logits");
+    if (targets != NULL)
+        out.loss = heed_name(g, heed_linear_cross_entropy(g, x, head, targets), "loss");
+    return out;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The small layers: a linear map, a norm, dropout, each with its parameters. */
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/nn.h"
+
+/*
+ * A parameter of the current block under its name in GPT-2's checkpoints: inside blocks.3 the map attn.c_attn
+ * is h.3.attn.c_attn; outside of blocks the name stands for itself.
+ */
+static heed_node *parameter(heed_nn *nn, const char *layer, const char *kind, heed_shape shape)
+{
+    char name[HEED_MAX_NAME], scope[HEED_MAX_NAME];
+    int block = 0;
+
+    heed_scope_name(nn->g, scope, sizeof scope, "");
+    if (sscanf(scope, "blocks.%d", &block) == 1)
+        snprintf(name, sizeof name, "h.%d.%s.%s", block, layer, kind);
+    else
+        snprintf(name, sizeof name, "%s.%s", layer, kind);
+    return heed_graph_parameter(nn->g, name, shape);
+}
+
+heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias)
+{
+    heed_node *weight, *b = NULL;
+
+    if (x == NULL)
+        return NULL;
+    weight = parameter(nn, name, "weight", heed_shape2(heed_shape_size(&x->tensor.shape, -1), out));
+    if (bias)
+        b = parameter(nn, name, "bias", heed_shape1(out));
+    return heed_linear(nn->g, x, weight, b, HEED_WEIGHT_IN_OUT);
+}
+
+heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name)
+{
+    const int64_t n = nn->config->d_model;
+    heed_node *gamma = parameter(nn, name, "weight", heed_shape1(n));
+    heed_node *beta = nn->config->norm_bias ? parameter(nn, name, "bias", heed_shape1(n)) : NULL;
+
+    return heed_layernorm(nn->g, x, gamma, beta, (float)nn->config->norm_eps);
+}
+
+heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x)
+{
+    if (nn->step == NULL || nn->config->dropout <= 0.0)
+        return x;
+    return heed_dropout(nn->g, x, nn->step, (float)nn->config->dropout, nn->seed, nn->n_dropouts++);
+}
+
+int64_t heed_config_d_mlp(const heed_config *config)
+{
+    return config->d_mlp > 0 ? config->d_mlp : (int64_t)(config->mlp_factor * (double)config->d_model + 0.5);
+}

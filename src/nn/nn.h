@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layers and models as straight lines of ops.
+ *
+ * A builder carries what every layer needs: the graph, the configuration, and whether this graph
+ * trains (dropout) or decodes (a key/value cache and a position).
+ *
+ *     heed_nn nn = {.g = g, .config = &config};
+ *     heed_node *ids = heed_graph_input(g, "ids", HEED_I32, heed_shape2(batch, T));
+ *     heed_gpt gpt = heed_gpt_build(&nn, ids, targets);
+ *     heed_graph_differentiate(g, gpt.loss, seed, heed_accumulate);
+ *
+ * Nodes have TransformerLens' names (blocks.0.attn.q, blocks.0.resid_mid); parameters those of GPT-2's
+ * checkpoints (h.0.attn.c_attn.weight). A node that no target needs costs nothing: the scores and
+ * patterns of attention are there for whoever looks, beside the fused attention that runs.
+ */
+#ifndef HEED_NN_NN_H
+#define HEED_NN_NN_H
+
+#include <heed/config.h>
+
+#include "ops/ops.h"
+
+typedef struct heed_nn {
+    heed_graph *g;
+    const heed_config *config;
+    /* training with dropout: the step number (i32 scalar) and the seed; NULL: no dropout */
+    heed_node *step;
+    uint64_t seed;
+    int n_dropouts; /* masks handed out so far */
+    /* decoding: tokens already in the cache (i32 scalar) and how many it can hold; NULL: no cache */
+    heed_node *past;
+    int64_t cache_length;
+} heed_nn;
+
+typedef struct heed_gpt {
+    heed_node *resid_final; /* [B, T, d_model] what the head reads; NULL for the bigram model */
+    heed_node *logits;      /* [B, T, V] */
+    heed_node *loss;        /* scalar; NULL without targets */
+} heed_gpt;
+
+/** Any model of the configuration. ids i32 [B, T]; targets i32 [B, T] or NULL. */
+heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets);
+
+/* --- its parts, in the order of a token's way through --- */
+
+/** Token embedding plus position embedding: [B, T] -> [B, T, d_model]. */
+heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids);
+/** One block: attention and feed-forward, each with its norm and its residual. x [B, T, d_model]. */
+heed_node *heed_nn_block(heed_nn *nn, heed_node *x, int64_t layer);
+/** Causal multi-head self-attention with its query, key, value and output maps. */
+heed_node *heed_nn_attention(heed_nn *nn, heed_node *x);
+/** Feed-forward: d_model -> d_mlp -> activation -> d_model. */
+heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x);
+/** LayerNorm with gain NAME.weight and, if the configuration has norm biases, shift NAME.bias. */
+heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name);
+/** W x + b with W [in, out] under NAME.weight and, when bias is set, b under NAME.bias. */
+heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias);
+heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x);
+
+/** d_mlp, or what the factor makes of d_model. */
+int64_t heed_config_d_mlp(const heed_config *config);
+
+#endif
