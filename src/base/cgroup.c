@@ -141,8 +141,7 @@ size_t heed_cgroup_memory_available(void)
 
     if (find_group(group, sizeof(group), v1, "memory")) {
         do {
-            const size_t left =
-                memory_left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_");
+            const size_t left = memory_left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_");
 
             least = left < least ? left : least;
         } while (to_parent(group, v1));

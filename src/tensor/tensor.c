@@ -207,7 +207,8 @@ float heed_tensor_get(const heed_tensor *tensor, int64_t i)
 {
     const int64_t at = heed_tensor_offset(tensor, i);
 
-    return tensor->dtype == HEED_I32 ? (float)((const int32_t *)tensor->data)[at] : ((const float *)tensor->data)[at];
+    return tensor->dtype == HEED_I32 ? (float)((const int32_t *)tensor->data)[at]
+                                     : ((const float *)tensor->data)[at];
 }
 
 void heed_tensor_set(const heed_tensor *tensor, int64_t i, float value)
