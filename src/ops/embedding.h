@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HEED_OPS_EMBEDDING_H
+#define HEED_OPS_EMBEDDING_H
+
+#include "graph/op.h"
+
+/** Adds dy [..., d] to the rows `ids` of base [vocab_size, d] (NULL: zeros): the gradient of heed_embedding(). */
+heed_node *heed_embedding_backward(heed_graph *g, heed_node *ids, heed_node *dy, heed_node *base,
+                                   int64_t vocab_size);
+
+#endif
