@@ -39,11 +39,17 @@ typedef struct heed_attention_head {
     bool causal;
     float *out; /* [n_query, v_dim] by out_stride; forward writes it */
     int64_t out_stride;
-    /* backward only; dq, dk, dv are overwritten */
+    /*
+     * Natural log of sum_j exp(scale q_i . k_j) over the keys that query i sees, -inf where it sees none. Optional:
+     * forward writes it; without it backward costs 2 head_dim more for each pair once n_key is in the hundreds.
+     */
+    float *lse;
+    /* backward only; it also reads out. dq, dk, dv are overwritten */
     const float *dout;
     int64_t dout_stride;
     float *dq, *dk, *dv;
     int64_t dq_stride, dk_stride, dv_stride;
+    bool accumulate_kv; /* dk and dv are added to: a further query head that shares k and v */
 } heed_attention_head;
 
 typedef struct heed_kernels {
@@ -86,7 +92,11 @@ typedef struct heed_kernels {
     void (*rows_combine)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
                          int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k x_k w[k][o], weights [in, out] */
 
-    /* attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes */
+    /*
+     * Attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes. Calls that cut the queries
+     * at multiples of 64 give the same bits as one call. NaN and inf in a key or value behind a query's position
+     * may reach the 15 queries before it (0 * inf); finite numbers there never do.
+     */
     int64_t (*attention_scratch)(const heed_attention_head *head, bool backward);
     void (*attention)(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch);
     void (*attention_backward)(const heed_attention_head *head, float *scratch);

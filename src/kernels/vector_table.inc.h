@@ -5,6 +5,9 @@
  */
 #include "kernels/kernels.h"
 #include "kernels/vector.inc.h"
+#include "kernels/vector_attention.inc.h"
+#include "kernels/vector_attention_forward.inc.h"
+#include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_rows.inc.h"
@@ -36,6 +39,9 @@ const heed_kernels TABLE = {
     .adamw = adamw,
     .rows_dot = rows_dot,
     .rows_combine = rows_combine,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
+    .attention_backward = attention_backward,
     .product_block = product_block,
     .from_bf16 = from_bf16,
     .to_bf16 = to_bf16,

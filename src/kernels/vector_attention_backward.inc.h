@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attention, backward. With p_ij the weights and delta_i = dout_i . out_i, for the pairs that i may see:
+ *
+ *   dp_ij = dout_i . v_j          ds_ij = p_ij (dp_ij - delta_i)
+ *   dv_j  = sum_i p_ij dout_i     dk_j  = scale sum_i ds_ij q_i      dq_i = scale sum_j ds_ij k_j
+ *
+ * Weights are computed again from lse. Without it: a tile whose keys fit one chunk finds its own largest score and sum
+ * on the way; a longer one goes over its keys once more beforehand (6 products and not 5).
+ * scale goes into the packed dout and into delta, so ds comes out scaled.
+ *
+ * Tiles of queries outside, chunks of keys inside: dq is complete after a tile; dk and dv are added to by each tile
+ * that sees them, queries ascending. Where head_dim is no multiple of LANES the sums live in the scratch, in rows
+ * filled up to whole vectors.
+ *
+ * Needs vector_attention_forward.inc.h.
+ */
+
+/* One operand, or result, with rows of whole vectors: the caller's own, or a copy in the scratch. */
+typedef struct whole_rows {
+    const float *from;
+    int64_t stride;
+} whole_rows;
+
+/* Where the parts of the scratch lie, in floats; the part that is not needed is empty. */
+typedef struct backward_layout {
+    int64_t packed_q, packed_dout, weights, dscores;
+    int64_t rows_q, rows_dout, rows_k, rows_dq, rows_dk, rows_dv, total;
+} backward_layout;
+
+INLINE backward_layout backward_layout_of(const heed_attention_head *head)
+{
+    const int64_t width = whole_vectors(head->head_dim), v_width = whole_vectors(head->v_dim);
+    const int64_t pad = width != head->head_dim ? width : 0, v_pad = v_width != head->v_dim ? v_width : 0;
+    backward_layout at;
+
+    at.packed_q = 0;
+    at.packed_dout = at.packed_q + head->head_dim * QUERIES;
+    at.weights = at.packed_dout + head->v_dim * QUERIES;
+    at.dscores = at.weights + (int64_t)CHUNK_MAX * QUERIES;
+    at.rows_q = at.dscores + (int64_t)CHUNK_MAX * QUERIES;
+    at.rows_dout = at.rows_q + QUERIES * pad;
+    at.rows_k = at.rows_dout + QUERIES * v_pad;
+    at.rows_dq = at.rows_k + CHUNK_MAX * pad;
+    at.rows_dk = at.rows_dq + QUERIES * pad;
+    at.rows_dv = at.rows_dk + head->n_key * pad;
+    at.total = at.rows_dv + head->n_key * v_pad;
+    return at;
+}
+
+/* What one tile of queries knows before its keys come. weight = 2^(score - base) * inverse. */
+typedef struct backward_tile {
+    query_values base, inverse, delta;
+    whole_rows q, dout;
+} backward_tile;
+
+/* dot_i = factor x_i . y_i for i < n <= QUERIES, 0 up to the end of the last vector. */
+static void row_dots(query_values *dot, const float *x, int64_t x_stride, const float *y, int64_t y_stride,
+                     int64_t n, int64_t dim, float factor)
+{
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf sum[LANES];
+        float tail[LANES] = {0};
+
+        for (int r = 0; r < LANES; r++) {
+            const float *a = x + (i + r) * x_stride, *b = y + (i + r) * y_stride;
+            int64_t d = 0;
+
+            sum[r] = vf_splat(0.0f);
+            if (i + r >= n)
+                continue;
+            for (; d + LANES <= dim; d += LANES)
+                sum[r] += vf_load(a + d) * vf_load(b + d);
+            for (; d < dim; d++)
+                tail[r] += a[d] * b[d];
+        }
+        transpose(sum);
+        for (int half = LANES / 2; half > 0; half /= 2)
+            for (int r = 0; r < half; r++)
+                sum[r] += sum[r + half];
+        dot->v[i / LANES] = (sum[0] + vf_load(tail)) * factor;
+    }
+}
+
+/* Rows n of x as they lie, or copied to `copy` and filled up. */
+INLINE whole_rows rows_of(const float *x, int64_t stride, int64_t n, int64_t dim, float *copy)
+{
+    const int64_t width = whole_vectors(dim);
+
+    if (width == dim)
+        return (whole_rows){x, stride};
+    pack_rows(copy, x, stride, n, dim);
+    return (whole_rows){copy, width};
+}
+
+/* base and inverse from the log-sum-exp that forward saved. */
+static void base_from_lse(backward_tile *b, const heed_attention_head *head, const tile_shape *t)
+{
+    float lse[QUERIES] = {0};
+
+    memcpy(lse, head->lse + t->query, (size_t)t->n_queries * sizeof *lse);
+    for (int v = 0; v < t->vectors; v++) {
+        b->base.v[v] = finite_max(vf_load(lse + v * LANES) * log2_e);
+        b->inverse.v[v] = vf_splat(1.0f);
+    }
+}
+
+/* base and inverse by going over all keys of the tile; `tile` is overwritten. */
+static void base_from_keys(backward_tile *b, const heed_attention_head *head, tile_shape *t,
+                           const float *packed_q, float *tile, int64_t visible)
+{
+    query_values max, sum, factor;
+
+    statistics_start(&max, &sum);
+    for (int64_t key = 0; key < visible; key += t->n_keys) {
+        tile_take_keys(t, head, key, visible);
+        tile_scores(tile, t, head->k, head->k_stride, packed_q, head->head_dim);
+        tile_softmax(&max, &sum, &factor, tile, t);
+    }
+    for (int v = 0; v < t->vectors; v++)
+        b->base.v[v] = finite_max(max.v[v]);
+    invert_sums(&b->inverse, &sum);
+}
+
+/* weights: scores, or with `is_exp` 2^(score - base), become weights; dscores: dp becomes ds. */
+INLINE void gradient_rows(float *weights, float *dscores, const backward_tile *b, bool is_exp, int64_t n,
+                          int first, const int vectors)
+{
+    for (int64_t j = 0; j < n; j++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            const int64_t at = j * QUERIES + v * LANES;
+            vf p = vf_load(weights + at);
+
+            if (!is_exp)
+                p = vf_exp2_not_positive(p - b->base.v[first + v]);
+            p *= b->inverse.v[first + v];
+            vf_store(weights + at, p);
+            vf_store(dscores + at, p * (vf_load(dscores + at) - b->delta.v[first + v]));
+        }
+    }
+}
+
+static void tile_gradient(float *weights, float *dscores, const backward_tile *b, bool is_exp,
+                          const tile_shape *t)
+{
+    for (int v = 0; v < t->vectors; v++) {
+        const int64_t at = t->edge[v] * QUERIES + v * LANES, n = t->edge[v + 1] - t->edge[v];
+        const int vectors = t->vectors - v;
+
+        for (int u = 0; u < vectors; u++) {
+            if (is_exp)
+                gradient_rows(weights + at + u * LANES, dscores + at + u * LANES, b, true, n, v + u, 1);
+            else
+                gradient_rows(weights + at + u * LANES, dscores + at + u * LANES, b, false, n, v + u, 1);
+        }
+    }
+    tile_clear_below_edges(weights, t);
+    tile_clear_below_edges(dscores, t);
+}
+
+/*
+ * out (key rows of one chunk) += sum_i tile[j][i] b_i. Keys from the diagonal on meet their first queries in this tile,
+ * all keys do in the first tile: those are stored and not added, unless `accumulate`.
+ */
+static void add_by_key(float *out, int64_t out_stride, const float *tile, const tile_shape *t, whole_rows b,
+                       int64_t dim, bool accumulate)
+{
+    const int64_t fresh = accumulate      ? t->n_keys
+                          : t->query == 0 ? 0
+                          : t->causal     ? clamp(t->diagonal, 0, t->n_keys)
+                                          : t->n_keys;
+    const block_target store = {.out = out, .out_stride = out_stride};
+    block_target add = store;
+
+    add.previous = out;
+    add.previous_stride = out_stride;
+    tile_by_key(&add, tile, t, b.from, b.stride, dim, 0, fresh);
+    tile_by_key(&store, tile, t, b.from, b.stride, dim, fresh, t->n_keys);
+}
+
+/* The five products of one chunk. */
+static void backward_chunk(const heed_attention_head *head, const tile_shape *t, backward_tile *b,
+                           bool own_base, float *scratch)
+{
+    const backward_layout at = backward_layout_of(head);
+    const int64_t width = whole_vectors(head->head_dim), v_width = whole_vectors(head->v_dim);
+    const bool whole = width == head->head_dim, v_whole = v_width == head->v_dim;
+    float *weights = scratch + at.weights, *dscores = scratch + at.dscores;
+
+    tile_scores(weights, t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
+    tile_scores(dscores, t, head->v, head->v_stride, scratch + at.packed_dout, head->v_dim);
+    if (own_base) {
+        query_values max, sum, factor;
+
+        statistics_start(&max, &sum);
+        tile_softmax(&max, &sum, &factor, weights, t);
+        invert_sums(&b->inverse, &sum);
+    } else {
+        tile_mask(weights, t);
+    }
+    tile_gradient(weights, dscores, b, own_base, t);
+
+    float *dv = v_whole ? head->dv + t->key * head->dv_stride : scratch + at.rows_dv + t->key * v_width;
+    float *dk = whole ? head->dk + t->key * head->dk_stride : scratch + at.rows_dk + t->key * width;
+    add_by_key(dv, v_whole ? head->dv_stride : v_width, weights, t, b->dout, v_width,
+               v_whole && head->accumulate_kv);
+    add_by_key(dk, whole ? head->dk_stride : width, dscores, t, b->q, width, whole && head->accumulate_kv);
+
+    const whole_rows k = rows_of(head->k + t->key * head->k_stride, head->k_stride, t->n_keys, head->head_dim,
+                                 scratch + at.rows_k);
+    float *dq = whole ? head->dq + t->query * head->dq_stride : scratch + at.rows_dq;
+    block_target to = {.out = dq, .out_stride = whole ? head->dq_stride : width};
+
+    if (t->key > 0) {
+        to.previous = to.out;
+        to.previous_stride = to.out_stride;
+    }
+    tile_by_query(&to, dscores, t, k.from, k.stride, width);
+}
+
+static void backward_of_tile(const heed_attention_head *head, tile_shape *t, float *scratch)
+{
+    const backward_layout at = backward_layout_of(head);
+    const float *q = head->q + t->query * head->q_stride, *dout = head->dout + t->query * head->dout_stride;
+    const int64_t visible = tile_visible_keys(head, t);
+    const bool own_base = !head->lse && visible <= CHUNK_MAX;
+    backward_tile b;
+
+    pack_transposed(scratch + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim,
+                    head->scale * log2_e);
+    pack_transposed(scratch + at.packed_dout, dout, head->dout_stride, t->n_queries, head->v_dim, head->scale);
+    row_dots(&b.delta, dout, head->dout_stride, head->out + t->query * head->out_stride, head->out_stride,
+             t->n_queries, head->v_dim, head->scale);
+    b.q = rows_of(q, head->q_stride, t->n_queries, head->head_dim, scratch + at.rows_q);
+    b.dout = rows_of(dout, head->dout_stride, t->n_queries, head->v_dim, scratch + at.rows_dout);
+    if (head->lse)
+        base_from_lse(&b, head, t);
+    else if (!own_base)
+        base_from_keys(&b, head, t, scratch + at.packed_q, scratch + at.weights, visible);
+
+    for (int64_t key = 0;; key += t->n_keys) {
+        tile_take_keys(t, head, key, visible);
+        backward_chunk(head, t, &b, own_base, scratch);
+        if (key + t->n_keys >= visible)
+            break;
+    }
+    if (whole_vectors(head->head_dim) != head->head_dim)
+        for (int64_t i = 0; i < t->n_queries; i++)
+            memcpy(head->dq + (t->query + i) * head->dq_stride,
+                   scratch + at.rows_dq + i * whole_vectors(head->head_dim),
+                   (size_t)head->head_dim * sizeof(float));
+}
+
+/* Copies, or adds, rows of the scratch to where they belong. */
+static void deliver_rows(float *y, int64_t stride, const float *rows, int64_t n, int64_t dim, bool accumulate)
+{
+    const int64_t width = whole_vectors(dim);
+
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t d = 0; d < dim; d++)
+            y[j * stride + d] = rows[j * width + d] + (accumulate ? y[j * stride + d] : 0.0f);
+}
+
+static void attention_backward(const heed_attention_head *head, float *scratch)
+{
+    const backward_layout at = backward_layout_of(head);
+
+    for (int64_t query = 0; query < head->n_query; query += QUERIES) {
+        tile_shape t = tile_of_queries(head, query, head->n_query);
+
+        backward_of_tile(head, &t, scratch);
+    }
+    if (whole_vectors(head->head_dim) != head->head_dim)
+        deliver_rows(head->dk, head->dk_stride, scratch + at.rows_dk, head->n_key, head->head_dim,
+                     head->accumulate_kv);
+    if (whole_vectors(head->v_dim) != head->v_dim)
+        deliver_rows(head->dv, head->dv_stride, scratch + at.rows_dv, head->n_key, head->v_dim,
+                     head->accumulate_kv);
+}
+
+/* Floats that attention() or attention_backward() works in. */
+static int64_t attention_scratch(const heed_attention_head *head, bool backward)
+{
+    return backward ? backward_layout_of(head).total : forward_layout_of(head).total;
+}

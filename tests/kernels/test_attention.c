@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+/* Attention of one head, forward and backward, on every table this processor runs, against loops in double. */
+#include "../cmocka_all.h"
+
+#include "arrays.h"
+
+/* ---- a problem: one head, its arrays and what double precision says ---- */
+
+enum { Q, K, V, OUT, DOUT, DQ, DK, DV, LSE, N_ARRAYS };
+
+static const char *const array_names[N_ARRAYS] = {"q", "k", "v", "out", "dout", "dq", "dk", "dv", "lse"};
+
+/* Rows of dim numbers, `stride` apart; between them NaNs that nobody may read into a result, or write to. */
+typedef struct rows {
+    int64_t n, dim, stride, length;
+    float *x;
+    double *want, *size; /* [n, dim]: the result, and the sum of its terms without their signs */
+} rows;
+
+typedef struct problem {
+    heed_attention_head head;
+    rows r[N_ARRAYS];
+    double largest_score;
+} problem;
+
+typedef struct shape {
+    int64_t n_query, n_key, head_dim, v_dim, gap; /* gap: floats between rows */
+    bool causal;
+    float range; /* of q and k */
+} shape;
+
+static rows rows_new(int64_t n, int64_t dim, int64_t gap)
+{
+    rows r = {.n = n, .dim = dim, .stride = dim + gap, .length = (n - 1) * (dim + gap) + dim};
+
+    r.x = array_new(r.length);
+    for (int64_t i = 0; i < r.length; i++)
+        memcpy(r.x + i, &guard_bits, sizeof guard_bits);
+    r.want = calloc((size_t)(n * dim), sizeof *r.want);
+    r.size = calloc((size_t)(n * dim), sizeof *r.size);
+    assert_non_null(r.want);
+    assert_non_null(r.size);
+    return r;
+}
+
+static void rows_fill(rows *r, uint32_t seed, float range)
+{
+    float *values = array_random(r->n * r->dim, seed, range);
+
+    for (int64_t i = 0; i < r->n; i++)
+        memcpy(r->x + i * r->stride, values + i * r->dim, (size_t)r->dim * sizeof *values);
+    array_free(values, r->n * r->dim);
+}
+
+static void problem_bind(problem *p)
+{
+    heed_attention_head *h = &p->head;
+
+    h->q = p->r[Q].x, h->q_stride = p->r[Q].stride;
+    h->k = p->r[K].x, h->k_stride = p->r[K].stride;
+    h->v = p->r[V].x, h->v_stride = p->r[V].stride;
+    h->out = p->r[OUT].x, h->out_stride = p->r[OUT].stride;
+    h->dout = p->r[DOUT].x, h->dout_stride = p->r[DOUT].stride;
+    h->dq = p->r[DQ].x, h->dq_stride = p->r[DQ].stride;
+    h->dk = p->r[DK].x, h->dk_stride = p->r[DK].stride;
+    h->dv = p->r[DV].x, h->dv_stride = p->r[DV].stride;
+    h->lse = p->r[LSE].x;
+}
+
+static problem *problem_new(const shape *s, uint32_t seed)
+{
+    problem *p = calloc(1, sizeof *p);
+
+    assert_non_null(p);
+    p->head = (heed_attention_head){.n_query = s->n_query,
+                                    .n_key = s->n_key,
+                                    .head_dim = s->head_dim,
+                                    .v_dim = s->v_dim,
+                                    .scale = 1.0f / sqrtf((float)s->head_dim),
+                                    .causal = s->causal};
+    for (int a = 0; a < N_ARRAYS; a++) {
+        const bool of_keys = a == K || a == V || a == DK || a == DV;
+        const int64_t dim = a == LSE ? 1 : a == V || a == OUT || a == DOUT || a == DV ? s->v_dim : s->head_dim;
+
+        p->r[a] = rows_new(of_keys ? s->n_key : s->n_query, dim, a == LSE ? 0 : s->gap * (1 + a % 3));
+    }
+    rows_fill(&p->r[Q], seed * 4, s->range);
+    rows_fill(&p->r[K], seed * 4 + 1, s->range);
+    rows_fill(&p->r[V], seed * 4 + 2, 1.0f);
+    rows_fill(&p->r[DOUT], seed * 4 + 3, 1.0f);
+    problem_bind(p);
+    return p;
+}
+
+static void problem_free(problem *p)
+{
+    for (int a = 0; a < N_ARRAYS; a++) {
+        const rows *r = &p->r[a];
+
+        for (int64_t i = 0; i + 1 < r->n; i++)
+            for (int64_t d = r->dim; d < r->stride; d++)
+                if (memcmp(r->x + i * r->stride + d, &guard_bits, sizeof guard_bits))
+                    fail_msg("%s was written to between rows %lld and %lld", array_names[a], (long long)i,
+                             (long long)i + 1);
+        array_free(r->x, r->length);
+        free(r->want);
+        free(r->size);
+    }
+    free(p);
+}
+
+static double at(const problem *p, int a, int64_t i, int64_t d)
+{
+    return (double)p->r[a].x[i * p->r[a].stride + d];
+}
+
+static void add_term(problem *p, int a, int64_t i, int64_t d, double factor, double size, double x)
+{
+    p->r[a].want[i * p->r[a].dim + d] += factor * x;
+    p->r[a].size[i * p->r[a].dim + d] += fabs(size * x);
+}
+
+/* Weights of query i, and out and lse from them. Returns the number of keys that it sees. */
+static int64_t oracle_forward(problem *p, int64_t i, double *weight)
+{
+    const heed_attention_head *h = &p->head;
+    const int64_t position = h->n_key - h->n_query + i;
+    const int64_t n = !h->causal ? h->n_key : position < 0 ? 0 : position + 1;
+    double max = -INFINITY, sum = 0.0;
+
+    for (int64_t j = 0; j < n; j++) {
+        weight[j] = 0.0;
+        for (int64_t d = 0; d < h->head_dim; d++)
+            weight[j] += (double)h->scale * at(p, Q, i, d) * at(p, K, j, d);
+        max = fmax(max, weight[j]);
+        p->largest_score = fmax(p->largest_score, fabs(weight[j]));
+    }
+    for (int64_t j = 0; j < n; j++) {
+        weight[j] = exp(weight[j] - max);
+        sum += weight[j];
+    }
+    p->r[LSE].want[i] = n ? max + log(sum) : -INFINITY;
+    p->r[LSE].size[i] = n ? 1.0 + fabs(max) : 0.0;
+    for (int64_t j = 0; j < n; j++) {
+        weight[j] /= sum;
+        for (int64_t d = 0; d < h->v_dim; d++)
+            add_term(p, OUT, i, d, weight[j], weight[j], at(p, V, j, d));
+    }
+    return n;
+}
+
+static void oracle_backward(problem *p, int64_t i, const double *weight, int64_t n)
+{
+    const heed_attention_head *h = &p->head;
+    double delta = 0.0, delta_size = 0.0;
+
+    for (int64_t d = 0; d < h->v_dim; d++) {
+        delta += at(p, DOUT, i, d) * p->r[OUT].want[i * h->v_dim + d];
+        delta_size += fabs(at(p, DOUT, i, d)) * p->r[OUT].size[i * h->v_dim + d];
+    }
+    for (int64_t j = 0; j < n; j++) {
+        double dp = 0.0, dp_size = 0.0;
+
+        for (int64_t d = 0; d < h->v_dim; d++) {
+            dp += at(p, DOUT, i, d) * at(p, V, j, d);
+            dp_size += fabs(at(p, DOUT, i, d) * at(p, V, j, d));
+            add_term(p, DV, j, d, weight[j], weight[j], at(p, DOUT, i, d));
+        }
+        const double ds = (double)h->scale * weight[j] * (dp - delta);
+        const double ds_size = (double)h->scale * weight[j] * (dp_size + delta_size);
+        for (int64_t d = 0; d < h->head_dim; d++) {
+            add_term(p, DQ, i, d, ds, ds_size, at(p, K, j, d));
+            add_term(p, DK, j, d, ds, ds_size, at(p, Q, i, d));
+        }
+    }
+}
+
+static void problem_solve(problem *p)
+{
+    double *weight = calloc((size_t)p->head.n_key, sizeof *weight);
+
+    assert_non_null(weight);
+    for (int64_t i = 0; i < p->head.n_query; i++) {
+        const int64_t n = oracle_forward(p, i, weight);
+
+        oracle_backward(p, i, weight, n);
+    }
+    free(weight);
+}
+
+/* ---- running a kernel ---- */
+
+/* The scratch is full of NaNs before, so that what is used unwritten shows, and is guarded behind. */
+static float *scratch_new(int64_t n)
+{
+    float *scratch = aligned_alloc(64, (size_t)(n + GUARD + 63) / 16 * 64);
+
+    assert_non_null(scratch);
+    for (int64_t i = 0; i < n + GUARD; i++)
+        memcpy(scratch + i, &guard_bits, sizeof guard_bits);
+    return scratch;
+}
+
+static void scratch_free(float *scratch, int64_t n)
+{
+    for (int64_t i = n; i < n + GUARD; i++)
+        if (memcmp(scratch + i, &guard_bits, sizeof guard_bits))
+            fail_msg("the scratch of %lld was written %lld past its end", (long long)n, (long long)(i - n));
+    free(scratch);
+}
+
+static void run_forward(const heed_kernels *k, const problem *p, int64_t cut)
+{
+    const int64_t n = k->attention_scratch(&p->head, false), n_query = p->head.n_query;
+    float *scratch = scratch_new(n);
+
+    for (int64_t i = 0; i < n_query; i += cut)
+        k->attention(&p->head, i, i + cut < n_query ? i + cut : n_query, scratch);
+    scratch_free(scratch, n);
+}
+
+static void run_backward(const heed_kernels *k, const problem *p)
+{
+    const int64_t n = k->attention_scratch(&p->head, true);
+    float *scratch = scratch_new(n);
+
+    k->attention_backward(&p->head, scratch);
+    scratch_free(scratch, n);
+}
+
+/*
+ * In units of 2^-24 of the sum of the terms' sizes. A weight carries the error of its score, which exp() makes
+ * relative: some roundings of the largest score (8), those of exp and of the divisions (16), and of sums
+ * whose roundings add up like a random walk (4 sqrt of their length). A gradient has a few such factors: twice that.
+ * Weights below 2^-100 are 0 in the kernel: hence 1e-28 on top.
+ */
+static double tolerance_of(const problem *p, int a)
+{
+    const heed_attention_head *h = &p->head;
+    const double terms = (double)(h->head_dim + h->v_dim + h->n_query + h->n_key);
+    const double units = 16.0 + 8.0 * p->largest_score + 4.0 * sqrt(terms);
+
+    return ldexp(a == OUT || a == LSE ? units : 2.0 * units, -24);
+}
+
+static void check_rows(const heed_kernels *k, const problem *p, int a, const char *what)
+{
+    const rows *r = &p->r[a];
+    const heed_attention_head *h = &p->head;
+    const double tolerance = tolerance_of(p, a);
+
+    for (int64_t e = 0; e < r->n * r->dim; e++) {
+        const double got = at(p, a, e / r->dim, e % r->dim), want = r->want[e];
+
+        if (got == want || fabs(got - want) <= tolerance * r->size[e] + 1e-28)
+            continue;
+        fail_msg(
+            "%s of %s on %s: %lld queries, %lld keys, head_dim %lld, v_dim %lld, causal %d: [%lld, %lld] is "
+            "%.9g, expected %.9g within %.2g",
+            array_names[a], what, k->name, (long long)h->n_query, (long long)h->n_key, (long long)h->head_dim,
+            (long long)h->v_dim, h->causal, (long long)(e / r->dim), (long long)(e % r->dim), got, want,
+            tolerance * r->size[e]);
+    }
+}
+
+static void check_gradients(const heed_kernels *k, const problem *p, const char *what)
+{
+    check_rows(k, p, DQ, what);
+    check_rows(k, p, DK, what);
+    check_rows(k, p, DV, what);
+}
+
+static void check_shape(const shape *s, uint32_t seed)
+{
+    problem *p = problem_new(s, seed);
+
+    problem_solve(p);
+    for (int i = 0; heed_kernels_at(i); i++) {
+        const heed_kernels *k = heed_kernels_at(i);
+
+        p->head.lse = p->r[LSE].x;
+        run_forward(k, p, s->n_query);
+        check_rows(k, p, OUT, "forward");
+        check_rows(k, p, LSE, "forward");
+        run_backward(k, p);
+        check_gradients(k, p, "backward from lse");
+        p->head.lse = NULL;
+        run_backward(k, p);
+        check_gradients(k, p, "backward without lse");
+    }
+    problem_free(p);
+}
+
+/* ---- tests ---- */
+
+static void attention_matches_double_for_any_shape(void **state)
+{
+    static const shape shapes[] = {
+        {1, 1, 1, 1, 0, true, 1.0f},        {1, 1, 257, 3, 1, false, 1.0f},
+        {1, 130, 64, 64, 0, true, 1.0f},    {130, 1, 16, 16, 0, false, 1.0f},
+        {64, 64, 32, 32, 352, true, 2.0f},  {64, 64, 32, 32, 0, false, 2.0f},
+        {65, 65, 48, 80, 3, true, 2.0f},    {100, 100, 33, 31, 1, true, 1.0f},
+        {16, 16, 128, 128, 0, true, 1.0f},  {63, 130, 24, 40, 8, true, 1.0f},
+        {130, 129, 257, 5, 2, true, 1.0f},  {2, 90, 257, 257, 0, false, 1.0f},
+        {3, 300, 64, 64, 0, true, 2.0f},    {17, 33, 96, 112, 0, true, 1.0f},
+        {128, 128, 64, 64, 64, true, 1.0f}, {70, 700, 40, 24, 5, true, 2.0f},
+        {600, 600, 16, 16, 0, true, 2.0f},  {33, 513, 32, 48, 0, false, 1.0f},
+        {449, 449, 20, 12, 1, true, 1.0f},  {1, 1000, 80, 96, 0, true, 1.0f},
+        {5, 257, 17, 65, 3, false, 1.0f},
+    };
+
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        check_shape(&shapes[s], (uint32_t)s + 1);
+}
+
+static void attention_matches_double_for_random_shapes(void **state)
+{
+    uint32_t x = 20u;
+
+    (void)state;
+    for (uint32_t n = 0; n < 60; n++) {
+        int64_t size[5];
+
+        for (int i = 0; i < 5; i++) {
+            x = x * 1664525u + 1013904223u;
+            size[i] = 1 + (int64_t)(x >> 16) % 130;
+        }
+        const shape s = {size[0],          size[1], 1 + size[2] % 70, 1 + size[3] % 70, size[4] % 4,
+                         size[4] % 3 != 0, 1.0f};
+        check_shape(&s, n + 100);
+    }
+}
+
+static void cuts_at_64_queries_give_the_same_bits(void **state)
+{
+    const shape s = {300, 421, 48, 20, 0, true, 1.0f};
+    problem *p = problem_new(&s, 7);
+    const int64_t n = p->r[OUT].length;
+
+    (void)state;
+    for (int i = 0; heed_kernels_at(i); i++) {
+        run_forward(heed_kernels_at(i), p, s.n_query);
+        float *whole = array_copy(p->r[OUT].x, n), *whole_lse = array_copy(p->r[LSE].x, s.n_query);
+        for (int64_t cut = 64; cut <= 256; cut += 64) {
+            memset(p->r[OUT].x, 0, (size_t)n * sizeof(float));
+            run_forward(heed_kernels_at(i), p, cut);
+            check_same_bits(heed_kernels_at(i), "attention", p->r[OUT].x, whole, n);
+            check_same_bits(heed_kernels_at(i), "attention's lse", p->r[LSE].x, whole_lse, s.n_query);
+        }
+        array_free(whole, n);
+        array_free(whole_lse, s.n_query);
+    }
+    problem_free(p);
+}
+
+/* More queries than keys: the first 100 stand before every key. */
+static void queries_that_see_nothing_give_zeros_and_no_gradient(void **state)
+{
+    const shape s = {130, 30, 32, 24, 1, true, 1.0f};
+    problem *p = problem_new(&s, 8);
+
+    (void)state;
+    problem_solve(p);
+    assert_true(isinf(p->r[LSE].want[99]) && !isinf(p->r[LSE].want[100]));
+    check_shape(&s, 8);
+    for (int i = 0; heed_kernels_at(i); i++) {
+        run_forward(heed_kernels_at(i), p, s.n_query);
+        run_backward(heed_kernels_at(i), p);
+        for (int64_t row = 0; row < 100; row++) {
+            assert_true(p->r[LSE].x[row] == -INFINITY);
+            for (int64_t d = 0; d < s.v_dim; d++)
+                assert_true(at(p, OUT, row, d) == 0.0);
+            for (int64_t d = 0; d < s.head_dim; d++)
+                assert_true(at(p, DQ, row, d) == 0.0);
+        }
+    }
+    problem_free(p);
+}
+
+/* Scores of thousands: exp() of any would be inf or 0, the weights are nearly all 0 and 1. */
+static void scores_in_the_thousands_stay_finite(void **state)
+{
+    const shape causal = {80, 80, 32, 32, 0, true, 60.0f}, full = {70, 500, 16, 16, 0, false, 80.0f};
+    problem *p = problem_new(&causal, 9);
+
+    (void)state;
+    problem_solve(p);
+    assert_true(p->largest_score > 2000.0);
+    problem_free(p);
+    check_shape(&causal, 9);
+    check_shape(&full, 10);
+}
+
+/* A NaN in key or value 40 reaches every query from 40 on, and none before the lanes of its own vector. */
+static void nan_in_the_input_survives(void **state)
+{
+    const shape s = {100, 100, 32, 32, 0, true, 1.0f};
+
+    (void)state;
+    for (int i = 0; heed_kernels_at(i); i++)
+        for (int a = Q; a <= V; a++) {
+            const heed_kernels *k = heed_kernels_at(i);
+            problem *p = problem_new(&s, 11);
+
+            p->r[a].x[40 * p->r[a].stride + 5] = NAN;
+            run_forward(k, p, s.n_query);
+            for (int64_t row = 0; row < s.n_query; row++) {
+                const bool sees = a == Q ? row == 40 : row >= 40, may = a != Q && row > 40 - 16;
+
+                if (sees)
+                    assert_true(isnan(at(p, OUT, row, 5)));
+                else if (!may)
+                    assert_true(!isnan(at(p, OUT, row, 5)));
+            }
+            run_backward(k, p);
+            assert_true(isnan(at(p, DQ, 40, 5)));
+            assert_true(isnan(at(p, DK, 0, 5)));
+            problem_free(p);
+        }
+}
+
+/* However large they are, keys and values behind a query's position change no bit of its result. */
+static void later_keys_and_values_change_nothing(void **state)
+{
+    const shape s = {90, 90, 32, 20, 0, true, 1.0f};
+
+    (void)state;
+    for (int i = 0; heed_kernels_at(i); i++) {
+        const heed_kernels *k = heed_kernels_at(i);
+        problem *p = problem_new(&s, 12);
+
+        run_forward(k, p, s.n_query);
+        float *before = array_copy(p->r[OUT].x, p->r[OUT].length);
+        for (int64_t position = 0; position < 89; position += 11) {
+            problem *other = problem_new(&s, 12);
+
+            for (int64_t d = 0; d < s.head_dim; d++)
+                other->r[K].x[(position + 1) * other->r[K].stride + d] = 1e6f;
+            for (int64_t d = 0; d < s.v_dim; d++)
+                other->r[V].x[(position + 1) * other->r[V].stride + d] = -1e6f;
+            run_forward(k, other, s.n_query);
+            check_same_bits(k, "attention", other->r[OUT].x, before, (position + 1) * s.v_dim);
+            problem_free(other);
+        }
+        array_free(before, p->r[OUT].length);
+        problem_free(p);
+    }
+}
+
+static void accumulate_kv_adds_to_the_gradients_of_keys_and_values(void **state)
+{
+    static const shape shapes[] = {{90, 130, 32, 32, 0, true, 1.0f}, {70, 300, 20, 9, 2, false, 1.0f}};
+
+    (void)state;
+    for (int s = 0; s < 2; s++)
+        for (int i = 0; heed_kernels_at(i); i++) {
+            const heed_kernels *k = heed_kernels_at(i);
+            problem *once = problem_new(&shapes[s], 13), *twice = problem_new(&shapes[s], 13);
+
+            run_forward(k, once, shapes[s].n_query);
+            run_forward(k, twice, shapes[s].n_query);
+            run_backward(k, once);
+            run_backward(k, twice);
+            twice->head.accumulate_kv = true;
+            run_backward(k, twice);
+            /* a tile adds to what lies there, so the second sum is rounded in another order: 1e-5 of numbers near 1 */
+            for (int a = DQ; a <= DV; a++)
+                for (int64_t e = 0; e < once->r[a].n * once->r[a].dim; e++) {
+                    const double x = at(once, a, e / once->r[a].dim, e % once->r[a].dim);
+                    const double y = at(twice, a, e / once->r[a].dim, e % once->r[a].dim);
+
+                    check_near(k, array_names[a], once->r[a].n, e, y, a == DQ ? x : 2.0 * x, 1e-5);
+                }
+            problem_free(once);
+            problem_free(twice);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attention_matches_double_for_any_shape),
+        cmocka_unit_test(attention_matches_double_for_random_shapes),
+        cmocka_unit_test(cuts_at_64_queries_give_the_same_bits),
+        cmocka_unit_test(queries_that_see_nothing_give_zeros_and_no_gradient),
+        cmocka_unit_test(scores_in_the_thousands_stay_finite),
+        cmocka_unit_test(nan_in_the_input_survives),
+        cmocka_unit_test(later_keys_and_values_change_nothing),
+        cmocka_unit_test(accumulate_kv_adds_to_the_gradients_of_keys_and_values),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
