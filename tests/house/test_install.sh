@@ -25,7 +25,14 @@ pc=$(find "$dest" -name heed.pc)
 [ -n "$pc" ] || { echo "heed.pc was not installed"; exit 1; }
 prefix=$(sed -n 's/^prefix=//p' "$pc")
 libdir=$(dirname "$(dirname "$pc")")
-[ -f "$dest$prefix/include/heed/status.h" ] || { echo "the headers were not installed"; exit 1; }
+
+for header in "$root"/include/heed/*.h; do
+    header=heed/$(basename "$header")
+    [ -f "$dest$prefix/include/$header" ] || { echo "$header was not installed"; exit 1; }
+    # C11 without extensions: what users may compile with. Each header stands alone.
+    echo "#include <$header>" | $cc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only \
+        -I"$dest$prefix/include" -x c -
+done
 
 # The package as someone sees who unpacked it under $dest.
 flags() { PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$dest$prefix" "$@" heed; }
