@@ -10,8 +10,8 @@
  *   dx_i = rstd (g_i - sum_j g_j / n - xhat_i sum_j g_j xhat_j / n)
  *   dgamma_i = sum over rows of dy_i xhat_i      dbeta_i = sum over rows of dy_i
  *
- * The plain loops sum in double. The fast path sums dgamma and dbeta over blocks of rows whose size
- * follows from the shape alone, then adds the blocks in order, so threads change no bit.
+ * The plain loops take the sums over a row in double. The fast path sums dgamma and dbeta over blocks
+ * of rows whose size follows from the shape alone, then adds the blocks in order, so threads change no bit.
  * Source: Ba et al. 2016 (arXiv:1607.06450).
  */
 #include <math.h>
@@ -93,15 +93,13 @@ static bool layernorm_backward_shape(heed_graph *g, heed_node *node)
     return true;
 }
 
-/* The fast path's sums of dgamma and dbeta, two rows a block, or the plain path's statistics of every row. */
+/* The fast path's sums of dgamma and dbeta, two rows a block. */
 static size_t layernorm_backward_workspace(const heed_node *node, struct heed_device *device)
 {
     const int64_t rows = heed_rows(&node->in[0]->tensor), n = heed_cols(&node->in[0]->tensor);
-    const size_t sums = (size_t)(blocks_of(rows) * 2 * n) * sizeof(float);
-    const size_t stats = (size_t)rows * sizeof(row_stats);
 
     (void)device;
-    return sums > stats ? sums : stats;
+    return (size_t)(blocks_of(rows) * 2 * n) * sizeof(float);
 }
 
 /* sum_j g_j / n and sum_j g_j xhat_j / n of one row. */
@@ -128,42 +126,40 @@ static float dx_of(float x, float gamma, float dy, row_stats s, row_means means)
     return (float)(s.rstd * (g - means.g - (double)normalized(x, s) * means.g_xhat));
 }
 
-static void sum_over_rows(const heed_op_args *a, const row_stats *stats)
+/* Adds one row to the sums of dgamma and dbeta; either may be NULL. */
+static void add_row(float *dgamma, float *dbeta, const float *x, const float *dy, row_stats s, int64_t n)
 {
-    const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
+    for (int64_t i = 0; i < n && dgamma != NULL; i++)
+        dgamma[i] += dy[i] * normalized(x[i], s);
+    for (int64_t i = 0; i < n && dbeta != NULL; i++)
+        dbeta[i] += dy[i];
+}
 
-    for (int64_t i = 0; i < n; i++) {
-        double dgamma = 0.0, dbeta = 0.0;
-
-        for (int64_t r = 0; r < rows; r++) {
-            const double dy = (double)heed_row(a->in[2], r)[i];
-            dgamma += dy * (double)normalized(heed_row(a->in[0], r)[i], stats[r]);
-            dbeta += dy;
-        }
-        if (a->outs[1] != NULL)
-            heed_row(a->outs[1], 0)[i] = (float)dgamma;
-        if (a->outs[2] != NULL)
-            heed_row(a->outs[2], 0)[i] = (float)dbeta;
-    }
+static float *zeros(const heed_tensor *out)
+{
+    if (out == NULL)
+        return NULL;
+    memset(out->data, 0, (size_t)heed_tensor_count(out) * sizeof(float));
+    return out->data;
 }
 
 static void layernorm_backward_forward(const heed_op_args *a)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
     const float *gamma = heed_row(a->in[1], 0);
-    row_stats *stats = a->workspace;
+    float *dgamma = zeros(a->outs[1]), *dbeta = zeros(a->outs[2]);
 
-    for (int64_t r = 0; r < rows; r++)
-        stats[r] = stats_of_row(heed_row(a->in[0], r), n, eps_of(a));
-    if (a->outs[1] != NULL || a->outs[2] != NULL)
-        sum_over_rows(a, stats); /* first, as dx may lie where x or dy lies */
-    for (int64_t r = 0; r < rows && a->outs[0] != NULL; r++) {
+    for (int64_t r = 0; r < rows; r++) {
         const float *x = heed_row(a->in[0], r), *dy = heed_row(a->in[2], r);
-        const row_means means = means_of_row(x, gamma, dy, stats[r], n);
-        float *dx = heed_row(a->outs[0], r);
+        const row_stats s = stats_of_row(x, n, eps_of(a));
+        const row_means means = means_of_row(x, gamma, dy, s, n);
 
+        add_row(dgamma, dbeta, x, dy, s, n); /* before dx, which may lie where x or dy lies */
+        if (a->outs[0] == NULL)
+            continue;
+        float *dx = heed_row(a->outs[0], r);
         for (int64_t i = 0; i < n; i++)
-            dx[i] = dx_of(x[i], gamma[i], dy[i], stats[r], means);
+            dx[i] = dx_of(x[i], gamma[i], dy[i], s, means);
     }
 }
 
@@ -224,7 +220,7 @@ static void explain_dgamma(const heed_op_args *a, int64_t i, heed_explanation *e
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
     const float *x = heed_explain_read(e, a, 0, "x", 0, 1, rows * n);
     const float *dy = heed_explain_read(e, a, 2, "dy", i, n, rows);
-    double dgamma = 0.0;
+    float dgamma = 0.0f;
 
     heed_explain_formula(
         e, "dgamma[%lld] = sum_r dy[r, %lld] * xhat[r, %lld], xhat = (x - mean x) * rstd of row r",
@@ -232,22 +228,22 @@ static void explain_dgamma(const heed_op_args *a, int64_t i, heed_explanation *e
     if (x == NULL || dy == NULL)
         return;
     for (int64_t r = 0; r < rows; r++)
-        dgamma += (double)dy[r] * (double)normalized(x[r * n + i], stats_of_row(x + r * n, n, eps_of(a)));
-    heed_explain_value(e, (float)dgamma);
+        dgamma += dy[r] * normalized(x[r * n + i], stats_of_row(x + r * n, n, eps_of(a)));
+    heed_explain_value(e, dgamma);
 }
 
 static void explain_dbeta(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
     const float *dy = heed_explain_read(e, a, 2, "dy", i, n, rows);
-    double dbeta = 0.0;
+    float dbeta = 0.0f;
 
     heed_explain_formula(e, "dbeta[%lld] = sum_r dy[r, %lld]", (long long)i, (long long)i);
     if (dy == NULL)
         return;
     for (int64_t r = 0; r < rows; r++)
-        dbeta += (double)dy[r];
-    heed_explain_value(e, (float)dbeta);
+        dbeta += dy[r];
+    heed_explain_value(e, dbeta);
 }
 
 static void layernorm_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One step of AdamW.       p, m, v, grad [...], lr [], t i32 [], factor [] or none  ->  p', m', v' [...]
+ *
+ *   g  = factor grad
+ *   m' = beta1 m + (1 - beta1) g        v' = beta2 v + (1 - beta2) g^2
+ *   p' = p - lr weight_decay p - lr (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + eps)
+ *
+ * t is 1 at the first step; factor comes from clipping, without it 1. The decay of the weights is
+ * apart from the gradient. 1 - beta^t is computed in double, once. An update: it has no gradient.
+ * Source: Kingma and Ba 2015 (arXiv:1412.6980); decoupled decay: Loshchilov and Hutter 2019 (arXiv:1711.05101).
+ */
+#include <math.h>
+
+#include "ops/common.h"
+#include "ops/list.h"
+#include "ops/ops.h"
+
+enum { P, M, V, GRAD, LR, T, FACTOR };
+
+static bool adamw_shape(heed_graph *g, heed_node *node)
+{
+    const heed_shape shape = node->in[P]->tensor.shape;
+
+    if (!heed_expect_dtype(g, node, P, "p", HEED_F32) || !heed_expect_shape(g, node, M, "m", HEED_F32, shape) ||
+        !heed_expect_shape(g, node, V, "v", HEED_F32, shape) ||
+        !heed_expect_shape(g, node, GRAD, "grad", HEED_F32, shape) ||
+        !heed_expect_scalar(g, node, LR, "lr", HEED_F32) || !heed_expect_scalar(g, node, T, "t", HEED_I32) ||
+        !heed_expect_scalar(g, node, FACTOR, "factor", HEED_F32))
+        return false;
+    for (int k = 0; k < 3; k++)
+        heed_node_set_shape(node, k, HEED_F32, shape);
+    return true;
+}
+
+/* 1 - beta^t */
+static float correction(float beta, int32_t t)
+{
+    return (float)(1.0 - pow((double)beta, (double)t));
+}
+
+static heed_adamw_step step_of(const heed_op_args *a, float lr, int32_t t, float factor)
+{
+    const heed_adamw_options *options = a->attrs;
+
+    return (heed_adamw_step){
+        .lr = lr,
+        .beta1 = options->beta1,
+        .beta2 = options->beta2,
+        .eps = options->eps,
+        .weight_decay = options->weight_decay,
+        .correction1 = correction(options->beta1, t),
+        .correction2 = correction(options->beta2, t),
+        .grad_scale = factor,
+    };
+}
+
+static heed_adamw_step this_step(const heed_op_args *a)
+{
+    return step_of(a, heed_scalar(a->in[LR]), heed_scalar_i32(a->in[T]),
+                   a->in[FACTOR] != NULL ? heed_scalar(a->in[FACTOR]) : 1.0f);
+}
+
+static float next_m(const heed_adamw_step *s, float m, float grad)
+{
+    return s->beta1 * m + (1.0f - s->beta1) * (s->grad_scale * grad);
+}
+
+static float next_v(const heed_adamw_step *s, float v, float grad)
+{
+    const float g = s->grad_scale * grad;
+
+    return s->beta2 * v + (1.0f - s->beta2) * g * g;
+}
+
+/* m and v are those after the step. */
+static float next_p(const heed_adamw_step *s, float p, float m, float v)
+{
+    const float decayed = p - s->lr * s->weight_decay * p;
+
+    return decayed - s->lr * (m / s->correction1) / (sqrtf(v / s->correction2) + s->eps);
+}
+
+static void adamw_forward(const heed_op_args *a)
+{
+    const int64_t rows = heed_rows(a->in[P]), n = heed_cols(a->in[P]);
+    const heed_adamw_step s = this_step(a);
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float *p = heed_row(a->in[P], r), *m = heed_row(a->in[M], r), *v = heed_row(a->in[V], r);
+        const float *grad = heed_row(a->in[GRAD], r);
+
+        for (int64_t i = 0; i < n; i++) {
+            const float m_i = next_m(&s, m[i], grad[i]), v_i = next_v(&s, v[i], grad[i]);
+
+            if (a->outs[0] != NULL)
+                heed_row(a->outs[0], r)[i] = next_p(&s, p[i], m_i, v_i);
+            if (a->outs[1] != NULL)
+                heed_row(a->outs[1], r)[i] = m_i;
+            if (a->outs[2] != NULL)
+                heed_row(a->outs[2], r)[i] = v_i;
+        }
+    }
+}
+
+typedef struct adamw_job {
+    const heed_kernels *kernels;
+    heed_adamw_step step;
+} adamw_job;
+
+static void adamw_span(const void *context, const heed_span *s)
+{
+    const adamw_job *job = context;
+
+    job->kernels->adamw(s->out[0], s->out[1], s->out[2], s->in[P], s->in[M], s->in[V], s->in[GRAD], s->n,
+                        &job->step);
+}
+
+static void adamw_fast(const heed_op_args *a)
+{
+    const adamw_job job = {.kernels = a->device->kernels, .step = this_step(a)};
+
+    if (a->outs[0] != NULL && a->outs[1] != NULL && a->outs[2] != NULL)
+        heed_map_elements(a, HEED_INPUT(P) | HEED_INPUT(M) | HEED_INPUT(V) | HEED_INPUT(GRAD), adamw_span,
+                          &job);
+    else /* only for those who look at one output */
+        adamw_forward(a);
+}
+
+static void adamw_cost(const heed_node *node, heed_cost *cost)
+{
+    heed_cost_elementwise(node, 15, cost);
+}
+
+static void adamw_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const heed_adamw_options *options = a->attrs;
+    const float grad = heed_explain_read1(e, a, GRAD, "grad", element);
+    const float factor = a->in[FACTOR] != NULL ? heed_explain_read1(e, a, FACTOR, "factor", 0) : 1.0f;
+    const char *g = a->in[FACTOR] != NULL ? "factor * grad" : "grad";
+
+    if (output == 0) {
+        const float lr = heed_explain_read1(e, a, LR, "lr", 0);
+        const heed_adamw_step s = step_of(a, lr, (int32_t)heed_explain_read1(e, a, T, "t", 0), factor);
+        const float p = heed_explain_read1(e, a, P, "p", element);
+        const float m = next_m(&s, heed_explain_read1(e, a, M, "m", element), grad);
+        const float v = next_v(&s, heed_explain_read1(e, a, V, "v", element), grad);
+
+        heed_explain_formula(e,
+                             "p' = p - lr * %g * p - lr * (m' / (1 - %g^t)) / (sqrt(v' / (1 - %g^t)) + %g), "
+                             "m' = %g * m + (1 - %g) * g, v' = %g * v + (1 - %g) * g^2, g = %s",
+                             (double)s.weight_decay, (double)s.beta1, (double)s.beta2, (double)s.eps,
+                             (double)s.beta1, (double)s.beta1, (double)s.beta2, (double)s.beta2, g);
+        heed_explain_value(e, next_p(&s, p, m, v));
+        return;
+    }
+    const heed_adamw_step s = step_of(a, 0.0f, 1, factor); /* lr and t play no part in the moments */
+    if (output == 1) {
+        heed_explain_formula(e, "m' = %g * m + (1 - %g) * g, g = %s", (double)options->beta1,
+                             (double)options->beta1, g);
+        heed_explain_value(e, next_m(&s, heed_explain_read1(e, a, M, "m", element), grad));
+    } else {
+        heed_explain_formula(e, "v' = %g * v + (1 - %g) * g^2, g = %s", (double)options->beta2,
+                             (double)options->beta2, g);
+        heed_explain_value(e, next_v(&s, heed_explain_read1(e, a, V, "v", element), grad));
+    }
+}
+
+const heed_op heed_op_adamw = {
+    .name = "adamw",
+    .n_inputs = 7,
+    .required_inputs = 6,
+    .n_outputs = 3,
+    .shape = adamw_shape,
+    .forward = adamw_forward,
+    .fast = adamw_fast,
+    .cost = adamw_cost,
+    .explain = adamw_explain,
+    .reuse = {HEED_INPUT(P), HEED_INPUT(M), HEED_INPUT(V)},
+};
+
+heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
+                            heed_node *lr, heed_node *t, heed_node *factor, const heed_adamw_options *options)
+{
+    heed_node *first = heed_node_append_with(g, &heed_op_adamw, options, sizeof *options, p, m, v, grad, lr, t,
+                                             factor);
+
+    if (first == NULL)
+        return (heed_adamw_nodes){NULL, NULL, NULL};
+    return (heed_adamw_nodes){first->outputs[0], first->outputs[1], first->outputs[2]};
+}
