@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* What a model is: the fields of a configuration, the presets, and what must fit together. */
+#include <heed/config.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nn/nn.h"
+
+static const char *const kinds[] = {"gpt", "bigram", NULL};
+static const char *const norms[] = {"pre", "post", "none", NULL};
+static const char *const activations[] = {"gelu_tanh", "gelu_erf", "relu", "none", NULL};
+
+#define MOST 16777216.0 /* of any one size: products of two stay far below 2^63 */
+#define AT(member) offsetof(heed_config, member)
+
+static const heed_field fields[] = {
+    {"kind", "the model: attention blocks, or a table of bigrams", HEED_FIELD_CHOICE, AT(kind), 0, 0, kinds},
+    {"vocab_size", "tokens in the vocabulary; 0: as many as the text needs", HEED_FIELD_INTEGER, AT(vocab_size), 0, MOST, NULL},
+    {"context_length", "tokens the model sees at once", HEED_FIELD_INTEGER, AT(context_length), 1, MOST, NULL},
+    {"n_layers", "blocks", HEED_FIELD_INTEGER, AT(n_layers), 0, 1024, NULL},
+    {"n_heads", "attention heads in a block; they divide d_model", HEED_FIELD_INTEGER, AT(n_heads), 1, 1024, NULL},
+    {"d_model", "width of the residual stream", HEED_FIELD_INTEGER, AT(d_model), 1, MOST, NULL},
+    {"d_mlp", "width of the feed-forward; 0: mlp_factor times d_model", HEED_FIELD_INTEGER, AT(d_mlp), 0, MOST, NULL},
+    {"mlp_factor", "width of the feed-forward as a multiple of d_model", HEED_FIELD_NUMBER, AT(mlp_factor), 0.001, 1024, NULL},
+    {"activation", "of the feed-forward", HEED_FIELD_CHOICE, AT(activation), 0, 0, activations},
+    {"norm", "where LayerNorm stands in a block", HEED_FIELD_CHOICE, AT(norm), 0, 0, norms},
+    {"norm_eps", "added to the variance in LayerNorm", HEED_FIELD_NUMBER, AT(norm_eps), 0, 1, NULL},
+    {"attention", "blocks have attention", HEED_FIELD_BOOLEAN, AT(attention), 0, 0, NULL},
+    {"mlp", "blocks have a feed-forward", HEED_FIELD_BOOLEAN, AT(mlp), 0, 0, NULL},
+    {"residual", "each part of a block is added to its input", HEED_FIELD_BOOLEAN, AT(residual), 0, 0, NULL},
+    {"attention_bias", "biases in the maps of attention", HEED_FIELD_BOOLEAN, AT(attention_bias), 0, 0, NULL},
+    {"mlp_bias", "biases in the feed-forward", HEED_FIELD_BOOLEAN, AT(mlp_bias), 0, 0, NULL},
+    {"norm_bias", "a shift in LayerNorm", HEED_FIELD_BOOLEAN, AT(norm_bias), 0, 0, NULL},
+    {"position_table", "learned positions are added to the token embedding", HEED_FIELD_BOOLEAN, AT(position_table), 0, 0, NULL},
+    {"tied_head", "the head is the token embedding", HEED_FIELD_BOOLEAN, AT(tied_head), 0, 0, NULL},
+    {"dropout", "share of activations dropped while training", HEED_FIELD_NUMBER, AT(dropout), 0, 0.99, NULL},
+};
+
+const heed_field *heed_config_fields(int *n)
+{
+    *n = (int)(sizeof fields / sizeof fields[0]);
+    return fields;
+}
+
+heed_config heed_config_default(void)
+{
+    return (heed_config){
+        .kind = HEED_KIND_GPT,
+        .context_length = 64,
+        .n_layers = 4,
+        .n_heads = 4,
+        .d_model = 128,
+        .mlp_factor = 4.0,
+        .activation = HEED_ACTIVATION_GELU_TANH,
+        .norm = HEED_NORM_PRE,
+        .norm_eps = 1e-5,
+        .attention = true,
+        .mlp = true,
+        .residual = true,
+        .attention_bias = true,
+        .mlp_bias = true,
+        .norm_bias = true,
+        .position_table = true,
+        .tied_head = true,
+    };
+}
+
+/* --- presets --- */
+
+static void make_gpt2(heed_config *c)
+{
+    c->vocab_size = 50257;
+    c->context_length = 1024;
+    c->n_layers = c->n_heads = 12;
+    c->d_model = 768;
+}
+
+static void make_m0(heed_config *c)
+{
+    c->context_length = 256;
+    c->n_layers = 1;
+    c->d_model = 256;
+    c->norm = HEED_NORM_NONE;
+    c->mlp = c->residual = c->tied_head = false;
+}
+
+static void make_bigram(heed_config *c)
+{
+    c->kind = HEED_KIND_BIGRAM;
+    c->n_layers = 0;
+}
+
+static void make_gpt(heed_config *c)
+{
+    (void)c;
+}
+
+static const char *const preset_names[] = {"gpt", "gpt2", "m0", "bigram", NULL};
+static void (*const preset_makers[])(heed_config *) = {make_gpt, make_gpt2, make_m0, make_bigram};
+
+const char *const *heed_config_presets(void)
+{
+    return preset_names;
+}
+
+heed_status heed_config_preset(const char *name, heed_config *config, heed_error *err)
+{
+    char shown[64];
+
+    for (int i = 0; preset_names[i] != NULL; i++) {
+        if (strcmp(name, preset_names[i]) == 0) {
+            *config = heed_config_default();
+            preset_makers[i](config);
+            return HEED_OK;
+        }
+    }
+    return heed_fail(err, HEED_ERR_USAGE, "expected a preset (gpt, gpt2, m0 or bigram), got \"%s\"",
+                     heed_quote(shown, sizeof shown, name, strlen(name)));
+}
+
+/* --- what must fit --- */
+
+heed_status heed_config_check(const heed_config *c, heed_error *err)
+{
+    int n;
+    const heed_field *table = heed_config_fields(&n);
+    const heed_status status = heed_fields_check(table, n, c, err);
+
+    if (status != HEED_OK)
+        return status;
+    if (c->vocab_size < 1)
+        return heed_fail(err, HEED_ERR_USAGE, "vocab_size: expected at least 1, got %lld", (long long)c->vocab_size);
+    if (c->kind == HEED_KIND_BIGRAM)
+        return HEED_OK;
+    if (c->attention && c->d_model % c->n_heads != 0)
+        return heed_fail(err, HEED_ERR_USAGE, "n_heads: expected a divisor of d_model = %lld, got %lld",
+                         (long long)c->d_model, (long long)c->n_heads);
+    if (c->n_layers > 0 && !c->attention && !c->mlp)
+        return heed_fail(err, HEED_ERR_USAGE, "a block needs attention or a feed-forward, both are switched off");
+    if (heed_config_d_mlp(c) < 1 || heed_config_d_mlp(c) > (int64_t)MOST)
+        return heed_fail(err, HEED_ERR_USAGE, "the feed-forward would be %lld wide, expected 1 to %lld",
+                         (long long)heed_config_d_mlp(c), (long long)MOST);
+    return HEED_OK;
+}

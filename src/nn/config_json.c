@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "nn/config_json.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "formats/json.h"
+#include "nn/nn.h"
+
+/* --- fields by their own names --- */
+
+static void *member_of(void *structure, const heed_field *field)
+{
+    return (char *)structure + field->offset;
+}
+
+static void set_from_json(heed_json_reader *r, const heed_field *field, void *structure)
+{
+    void *to = member_of(structure, field);
+    int n_choices = 0;
+
+    switch (field->type) {
+    case HEED_FIELD_INTEGER:
+        *(int64_t *)to = heed_json_int(r, field->name, *(int64_t *)to, (int64_t)field->min, (int64_t)field->max);
+        break;
+    case HEED_FIELD_NUMBER:
+        *(double *)to = heed_json_number(r, field->name, *(double *)to, field->min, field->max);
+        break;
+    case HEED_FIELD_BOOLEAN:
+        *(bool *)to = heed_json_bool(r, field->name, *(bool *)to);
+        break;
+    case HEED_FIELD_CHOICE:
+        while (field->choices[n_choices] != NULL)
+            n_choices++;
+        *(int *)to = heed_json_choice(r, field->name, field->choices, n_choices, *(int *)to);
+        break;
+    }
+}
+
+heed_status heed_fields_from_json(const heed_field *fields, int n, void *structure, const json_t *object,
+                                  const char *where, heed_error *err)
+{
+    heed_json_reader r = heed_json_read(object, where, err);
+    const char *key;
+    json_t *value;
+
+    if (r.status != HEED_OK)
+        return r.status;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        char shown[80];
+        if (heed_field_find(fields, n, key) == NULL) {
+            const char *near = heed_field_nearest(fields, n, key);
+            heed_quote(shown, sizeof shown, key, strlen(key));
+            return heed_fail(err, HEED_ERR_FILE, "%s: there is no setting \"%s\"%s%s%s", where, shown,
+                             near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+        }
+    }
+    for (int i = 0; i < n; i++)
+        set_from_json(&r, &fields[i], structure);
+    return r.status;
+}
+
+static json_t *value_to_json(const heed_field *field, const void *structure)
+{
+    const void *from = (const char *)structure + field->offset;
+
+    switch (field->type) {
+    case HEED_FIELD_INTEGER:
+        return json_integer(*(const int64_t *)from);
+    case HEED_FIELD_NUMBER:
+        return json_real(*(const double *)from);
+    case HEED_FIELD_BOOLEAN:
+        return json_boolean(*(const bool *)from);
+    case HEED_FIELD_CHOICE:
+        return json_string(field->choices[*(const int *)from]);
+    }
+    return NULL;
+}
+
+bool heed_fields_to_json(const heed_field *fields, int n, const void *structure, json_t *object)
+{
+    for (int i = 0; i < n; i++) {
+        if (json_object_set_new(object, fields[i].name, value_to_json(&fields[i], structure)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* --- GPT-2's names --- */
+
+/* Its names for the activations; the first of each is the one that is written. */
+static const struct {
+    const char *name;
+    heed_activation activation;
+} gpt2_activations[] = {
+    {"gelu_new", HEED_ACTIVATION_GELU_TANH},
+    {"gelu_pytorch_tanh", HEED_ACTIVATION_GELU_TANH},
+    {"gelu", HEED_ACTIVATION_GELU_ERF},
+    {"relu", HEED_ACTIVATION_RELU},
+};
+#define N_GPT2_ACTIVATIONS (sizeof gpt2_activations / sizeof gpt2_activations[0])
+
+bool heed_config_is_gpt2(const heed_config *c)
+{
+    return c->kind == HEED_KIND_GPT && c->norm == HEED_NORM_PRE && c->attention && c->mlp && c->residual &&
+           c->attention_bias && c->mlp_bias && c->norm_bias && c->position_table &&
+           c->activation != HEED_ACTIVATION_NONE && c->n_layers > 0;
+}
+
+/* What GPT-2's configuration can say but heed does not do. */
+static heed_status refuse_variants(heed_json_reader *r, heed_error *err)
+{
+    static const struct {
+        const char *name;
+        bool value;
+    } expected[] = {{"scale_attn_weights", true},
+                    {"scale_attn_by_inverse_layer_idx", false},
+                    {"add_cross_attention", false}};
+
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        if (heed_json_bool(r, expected[i].name, expected[i].value) != expected[i].value)
+            return heed_fail(err, HEED_ERR_FILE, "%s: expected \"%s\": %s, got %s", r->where, expected[i].name,
+                             expected[i].value ? "true" : "false", expected[i].value ? "false" : "true");
+    }
+    return r->status;
+}
+
+static heed_status from_gpt2(const json_t *root, const char *where, heed_config *c, heed_error *err)
+{
+    heed_json_reader r = heed_json_read(root, where, err);
+    const char *activation;
+    char shown[64];
+    size_t i = 0;
+
+    heed_json_require(&r, "vocab_size");
+    heed_json_require(&r, "n_embd");
+    heed_json_require(&r, "n_layer");
+    heed_json_require(&r, "n_head");
+    c->vocab_size = heed_json_int(&r, "vocab_size", 0, 1, 1 << 24);
+    c->context_length = heed_json_int(&r, "n_positions", heed_json_int(&r, "n_ctx", 1024, 1, 1 << 24), 1, 1 << 24);
+    c->d_model = heed_json_int(&r, "n_embd", 0, 1, 1 << 24);
+    c->n_layers = heed_json_int(&r, "n_layer", 0, 1, 1024);
+    c->n_heads = heed_json_int(&r, "n_head", 0, 1, 1024);
+    c->d_mlp = heed_json_int(&r, "n_inner", 0, 0, 1 << 24);
+    c->norm_eps = heed_json_number(&r, "layer_norm_epsilon", 1e-5, 0.0, 1.0);
+    c->tied_head = heed_json_bool(&r, "tie_word_embeddings", true);
+    c->dropout = heed_json_number(&r, "resid_pdrop", 0.0, 0.0, 0.99);
+    activation = heed_json_string(&r, "activation_function", "gelu_new");
+    if (r.status != HEED_OK)
+        return r.status;
+    while (i < N_GPT2_ACTIVATIONS && strcmp(activation, gpt2_activations[i].name) != 0)
+        i++;
+    if (i == N_GPT2_ACTIVATIONS)
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu or relu, got \"%s\"",
+                         where, heed_quote(shown, sizeof shown, activation, strlen(activation)));
+    c->activation = (int)gpt2_activations[i].activation;
+    return refuse_variants(&r, err);
+}
+
+static json_t *to_gpt2(const heed_config *c)
+{
+    const char *activation = "gelu_new";
+
+    for (size_t i = N_GPT2_ACTIVATIONS; i-- > 0;) {
+        if ((int)gpt2_activations[i].activation == c->activation)
+            activation = gpt2_activations[i].name;
+    }
+    return json_pack("{s:s, s:[s], s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:f, s:f, s:f, s:f, s:f, s:b, s:s}", "model_type",
+                     "gpt2", "architectures", "GPT2LMHeadModel", "vocab_size", (json_int_t)c->vocab_size, "n_positions",
+                     (json_int_t)c->context_length, "n_ctx", (json_int_t)c->context_length, "n_embd",
+                     (json_int_t)c->d_model, "n_layer", (json_int_t)c->n_layers, "n_head", (json_int_t)c->n_heads,
+                     "n_inner", json_integer(heed_config_d_mlp(c)), "activation_function", activation,
+                     "layer_norm_epsilon", c->norm_eps, "initializer_range", 0.02, "resid_pdrop", c->dropout, "embd_pdrop",
+                     c->dropout, "attn_pdrop", 0.0, "tie_word_embeddings", (int)c->tied_head, "torch_dtype", "float32");
+}
+
+/* --- either --- */
+
+heed_status heed_config_from_json(const json_t *root, const char *where, heed_config *config, heed_error *err)
+{
+    heed_json_reader r = heed_json_read(root, where, err);
+    heed_error inner = {HEED_OK, ""};
+    const char *type;
+    char shown[64];
+    int n;
+    const heed_field *fields = heed_config_fields(&n);
+    heed_status status;
+
+    *config = heed_config_default();
+    heed_json_require(&r, "model_type");
+    type = heed_json_string(&r, "model_type", "");
+    if (r.status != HEED_OK)
+        return r.status;
+    if (strcmp(type, "gpt2") == 0)
+        status = from_gpt2(root, where, config, err);
+    else if (strcmp(type, "heed") == 0) {
+        json_t *own = json_copy((json_t *)root);
+        if (own == NULL)
+            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
+        json_object_del(own, "model_type");
+        status = heed_fields_from_json(fields, n, config, own, where, err);
+        json_decref(own);
+    } else
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected \"model_type\" gpt2 or heed, got \"%s\"", where,
+                         heed_quote(shown, sizeof shown, type, strlen(type)));
+    if (status == HEED_OK && heed_config_check(config, &inner) != HEED_OK)
+        return heed_fail(err, HEED_ERR_FILE, "%s: %.400s", where, inner.message);
+    return status;
+}
+
+json_t *heed_config_to_json(const heed_config *config)
+{
+    int n;
+    const heed_field *fields = heed_config_fields(&n);
+    json_t *object;
+
+    if (heed_config_is_gpt2(config))
+        return to_gpt2(config);
+    object = json_pack("{s:s}", "model_type", "heed");
+    if (object != NULL && !heed_fields_to_json(fields, n, config, object)) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a model's folder, making a random one, and looking at it. */
+#include "nn/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "formats/json.h"
+#include "nn/config_json.h"
+
+#define PATH_BYTES 4096
+
+heed_status heed_model_wrap(heed_weights *weights, heed_tokenizer *tokenizer, heed_model **model, heed_error *err)
+{
+    heed_model *m = calloc(1, sizeof *m);
+
+    *model = NULL;
+    if (m == NULL) {
+        heed_weights_destroy(weights);
+        heed_tokenizer_destroy(tokenizer);
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a model");
+    }
+    m->config = weights->config;
+    m->weights = weights;
+    m->tokenizer = tokenizer;
+    *model = m;
+    return HEED_OK;
+}
+
+heed_status heed_model_create(const heed_config *config, uint64_t seed, heed_model **model, heed_error *err)
+{
+    heed_weights *weights = NULL;
+    heed_status status = heed_config_check(config, err);
+
+    *model = NULL;
+    if (status == HEED_OK)
+        status = heed_weights_create(config, &weights, err);
+    if (status == HEED_OK)
+        status = heed_weights_place(weights, NULL, err);
+    if (status != HEED_OK) {
+        heed_weights_destroy(weights);
+        return status;
+    }
+    heed_weights_init(weights, seed);
+    return heed_model_wrap(weights, NULL, model, err);
+}
+
+void heed_model_close(heed_model *model)
+{
+    if (model == NULL)
+        return;
+    heed_weights_destroy(model->weights);
+    heed_tokenizer_destroy(model->tokenizer);
+    heed_safetensors_close(model->file);
+    free(model);
+}
+
+/* --- opening a folder --- */
+
+static heed_status open_config(const char *folder, heed_config *config, heed_error *err)
+{
+    char path[PATH_BYTES];
+    json_t *root = NULL;
+    heed_status status = heed_path_join(path, sizeof path, folder, "config.json", err);
+
+    if (status == HEED_OK && !heed_file_is_folder(folder))
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a model's folder, %s", folder,
+                         heed_file_exists(folder) ? "this is a file" : "there is nothing of that name");
+    if (status == HEED_OK)
+        status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
+    if (status == HEED_OK)
+        status = heed_config_from_json(root, path, config, err);
+    json_decref(root);
+    return status;
+}
+
+static heed_status open_tokenizer(const char *folder, const heed_config *config, heed_tokenizer **tokenizer, heed_error *err)
+{
+    char path[PATH_BYTES];
+    heed_status status = heed_path_join(path, sizeof path, folder, "tokenizer.json", err);
+
+    if (status != HEED_OK || !heed_file_exists(path))
+        return status; /* a model without a tokenizer still has logits */
+    status = heed_tokenizer_load(path, tokenizer, err);
+    if (status == HEED_OK && heed_tokenizer_vocab_size(*tokenizer) > config->vocab_size)
+        return heed_fail(err, HEED_ERR_FILE, "%s: the tokenizer has %lld tokens, the model only %lld", path,
+                         (long long)heed_tokenizer_vocab_size(*tokenizer), (long long)config->vocab_size);
+    return status;
+}
+
+heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err)
+{
+    char path[PATH_BYTES];
+    heed_config config;
+    heed_weights *weights = NULL;
+    heed_tokenizer *tokenizer = NULL;
+    heed_safetensors *file = NULL;
+    heed_status status;
+
+    *model = NULL;
+    status = open_config(folder, &config, err);
+    if (status == HEED_OK)
+        status = open_tokenizer(folder, &config, &tokenizer, err);
+    if (status == HEED_OK)
+        status = heed_path_join(path, sizeof path, folder, "model.safetensors", err);
+    if (status == HEED_OK)
+        status = heed_safetensors_open(path, &file, err);
+    if (status == HEED_OK)
+        status = heed_weights_create(&config, &weights, err);
+    if (status == HEED_OK)
+        status = heed_weights_load(weights, file, path, err);
+    if (status != HEED_OK) {
+        heed_weights_destroy(weights);
+        heed_tokenizer_destroy(tokenizer);
+        heed_safetensors_close(file);
+        return status;
+    }
+    status = heed_model_wrap(weights, tokenizer, model, err);
+    if (status == HEED_OK)
+        (*model)->file = file;
+    else
+        heed_safetensors_close(file);
+    return status;
+}
+
+/* --- looking at it --- */
+
+const heed_config *heed_model_config(const heed_model *model)
+{
+    return &model->config;
+}
+
+bool heed_model_has_tokenizer(const heed_model *model)
+{
+    return model->tokenizer != NULL;
+}
+
+heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
+                              heed_error *err)
+{
+    heed_status status;
+
+    *ids = NULL;
+    *n_ids = 0;
+    if (model->tokenizer == NULL)
+        return heed_fail(err, HEED_ERR_USAGE, "the model has no tokenizer.json, so a text cannot become tokens");
+    *ids = malloc((n + 1) * sizeof **ids);
+    if (*ids == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the tokens of %zu bytes of text", n);
+    status = heed_tokenizer_encode(model->tokenizer, text, n, *ids, n_ids, err);
+    if (status != HEED_OK) {
+        free(*ids);
+        *ids = NULL;
+    }
+    return status;
+}
+
+const char *heed_model_piece(const heed_model *model, int32_t id, size_t *n)
+{
+    return model->tokenizer != NULL ? heed_tokenizer_piece(model->tokenizer, id, n) : NULL;
+}
+
+int heed_model_n_parameters(const heed_model *model)
+{
+    return model->weights->n;
+}
+
+heed_parameter heed_model_parameter(const heed_model *model, int i)
+{
+    return model->weights->list[i];
+}

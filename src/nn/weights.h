@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Weights: the parameters that a configuration's graph has, and where their numbers lie.
+ *
+ *     heed_weights *weights = NULL;
+ *     status = heed_weights_create(&config, &weights, err);        names and shapes, no numbers yet
+ *     heed_weights_place(weights, block);                          heed_weights_bytes() bytes
+ *     heed_weights_init(weights, seed);
+ *     heed_weights_bind(weights, g);                               any graph of the same configuration
+ *
+ * The list is made by building the graph and looking, so it cannot disagree with the model.
+ */
+#ifndef HEED_NN_WEIGHTS_H
+#define HEED_NN_WEIGHTS_H
+
+#include <heed/model.h>
+
+#include "base/memory.h"
+#include "formats/safetensors.h"
+#include "graph/graph.h"
+
+typedef struct heed_weights {
+    heed_config config;
+    heed_arena *arena;
+    heed_parameter *list; /* in the order of a token's way through the model */
+    int n;
+    void *block; /* of their own, or NULL when the numbers lie elsewhere */
+    size_t block_bytes;
+} heed_weights;
+
+heed_status heed_weights_create(const heed_config *config, heed_weights **weights, heed_error *err);
+void heed_weights_destroy(heed_weights *weights); /* NULL is allowed */
+
+/** Bytes that heed_weights_place() needs: every parameter at a multiple of 64. */
+size_t heed_weights_bytes(const heed_weights *weights);
+int64_t heed_weights_count(const heed_weights *weights);
+/** Lays the parameters into a zeroed block of the caller, or into one of their own (NULL). HEED_ERR_MEMORY. */
+heed_status heed_weights_place(heed_weights *weights, void *block, heed_error *err);
+/**
+ * GPT-2's random start: normal with deviation 0.02, the maps back into the residual stream with 0.02 / sqrt(2 n_layers),
+ * gains 1, biases 0. The same seed gives the same numbers everywhere.
+ */
+void heed_weights_init(heed_weights *weights, uint64_t seed);
+/** Takes the numbers from a checkpoint: copied when the weights have been placed, used in the file otherwise where its
+ *  form allows. HEED_ERR_FILE names the first tensor that is missing, has another shape, or has no place here. */
+heed_status heed_weights_load(heed_weights *weights, const heed_safetensors *file, const char *path, heed_error *err);
+/** Binds the parameters of g, by name. */
+void heed_weights_bind(const heed_weights *weights, heed_graph *g);
+heed_parameter *heed_weights_find(const heed_weights *weights, const char *name);
+
+#endif
