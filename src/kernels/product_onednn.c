@@ -199,10 +199,18 @@ static void onednn_drop(void *plan_)
     free(plan);
 }
 
-static bool wants_packing(const heed_product_shape *shape)
+/*
+ * An untransposed B with long rows is read slowly as it lies: 5 to 10 % are lost, and half of the speed where
+ * rows are a bad multiple of 4 KB apart (n = 3072, 5120, 6144). oneDNN itself packs a transposed B. Copying B costs
+ * as much as some 30 rows of C, so it pays for many rows. A rule of the shape, and not a measurement, because it must
+ * be the same in every process, although plain and packed gave the same bits wherever they were compared.
+ */
+static bool wants_packing(const heed_product_shape *s)
 {
-    (void)shape;
-    return false;
+    const int64_t most = 16 << 20; /* elements of B: the copy is working memory that the caller must find */
+    const int64_t enough_rows = s->n >= 2560 && !s->bf16 ? 128 : 512;
+
+    return !s->transpose_b && s->k >= 256 && s->n >= 512 && s->m >= enough_rows && s->n <= most / s->k;
 }
 
 /* Memory in the workspace: made without an address, which each run sets. *bytes is 0 and nothing made where none is needed. */

@@ -193,6 +193,7 @@ static const heed_product_shape model_shapes[] = {
      .k = 4100,
      .transpose_a = true}, /* long enough for oneDNN to split the sum over threads */
     {.m = 1, .n = 1000, .k = 768, .transpose_b = true},
+    {.m = 512, .n = 512, .k = 256},
 };
 enum { N_MODEL_SHAPES = sizeof(model_shapes) / sizeof(model_shapes[0]) };
 
