@@ -49,10 +49,10 @@ static void scale_map(float *y, const float *x, float factor, int64_t n)
         vf_store_first(y + i, vf_load_first(x + i, n - i, 0.0f) * factor, n - i);
 }
 
-/* max(x, 0); NaN stays NaN, as it is not below 0. */
+/* NaN stays NaN: vf_max() gives its second operand then. */
 INLINE vf relu_of(vf x)
 {
-    return vf_select(x < vf_splat(0.0f), vf_splat(0.0f), x);
+    return vf_max(vf_splat(0.0f), x);
 }
 
 /* The gradient at 0 is 0, and NaN where x is NaN. */
@@ -74,14 +74,12 @@ INLINE vf relu_gradient(vf x, vf dy)
 
 INLINE vf gelu_distance(vf x)
 {
-    const vf t = vf_abs(x);
-
-    return vf_select(t > vf_splat(GELU_END), vf_splat(GELU_END), t);
+    return vf_min(vf_splat(GELU_END), vf_abs(x));
 }
 
 INLINE vf gelu_from_tail(vf x, vf t, vf tail)
 {
-    return vf_select(x < vf_splat(0.0f), vf_splat(0.0f), x) - t * tail;
+    return vf_max(vf_splat(0.0f), x) - t * tail;
 }
 
 INLINE vf gelu_gradient_from(vf x, vf dy, vf d)
@@ -100,7 +98,7 @@ INLINE vf gelu_gradient_from(vf x, vf dy, vf d)
 INLINE vf gelu_tanh_of(vf x)
 {
     const vf t = gelu_distance(x);
-    const vf e = vf_exp(-t * (GELU_2U_1 + t * t * GELU_2U_3));
+    const vf e = vf_exp_negative(-t * (GELU_2U_1 + t * t * GELU_2U_3));
 
     return gelu_from_tail(x, t, e / (1.0f + e));
 }
@@ -108,7 +106,7 @@ INLINE vf gelu_tanh_of(vf x)
 INLINE vf gelu_tanh_gradient(vf x, vf dy)
 {
     const vf t = gelu_distance(x), t2 = t * t;
-    const vf e = vf_exp(-t * (GELU_2U_1 + t2 * GELU_2U_3));
+    const vf e = vf_exp_negative(-t * (GELU_2U_1 + t2 * GELU_2U_3));
     const vf below = 1.0f / (1.0f + e), tail = e * below; /* below = 1 - q */
     const vf slope = t * (GELU_2U_1 + t2 * (3.0f * GELU_2U_3));
 
@@ -138,13 +136,13 @@ INLINE vf gelu_erf_of(vf x)
 {
     const vf t = gelu_distance(x);
 
-    return gelu_from_tail(x, t, normal_tail(t, vf_exp(t * t * -0.5f)));
+    return gelu_from_tail(x, t, normal_tail(t, vf_exp_negative(t * t * -0.5f)));
 }
 
 INLINE vf gelu_erf_gradient(vf x, vf dy)
 {
     const vf t = gelu_distance(x);
-    const vf bell = vf_exp(t * t * -0.5f);
+    const vf bell = vf_exp_negative(t * t * -0.5f);
     const vf slope = t * 0.3989422804f; /* 1 / sqrt(2 pi) */
 
     return gelu_gradient_from(x, dy, normal_tail(t, bell) - bell * slope);

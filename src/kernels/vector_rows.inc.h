@@ -34,7 +34,7 @@ INLINE float row_exp(float *y, const float *x, float shift, int64_t n)
     int64_t i = 0;
 
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        const vf e = vf_exp(vf_load(x + i) - shift), f = vf_exp(vf_load(x + i + LANES) - shift);
+        const vf e = vf_exp_negative(vf_load(x + i) - shift), f = vf_exp_negative(vf_load(x + i + LANES) - shift);
 
         a += e;
         b += f;
@@ -45,7 +45,7 @@ INLINE float row_exp(float *y, const float *x, float shift, int64_t n)
     }
     for (; i < n; i += LANES) {
         const bool whole = i + LANES <= n;
-        const vf e = vf_exp((whole ? vf_load(x + i) : vf_load_first(x + i, n - i, -__builtin_inff())) - shift);
+        const vf e = vf_exp_negative((whole ? vf_load(x + i) : vf_load_first(x + i, n - i, -__builtin_inff())) - shift);
 
         a += e;
         if (y && whole)
@@ -302,7 +302,7 @@ static void tile_max_sum(float *max, float *sum, const float *tile, int64_t stri
         const float top = largest > max[r] ? largest : max[r];
         const float shift = shift_of(top);
 
-        sum[r] = sum[r] * vf_exp(vf_splat(max[r] - shift))[0] + row_exp(NULL, tile, shift, n);
+        sum[r] = sum[r] * vf_exp_negative(vf_splat(max[r] - shift))[0] + row_exp(NULL, tile, shift, n);
         max[r] = top;
     }
 }
@@ -315,8 +315,8 @@ static void tile_probabilities(float *tile, const float *lse, const float *facto
         int64_t j = 0;
 
         for (; j + LANES <= n; j += LANES)
-            vf_store(tile + j, vf_exp(vf_load(tile + j) - shift) * scale_by);
+            vf_store(tile + j, vf_exp_negative(vf_load(tile + j) - shift) * scale_by);
         if (j < n)
-            vf_store_first(tile + j, vf_exp(vf_load_first(tile + j, n - j, 0.0f) - shift) * scale_by, n - j);
+            vf_store_first(tile + j, vf_exp_negative(vf_load_first(tile + j, n - j, 0.0f) - shift) * scale_by, n - j);
     }
 }
