@@ -37,6 +37,12 @@ const heed_op *const heed_ops[] = {
     &heed_op_softmax_backward,
     &heed_op_layernorm,
     &heed_op_layernorm_backward,
+    /* attention */
+    &heed_op_attention,
+    &heed_op_attention_backward,
+    &heed_op_attention_scores,
+    &heed_op_attention_scores_backward,
+    &heed_op_cache_append,
     /* losses and sums */
     &heed_op_cross_entropy,
     &heed_op_cross_entropy_backward,
