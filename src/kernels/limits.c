@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/limits.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_REPETITIONS = 64,
+    PIECE_WORDS = 1 << 17, /* 1 MB */
+    QUICK_PIECES =
+        96, /* larger than the caches of a small machine, and written in a few hundredths of a second */
+    THOROUGH_PIECES = 768,
+};
+
+/* One thing to repeat against the clock. */
+typedef void repeat_fn(void *context);
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Repeats fn for `seconds`, once at least; each time does `work` units. The first, which touches memory, does not count. */
+static heed_rate repeat(repeat_fn *fn, void *context, double work, double seconds)
+{
+    const double end = heed_clock_s() + seconds;
+    double rates[MAX_REPETITIONS];
+    int n = 0;
+
+    fn(context);
+    do {
+        const double begin = heed_clock_s();
+
+        fn(context);
+        rates[n++] = work / (heed_clock_s() - begin);
+    } while (n < MAX_REPETITIONS && heed_clock_s() < end);
+    qsort(rates, (size_t)n, sizeof(rates[0]), compare_doubles);
+    return (heed_rate){.best = rates[n - 1], .median = rates[n / 2], .repetitions = n};
+}
+
+typedef struct square_product {
+    const heed_product *product;
+    float *a, *b, *c;
+    void *workspace;
+} square_product;
+
+static void run_square(void *context)
+{
+    const square_product *s = context;
+
+    heed_product_run(s->product, s->a, s->b, NULL, s->c, s->workspace);
+}
+
+/* Square matrices of size n; large enough to hide everything but the arithmetic, small enough for the time given. */
+static heed_status measure_product(heed_products *products, bool bf16, int64_t n, double seconds,
+                                   heed_rate *rate, heed_error *err)
+{
+    const heed_product_shape shape = {.m = n, .n = n, .k = n, .bf16 = bf16};
+    const size_t matrix_bytes = heed_size_align((size_t)(n * n) * sizeof(float));
+    square_product square = {0};
+    heed_status status = heed_products_get(products, &shape, &square.product, err);
+    float *block;
+
+    if (status != HEED_OK)
+        return status;
+    const size_t bytes = 3 * matrix_bytes + heed_product_workspace_bytes(square.product);
+    block = heed_memory_reserve(bytes);
+    if (!block)
+        return heed_fail(err, HEED_ERR_MEMORY, "no memory to measure the speed of matrix products (%zu bytes)",
+                         bytes);
+    /* 0x3f3f3f3f is 0.747 as a float, and 0x3f3f 0.746 as a bfloat16 */
+    memset(block, 0x3f, 2 * matrix_bytes);
+    square.a = block;
+    square.b = square.a + matrix_bytes / sizeof(float);
+    square.c = square.b + matrix_bytes / sizeof(float);
+    square.workspace = square.c + matrix_bytes / sizeof(float);
+    *rate = repeat(run_square, &square, 2.0 * (double)n * (double)n * (double)n, seconds);
+    heed_memory_release(block, bytes);
+    return HEED_OK;
+}
+
+typedef struct reading {
+    const uint64_t *x;
+    int64_t n_pieces;
+    int n_threads;
+    uint64_t *sums; /* one for each piece, so that no compiler leaves the reading out */
+} reading;
+
+/* Adds up each piece in vectors that every processor has; the adding is several times faster than any memory. */
+static void read_pieces(void *context, int64_t begin, int64_t end, int thread)
+{
+    typedef uint64_t pair __attribute__((vector_size(16), aligned(16)));
+    const reading *r = context;
+
+    (void)thread;
+    for (int64_t piece = begin; piece < end; piece++) {
+        const pair *x = (const pair *)(const void *)(r->x + piece * PIECE_WORDS);
+        pair sum[4] = {{0}, {0}, {0}, {0}};
+
+        for (int64_t i = 0; i < PIECE_WORDS / 2; i += 4) {
+            sum[0] += x[i];
+            sum[1] += x[i + 1];
+            sum[2] += x[i + 2];
+            sum[3] += x[i + 3];
+        }
+        sum[0] += sum[1] + sum[2] + sum[3];
+        r->sums[piece] = sum[0][0] + sum[0][1];
+    }
+}
+
+static void read_all(void *context)
+{
+    const reading *r = context;
+
+    heed_parallel(r->n_threads, r->n_pieces, 4, read_pieces, context);
+}
+
+static heed_status measure_reading(int n_threads, int64_t n_pieces, double seconds, heed_rate *rate,
+                                   heed_error *err)
+{
+    const size_t piece_bytes = PIECE_WORDS * sizeof(uint64_t), bytes = (size_t)n_pieces * piece_bytes;
+    const size_t sums_bytes = (size_t)n_pieces * sizeof(uint64_t);
+    void *block = heed_memory_reserve(bytes), *sums = heed_memory_reserve(sums_bytes);
+    heed_status status = HEED_OK;
+
+    if (block && sums) {
+        reading r = {.x = block, .n_pieces = n_pieces, .n_threads = n_threads, .sums = sums};
+
+        memset(block, 1,
+               bytes); /* pages that were never written share one page of zeros, which stays in the cache */
+        *rate = repeat(read_all, &r, (double)bytes, seconds);
+    } else {
+        status = heed_fail(err, HEED_ERR_MEMORY, "no memory to measure the speed of reading (%zu bytes)",
+                           bytes);
+    }
+    heed_memory_release(block, bytes);
+    heed_memory_release(sums, sums_bytes);
+    return status;
+}
+
+heed_status heed_limits_measure(const heed_device *device, double seconds, heed_limits *limits, heed_error *err)
+{
+    const bool thorough = seconds >= 1.0;
+    const int64_t n = thorough ? 2048 : 1024;
+    const int64_t n_pieces = thorough && heed_memory_available() / 2 >
+                                             THOROUGH_PIECES * PIECE_WORDS * sizeof(uint64_t)
+                                 ? THOROUGH_PIECES
+                                 : QUICK_PIECES;
+    heed_device own;
+    heed_status status;
+
+    *limits = (heed_limits){0};
+    /* a device of its own, so that the caller's keeps no plans of this */
+    status = heed_device_open(&own, device->kernels ? device->kernels->name : "", device->n_threads, err);
+    if (status != HEED_OK)
+        return status;
+    const double share = seconds / (heed_products_has_bf16(own.products) ? 4 : 3);
+    status = measure_product(own.products, false, n, share, &limits->f32_flops, err);
+    if (status == HEED_OK && heed_products_has_bf16(own.products))
+        status = measure_product(own.products, true, n, share, &limits->bf16_flops, err);
+    if (status == HEED_OK)
+        status = measure_reading(own.n_threads, n_pieces, share, &limits->read_bytes, err);
+    heed_device_close(&own);
+    return status;
+}
