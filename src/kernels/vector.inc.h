@@ -31,6 +31,7 @@
 
 typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef uint32_t vu __attribute__((vector_size(LANES * 4))); /* where bits may run over the top */
 /* The same in memory: any alignment of a float, and allowed to overlap an array of floats. */
 typedef float vf_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t vi_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -240,6 +241,6 @@ INLINE vf vf_exp_negative(vf x)
     p = p * r + vf_splat(0.49999994f);
     p = p * r + vf_splat(1.0f);
     p = p * r + vf_splat(1.0f);
-    const vf y = p * (vf)(((vi)shifted << 23) + (127 << 23)); /* 2^n: the bits of `round` leave at the top */
+    const vf y = p * (vf)(((vu)shifted << 23) + (127u << 23)); /* 2^n: the bits of `round` leave at the top */
     return (vf)(~(x < vf_splat(-87.3f)) & (vi)y);
 }
