@@ -185,7 +185,9 @@ typedef float vf_half_memory __attribute__((vector_size(LANES * 2), aligned(4), 
 
 INLINE vd vd_load(const float *x)
 {
-    return __builtin_convertvector((vf_half)*(const vf_half_memory *)x, vd);
+    const vf_half half = *(const vf_half_memory *)x;
+
+    return __builtin_convertvector(half, vd);
 }
 
 /* The lanes of a + b in order, then the n < LANES further elements x, squared or not. */

@@ -34,7 +34,8 @@ INLINE float row_exp(float *y, const float *x, float shift, int64_t n)
     int64_t i = 0;
 
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        const vf e = vf_exp_negative(vf_load(x + i) - shift), f = vf_exp_negative(vf_load(x + i + LANES) - shift);
+        const vf e = vf_exp_negative(vf_load(x + i) - shift),
+                 f = vf_exp_negative(vf_load(x + i + LANES) - shift);
 
         a += e;
         b += f;
@@ -45,7 +46,8 @@ INLINE float row_exp(float *y, const float *x, float shift, int64_t n)
     }
     for (; i < n; i += LANES) {
         const bool whole = i + LANES <= n;
-        const vf e = vf_exp_negative((whole ? vf_load(x + i) : vf_load_first(x + i, n - i, -__builtin_inff())) - shift);
+        const vf e = vf_exp_negative((whole ? vf_load(x + i) : vf_load_first(x + i, n - i, -__builtin_inff())) -
+                                     shift);
 
         a += e;
         if (y && whole)
@@ -108,8 +110,8 @@ static void softmax_backward(float *dx, const float *y, const float *dy, int64_t
         for (; i + LANES <= n; i += LANES)
             vf_store(dx + i, vf_load(y + i) * (vf_load(dy + i) - dot));
         if (i < n)
-            vf_store_first(dx + i, vf_load_first(y + i, n - i, 0.0f) * (vf_load_first(dy + i, n - i, 0.0f) - dot),
-                           n - i);
+            vf_store_first(
+                dx + i, vf_load_first(y + i, n - i, 0.0f) * (vf_load_first(dy + i, n - i, 0.0f) - dot), n - i);
     }
 }
 
@@ -182,19 +184,21 @@ INLINE vf layernorm_vector(vf x, vf gamma, vf beta, row_moments s)
     return ((x - s.near) * s.rstd + s.offset) * gamma + beta;
 }
 
-INLINE void layernorm_row(float *y, const float *x, const float *gamma, const float *beta, row_moments s, int64_t n)
+INLINE void layernorm_row(float *y, const float *x, const float *gamma, const float *beta, row_moments s,
+                          int64_t n)
 {
     const vf none = {0};
     int64_t i = 0;
 
     for (; i + LANES <= n; i += LANES)
-        vf_store(y + i, layernorm_vector(vf_load(x + i), vf_load(gamma + i), beta ? vf_load(beta + i) : none, s));
+        vf_store(y + i,
+                 layernorm_vector(vf_load(x + i), vf_load(gamma + i), beta ? vf_load(beta + i) : none, s));
     if (i < n) {
         const vf last_beta = beta ? vf_load_first(beta + i, n - i, 0.0f) : none;
 
         vf_store_first(y + i,
-                       layernorm_vector(vf_load_first(x + i, n - i, 0.0f), vf_load_first(gamma + i, n - i, 0.0f),
-                                        last_beta, s),
+                       layernorm_vector(vf_load_first(x + i, n - i, 0.0f),
+                                        vf_load_first(gamma + i, n - i, 0.0f), last_beta, s),
                        n - i);
     }
 }
@@ -234,8 +238,8 @@ typedef struct norm_means {
 } norm_means;
 
 /* First pass over a row: adds to dgamma and dbeta, and gives mean(g) and mean(g xhat). */
-INLINE norm_means layernorm_sums(float *dgamma, float *dbeta, const float *x, const float *gamma, const float *dy,
-                                 row_moments at, int64_t n)
+INLINE norm_means layernorm_sums(float *dgamma, float *dbeta, const float *x, const float *gamma,
+                                 const float *dy, row_moments at, int64_t n)
 {
     norm_sums s = {{0}, {0}, {0}, {0}};
     int64_t i = 0;
@@ -273,8 +277,8 @@ INLINE vf layernorm_gradient(vf x, vf dy, vf gamma, row_moments at, norm_means m
     return at.rstd * (g - xhat * mean.g_xhat);
 }
 
-INLINE void layernorm_gradient_row(float *dx, const float *x, const float *gamma, const float *dy, row_moments at,
-                                   norm_means mean, int64_t n)
+INLINE void layernorm_gradient_row(float *dx, const float *x, const float *gamma, const float *dy,
+                                   row_moments at, norm_means mean, int64_t n)
 {
     int64_t i = 0;
 
@@ -350,6 +354,7 @@ static void tile_probabilities(float *tile, const float *lse, const float *facto
         for (; j + LANES <= n; j += LANES)
             vf_store(tile + j, vf_exp_negative(vf_load(tile + j) - shift) * scale_by);
         if (j < n)
-            vf_store_first(tile + j, vf_exp_negative(vf_load_first(tile + j, n - j, 0.0f) - shift) * scale_by, n - j);
+            vf_store_first(tile + j, vf_exp_negative(vf_load_first(tile + j, n - j, 0.0f) - shift) * scale_by,
+                           n - j);
     }
 }

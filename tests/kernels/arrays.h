@@ -7,7 +7,7 @@
  *     array_free(x, n);
  *
  * Before and after each array lie NaNs of one pattern. array_free() fails the test when one was written to;
- * one that was read and used shows as a NaN in a result. Include after cmocka.h.
+ * one that was read and used shows as a NaN in a result. Include after cmocka_all.h.
  */
 #ifndef HEED_TESTS_KERNELS_ARRAYS_H
 #define HEED_TESTS_KERNELS_ARRAYS_H
@@ -69,14 +69,14 @@ static inline float *array_copy(const float *x, int64_t n)
 }
 
 /* One element against the oracle; both NaN, or the same infinity, is also right. */
-static inline void check_near(const heed_kernels *k, const char *what, int64_t n, int64_t i, double got, double want,
-                              double tolerance)
+static inline void check_near(const heed_kernels *k, const char *what, int64_t n, int64_t i, double got,
+                              double want, double tolerance)
 {
     if ((isnan(got) && isnan(want)) || got == want)
         return;
     if (!(fabs(got - want) <= tolerance))
-        fail_msg("%s on %s, n = %lld: element %lld is %.9g, expected %.9g within %.2g", what, k->name, (long long)n,
-                 (long long)i, got, want, tolerance);
+        fail_msg("%s on %s, n = %lld: element %lld is %.9g, expected %.9g within %.2g", what, k->name,
+                 (long long)n, (long long)i, got, want, tolerance);
 }
 
 static inline void check_same_bits(const heed_kernels *k, const char *what, const float *got, const float *want,
@@ -84,8 +84,8 @@ static inline void check_same_bits(const heed_kernels *k, const char *what, cons
 {
     for (int64_t i = 0; i < n; i++)
         if (memcmp(got + i, want + i, sizeof *got))
-            fail_msg("%s on %s, n = %lld: element %lld is %.9g, and %.9g when computed in another way", what, k->name,
-                     (long long)n, (long long)i, (double)got[i], (double)want[i]);
+            fail_msg("%s on %s, n = %lld: element %lld is %.9g, and %.9g when computed in another way", what,
+                     k->name, (long long)n, (long long)i, (double)got[i], (double)want[i]);
 }
 
 #endif

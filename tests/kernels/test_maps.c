@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels that work element by element, on every table this processor runs, against loops in double. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <float.h>
+#include "cmocka_all.h"
 
-#include "arrays.h"
+#include "kernels/arrays.h"
+
+#include <float.h>
 
 enum { GELU_TANH, GELU_ERF, RELU, N_MAPS };
 
@@ -97,7 +95,8 @@ static void gelu_keeps_its_digits_left_of_zero(void **state)
             map_of(k, map)(y, x, n);
             /* exp's argument reaches 52; rounded to float and once more inside, it is off by 8e-6 at most */
             for (int64_t i = 0; i < n; i++)
-                check_near(k, map_names[map], n, i, y[i], map_oracle(map, x[i]), 1e-5 * fabs(map_oracle(map, x[i])));
+                check_near(k, map_names[map], n, i, y[i], map_oracle(map, x[i]),
+                           1e-5 * fabs(map_oracle(map, x[i])));
         }
         array_free(x, n);
         array_free(y, n);
@@ -134,7 +133,7 @@ static void maps_match_double_at_odd_sizes_and_in_place(void **state)
 
 static void maps_of_extreme_values(void **state)
 {
-    static const float values[] = {0.0f,   -0.0f, 1e-40f,   -1e-40f,  1e-20f, -1e-20f,  20.0f,     -20.0f, 1e4f,
+    static const float values[] = {0.0f,  -0.0f, 1e-40f, -1e-40f, 1e-20f,   -1e-20f,  20.0f,     -20.0f, 1e4f,
                                    -1e4f, 1e30f, -1e30f, FLT_MAX, -FLT_MAX, INFINITY, -INFINITY, NAN};
     static const int n = sizeof values / sizeof *values;
 
@@ -150,8 +149,11 @@ static void maps_of_extreme_values(void **state)
             map_of(k, map)(y, x, n);
             for (int i = 0; i < n; i++) {
                 const double tiny = map == RELU ? 1.0 : 0.5; /* gelu'(0) */
-                const double want = isnan(x[i]) ? NAN : x[i] >= 10.0f ? x[i] : x[i] <= -10.0f ? 0.0
-                                    : x[i] > 0.0f || map != RELU ? tiny * (double)x[i] : 0.0;
+                const double want = isnan(x[i])                  ? NAN
+                                    : x[i] >= 10.0f              ? x[i]
+                                    : x[i] <= -10.0f             ? 0.0
+                                    : x[i] > 0.0f || map != RELU ? tiny * (double)x[i]
+                                                                 : 0.0;
 
                 check_near(k, map_names[map], n, i, y[i], want, 1e-45);
             }
@@ -269,12 +271,14 @@ static void adamw_matches_double_in_place_and_beside(void **state)
                 const double gi = (double)g[i] * h->grad_scale;
                 const double mi = (double)h->beta1 * m[i] + (1.0 - h->beta1) * gi;
                 const double vi = (double)h->beta2 * v[i] + (1.0 - h->beta2) * gi * gi;
-                const double update = (double)h->lr * (mi / h->correction1) / (sqrt(vi / h->correction2) + h->eps);
+                const double update = (double)h->lr * (mi / h->correction1) /
+                                      (sqrt(vi / h->correction2) + h->eps);
 
                 /* some roundings of 6e-8 each; 1 - beta is exact but beta's own rounding is in both */
                 check_near(k, "adamw m", n, i, out[1][i], mi, 3e-7);
                 check_near(k, "adamw v", n, i, out[2][i], vi, 3e-7 * vi);
-                check_near(k, "adamw p", n, i, out[0][i], p[i] - (double)h->lr * h->weight_decay * p[i] - update,
+                check_near(k, "adamw p", n, i, out[0][i],
+                           p[i] - (double)h->lr * h->weight_decay * p[i] - update,
                            1.2e-7 * fabs((double)p[i]) + 2e-6 * h->lr / sqrt(h->correction2) + 1e-8);
             }
             k->adamw(p, m, v, p, m, v, g, n, h);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels that work row by row, on every table this processor runs, against loops in double. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "cmocka_all.h"
 
-#include "arrays.h"
+#include "kernels/arrays.h"
 
 enum { ROWS = 5 };
 
@@ -139,7 +136,8 @@ static void check_layernorm(const heed_kernels *k, float *x, int64_t n, bool wit
             const double xhat = (x[r * n + i] - mean) * rstd;
 
             /* xhat <= sqrt(n) in size, here below 6, times gamma <= 2; a sum of n terms over its lanes */
-            check_near(k, "layernorm", n, r * n + i, y[r * n + i], xhat * gamma[i] + (with_beta ? beta[i] : 0.0), 4e-6);
+            check_near(k, "layernorm", n, r * n + i, y[r * n + i],
+                       xhat * gamma[i] + (with_beta ? beta[i] : 0.0), 4e-6);
         }
     }
     array_free(gamma, n);
@@ -182,7 +180,8 @@ static void layernorm_of_a_constant_row_is_beta_and_nan_stays_in_its_row(void **
             k->layernorm(y, x, gamma, beta, 1e-5f, ROWS, n);
             for (int64_t i = 0; i < n; i++) {
                 assert_true(isfinite(y[i]) && isfinite(y[3 * n + i]) && isnan(y[2 * n + i]));
-                check_near(k, "layernorm of a constant", n, i, y[n + i], beta[i], 1e-4); /* 2^-24 * 1e-4 / sqrt(eps) */
+                check_near(k, "layernorm of a constant", n, i, y[n + i], beta[i],
+                           1e-4); /* 2^-24 * 1e-4 / sqrt(eps) */
             }
             array_free(x, ROWS * n);
             array_free(gamma, n);
@@ -193,8 +192,8 @@ static void layernorm_of_a_constant_row_is_beta_and_nan_stays_in_its_row(void **
 }
 
 /* dx [ROWS, n] and the sums added to dgamma, dbeta [n], all in double. */
-static void layernorm_backward_oracle(double *dx, double *dgamma, double *dbeta, const float *x, const float *gamma,
-                                      const float *dy, double eps, int64_t n)
+static void layernorm_backward_oracle(double *dx, double *dgamma, double *dbeta, const float *x,
+                                      const float *gamma, const float *dy, double eps, int64_t n)
 {
     for (int64_t r = 0; r < ROWS; r++, x += n, dy += n, dx += n) {
         double mean, rstd, mean_g = 0.0, mean_g_xhat = 0.0;
@@ -217,7 +216,8 @@ static void check_layernorm_backward(const heed_kernels *k, int64_t n, float off
 {
     float *x = array_random(ROWS * n, 11, 2.0f), *dy = array_random(ROWS * n, 12, 1.0f);
     float *gamma = array_random(n, 13, 2.0f), *dx = array_new(ROWS * n);
-    float *dgamma = array_random(n, 14, 1.0f), *dbeta = array_random(n, 15, 1.0f), *dgamma_alone = array_copy(dgamma, n);
+    float *dgamma = array_random(n, 14, 1.0f), *dbeta = array_random(n, 15, 1.0f),
+          *dgamma_alone = array_copy(dgamma, n);
     double *want = calloc((size_t)(ROWS * n + 2 * n), sizeof *want), *want_dgamma = want + ROWS * n;
     double *want_dbeta = want_dgamma + n;
     const float eps = 1e-2f; /* large: else rstd of a short row is too, and with it every rounding */
@@ -231,7 +231,8 @@ static void check_layernorm_backward(const heed_kernels *k, int64_t n, float off
     layernorm_backward_oracle(want, want_dgamma, want_dbeta, x, gamma, dy, eps, n);
     k->layernorm_backward(dx, dgamma, dbeta, x, gamma, dy, eps, ROWS, n);
     for (int64_t i = 0; i < ROWS * n; i++)
-        check_near(k, "layernorm_backward dx", n, i, dx[i], want[i], 1e-5); /* rstd <= 10, terms <= 10, 2^-24 each */
+        check_near(k, "layernorm_backward dx", n, i, dx[i], want[i],
+                   1e-5); /* rstd <= 10, terms <= 10, 2^-24 each */
     for (int64_t i = 0; i < n; i++) {
         check_near(k, "dgamma", n, i, dgamma[i], want_dgamma[i], 5e-6);
         check_near(k, "dbeta", n, i, dbeta[i], want_dbeta[i], 2e-6);
@@ -269,7 +270,8 @@ static void rows_do_not_depend_on_how_they_are_split_over_calls(void **state)
         for (int s = 0; s < N_SIZES; s++) {
             const int64_t n = odd_sizes[s];
             float *x = array_random(ROWS * n, 16, 2.0f), *dy = array_random(ROWS * n, 17, 1.0f);
-            float *gamma = array_random(n, 18, 1.0f), *whole = array_new(ROWS * n), *parts = array_new(ROWS * n);
+            float *gamma = array_random(n, 18, 1.0f), *whole = array_new(ROWS * n),
+                  *parts = array_new(ROWS * n);
             float *sums = array_new(2 * n), *part_sums = array_new(2 * n);
 
             k->softmax(whole, x, ROWS, n);
@@ -282,7 +284,8 @@ static void rows_do_not_depend_on_how_they_are_split_over_calls(void **state)
             check_same_bits(k, "layernorm", parts, whole, ROWS * n);
             k->layernorm_backward(whole, sums, sums + n, x, gamma, dy, 1e-5f, ROWS, n);
             for (int64_t r = 0; r < ROWS; r++)
-                k->layernorm_backward(parts + r * n, part_sums, part_sums + n, x + r * n, gamma, dy + r * n, 1e-5f, 1, n);
+                k->layernorm_backward(parts + r * n, part_sums, part_sums + n, x + r * n, gamma, dy + r * n,
+                                      1e-5f, 1, n);
             check_same_bits(k, "layernorm_backward", parts, whole, ROWS * n);
             check_same_bits(k, "dgamma and dbeta", part_sums, sums, 2 * n);
             array_free(x, ROWS * n);
@@ -323,7 +326,8 @@ static void column_sums_add_the_rows_in_order(void **state)
 }
 
 /* Reads `x` [ROWS, n] in tiles of `width` columns, each copied out dense as the fused head has them. */
-static void tiles_max_sum(const heed_kernels *k, float *max, float *sum, const float *x, int64_t n, int64_t width)
+static void tiles_max_sum(const heed_kernels *k, float *max, float *sum, const float *x, int64_t n,
+                          int64_t width)
 {
     const int64_t stride = width + 1;
 
