@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches: windows depend on their number alone, stay inside their part, and a sweep misses nothing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "cmocka_all.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Corpora: where the text is cut, how ids are packed, and the one sentence for each bad file. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "cmocka_all.h"
 
 #include <stdio.h>
 #include <stdlib.h>

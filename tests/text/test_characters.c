@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Characters as tokens: order of ids, round trips, what the file says, what is refused and in which words. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "cmocka_all.h"
 
 #include <stdio.h>
 #include <stdlib.h>
