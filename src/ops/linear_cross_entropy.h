@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What linear_cross_entropy.c and linear_cross_entropy_backward.c share: one row of the head in plain loops, and the
+ * head in tiles for the fast path.
+ *
+ * Rows are taken in chunks, the vocabulary in tiles of columns. A chunk's tile holds logits [rows, columns], dense.
+ * The backward pass keeps all tiles of a chunk, one after the other; the loss alone needs one at a time.
+ */
+#ifndef HEED_OPS_LINEAR_CROSS_ENTROPY_H
+#define HEED_OPS_LINEAR_CROSS_ENTROPY_H
+
+#include "ops/common.h"
+
+enum { HEED_HEAD_X, HEED_HEAD_W, HEED_HEAD_TARGETS, HEED_HEAD_DLOSS };
+
+/* --- one row, plainly --- */
+
+/* The largest logit of a row and sum_j exp(logit_j - largest). */
+typedef struct heed_head_row {
+    const float *x, *w; /* x [d], W [V, d] by w_stride */
+    int64_t w_stride, d, V, target;
+    float max;
+    double sum;
+} heed_head_row;
+
+/** Goes over the vocabulary twice: for the largest logit, then for the sum. */
+heed_head_row heed_head_row_of(const float *x, const float *w, int64_t w_stride, int64_t d, int64_t V,
+                               int64_t target);
+float heed_head_logit(const heed_head_row *row, int64_t j);
+/** -log softmax(logits)_target; 0 where ignored, NaN for a target that is none. */
+float heed_head_loss(const heed_head_row *row);
+/** d loss / d logit_j = (softmax(logits)_j - [j = target]) factor, factor = dloss / N. */
+float heed_head_dlogit(const heed_head_row *row, int64_t j, float factor);
+
+int64_t heed_head_target(const heed_tensor *targets, int64_t r);
+/** N: rows that count. */
+int64_t heed_head_count(const heed_tensor *targets);
+/** total / n, 0 for n = 0. */
+float heed_head_mean(double total, int64_t n);
+float heed_head_factor(float dloss, int64_t n);
+bool heed_head_check(heed_graph *g, const heed_node *node);
+
+/* --- in tiles --- */
+
+typedef struct heed_head {
+    const heed_device *device;
+    const float *x, *w; /* dense [n_rows, d], [V, d] */
+    const heed_tensor *targets;
+    int64_t n_rows, d, V;
+    int64_t chunk, width; /* rows at a time; columns of a tile */
+    bool keep;            /* all tiles of a chunk */
+    float *tiles;
+    float *max, *sum, *target_logit; /* by row of the chunk */
+    char *free_space;                /* for products */
+} heed_head;
+
+/** Sizes from the node, buffers not yet. */
+heed_head heed_head_of(const heed_node *node, const heed_device *device, bool keep);
+/** Workspace for copies, buffers and the products of the logits; `products` is what other products of the node need. */
+size_t heed_head_bytes(const heed_head *head, const heed_node *node, size_t products);
+/** Takes operands and buffers for a run. */
+void heed_head_take(heed_head *head, const heed_op_args *a);
+
+int64_t heed_head_n_tiles(const heed_head *head);
+int64_t heed_head_columns(const heed_head *head, int64_t t);           /* of tile t */
+float *heed_head_tile(const heed_head *head, int64_t t, int64_t rows); /* of a chunk of so many rows */
+
+/** Forms the logits of the chunk of rows begin .. end-1; max, sum and target_logit are set. */
+void heed_head_logits(const heed_head *head, int64_t begin, int64_t end);
+/** Loss of row r of the chunk that begins at `begin`. */
+float heed_head_chunk_loss(const heed_head *head, int64_t begin, int64_t r);
+
+#endif

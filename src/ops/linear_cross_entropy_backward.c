@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gradient of linear_cross_entropy.      x [..., d], W [V, d], targets, dloss  ->  loss, dx, dW
+ *
+ *   dlogit_rj = (exp(logit_rj - lse_r) - [j = target_r]) dloss / N       0 for a row that is ignored
+ *   dx_rk     = sum_j dlogit_rj W_jk          dW_jk = sum_r dlogit_rj x_rk
+ *
+ * In tiles, chunk of rows by chunk of rows: one pass over the tiles of a chunk forms its logits, and with them lse
+ * and the loss; a second pass turns each tile into its gradient in place and multiplies it, while it is in the cache,
+ * with W for dx and with x for dW. The first chunk writes dW, later ones add to it.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "ops/dense.h"
+#include "ops/linear_cross_entropy.h"
+#include "ops/list.h"
+#include "ops/ops.h"
+
+enum { X = HEED_HEAD_X, W = HEED_HEAD_W, TARGETS = HEED_HEAD_TARGETS, DLOSS = HEED_HEAD_DLOSS };
+enum { LOSS, DX, DW };
+
+static bool backward_shape(heed_graph *g, heed_node *node)
+{
+    heed_node_set_shape(node, LOSS, HEED_F32, heed_shape0());
+    heed_node_set_shape(node, DX, HEED_F32, node->in[X]->tensor.shape);
+    heed_node_set_shape(node, DW, HEED_F32, node->in[W]->tensor.shape);
+    return heed_head_check(g, node) && heed_expect_scalar(g, node, DLOSS, "dloss", HEED_F32);
+}
+
+/* --- the reference ------------------------------------------------------------------------------- */
+
+static void clear(const heed_tensor *dense)
+{
+    if (dense != NULL)
+        memset(dense->data, 0, (size_t)heed_tensor_count(dense) * sizeof(float));
+}
+
+/* Adds what one row gives to dx (its own) and dW; either may be NULL. */
+static void add_row(const heed_head_row *row, float factor, float *dx, float *dw)
+{
+    for (int64_t j = 0; j < row->V; j++) {
+        const float dlogit = heed_head_dlogit(row, j, factor), *w = row->w + j * row->w_stride;
+
+        for (int64_t k = 0; dx != NULL && k < row->d; k++)
+            dx[k] += dlogit * w[k];
+        for (int64_t k = 0; dw != NULL && k < row->d; k++)
+            dw[j * row->d + k] += dlogit * row->x[k];
+    }
+}
+
+static void backward_forward(const heed_op_args *a)
+{
+    const heed_tensor *x = a->in[X], *w = a->in[W], *targets = a->in[TARGETS];
+    const int64_t n = heed_head_count(targets);
+    const float factor = heed_head_factor(heed_scalar(a->in[DLOSS]), n);
+    double total = 0.0;
+
+    clear(a->outs[DX]);
+    clear(a->outs[DW]);
+    for (int64_t r = 0; r < heed_rows(x); r++) {
+        const heed_head_row row = heed_head_row_of(heed_row(x, r), w->data, w->stride[0], heed_cols(x),
+                                                   heed_rows(w), heed_head_target(targets, r));
+
+        total += (double)heed_head_loss(&row);
+        add_row(&row, factor, a->outs[DX] != NULL ? heed_row(a->outs[DX], r) : NULL,
+                a->outs[DW] != NULL ? a->outs[DW]->data : NULL);
+    }
+    *(float *)a->outs[LOSS]->data = heed_head_mean(total, n);
+}
+
+/* --- fast ---------------------------------------------------------------------------------------- */
+
+static heed_product_shape dx_product(const heed_head *head, int64_t rows, int64_t columns, bool accumulate)
+{
+    return (heed_product_shape){.m = rows, .n = head->d, .k = columns, .accumulate = accumulate};
+}
+
+static heed_product_shape dw_product(const heed_head *head, int64_t rows, int64_t columns, bool accumulate)
+{
+    return (heed_product_shape){
+        .m = columns, .n = head->d, .k = rows, .transpose_a = true, .accumulate = accumulate};
+}
+
+/* A tile whose logits become gradients. lse and factor have one number a row of the chunk. */
+typedef struct gradient_job {
+    const heed_head *head;
+    float *tile;
+    const float *lse, *factor;
+    int64_t first_row, first_column, columns;
+} gradient_job;
+
+static void gradient_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const gradient_job *job = context;
+    const heed_head *head = job->head;
+
+    (void)thread;
+    head->device->kernels->tile_probabilities(job->tile + begin * job->columns, job->lse + begin,
+                                              job->factor + begin, job->columns, end - begin, job->columns);
+    for (int64_t r = begin; r < end; r++) {
+        const int64_t column = heed_head_target(head->targets, job->first_row + r) - job->first_column;
+
+        if (column >= 0 && column < job->columns)
+            job->tile[r * job->columns + column] -= job->factor[r];
+    }
+}
+
+/* Turns max and sum of the chunk's rows into lse and the factor of their gradients. Returns their losses' sum. */
+static double finish_rows(const heed_head *head, int64_t begin, int64_t rows, float factor)
+{
+    double total = 0.0;
+
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t target = heed_head_target(head->targets, begin + r);
+
+        total += (double)heed_head_chunk_loss(head, begin, r);
+        head->max[r] = (float)((double)head->max[r] + log((double)head->sum[r]));
+        head->sum[r] = target == HEED_IGNORE_TARGET ? 0.0f : target < 0 || target >= head->V ? NAN : factor;
+    }
+    return total;
+}
+
+/* The gradients of one chunk, tile by tile. */
+static void backward_chunk(const heed_op_args *a, const heed_head *head, int64_t begin, int64_t rows)
+{
+    const int64_t d = head->d;
+
+    for (int64_t t = 0; t < heed_head_n_tiles(head); t++) {
+        float *tile = heed_head_tile(head, t, rows);
+        const int64_t first = t * head->width, columns = heed_head_columns(head, t);
+        const heed_product_shape dx = dx_product(head, rows, columns, t > 0);
+        const heed_product_shape dw = dw_product(head, rows, columns, begin > 0);
+        gradient_job job = {head, tile, head->max, head->sum, begin, first, columns};
+
+        heed_parallel(head->device->n_threads, rows, 1 + HEED_PIECE / columns, gradient_rows, &job);
+        if (a->outs[DX] != NULL)
+            heed_product_compute(head->device, &dx, tile, head->w + first * d, NULL,
+                                 (float *)a->outs[DX]->data + begin * d, head->free_space);
+        if (a->outs[DW] != NULL)
+            heed_product_compute(head->device, &dw, tile, head->x + begin * d, NULL,
+                                 (float *)a->outs[DW]->data + first * d, head->free_space);
+    }
+}
+
+static void backward_fast(const heed_op_args *a)
+{
+    heed_head head = heed_head_of(a->node, a->device, true);
+    const int64_t n = heed_head_count(a->in[TARGETS]);
+    const float factor = heed_head_factor(heed_scalar(a->in[DLOSS]), n);
+    double total = 0.0;
+
+    heed_head_take(&head, a);
+    for (int64_t begin = 0; begin < head.n_rows; begin += head.chunk) {
+        const int64_t rows = head.n_rows - begin < head.chunk ? head.n_rows - begin : head.chunk;
+
+        heed_head_logits(&head, begin, begin + rows);
+        total += finish_rows(&head, begin, rows, factor);
+        if (a->outs[DX] != NULL || a->outs[DW] != NULL)
+            backward_chunk(a, &head, begin, rows);
+    }
+    *(float *)a->outs[LOSS]->data = heed_head_mean(total, n);
+}
+
+/* Plans the products of full and last chunks and tiles, writing and adding. */
+static size_t backward_workspace(const heed_node *node, heed_device *device)
+{
+    const heed_head head = heed_head_of(node, device, true);
+    const int64_t rows[] = {head.chunk, (head.n_rows - 1) % head.chunk + 1};
+    const int64_t columns[] = {head.width, (head.V - 1) % head.width + 1};
+    size_t products = 0;
+
+    for (int i = 0; i < 8; i++) {
+        const heed_product_shape dx = dx_product(&head, rows[i & 1], columns[i >> 1 & 1], i >> 2);
+        const heed_product_shape dw = dw_product(&head, rows[i & 1], columns[i >> 1 & 1], i >> 2);
+        const size_t dx_bytes = heed_product_bytes(device, &dx), dw_bytes = heed_product_bytes(device, &dw);
+
+        products = dx_bytes > products ? dx_bytes : products;
+        products = dw_bytes > products ? dw_bytes : products;
+    }
+    return heed_head_bytes(&head, node, products);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------ */
+
+/* Three products, and about six operations a logit. */
+static void backward_cost(const heed_node *node, heed_cost *cost)
+{
+    const heed_tensor *x = &node->in[X]->tensor;
+    const double logits = (double)heed_rows(x) * (double)heed_rows(&node->in[W]->tensor);
+
+    cost->flops += logits * (6.0 * (double)heed_cols(x) + 6.0);
+    heed_cost_add_traffic(node, cost);
+}
+
+/* dW_jk: every row that counts, against the whole vocabulary. */
+static float dw_element(const heed_op_args *a, int64_t element, float factor, const float *w,
+                        const float *target, heed_explanation *e)
+{
+    const int64_t rows = heed_rows(a->in[X]), d = heed_cols(a->in[X]), V = heed_rows(a->in[W]);
+    const float *x = heed_explain_read(e, a, X, "x", 0, 1, rows * d);
+    float sum = 0.0f;
+
+    for (int64_t r = 0; r < rows; r++) {
+        const heed_head_row row = heed_head_row_of(x + r * d, w, d, d, V, (int64_t)target[r]);
+        sum += heed_head_dlogit(&row, element / d, factor) * row.x[element % d];
+    }
+    return sum;
+}
+
+static float dx_element(const heed_op_args *a, int64_t element, float factor, const float *w,
+                        const float *target, heed_explanation *e)
+{
+    const int64_t d = heed_cols(a->in[X]), V = heed_rows(a->in[W]), r = element / d, k = element % d;
+    const float *x = heed_explain_read(e, a, X, "x", r * d, 1, d);
+    const heed_head_row row = heed_head_row_of(x, w, d, d, V, (int64_t)target[r]);
+    float sum = 0.0f;
+
+    for (int64_t j = 0; j < V; j++)
+        sum += heed_head_dlogit(&row, j, factor) * w[j * d + k];
+    return sum;
+}
+
+static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const int64_t rows = heed_rows(a->in[X]);
+    int64_t n = 0;
+
+    if (output == LOSS) {
+        heed_op_linear_cross_entropy.explain(a, output, element, e);
+        return;
+    }
+    const float *target = heed_explain_read(e, a, TARGETS, "target", 0, 1, rows);
+    const float *w = heed_explain_read(e, a, W, "W", 0, 1, heed_tensor_count(a->in[W]));
+
+    for (int64_t r = 0; r < rows; r++)
+        n += (int64_t)target[r] != HEED_IGNORE_TARGET;
+    const float factor = heed_head_factor(heed_explain_read1(e, a, DLOSS, "dloss", 0), n);
+
+    heed_explain_formula(e, "%s, dlogit_rj = (softmax_j(x_r . W_j) - [j = target_r]) dloss / %lld",
+                         output == DX ? "dx_rk = sum_j dlogit_rj W_jk" : "dW_jk = sum_r dlogit_rj x_rk",
+                         (long long)n);
+    heed_explain_value(e, output == DX ? dx_element(a, element, factor, w, target, e)
+                                       : dw_element(a, element, factor, w, target, e));
+}
+
+const heed_op heed_op_linear_cross_entropy_backward = {
+    .name = "linear_cross_entropy_backward",
+    .n_inputs = 4,
+    .n_outputs = 3,
+    .shape = backward_shape,
+    .forward = backward_forward,
+    .fast = backward_fast,
+    .cost = backward_cost,
+    .explain = backward_explain,
+    .workspace = backward_workspace,
+};
