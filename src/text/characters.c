@@ -87,8 +87,13 @@ static heed_status not_utf8(const char *text, size_t offset, heed_error *err)
                      at.column, offset, (unsigned)(unsigned char)text[offset]);
 }
 
-/* Marks the codes of the text in seen [N_CODES] and counts them. */
-static heed_status collect(const char *text, size_t n, bool *seen, int32_t *count, heed_error *err)
+static bool has_code(const uint64_t *seen, uint32_t code)
+{
+    return (seen[code / 64] >> (code % 64) & 1) != 0;
+}
+
+/* Marks the codes of the text in seen, one bit for each code, and counts them. */
+static heed_status collect(const char *text, size_t n, uint64_t *seen, int32_t *count, heed_error *err)
 {
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
@@ -98,8 +103,8 @@ static heed_status collect(const char *text, size_t n, bool *seen, int32_t *coun
             return not_utf8(text, i, err);
         if (code == 0)
             return heed_fail(err, HEED_ERR_USAGE, "byte %zu: expected a text, found a NUL", i);
-        *count += !seen[code];
-        seen[code] = true;
+        *count += !has_code(seen, code);
+        seen[code / 64] |= UINT64_C(1) << (code % 64);
         i += length;
     }
     if (*count == 0)
@@ -109,7 +114,7 @@ static heed_status collect(const char *text, size_t n, bool *seen, int32_t *coun
 
 heed_status heed_tokenizer_characters(const char *text, size_t n, heed_tokenizer **tokenizer, heed_error *err)
 {
-    bool *seen = calloc(N_CODES, sizeof *seen);
+    uint64_t *seen = calloc(N_CODES / 64, sizeof *seen);
     characters *c = NULL;
     int32_t count = 0;
     heed_status status = HEED_OK;
@@ -125,11 +130,10 @@ heed_status heed_tokenizer_characters(const char *text, size_t n, heed_tokenizer
         status = out_of_memory(err);
         goto cleanup;
     }
-    count = 0;
-    for (uint32_t code = 0; code < N_CODES; code++)
-        if (seen[code]) {
-            add(c, count, code, count);
-            count++;
+    for (uint32_t code = 0, id = 0; id < (uint32_t)count; code++)
+        if (has_code(seen, code)) {
+            add(c, (int32_t)id, code, (int32_t)id);
+            id++;
         }
     *tokenizer = &c->base;
 cleanup:
@@ -137,7 +141,7 @@ cleanup:
     return status;
 }
 
-/* ---- ids of a text --------------------------------------------------------------------------------------------- */
+/* ---- ids of a text --------------------------------------------------------------------------------------- */
 
 static int32_t find(const characters *c, uint32_t code)
 {
@@ -208,7 +212,7 @@ static const char *piece(const heed_tokenizer *tokenizer, int64_t id, size_t *n)
     return text;
 }
 
-/* ---- tokenizer.json -------------------------------------------------------------------------------------------- */
+/* ---- tokenizer.json -------------------------------------------------------------------------------------- */
 
 static void write_string(heed_text_buffer *out, const char *text)
 {
