@@ -7,7 +7,7 @@
  *     <rule>        writes a fresh alternative of the rule
  *     {+rule}       the same, and remembers it until the end of the text
  *     {rule}        writes the remembered one again
- *     {rule.form}   writes another form of it; form is he, him, his or He
+ *     {rule.form}   writes another form of it: he, him, his, He, Him or His
  *     3: at its start makes the alternative three times as likely as one without a number
  *
  * A remembered rule is a list of plain words; its forms follow the word as "Pip|he|him|his". Nothing that is picked
