@@ -17,16 +17,16 @@ typedef struct heed_measure {
     int n;
 } heed_measure;
 
-typedef struct heed_limits {
+typedef struct heed_machine {
     double f32_flops;        /* the f32 matrix product's best rate, FLOP/s */
     double bf16_flops;       /* the same in bfloat16; 0 when this processor or library has none */
     double read_bytes_per_s; /* reading memory in order, all threads */
-} heed_limits;
+} heed_machine;
 
 /** Measures for about so many seconds. threads 0: one a processor. */
-HEED_API heed_status heed_limits_read(int threads, double seconds, heed_limits *out, heed_error *err);
+HEED_API heed_status heed_machine_measure(int threads, double seconds, heed_machine *out, heed_error *err);
 /** "avx512, 2 threads, oneDNN 2.6.3"; the processor's own name goes to processor (128 characters). */
-HEED_API heed_status heed_device_describe(int threads, char *out, size_t size, char *processor, heed_error *err);
+HEED_API heed_status heed_machine_describe(int threads, char *out, size_t size, char *processor, heed_error *err);
 
 /* One op's part of a measured step. */
 typedef struct heed_bench_row {
@@ -37,7 +37,7 @@ typedef struct heed_bench_row {
 
 typedef struct heed_bench_result {
     heed_measure step;
-    heed_limits limits;        /* measured between the steps */
+    heed_machine machine;      /* measured before and after the steps, the better of each */
     double flops;              /* of one step, by walking the graph */
     double bytes;              /* read by one decoded token: the weights and the cache; 0 for training */
     int64_t tokens;            /* of one step */

@@ -174,6 +174,8 @@ heed_node *heed_name(heed_graph *g, heed_node *node, const char *name)
     if (node == NULL)
         return NULL;
     heed_scope_name(g, full, sizeof full, name);
+    if (heed_names_find(g, full) == node)
+        return node;
     unique = heed_names_add(g, node, full);
     if (unique == NULL) {
         heed_graph_fail(g, NULL, HEED_ERR_MEMORY, "not enough memory for the names of a graph");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of nodes: unique, found by hashing, and near ones suggested. */
+#include "base/nearest.h"
 #include "graph/internal.h"
 
 #include <stdio.h>
@@ -99,38 +100,17 @@ heed_node *heed_graph_find(const heed_graph *g, const char *name)
     return heed_names_find(g, ours);
 }
 
-/* Levenshtein's edit distance, given up (large) above 63 characters. */
-static int edit_distance(const char *a, const char *b)
-{
-    int row[64];
-    const int n = (int)strlen(a), m = (int)strlen(b);
-
-    if (n > 63 || m > 63)
-        return 1000;
-    for (int j = 0; j <= m; j++)
-        row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            const int change = diagonal + (a[i - 1] != b[j - 1]);
-            const int least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = change < least ? change : least;
-        }
-    }
-    return row[m];
-}
-
 const char *heed_graph_nearest_name(const heed_graph *g, const char *name)
 {
     const char *best = NULL;
-    int best_distance = 1 + (int)strlen(name) / 3;
+    int best_distance = 0;
 
     for (int i = 0; i < g->name_capacity; i++) {
         const char *candidate = g->names[i].name;
-        const int distance = candidate != NULL ? edit_distance(name, candidate) : best_distance + 1;
-        if (distance < best_distance || (distance == best_distance && (best == NULL || strcmp(candidate, best) < 0))) {
+        const int distance = candidate != NULL ? heed_edit_distance(name, candidate) : 1000;
+        if (!heed_is_near(name, distance))
+            continue;
+        if (best == NULL || distance < best_distance || (distance == best_distance && strcmp(candidate, best) < 0)) {
             best_distance = distance;
             best = candidate;
         }

@@ -146,6 +146,19 @@ static heed_status measure_reading(int n_threads, int64_t n_pieces, double secon
     return status;
 }
 
+heed_status heed_limits_peak(const heed_device *device, double seconds, heed_rate *rate, heed_error *err)
+{
+    heed_device own;
+    heed_status status = heed_device_open(&own, device->kernels ? device->kernels->name : "", device->n_threads, err);
+
+    *rate = (heed_rate){0};
+    if (status == HEED_OK) {
+        status = measure_product(own.products, false, 1024, seconds, rate, err);
+        heed_device_close(&own);
+    }
+    return status;
+}
+
 heed_status heed_limits_measure(const heed_device *device, double seconds, heed_limits *limits, heed_error *err)
 {
     const bool thorough = seconds >= 1.0;

@@ -34,4 +34,7 @@ typedef struct heed_limits {
 heed_status heed_limits_measure(const heed_device *device, double seconds, heed_limits *limits,
                                 heed_error *err);
 
+/** Only the product of float matrices, in about `seconds` and 12 MB. */
+heed_status heed_limits_peak(const heed_device *device, double seconds, heed_rate *rate, heed_error *err);
+
 #endif

@@ -26,12 +26,14 @@ heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
     return heed_nn_dropout(nn, x);
 }
 
+/* The head's matrix [V, d_model]: the token embedding itself when they are tied. */
 static heed_node *head_weight(heed_nn *nn)
 {
     const heed_config *c = nn->config;
+    heed_node *there = heed_graph_find(nn->g, c->tied_head ? "wte.weight" : "lm_head.weight");
 
-    if (c->tied_head)
-        return heed_graph_find(nn->g, "wte.weight");
+    if (there != NULL)
+        return there;
     return heed_graph_parameter(nn->g, "lm_head.weight", heed_shape2(c->vocab_size, c->d_model));
 }
 
@@ -67,4 +69,20 @@ heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
     if (targets != NULL)
         out.loss = heed_name(g, heed_linear_cross_entropy(g, x, head, targets), "loss");
     return out;
+}
+
+/* The last row of x [1, T, n], as [1, n]. */
+static heed_node *last_row(heed_graph *g, heed_node *x)
+{
+    const int64_t T = x != NULL ? heed_shape_size(&x->tensor.shape, -2) : 0;
+    const int64_t n = x != NULL ? heed_shape_size(&x->tensor.shape, -1) : 0;
+
+    return heed_narrow(g, heed_reshape(g, x, heed_shape2(1, T * n)), (T - 1) * n, n);
+}
+
+heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt)
+{
+    if (gpt->resid_final == NULL)
+        return last_row(nn->g, gpt->logits);
+    return heed_linear(nn->g, last_row(nn->g, gpt->resid_final), head_weight(nn), NULL, HEED_WEIGHT_OUT_IN);
 }

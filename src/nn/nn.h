@@ -42,6 +42,9 @@ typedef struct heed_gpt {
 /** Any model of the configuration. ids i32 [B, T]; targets i32 [B, T] or NULL. */
 heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets);
 
+/** The logits of the last position alone, [1, V]: all that generation needs of a batch of one. */
+heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt);
+
 /* --- its parts, in the order of a token's way through --- */
 
 /** Token embedding plus position embedding: [B, T] -> [B, T, d_model]. */

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HEED_BASE_NEAREST_H
+#define HEED_BASE_NEAREST_H
+
+/** Levenshtein's edit distance of two words; above 63 bytes, a large number. */
+int heed_edit_distance(const char *a, const char *b);
+/** True when a distance is small enough for "did you mean" to be of help with this word. */
+int heed_is_near(const char *word, int distance);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The loss of a model on a whole text, each token predicted once. */
+#include <heed/session.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "data/batches.h"
+#include "graph/plan.h"
+#include "kernels/device.h"
+#include "nn/model.h"
+#include "nn/nn.h"
+
+#define TOKENS_A_BATCH 4096
+
+typedef struct evaluator {
+    heed_device device;
+    heed_graph *g;
+    heed_plan *plan;
+    heed_node *loss;
+    int32_t *ids, *targets; /* [batch, T] */
+} evaluator;
+
+static heed_status prepare(evaluator *e, const heed_model *model, int64_t batch, int threads, heed_error *err)
+{
+    const int64_t T = model->config.context_length;
+    const heed_shape shape = heed_shape2(batch, T);
+    heed_nn nn = {.config = &model->config};
+    heed_plan_options options = {.device = &e->device, .targets = &e->loss, .n_targets = 1};
+    heed_node *ids, *targets;
+    heed_status status = heed_device_open(&e->device, NULL, threads, err);
+
+    if (status != HEED_OK)
+        return status;
+    e->ids = malloc((size_t)(batch * T) * sizeof *e->ids);
+    e->targets = malloc((size_t)(batch * T) * sizeof *e->targets);
+    e->g = nn.g = heed_graph_create();
+    if (e->ids == NULL || e->targets == NULL || e->g == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to evaluate batches of %lld tokens", (long long)(batch * T));
+    ids = heed_graph_input(e->g, "ids", HEED_I32, shape);
+    targets = heed_graph_input(e->g, "targets", HEED_I32, shape);
+    ids->tensor.data = e->ids;
+    targets->tensor.data = e->targets;
+    e->loss = heed_gpt_build(&nn, ids, targets).loss;
+    heed_weights_bind(model->weights, e->g);
+    options.reference = e->device.kernels == NULL;
+    status = heed_plan_create(e->g, &options, &e->plan, err);
+    return status == HEED_OK ? heed_plan_place(e->plan, NULL, err) : status;
+}
+
+static void release(evaluator *e)
+{
+    heed_plan_destroy(e->plan);
+    heed_graph_destroy(e->g);
+    heed_device_close(&e->device);
+    free(e->ids);
+    free(e->targets);
+}
+
+static void run(evaluator *e, const heed_corpus *corpus, int64_t batch, int64_t T, heed_evaluation *out)
+{
+    heed_sweep sweep = heed_sweep_make(corpus, HEED_PART_VALIDATION, batch, T);
+    double sum = 0.0;
+    int64_t n;
+
+    while ((n = heed_sweep_next(&sweep, e->ids, e->targets)) > 0) {
+        heed_plan_run(e->plan);
+        sum += (double)heed_tensor_get(heed_plan_value(e->plan, e->loss), 0) * (double)n;
+        out->n_tokens += n;
+    }
+    out->loss = sum / (double)out->n_tokens;
+    out->perplexity = exp(out->loss);
+    out->nats_per_byte = sum / (double)corpus->n_bytes;
+}
+
+heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name, int threads,
+                                heed_evaluation *out, heed_error *err)
+{
+    const heed_corpus_options options = {.context_length = 1, .whole = true};
+    const int64_t T = model->config.context_length;
+    heed_corpus *corpus = NULL;
+    evaluator e = {0};
+    heed_status status;
+    int64_t batch;
+
+    *out = (heed_evaluation){0};
+    if (model->tokenizer == NULL)
+        return heed_fail(err, HEED_ERR_USAGE, "the model has no tokenizer.json, so a text cannot become tokens");
+    status = heed_corpus_check_text(text, n, name, err);
+    if (status == HEED_OK)
+        status = heed_corpus_create(model->tokenizer, text, n, name, &options, &corpus, err);
+    if (status == HEED_OK) {
+        batch = (corpus->n + T - 1) / T;
+        if (batch > (TOKENS_A_BATCH + T - 1) / T)
+            batch = (TOKENS_A_BATCH + T - 1) / T;
+        status = prepare(&e, model, batch, threads, err);
+        if (status == HEED_OK)
+            run(&e, corpus, batch, T, out);
+    }
+    release(&e);
+    heed_corpus_destroy(corpus);
+    return status;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checkpoints: a set of files that changes as one.
+ *
+ *   1. every file is written beside the old one as NAME.next, and is on the disk
+ *   2. the empty file checkpoint.commit appears: from here on the new set is the one that counts
+ *   3. each NAME.next is renamed to NAME, then checkpoint.commit goes
+ *
+ * A process that dies before 2 leaves the old set, and stray .next files that the next resume removes. One that dies
+ * after 2 leaves renames to be finished, which the next resume does. So there is never half a checkpoint.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "formats/json.h"
+#include "nn/config_json.h"
+#include "train/trainer.h"
+
+static const char *const set[] = {"config.json", "tokenizer.json", "optimizer.safetensors", "trainer.json",
+                                  "model.safetensors"};
+#define N_SET  (sizeof set / sizeof set[0])
+#define COMMIT "checkpoint.commit"
+
+static heed_status path_of(char *out, const char *folder, const char *name, const char *suffix, heed_error *err)
+{
+    char full[64];
+
+    snprintf(full, sizeof full, "%s%s", name, suffix);
+    return heed_path_join(out, HEED_PATH_BYTES, folder, full, err);
+}
+
+/* --- the set as one --- */
+
+static heed_status move_all(const char *folder, heed_error *err)
+{
+    char from[HEED_PATH_BYTES], to[HEED_PATH_BYTES];
+    heed_status status = HEED_OK;
+
+    for (size_t i = 0; i < N_SET && status == HEED_OK; i++) {
+        status = path_of(from, folder, set[i], ".next", err);
+        if (status == HEED_OK)
+            status = path_of(to, folder, set[i], "", err);
+        if (status == HEED_OK && rename(from, to) != 0 && errno != ENOENT)
+            status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be renamed: %s", from, strerror(errno));
+    }
+    if (status == HEED_OK)
+        status = heed_folder_sync(folder, err);
+    if (status == HEED_OK)
+        status = path_of(to, folder, COMMIT, "", err);
+    if (status == HEED_OK && unlink(to) != 0 && errno != ENOENT)
+        status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be removed: %s", to, strerror(errno));
+    return status;
+}
+
+static void drop_all(const char *folder)
+{
+    char path[HEED_PATH_BYTES];
+
+    for (size_t i = 0; i < N_SET; i++) {
+        if (path_of(path, folder, set[i], ".next", NULL) == HEED_OK)
+            unlink(path);
+    }
+}
+
+heed_status heed_checkpoint_recover(const char *folder, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    const heed_status status = path_of(path, folder, COMMIT, "", err);
+
+    if (status != HEED_OK)
+        return status;
+    if (heed_file_exists(path))
+        return move_all(folder, err);
+    drop_all(folder);
+    return HEED_OK;
+}
+
+bool heed_checkpoint_exists(const char *folder)
+{
+    static const char *const signs[] = {"trainer.json", "model.safetensors", COMMIT};
+    char path[HEED_PATH_BYTES];
+
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (path_of(path, folder, signs[i], "", NULL) == HEED_OK && heed_file_exists(path))
+            return true;
+    }
+    return false;
+}
+
+/* --- writing the files --- */
+
+static heed_status write_config(const heed_trainer *t, const char *path, heed_error *err)
+{
+    json_t *root = heed_config_to_json(&t->model->config);
+    const heed_status status =
+        root != NULL ? heed_json_write(path, root, err) : heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
+
+    json_decref(root);
+    return status;
+}
+
+static heed_status write_tokenizer(const heed_trainer *t, const char *path, heed_error *err)
+{
+    heed_text_buffer text = {0};
+    heed_status status = heed_tokenizer_write(t->model->tokenizer, &text, err);
+
+    if (status == HEED_OK)
+        status = heed_file_write(path, &(heed_bytes){text.data, text.size}, 1, err);
+    heed_text_free(&text);
+    return status;
+}
+
+static heed_status write_state(const heed_trainer *t, const char *path, heed_error *err)
+{
+    int n_options, n_config;
+    const heed_field *option_fields = heed_train_fields(&n_options);
+    const heed_field *config_fields = heed_config_fields(&n_config);
+    json_t *options = json_object(), *config = json_object(), *root = NULL;
+    heed_status status = HEED_ERR_MEMORY;
+    char hash[24];
+
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)t->text.hash);
+    if (heed_fields_to_json(option_fields, n_options, &t->options, options) &&
+        heed_fields_to_json(config_fields, n_config, &t->model->config, config))
+        root = json_pack("{s:s, s:I, s:I, s:s, s:I, s:s, s:O, s:O}", "heed_version", HEED_VERSION, "step",
+                         (json_int_t)t->step, "batches_position", (json_int_t)t->batches.position, "text", t->text.path,
+                         "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash, "options", options, "config", config);
+    if (root != NULL)
+        status = heed_json_write(path, root, err);
+    else
+        heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
+    json_decref(root);
+    json_decref(config);
+    json_decref(options);
+    return status;
+}
+
+static heed_safetensors_entry entry_of(const heed_parameter *p, const char *name, const float *data)
+{
+    heed_safetensors_entry entry = {.name = name, .dtype = HEED_SAFETENSORS_F32, .rank = p->rank, .data = data};
+
+    memcpy(entry.size, p->size, sizeof p->size);
+    return entry;
+}
+
+static heed_status write_numbers(const heed_trainer *t, const char *path, bool moments, heed_error *err)
+{
+    const heed_weights *w = t->model->weights;
+    const heed_safetensors_pair format = {"format", "pt"}; /* what transformers looks for */
+    const size_t n = (size_t)w->n * (moments ? 2 : 1);
+    heed_safetensors_entry *entries = calloc(n + 1, sizeof *entries);
+    heed_arena *names = heed_arena_create();
+    heed_status status = HEED_OK;
+
+    for (size_t i = 0; i < n && entries != NULL && names != NULL && status == HEED_OK; i++) {
+        const heed_parameter *p = &w->list[i % (size_t)w->n];
+        const int second = i >= (size_t)w->n;
+        const bool head = strncmp(p->name, "lm_head", 7) == 0 || strncmp(p->name, "table", 5) == 0;
+        const char *name = moments ? heed_arena_format(names, "%s.%s", second ? "v" : "m", p->name)
+                                   : heed_arena_format(names, "%s%s", head ? "" : "transformer.", p->name);
+        if (name == NULL)
+            status = HEED_ERR_MEMORY;
+        entries[i] = entry_of(p, name, moments ? heed_trainer_moment(t, (int)(i % (size_t)w->n), second) : p->data);
+    }
+    if (entries == NULL || names == NULL || status != HEED_OK)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
+    else
+        status = heed_safetensors_write(path, entries, n, &format, 1, err);
+    free(entries);
+    heed_arena_destroy(names);
+    return status;
+}
+
+static heed_status write_one(const heed_trainer *t, const char *name, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    const heed_status status = path_of(path, t->folder, name, ".next", err);
+
+    if (status != HEED_OK)
+        return status;
+    if (strcmp(name, "config.json") == 0)
+        return write_config(t, path, err);
+    if (strcmp(name, "tokenizer.json") == 0)
+        return write_tokenizer(t, path, err);
+    if (strcmp(name, "trainer.json") == 0)
+        return write_state(t, path, err);
+    return write_numbers(t, path, strcmp(name, "optimizer.safetensors") == 0, err);
+}
+
+heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    const heed_status status = path_of(path, t->folder, "trainer.json", "", err);
+
+    return status == HEED_OK ? write_state(t, path, err) : status;
+}
+
+heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    heed_status status = heed_log_sync(t, err);
+
+    for (size_t i = 0; i < N_SET && status == HEED_OK; i++)
+        status = write_one(t, set[i], err);
+    if (status == HEED_OK)
+        status = path_of(path, t->folder, COMMIT, "", err);
+    if (status == HEED_OK)
+        status = heed_file_write(path, NULL, 0, err);
+    if (status != HEED_OK) {
+        drop_all(t->folder);
+        return status;
+    }
+    return move_all(t->folder, err);
+}
+
+/* --- reading them --- */
+
+heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed_config *config, uint64_t *position,
+                                       heed_error *err)
+{
+    int n_options, n_config;
+    const heed_field *option_fields = heed_train_fields(&n_options);
+    const heed_field *config_fields = heed_config_fields(&n_config);
+    char path[HEED_PATH_BYTES];
+    json_t *root = NULL;
+    heed_status status = path_of(path, folder, "trainer.json", "", err);
+
+    if (status == HEED_OK && !heed_file_exists(path))
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a training run (trainer.json), there is none", folder);
+    if (status == HEED_OK)
+        status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
+    if (status == HEED_OK) {
+        heed_json_reader r = heed_json_read(root, path, err);
+        const char *text = heed_json_string(&r, "text", ""), *hash = heed_json_string(&r, "text_hash", "0");
+        t->step = heed_json_int(&r, "step", 0, 0, INT64_MAX);
+        *position = (uint64_t)heed_json_int(&r, "batches_position", 0, 0, INT64_MAX);
+        t->text.bytes = (uint64_t)heed_json_int(&r, "text_bytes", 0, 0, INT64_MAX);
+        t->text.hash = strtoull(hash, NULL, 16);
+        heed_json_require(&r, "options");
+        heed_json_require(&r, "config");
+        const json_t *options = heed_json_object(&r, "options"), *model = heed_json_object(&r, "config");
+        status = r.status;
+        if (status == HEED_OK && strlen(text) >= sizeof t->text.path)
+            status = heed_fail(err, HEED_ERR_FILE, "%.300s: the text's path is too long", path);
+        if (status == HEED_OK)
+            memcpy(t->text.path, text, strlen(text) + 1);
+        if (status == HEED_OK)
+            status = heed_fields_from_json(option_fields, n_options, &t->options, options, path, err);
+        if (status == HEED_OK)
+            status = heed_fields_from_json(config_fields, n_config, config, model, path, err);
+    }
+    json_decref(root);
+    return status;
+}
+
+static heed_status read_moments(heed_trainer *t, heed_error *err)
+{
+    const heed_weights *w = t->model->weights;
+    char path[HEED_PATH_BYTES], name[160];
+    heed_safetensors *file = NULL;
+    heed_status status = path_of(path, t->folder, "optimizer.safetensors", "", err);
+
+    if (status == HEED_OK)
+        status = heed_safetensors_open(path, &file, err);
+    for (int i = 0; i < 2 * w->n && status == HEED_OK; i++) {
+        const heed_parameter *p = &w->list[i / 2];
+        const heed_safetensors_entry *entry = NULL;
+        snprintf(name, sizeof name, "%s.%s", i % 2 ? "v" : "m", p->name);
+        status = heed_safetensors_get(file, name, &entry, err);
+        if (status == HEED_OK && entry->count != p->count)
+            status = heed_fail(err, HEED_ERR_FILE, "%.300s: %s: expected %lld numbers, file has %lld", path, name,
+                               (long long)p->count, (long long)entry->count);
+        if (status == HEED_OK)
+            status = heed_safetensors_read_f32(entry, heed_trainer_moment(t, i / 2, i % 2), err);
+    }
+    heed_safetensors_close(file);
+    return status;
+}
+
+heed_status heed_checkpoint_read_numbers(heed_trainer *t, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    heed_safetensors *file = NULL;
+    heed_status status;
+
+    if (t->step == 0) {
+        heed_weights_init(t->model->weights, (uint64_t)t->options.seed);
+        return HEED_OK;
+    }
+    status = path_of(path, t->folder, "model.safetensors", "", err);
+    if (status == HEED_OK)
+        status = heed_safetensors_open(path, &file, err);
+    if (status == HEED_OK)
+        status = heed_weights_load(t->model->weights, file, path, err);
+    heed_safetensors_close(file);
+    return status == HEED_OK ? read_moments(t, err) : status;
+}

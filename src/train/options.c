@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include <heed/train.h>
+
+#define AT(member) offsetof(heed_train_options, member)
+
+static const heed_field fields[] = {
+    {"steps", "optimizer steps", HEED_FIELD_INTEGER, AT(steps), 1, 1e12, NULL},
+    {"batch_size", "windows of the text in a step", HEED_FIELD_INTEGER, AT(batch_size), 1, 1 << 20, NULL},
+    {"learning_rate", "the highest, after the warm-up", HEED_FIELD_NUMBER, AT(learning_rate), 0, 1e3, NULL},
+    {"min_learning_rate", "at the end of the cosine; -1: a tenth of learning_rate", HEED_FIELD_NUMBER, AT(min_learning_rate), -1, 1e3, NULL},
+    {"warmup_steps", "steps of linear warm-up", HEED_FIELD_INTEGER, AT(warmup_steps), 0, 1e12, NULL},
+    {"beta1", "AdamW: memory of the mean gradient", HEED_FIELD_NUMBER, AT(beta1), 0, 0.9999999, NULL},
+    {"beta2", "AdamW: memory of the squared gradient", HEED_FIELD_NUMBER, AT(beta2), 0, 0.9999999, NULL},
+    {"eps", "AdamW: added to the root of the squared gradient", HEED_FIELD_NUMBER, AT(eps), 0, 1, NULL},
+    {"weight_decay", "AdamW: on matrices and tables", HEED_FIELD_NUMBER, AT(weight_decay), 0, 1e3, NULL},
+    {"clip_norm", "longest gradient; 0: never clipped", HEED_FIELD_NUMBER, AT(clip_norm), 0, 1e9, NULL},
+    {"eval_interval", "steps between evaluations; 0: only at the end", HEED_FIELD_INTEGER, AT(eval_interval), 0, 1e12, NULL},
+    {"eval_batches", "batches of an evaluation; the last one takes at least 200", HEED_FIELD_INTEGER, AT(eval_batches), 1, 1e9, NULL},
+    {"save_interval", "steps between checkpoints; 0: only at the end", HEED_FIELD_INTEGER, AT(save_interval), 0, 1e12, NULL},
+    {"seed", "of weights, batches, dropout and stories", HEED_FIELD_INTEGER, AT(seed), 0, 9007199254740992.0, NULL},
+    {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
+    {"corpus_bytes", "size of the built-in stories", HEED_FIELD_INTEGER, AT(corpus_bytes), 1000, 1e9, NULL},
+};
+
+const heed_field *heed_train_fields(int *n)
+{
+    *n = (int)(sizeof fields / sizeof fields[0]);
+    return fields;
+}
+
+heed_train_options heed_train_options_default(void)
+{
+    return (heed_train_options){
+        .steps = 2000,
+        .batch_size = 12,
+        .learning_rate = 2e-3,
+        .min_learning_rate = -1.0,
+        .warmup_steps = 100,
+        .beta1 = 0.9,
+        .beta2 = 0.99,
+        .eps = 1e-8,
+        .weight_decay = 0.1,
+        .clip_norm = 1.0,
+        .eval_interval = 250,
+        .eval_batches = 40,
+        .save_interval = 500,
+        .seed = 1337,
+        .corpus_bytes = 1000000,
+    };
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "train/step.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "nn/nn.h"
+
+static heed_node *bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape, void *data)
+{
+    heed_node *node = heed_graph_input(g, name, dtype, shape);
+
+    if (node != NULL)
+        node->tensor.data = data;
+    return node;
+}
+
+static heed_node *moment(heed_graph *g, const char *which, const heed_node *p)
+{
+    char name[HEED_MAX_NAME];
+
+    snprintf(name, sizeof name, "adamw.%s.%s", which, p->name);
+    return heed_graph_state(g, name, p->tensor.shape);
+}
+
+/* The length of all gradients together, and by how much they must shrink. */
+static heed_node *clip(heed_graph *g, const heed_weights *weights, float max_norm, heed_node **norm)
+{
+    heed_node *squares = NULL;
+
+    for (int i = 0; i < weights->n; i++) {
+        heed_node *p = heed_graph_find(g, weights->list[i].name);
+        if (p->grad != NULL)
+            squares = heed_sum_squares(g, p->grad, squares);
+    }
+    *norm = heed_name(g, heed_sqrt(g, squares), "grad_norm");
+    return heed_name(g, heed_clip_factor(g, *norm, max_norm), "clip_factor");
+}
+
+static void update(heed_step_graph *step, const heed_weights *weights, const heed_train_options *options,
+                   heed_step_inputs *inputs)
+{
+    heed_graph *g = step->g;
+    heed_node *lr = bound_input(g, "lr", HEED_F32, heed_shape0(), &inputs->lr);
+    heed_node *t = bound_input(g, "t", HEED_I32, heed_shape0(), &inputs->t);
+    heed_node *factor = clip(g, weights, (float)options->clip_norm, &step->norm);
+
+    for (int i = 0; i < weights->n; i++) {
+        heed_node *p = heed_graph_find(g, weights->list[i].name);
+        const heed_adamw_options adamw = {
+            .beta1 = (float)options->beta1,
+            .beta2 = (float)options->beta2,
+            .eps = (float)options->eps,
+            .weight_decay = p->tensor.shape.rank >= 2 ? (float)options->weight_decay : 0.0f,
+        };
+        heed_adamw_nodes after;
+        if (p->grad == NULL)
+            continue;
+        step->m[i] = moment(g, "m", p);
+        step->v[i] = moment(g, "v", p);
+        after = heed_adamw(g, p, step->m[i], step->v[i], p->grad, lr, t, factor, &adamw);
+        heed_graph_assign(g, p, after.p);
+        heed_graph_assign(g, step->m[i], after.m);
+        heed_graph_assign(g, step->v[i], after.v);
+    }
+}
+
+heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch, bool training,
+                                   heed_step_inputs *inputs, heed_step_graph *out, heed_error *err)
+{
+    const heed_config *config = &weights->config;
+    const heed_shape shape = heed_shape2(batch, config->context_length);
+    heed_graph *g = heed_graph_create();
+    heed_nn nn = {.g = g, .config = config, .seed = (uint64_t)options->seed};
+    heed_status status;
+    heed_node *ids, *targets;
+
+    *out = (heed_step_graph){.g = g};
+    out->m = calloc((size_t)weights->n, sizeof(heed_node *));
+    out->v = calloc((size_t)weights->n, sizeof(heed_node *));
+    if (g == NULL || out->m == NULL || out->v == NULL) {
+        heed_step_graph_destroy(out);
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
+    }
+    inputs->one = 1.0f;
+    ids = bound_input(g, "ids", HEED_I32, shape, inputs->ids);
+    targets = bound_input(g, "targets", HEED_I32, shape, inputs->targets);
+    if (training && config->dropout > 0.0)
+        nn.step = bound_input(g, "step", HEED_I32, heed_shape0(), &inputs->step);
+    out->loss = heed_gpt_build(&nn, ids, targets).loss;
+    if (training) {
+        heed_node *one = bound_input(g, "d.loss", HEED_F32, heed_shape0(), &inputs->one);
+        if (heed_graph_differentiate(g, out->loss, one, heed_accumulate))
+            update(out, weights, options, inputs);
+        out->loss = heed_graph_value_of(out->loss);
+    }
+    heed_weights_bind(weights, g);
+    status = heed_graph_status(g, err);
+    if (status != HEED_OK)
+        heed_step_graph_destroy(out);
+    return status;
+}
+
+void heed_step_graph_destroy(heed_step_graph *step)
+{
+    heed_graph_destroy(step->g);
+    free(step->m);
+    free(step->v);
+    *step = (heed_step_graph){0};
+}
+
+heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan, heed_error *err)
+{
+    heed_node *targets[] = {step->loss, step->norm};
+    const heed_plan_options options = {
+        .device = device,
+        .reference = device->kernels == NULL,
+        .targets = targets,
+        .n_targets = step->norm != NULL ? 2 : 1,
+        .assign = step->norm != NULL,
+    };
+
+    return heed_plan_create(step->g, &options, plan, err);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* A trainer from inside, for the files of this room. */
+#ifndef HEED_TRAIN_TRAINER_H
+#define HEED_TRAIN_TRAINER_H
+
+#include <heed/train.h>
+#include <stdio.h>
+
+#include "data/batches.h"
+#include "nn/model.h"
+#include "train/schedule.h"
+#include "train/step.h"
+
+#define HEED_PATH_BYTES 4096
+
+/* What was trained on, so that a resumed run can tell whether it still is the same. */
+typedef struct heed_text_identity {
+    char path[HEED_PATH_BYTES]; /* absolute; empty: the built-in stories */
+    uint64_t bytes, hash;       /* FNV-1a of the text */
+} heed_text_identity;
+
+struct heed_trainer {
+    char folder[HEED_PATH_BYTES];
+    heed_train_options options;
+    heed_text_identity text;
+    heed_train_plan plan;
+    char device_text[128];
+    heed_device device;
+
+    heed_corpus *corpus;
+    heed_model *model; /* configuration, weights, tokenizer; the weights lie in block */
+    heed_batches batches;
+    heed_step_inputs inputs;
+    heed_step_graph train, eval;
+    heed_plan *train_plan, *eval_plan;
+    /* one block: weights | first moments | second moments | arena of a step */
+    char *block;
+    size_t block_bytes;
+
+    int64_t step; /* done */
+    FILE *log;
+    double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
+};
+
+/** Where the moments of parameter i lie in the block. */
+float *heed_trainer_moment(const heed_trainer *trainer, int i, int second);
+
+/** trainer.json alone, before the first step: what a run needs to begin again from its seed. */
+heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
+/** The whole checkpoint. The earlier one stays until all of it is on the disk. */
+heed_status heed_checkpoint_save(heed_trainer *trainer, heed_error *err);
+/** Finishes or drops what an interrupted save has left. */
+heed_status heed_checkpoint_recover(const char *folder, heed_error *err);
+/** True when the folder holds a run or a model already. */
+bool heed_checkpoint_exists(const char *folder);
+/** Reads trainer.json: options, configuration, text, step, position. */
+heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *trainer, heed_config *config, uint64_t *position,
+                                       heed_error *err);
+/** Reads weights and moments of the saved step into the block; at step 0 the weights are made from the seed. */
+heed_status heed_checkpoint_read_numbers(heed_trainer *trainer, heed_error *err);
+
+/** Opens log.jsonl; lines of steps that the checkpoint has not seen are dropped. */
+heed_status heed_log_open(heed_trainer *trainer, heed_error *err);
+/** Adds the line of one step. A full disk is reported at the next checkpoint, not here. */
+void heed_log_step(heed_trainer *trainer, const heed_progress *progress);
+/** What was logged is on the disk when this returns. */
+heed_status heed_log_sync(heed_trainer *trainer, heed_error *err);
+
+#endif
