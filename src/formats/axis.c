@@ -84,7 +84,7 @@ static int linear_ticks(const heed_axis *axis, int wanted, heed_tick *ticks)
     const double width = axis->high - axis->low;
     const double power = pow(10, floor(log10(width / wanted)));
     const double ratio = width / wanted / power;
-    const double step = power * (ratio > 5 ? 10 : ratio > 2 ? 5 : ratio > 1 ? 2 : 1);
+    const double step = power * (ratio > 7 ? 10 : ratio > 3.5 ? 5 : ratio > 1.4 ? 2 : 1);
     const double first = ceil(axis->low / step - 1e-9);
     int n = 0;
 
@@ -102,7 +102,7 @@ static int linear_ticks(const heed_axis *axis, int wanted, heed_tick *ticks)
 static int log_ticks(const heed_axis *axis, int wanted, heed_tick *ticks)
 {
     const int first = (int)floor(log10(axis->low)), last = (int)ceil(log10(axis->high));
-    const int every = (last - first) / wanted + 1;
+    const int every = (last - first) / (wanted + 1) + 1;
     const bool between = last - first <= 3;
     int n = 0;
 

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "formats/axis.h"
 #include "formats/canvas.h"
+#include "formats/heat_values.h"
 #include "formats/label.h"
 #include "formats/picture.h"
 
@@ -43,13 +44,6 @@ typedef struct layout {
     heed_colour ramp[256];
 } layout;
 
-static double value_at(const heed_heat_maps *maps, const heed_heat_map *map, int64_t i, int64_t j)
-{
-    const int64_t stride = map->row_stride != 0 ? map->row_stride : maps->n_cols;
-
-    return maps->causal && j > i + maps->n_cols - maps->n_rows ? NAN : (double)map->values[i * stride + j];
-}
-
 static heed_colour colour_of(const layout *l, double value)
 {
     const double t = (value - l->low) / (l->high - l->low);
@@ -66,25 +60,11 @@ static void draw_cells(layout *l, const heed_heat_map *map, double x, double y)
     heed_canvas_rect(l->canvas, x, y, l->map_w, l->map_h, EMPTY);
     for (int64_t i = 0; i < m->n_rows; i++)
         for (int64_t j = 0; j < m->n_cols; j++) {
-            const double value = value_at(m, map, i, j);
+            const double value = heed_heat_value(m, map, i, j);
 
             if (!isnan(value))
                 heed_canvas_rect(l->canvas, x + w * (double)j, y + h * (double)i, w, h, colour_of(l, value));
         }
-}
-
-/* The largest value among the cells that lie under pixel (i, j); NaN when all are empty. */
-static double pixel_value(const layout *l, const heed_heat_map *map, int i, int j)
-{
-    const int64_t rows = l->maps->n_rows, cols = l->maps->n_cols;
-    const int64_t i0 = i * rows / l->map_h, j0 = j * cols / l->map_w;
-    const int64_t i1 = (i + 1) * rows / l->map_h, j1 = (j + 1) * cols / l->map_w;
-    double most = NAN;
-
-    for (int64_t a = i0; a == i0 || a < i1; a++)
-        for (int64_t b = j0; b == j0 || b < j1; b++)
-            most = fmax(most, value_at(l->maps, map, a, b));
-    return most;
 }
 
 static bool draw_image(layout *l, const heed_heat_map *map, double x, double y)
@@ -95,7 +75,7 @@ static bool draw_image(layout *l, const heed_heat_map *map, double x, double y)
         return false;
     for (int i = 0; i < l->map_h; i++)
         for (int j = 0; j < l->map_w; j++) {
-            const heed_colour c = colour_of(l, pixel_value(l, map, i, j));
+            const heed_colour c = colour_of(l, heed_heat_sample(l->maps, map, i, j, l->map_h, l->map_w));
 
             pixels[i * l->map_w + j] = (uint32_t)c.r << 16 | (uint32_t)c.g << 8 | c.b;
         }
@@ -261,19 +241,13 @@ static bool draw_all(layout *l, int height)
 
 heed_status heed_heat_maps_write(const char *path, const heed_heat_maps *maps, heed_error *err)
 {
-    layout l = {.maps = maps, .low = (double)maps->low, .high = (double)maps->high};
+    layout l = {.maps = maps};
     int width = 0, height = 0;
     heed_status status;
 
-    if (maps->n_maps < 1 || maps->n_rows < 1 || maps->n_cols < 1)
-        return heed_fail(err, HEED_ERR_USAGE,
-                         "expected at least one heat map of at least one cell, got %d of %lld x %lld",
-                         maps->n_maps, (long long)maps->n_rows, (long long)maps->n_cols);
-    if (l.low == 0 && l.high == 0)
-        l.high = 1;
-    if (!(l.low < l.high) || !isfinite(l.high - l.low))
-        return heed_fail(err, HEED_ERR_USAGE, "expected a colour scale that rises, got %g to %g", l.low,
-                         l.high);
+    status = heed_heat_check(maps, &l.low, &l.high, err);
+    if (status != HEED_OK)
+        return status;
     l.n_across = maps->n_across > 0 && maps->n_across < maps->n_maps ? maps->n_across : maps->n_maps;
     l.n_down = (maps->n_maps + l.n_across - 1) / l.n_across;
     lay_out(&l, &width, &height);

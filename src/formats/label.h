@@ -16,6 +16,9 @@ const char *heed_label_text(char out[HEED_LABEL_SIZE], const char *text);
  */
 const char *heed_label_token(char *out, size_t size, const char *token, int max_chars);
 
+/** A title as heed_label_text() gives it, cut in the same way. Returns out. */
+const char *heed_label_cut(char *out, size_t size, const char *text, int max_chars);
+
 /** Characters of valid UTF-8 text; a terminal shows them in about as many columns. */
 int heed_label_chars(const char *text);
 
