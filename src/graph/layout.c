@@ -203,12 +203,18 @@ static heed_status pack(heed_plan *plan, heed_error *err)
 
     for (int i = 0; i < n_nodes && blocks != NULL; i++) {
         plan_storage *s = &plan->storage[i];
-        if (s->bytes > 0 && s->root == i && s->in_source == NULL && heed_graph_node(plan->graph, i)->op != NULL)
-            blocks[n++] = (block){heed_size_align(s->bytes), &s->offset, s->first, s->last, n};
+        if (s->bytes > 0 && s->root == i && s->in_source == NULL && heed_graph_node(plan->graph, i)->op != NULL) {
+            blocks[n] = (block){heed_size_align(s->bytes), &s->offset, s->first, s->last, n};
+            n++;
+        }
     }
     for (int i = 0; i < plan->n_steps && blocks != NULL; i++) {
-        if (plan->steps[i].workspace_bytes > 0)
-            blocks[n++] = (block){heed_size_align(plan->steps[i].workspace_bytes), &plan->steps[i].workspace_offset, i, i, n};
+        const size_t bytes = heed_size_align(plan->steps[i].workspace_bytes);
+
+        if (bytes > 0) {
+            blocks[n] = (block){bytes, &plan->steps[i].workspace_offset, i, i, n};
+            n++;
+        }
     }
     if (blocks != NULL && in_the_way != NULL) {
         qsort(blocks, (size_t)n, sizeof *blocks, by_decreasing_size);
