@@ -20,8 +20,8 @@ formats: base tensor
 text: base tensor formats
 data: base tensor formats text
 train: base tensor kernels graph ops nn formats text data
-infer: base tensor kernels graph ops nn formats text
-inspect: base tensor kernels graph ops nn formats text infer
+infer: base tensor kernels graph ops nn formats text data
+inspect: base tensor kernels graph ops nn formats text data infer
 workbook: base tensor kernels graph ops nn formats text data train infer inspect
 cli:
 web:
