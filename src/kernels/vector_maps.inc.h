@@ -98,7 +98,7 @@ INLINE vf gelu_gradient_from(vf x, vf dy, vf d)
 INLINE vf gelu_tanh_of(vf x)
 {
     const vf t = gelu_distance(x);
-    const vf e = vf_exp_negative(-t * (GELU_2U_1 + t * t * GELU_2U_3));
+    const vf e = vf_exp_negative(t * (t * t * -GELU_2U_3 - GELU_2U_1));
 
     return gelu_from_tail(x, t, e / (1.0f + e));
 }
@@ -106,7 +106,7 @@ INLINE vf gelu_tanh_of(vf x)
 INLINE vf gelu_tanh_gradient(vf x, vf dy)
 {
     const vf t = gelu_distance(x), t2 = t * t;
-    const vf e = vf_exp_negative(-t * (GELU_2U_1 + t2 * GELU_2U_3));
+    const vf e = vf_exp_negative(t * (t2 * -GELU_2U_3 - GELU_2U_1));
     const vf below = 1.0f / (1.0f + e), tail = e * below; /* below = 1 - q */
     const vf slope = t * (GELU_2U_1 + t2 * (3.0f * GELU_2U_3));
 

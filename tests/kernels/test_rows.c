@@ -163,6 +163,29 @@ static void layernorm_matches_double_also_far_from_zero(void **state)
     }
 }
 
+/* In a long row the first mean is far off; the variance, a difference of two roundings, must not fall below 0. */
+static void layernorm_of_a_long_large_constant_row_is_finite(void **state)
+{
+    const int64_t n = 40001;
+
+    (void)state;
+    for (int t = 0; heed_kernels_at(t); t++) {
+        const heed_kernels *k = heed_kernels_at(t);
+        float *x = array_new(n), *gamma = array_random(n, 9, 1.0f), *y = array_new(n);
+
+        for (int step = 0; step < 20; step++) {
+            for (int64_t i = 0; i < n; i++)
+                x[i] = 3.3e9f * (1.0f + (float)step / 19.0f);
+            k->layernorm(y, x, gamma, NULL, 1e-5f, 1, n);
+            for (int64_t i = 0; i < n; i++)
+                assert_true(isfinite(y[i]));
+        }
+        array_free(x, n);
+        array_free(gamma, n);
+        array_free(y, n);
+    }
+}
+
 static void layernorm_of_a_constant_row_is_beta_and_nan_stays_in_its_row(void **state)
 {
     (void)state;
@@ -430,6 +453,7 @@ int main(void)
         cmocka_unit_test(softmax_of_a_fully_masked_row_is_zero_and_nan_stays_in_its_row),
         cmocka_unit_test(softmax_backward_matches_double),
         cmocka_unit_test(layernorm_matches_double_also_far_from_zero),
+        cmocka_unit_test(layernorm_of_a_long_large_constant_row_is_finite),
         cmocka_unit_test(layernorm_of_a_constant_row_is_beta_and_nan_stays_in_its_row),
         cmocka_unit_test(layernorm_backward_matches_double_also_far_from_zero),
         cmocka_unit_test(rows_do_not_depend_on_how_they_are_split_over_calls),
