@@ -125,9 +125,11 @@ static void pack_panels(float *packed, const float *x, int64_t step, int64_t str
                 memcpy(packed + l * width, panel + l * stride, (size_t)n * sizeof *packed);
             continue;
         }
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t l = 0; l < k; l++)
-                packed[l * width + i] = panel[i * step + l * stride];
+        /* a transpose: in strips of 16, so that the lines read and the lines written all stay in the cache */
+        for (int64_t strip = 0; strip < k; strip += 16)
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t l = strip; l < smaller(strip + 16, k); l++)
+                    packed[l * width + i] = panel[i * step + l * stride];
     }
 }
 
