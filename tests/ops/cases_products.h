@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Builders of cases_products.c, for the table in cases_table.c: look-ups, products, views, attention, the fused head. */
+#ifndef HEED_TESTS_OPS_CASES_PRODUCTS_H
+#define HEED_TESTS_OPS_CASES_PRODUCTS_H
+
+#include "cases.h"
+
+typedef heed_node *case_build(case_graph *c);
+
+/* Past this many elements the work is handed to several threads in several pieces. */
+enum { MANY_ROWS = 71, MANY_COLUMNS = 515 };
+
+case_build embedding, embedding_one, embedding_many, embedding_twice, embedding_tied;
+case_build position_embedding, position_embedding_past;
+case_build linear, linear_one, linear_no_bias, linear_strided, linear_one_row, linear_two_rows, linear_many;
+case_build linear_out_in, linear_out_in_one_row, linear_out_in_strided, linear_out_in_many, linear_many_one_row;
+case_build matmul, matmul_one, matmul_a, matmul_b, matmul_ab, matmul_strided, matmul_heads, matmul_many;
+case_build reshape, reshape_strided, reshape_heads, reshape_to_heads, narrow, narrow_apart, merge_dense_heads,
+    merge_one_head;
+case_build attention, attention_one, attention_full, attention_cross, attention_shared, attention_past,
+    attention_wide_v;
+case_build attention_fused, attention_fused_shared, attention_fused_twice, attention_long;
+case_build attention_scores, attention_pattern, attention_pattern_past, cache_append, cache_attention;
+case_build head, head_one, head_ignored, head_tied, head_strided, head_tiles, head_chunks;
+
+#endif
