@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernels for AVX-512 with bfloat16 products: as avx512, and pairs of bfloat16 multiplied in hardware. */
-#if defined(__x86_64__)
-
-/* The instruction set is set here and not by the build, so that no other file can be compiled with it by mistake. */
-#if defined(__clang__)
-#pragma clang attribute push(                                                                    \
-    __attribute__((target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), \
-    apply_to = function)
-#else
-#pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
-#endif
-
+/* As avx512, for processors that also multiply pairs of bfloat16. The build sets the instruction set. */
 #define TABLE        heed_kernels_avx512bf16
 #define TABLE_NAME   "avx512bf16"
 #define LANES        16
 #define TILE_ROWS    6
 #define TILE_VECTORS 4
 #include "kernels/vector_table.inc.h"
-
-#if defined(__clang__)
-#pragma clang attribute pop
-#endif
-
-#else
-typedef int heed_kernels_avx512bf16_need_x86; /* a file may not be empty */
-#endif

@@ -2,8 +2,8 @@
 /*
  * The vectors that the kernels are written over: LANES floats at a time, by GNU vector extensions.
  *
- * Included by generic.c, avx2.c, avx512.c and avx512bf16.c, each after it has set LANES and the
- * instruction set; everything here is static and so exists once for each set.
+ * Included by generic.c, avx2.c, avx512.c and avx512bf16.c, each after it has set LANES and compiled by the build
+ * for its instruction set; everything here is static and so exists once for each set.
  *
  *     for (; i + LANES <= n; i += LANES)
  *         vf_store(y + i, vf_load(x + i) * vf_splat(factor));
