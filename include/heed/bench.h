@@ -42,7 +42,6 @@ typedef struct heed_bench_result {
     double bytes;              /* read by one decoded token: the weights and the cache; 0 for training */
     int64_t tokens;            /* of one step */
     double peak_resident_bytes, planned_bytes;
-    int64_t allocations;       /* made by heed after the first step, counted; -1 where they cannot be counted */
     heed_bench_row rows[48];   /* where the time went, longest first */
     int n_rows;
 } heed_bench_result;

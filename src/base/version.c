@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include <heed/heed.h>
+
+const char *heed_version(void)
+{
+    return HEED_VERSION;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Training steps, measured: random weights, random tokens, beside the peak of matrix products. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "infer/measure.h"
+#include "train/step.h"
+
+#define MACHINE_SECONDS 1.5
+#define WARM_UP_STEPS   2
+
+typedef struct bench {
+    heed_device device;
+    heed_weights *weights;
+    heed_step_inputs inputs;
+    heed_step_graph step;
+    heed_plan *plan;
+    char *block; /* weights | moments | arena */
+    size_t block_bytes;
+} bench;
+
+static void release(bench *b)
+{
+    heed_plan_destroy(b->plan);
+    heed_step_graph_destroy(&b->step);
+    heed_weights_destroy(b->weights);
+    heed_device_close(&b->device);
+    heed_memory_release(b->block, b->block_bytes);
+    free(b->inputs.ids);
+    free(b->inputs.targets);
+}
+
+static void bind(bench *b)
+{
+    const size_t bytes = heed_weights_bytes(b->weights);
+    const char *first = b->block;
+
+    heed_weights_place(b->weights, b->block, NULL);
+    heed_weights_bind(b->weights, b->step.g);
+    for (int i = 0; i < b->weights->n; i++) {
+        const size_t at = (size_t)((const char *)b->weights->list[i].data - first);
+        if (b->step.m[i] == NULL)
+            continue;
+        b->step.m[i]->tensor.data = b->block + bytes + at;
+        b->step.v[i]->tensor.data = b->block + 2 * bytes + at;
+    }
+}
+
+static heed_status prepare(bench *b, const heed_config *config, int64_t batch, int threads, heed_error *err)
+{
+    const heed_train_options options = heed_train_options_default();
+    const size_t n = (size_t)(batch * config->context_length);
+    heed_status status = heed_device_open(&b->device, NULL, threads, err);
+
+    if (status == HEED_OK)
+        status = heed_weights_create(config, &b->weights, err);
+    if (status != HEED_OK)
+        return status;
+    b->inputs.ids = malloc(n * sizeof(int32_t));
+    b->inputs.targets = malloc(n * sizeof(int32_t));
+    if (b->inputs.ids == NULL || b->inputs.targets == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
+    status = heed_step_graph_create(b->weights, &options, batch, true, &b->inputs, &b->step, err);
+    if (status == HEED_OK)
+        status = heed_step_graph_plan(&b->step, &b->device, &b->plan, err);
+    if (status != HEED_OK)
+        return status;
+    b->block_bytes = 3 * heed_weights_bytes(b->weights) + heed_plan_bytes(b->plan);
+    b->block = b->block_bytes < heed_memory_available() ? heed_memory_reserve(b->block_bytes) : NULL;
+    if (b->block == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "a training step of this model needs %.1f GB of memory, the system has %.1f GB to give",
+                         (double)b->block_bytes / 1e9, (double)heed_memory_available() / 1e9);
+    bind(b);
+    heed_weights_init(b->weights, 1);
+    return heed_plan_place(b->plan, b->block + 3 * heed_weights_bytes(b->weights), err);
+}
+
+static void run(bench *b, const heed_config *config, int64_t batch, int64_t steps, double *seconds)
+{
+    heed_rng rng = heed_rng_make(1, HEED_STREAM_BATCHES);
+
+    for (int64_t step = -WARM_UP_STEPS; step < steps; step++) {
+        for (int64_t i = 0; i < batch * config->context_length; i++) {
+            b->inputs.ids[i] = (int32_t)heed_rng_below(&rng, config->vocab_size);
+            b->inputs.targets[i] = (int32_t)heed_rng_below(&rng, config->vocab_size);
+        }
+        if (step == 0)
+            heed_plan_profile(b->plan, true);
+        b->inputs.lr = 1e-4f;
+        b->inputs.t = (int32_t)(step + WARM_UP_STEPS + 1);
+        const double begin = heed_clock_s();
+        heed_plan_run(b->plan);
+        if (step >= 0)
+            seconds[step] = heed_clock_s() - begin;
+    }
+}
+
+heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_t steps, int threads, heed_bench_result *out,
+                                heed_error *err)
+{
+    bench b = {0};
+    heed_machine before = {0}, after = {0};
+    double *seconds = NULL;
+    heed_status status = heed_config_check(config, err);
+
+    *out = (heed_bench_result){.tokens = batch * config->context_length};
+    if (status == HEED_OK && (batch < 1 || steps < 1))
+        status = heed_fail(err, HEED_ERR_USAGE, "expected a batch and steps of 1 or more");
+    if (status == HEED_OK && (seconds = malloc((size_t)steps * sizeof *seconds)) == NULL)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld times", (long long)steps);
+    if (status == HEED_OK)
+        status = heed_machine_measure(threads, MACHINE_SECONDS, &before, err);
+    if (status == HEED_OK)
+        status = prepare(&b, config, batch, threads, err);
+    if (status == HEED_OK) {
+        run(&b, config, batch, steps, seconds);
+        status = heed_machine_measure(threads, MACHINE_SECONDS, &after, err);
+    }
+    if (status == HEED_OK) {
+        out->step = heed_measure_of(seconds, (int)steps);
+        out->machine = heed_machine_better(&before, &after);
+        out->flops = heed_plan_cost(b.plan).flops;
+        out->peak_resident_bytes = (double)heed_memory_peak();
+        out->planned_bytes = (double)b.block_bytes;
+        heed_measure_rows(b.plan, steps, out);
+    }
+    release(&b);
+    free(seconds);
+    return status;
+}
