@@ -114,27 +114,33 @@ static void pack(heed_corpus *corpus)
     }
 }
 
-/* The corpus with room for n ids of four bytes; NULL when memory is out. */
-static heed_corpus *allocate(size_t n)
+/* The corpus with room for n ids of four bytes. A text too large for the memory is refused before it is filled. */
+static heed_status allocate(size_t n, const char *name, heed_corpus **corpus, heed_error *err)
 {
     size_t bytes = 0;
 
-    if (!heed_size_mul(n, sizeof(int32_t), &bytes) || !heed_size_add(bytes, sizeof(heed_corpus), &bytes))
-        return NULL;
-    return malloc(bytes);
+    *corpus = NULL;
+    if (heed_size_mul(n, sizeof(int32_t), &bytes) && heed_size_add(bytes, sizeof(heed_corpus), &bytes) &&
+        bytes <= heed_memory_available())
+        *corpus = malloc(bytes);
+    if (*corpus == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY,
+                         "%s: %.1f MB of text need %.1f MB for their tokens, %.1f MB are free", name,
+                         (double)n * 1e-6, 4e-6 * (double)n, 1e-6 * (double)heed_memory_available());
+    return HEED_OK;
 }
 
 heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
                                const heed_corpus_options *options, heed_corpus **corpus, heed_error *err)
 {
-    heed_corpus *c = allocate(n);
+    heed_corpus *c = NULL;
     heed_error problem = {0};
-    heed_status status = HEED_OK;
+    heed_status status = allocate(n, name, &c, err);
     size_t n_ids = 0;
 
     *corpus = NULL;
-    if (c == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for the tokens of %zu bytes of text", name, n);
+    if (status != HEED_OK)
+        return status;
     status = heed_tokenizer_encode(tokenizer, text, n, c->storage, &n_ids, &problem);
     if (status != HEED_OK) {
         status = heed_fail(err, status == HEED_ERR_USAGE ? HEED_ERR_FILE : status, "%s: %s", name,

@@ -197,6 +197,25 @@ static void a_character_of_the_text_that_the_vocabulary_lacks_is_named(void **st
     heed_tokenizer_destroy(tokenizer);
 }
 
+static void a_text_too_large_for_the_memory_is_refused_before_it_is_read(void **state)
+{
+    const heed_corpus_options options = {.context_length = 1};
+    heed_tokenizer *tokenizer = NULL;
+    heed_corpus *corpus = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    assert_int_equal(heed_tokenizer_characters("ab", 2, &tokenizer, NULL), HEED_OK);
+    assert_int_equal(heed_corpus_create(tokenizer, "ab", SIZE_MAX / 2, "t", &options, &corpus, &err),
+                     HEED_ERR_MEMORY);
+    assert_int_equal(heed_corpus_create(tokenizer, "ab", (size_t)1 << 50, "t", &options, &corpus, &err),
+                     HEED_ERR_MEMORY);
+    assert_contains(err.message, "t: ");
+    assert_contains(err.message, "MB");
+    assert_null(corpus);
+    heed_tokenizer_destroy(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +224,7 @@ int main(void)
         cmocka_unit_test(ids_survive_packing_in_one_two_and_four_bytes),
         cmocka_unit_test(nine_tenths_train_and_the_rest_validate),
         cmocka_unit_test(the_length_asked_for_is_the_shortest_that_works),
+        cmocka_unit_test(a_text_too_large_for_the_memory_is_refused_before_it_is_read),
         cmocka_unit_test(a_character_of_the_text_that_the_vocabulary_lacks_is_named),
     };
 
