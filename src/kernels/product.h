@@ -3,7 +3,7 @@
  * Matrix products: C = op(A) op(B) (+ bias) (+ C), single precision, row-major, dense operands.
  *
  * oneDNN does the work where it is there, heed's own register tile elsewhere. A product is planned
- * once for its sizes (oneDNN generates code then) and run many times without allocating.
+ * once for its sizes (oneDNN generates code then) and run many times in the caller's workspace.
  *
  *     const heed_product_shape shape = {.m = rows, .n = out, .k = in, .has_bias = true};
  *     const heed_product *product = NULL;
@@ -41,7 +41,10 @@ heed_status heed_products_get(heed_products *products, const heed_product_shape 
                               heed_error *err);
 /** Bytes of workspace that heed_product_run() needs (packed operands), aligned to 64. */
 size_t heed_product_workspace_bytes(const heed_product *product);
-/** Runs on the device's threads. a, b, c dense and not overlapping; bias NULL unless has_bias. */
+/**
+ * Runs on the device's threads. a, b, c dense and not overlapping; bias NULL unless has_bias. Products of one device
+ * share memory objects: run them from one thread at a time.
+ */
 void heed_product_run(const heed_product *product, const void *a, const void *b, const float *bias, float *c,
                       void *workspace);
 
