@@ -114,6 +114,20 @@ INLINE void vf_store_first(float *y, vf x, int64_t n)
 #endif
 }
 
+/* A whole vector where count is LANES, else the first `count` elements. */
+INLINE vf vf_load_up_to(const float *x, int64_t count, float fill)
+{
+    return count == LANES ? vf_load(x) : vf_load_first(x, count, fill);
+}
+
+INLINE void vf_store_up_to(float *y, vf x, int64_t count)
+{
+    if (count == LANES)
+        vf_store(y, x);
+    else
+        vf_store_first(y, x, count);
+}
+
 /* The larger; where either is NaN, b. */
 INLINE vf vf_max(vf a, vf b)
 {
@@ -139,6 +153,26 @@ INLINE vf vf_min(vf a, vf b)
     return (vf)_mm_min_ps((__m128)a, (__m128)b);
 #else
     return vf_select(a < b, a, b);
+#endif
+}
+
+/*
+ * a b + c, rounded once where the processor can, else twice. A compiler fuses `a * b + c` too, but not when a branch
+ * comes between, nor always on the same side of a sum of products. Where two copies of a computation must agree to the
+ * bit (a row alone and beside others, a whole vector and a tail), it is written with this.
+ */
+INLINE vf vf_fma(vf a, vf b, vf c)
+{
+#if VECTOR_LANES == 16
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif VECTOR_LANES == 8
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    for (int i = 0; i < LANES; i++)
+        c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
 #endif
 }
 
@@ -206,18 +240,18 @@ INLINE vf vf_exp(vf x)
 
     x = vf_max(vf_splat(-104.0f), vf_min(vf_splat(89.0f), x)); /* both let NaN pass */
 
-    const vf shifted = x * vf_splat(1.44269504f) + round;
+    const vf shifted = vf_fma(x, vf_splat(1.44269504f), round);
     const vf n = shifted - round;
     const vi exponent = (vi)shifted - (vi)round;
     const vi half = exponent >> 1;
-    vf r = x - n * vf_splat(0.693359375f);
-    r = r - n * vf_splat(-2.12194440e-4f);
+    vf r = vf_fma(n, vf_splat(-0.693359375f), x);
+    r = vf_fma(n, vf_splat(2.12194440e-4f), r);
     vf q = vf_splat(0.00138145394f);
-    q = q * r + vf_splat(0.00836874545f);
-    q = q * r + vf_splat(0.041668389f);
-    q = q * r + vf_splat(0.166665211f);
-    q = q * r + vf_splat(0.49999994f);
-    const vf y = (r * r) * q + (r + 1.0f);
+    q = vf_fma(q, r, vf_splat(0.00836874545f));
+    q = vf_fma(q, r, vf_splat(0.041668389f));
+    q = vf_fma(q, r, vf_splat(0.166665211f));
+    q = vf_fma(q, r, vf_splat(0.49999994f));
+    const vf y = vf_fma(r * r, q, r + 1.0f);
     const vf scale_1 = (vf)((half + 127) << 23);
     const vf scale_2 = (vf)((exponent - half + 127) << 23);
     return y * scale_1 * scale_2;
@@ -230,17 +264,17 @@ INLINE vf vf_exp(vf x)
 INLINE vf vf_exp_negative(vf x)
 {
     const vf round = vf_splat(12582912.0f);
-    const vf shifted = x * vf_splat(1.44269504f) + round;
+    const vf shifted = vf_fma(x, vf_splat(1.44269504f), round);
     const vf n = shifted - round;
-    vf r = x - n * vf_splat(0.693359375f);
-    r = r - n * vf_splat(-2.12194440e-4f);
+    vf r = vf_fma(n, vf_splat(-0.693359375f), x);
+    r = vf_fma(n, vf_splat(2.12194440e-4f), r);
     vf p = vf_splat(0.00138145394f);
-    p = p * r + vf_splat(0.00836874545f);
-    p = p * r + vf_splat(0.041668389f);
-    p = p * r + vf_splat(0.166665211f);
-    p = p * r + vf_splat(0.49999994f);
-    p = p * r + vf_splat(1.0f);
-    p = p * r + vf_splat(1.0f);
+    p = vf_fma(p, r, vf_splat(0.00836874545f));
+    p = vf_fma(p, r, vf_splat(0.041668389f));
+    p = vf_fma(p, r, vf_splat(0.166665211f));
+    p = vf_fma(p, r, vf_splat(0.49999994f));
+    p = vf_fma(p, r, vf_splat(1.0f));
+    p = vf_fma(p, r, vf_splat(1.0f));
     const vf y = p * (vf)(((vu)shifted << 23) + (127u << 23)); /* 2^n: the bits of `round` leave at the top */
     return (vf)(~(x < vf_splat(-87.3f)) & (vi)y);
 }

@@ -4,7 +4,6 @@
  *
  * Needs vector.inc.h. An element's result is the same wherever it lies: the last elements, too few for a vector,
  * go through the same vector arithmetic beside the array. So callers may cut a range anywhere.
- * (Except in adamw_vectors() no sum has the form a b + c d, whose multiply-add a compiler may fuse on either side.)
  */
 
 /* y_i = f(x_i); f is a constant in every use and ends up inside the loop. */
@@ -79,7 +78,7 @@ INLINE vf gelu_distance(vf x)
 
 INLINE vf gelu_from_tail(vf x, vf t, vf tail)
 {
-    return vf_max(vf_splat(0.0f), x) - t * tail;
+    return vf_fma(-t, tail, vf_max(vf_splat(0.0f), x));
 }
 
 INLINE vf gelu_gradient_from(vf x, vf dy, vf d)
@@ -98,7 +97,7 @@ INLINE vf gelu_gradient_from(vf x, vf dy, vf d)
 INLINE vf gelu_tanh_of(vf x)
 {
     const vf t = gelu_distance(x);
-    const vf e = vf_exp_negative(t * (t * t * -GELU_2U_3 - GELU_2U_1));
+    const vf e = vf_exp_negative(t * vf_fma(t * t, vf_splat(-GELU_2U_3), vf_splat(-GELU_2U_1)));
 
     return gelu_from_tail(x, t, e / (1.0f + e));
 }
@@ -106,11 +105,11 @@ INLINE vf gelu_tanh_of(vf x)
 INLINE vf gelu_tanh_gradient(vf x, vf dy)
 {
     const vf t = gelu_distance(x), t2 = t * t;
-    const vf e = vf_exp_negative(t * (t2 * -GELU_2U_3 - GELU_2U_1));
+    const vf e = vf_exp_negative(t * vf_fma(t2, vf_splat(-GELU_2U_3), vf_splat(-GELU_2U_1)));
     const vf below = 1.0f / (1.0f + e), tail = e * below; /* below = 1 - q */
-    const vf slope = t * (GELU_2U_1 + t2 * (3.0f * GELU_2U_3));
+    const vf slope = t * vf_fma(t2, vf_splat(3.0f * GELU_2U_3), vf_splat(GELU_2U_1));
 
-    return gelu_gradient_from(x, dy, tail - tail * below * slope);
+    return gelu_gradient_from(x, dy, vf_fma(-tail * below, slope, tail));
 }
 
 /*
@@ -120,15 +119,15 @@ INLINE vf gelu_tanh_gradient(vf x, vf dy)
  */
 INLINE vf normal_tail(vf t, vf bell) /* bell = e^(-t^2 / 2) */
 {
-    vf p = t * 0.00404746505f + 0.0401838571f;
-    p = p * t + 0.181923315f;
-    p = p * t + 0.436557174f;
-    p = p * t + 0.5f;
-    vf q = t * 0.0101453587f + 0.100732945f;
-    q = q * t + 0.466001004f;
-    q = q * t + 1.19710743f;
-    q = q * t + 1.67099917f;
-    q = q * t + 1.0f;
+    vf p = vf_fma(t, vf_splat(0.00404746505f), vf_splat(0.0401838571f));
+    p = vf_fma(p, t, vf_splat(0.181923315f));
+    p = vf_fma(p, t, vf_splat(0.436557174f));
+    p = vf_fma(p, t, vf_splat(0.5f));
+    vf q = vf_fma(t, vf_splat(0.0101453587f), vf_splat(0.100732945f));
+    q = vf_fma(q, t, vf_splat(0.466001004f));
+    q = vf_fma(q, t, vf_splat(1.19710743f));
+    q = vf_fma(q, t, vf_splat(1.67099917f));
+    q = vf_fma(q, t, vf_splat(1.0f));
     return bell * p / q;
 }
 
@@ -145,7 +144,7 @@ INLINE vf gelu_erf_gradient(vf x, vf dy)
     const vf bell = vf_exp_negative(t * t * -0.5f);
     const vf slope = t * 0.3989422804f; /* 1 / sqrt(2 pi) */
 
-    return gelu_gradient_from(x, dy, normal_tail(t, bell) - bell * slope);
+    return gelu_gradient_from(x, dy, vf_fma(-bell, slope, normal_tail(t, bell)));
 }
 
 static void gelu_tanh(float *y, const float *x, int64_t n)
@@ -246,58 +245,34 @@ INLINE vf vf_sqrt(vf x)
  *   g <- grad_scale g      m <- beta1 m + (1 - beta1) g      v <- beta2 v + (1 - beta2) g^2
  *   p <- p - lr weight_decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
  *
- * with the weight's decay computed first, and what depends on no element once. Two divisions and a root
- * an element take less time than reading and writing it.
+ * with the weight's decay computed first, and what depends on no element (1 / correction2 too) once. The division
+ * and the root of an element take less time than reading and writing it.
  */
 INLINE void adamw_vector(vf *p, vf *m, vf *v, vf g, const heed_adamw_step *s)
 {
     g = g * s->grad_scale;
     const vf fresh = (1.0f - s->beta1) * g;
     const vf fresh_square = (1.0f - s->beta2) * (g * g);
-    *m = s->beta1 * *m + fresh;
-    *v = s->beta2 * *v + fresh_square;
-    const vf root = vf_sqrt(*v / s->correction2) + s->eps;
-    const vf decayed = *p - (s->lr * s->weight_decay) * *p;
-    *p = decayed - (s->lr / s->correction1) * (*m / root);
-}
-
-/*
- * n is a multiple of LANES. Not inlined: m and v each sum two products, of which the compiler fuses one with the
- * addition, and the last elements of an array must see the same choice as the others.
- */
-__attribute__((noinline)) static void adamw_vectors(float *p_out, float *m_out, float *v_out, const float *p,
-                                                    const float *m, const float *v, const float *g, int64_t n,
-                                                    const heed_adamw_step *step)
-{
-    const heed_adamw_step s = *step;
-
-    for (int64_t i = 0; i < n; i += LANES) {
-        vf p_i = vf_load(p + i), m_i = vf_load(m + i), v_i = vf_load(v + i);
-
-        adamw_vector(&p_i, &m_i, &v_i, vf_load(g + i), &s);
-        vf_store(p_out + i, p_i);
-        vf_store(m_out + i, m_i);
-        vf_store(v_out + i, v_i);
-    }
+    *m = vf_fma(vf_splat(s->beta1), *m, fresh);
+    *v = vf_fma(vf_splat(s->beta2), *v, fresh_square);
+    const vf root = vf_sqrt(*v * (1.0f / s->correction2)) + s->eps;
+    const vf decayed = vf_fma(vf_splat(-s->lr * s->weight_decay), *p, *p);
+    *p = vf_fma(vf_splat(-s->lr / s->correction1), *m / root, decayed);
 }
 
 static void adamw(float *p_out, float *m_out, float *v_out, const float *p, const float *m, const float *v,
                   const float *g, int64_t n, const heed_adamw_step *step)
 {
-    const int64_t whole = n - n % LANES;
-    const size_t rest_bytes = (size_t)(n - whole) * sizeof *p;
+    const heed_adamw_step s = *step;
 
-    adamw_vectors(p_out, m_out, v_out, p, m, v, g, whole, step);
-    if (whole < n) {
-        float last_p[LANES] = {0}, last_m[LANES] = {0}, last_v[LANES] = {0}, last_g[LANES] = {0};
+    for (int64_t i = 0; i < n; i += LANES) {
+        const int64_t count = n - i < LANES ? n - i : LANES;
+        vf p_i = vf_load_up_to(p + i, count, 0.0f), m_i = vf_load_up_to(m + i, count, 0.0f);
+        vf v_i = vf_load_up_to(v + i, count, 0.0f);
 
-        memcpy(last_p, p + whole, rest_bytes);
-        memcpy(last_m, m + whole, rest_bytes);
-        memcpy(last_v, v + whole, rest_bytes);
-        memcpy(last_g, g + whole, rest_bytes);
-        adamw_vectors(last_p, last_m, last_v, last_p, last_m, last_v, last_g, LANES, step);
-        memcpy(p_out + whole, last_p, rest_bytes);
-        memcpy(m_out + whole, last_m, rest_bytes);
-        memcpy(v_out + whole, last_v, rest_bytes);
+        adamw_vector(&p_i, &m_i, &v_i, vf_load_up_to(g + i, count, 0.0f), &s);
+        vf_store_up_to(p_out + i, p_i, count);
+        vf_store_up_to(m_out + i, m_i, count);
+        vf_store_up_to(v_out + i, v_i, count);
     }
 }

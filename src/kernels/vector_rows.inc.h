@@ -88,15 +88,15 @@ INLINE float row_dot(const float *x, const float *y, int64_t n)
     int64_t i = 0;
 
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        a += vf_load(x + i) * vf_load(y + i);
-        b += vf_load(x + i + LANES) * vf_load(y + i + LANES);
+        a = vf_fma(vf_load(x + i), vf_load(y + i), a);
+        b = vf_fma(vf_load(x + i + LANES), vf_load(y + i + LANES), b);
     }
     if (i + LANES <= n) {
-        a += vf_load(x + i) * vf_load(y + i);
+        a = vf_fma(vf_load(x + i), vf_load(y + i), a);
         i += LANES;
     }
     if (i < n)
-        b += vf_load_first(x + i, n - i, 0.0f) * vf_load_first(y + i, n - i, 0.0f);
+        b = vf_fma(vf_load_first(x + i, n - i, 0.0f), vf_load_first(y + i, n - i, 0.0f), b);
     return vf_sum(a + b);
 }
 
@@ -128,20 +128,20 @@ typedef struct row_moments {
 
 INLINE float row_mean(const float *x, int64_t n)
 {
-    vf a = {0}, b = {0};
+    vf a = {0}, b = {0}, c = {0}, d = {0};
     int64_t i = 0;
 
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
         a += vf_load(x + i);
         b += vf_load(x + i + LANES);
+        c += vf_load(x + i + 2 * LANES);
+        d += vf_load(x + i + 3 * LANES);
     }
-    if (i + LANES <= n) {
+    for (; i + LANES <= n; i += LANES)
         a += vf_load(x + i);
-        i += LANES;
-    }
     if (i < n)
         b += vf_load_first(x + i, n - i, 0.0f);
-    return vf_sum(a + b) / (float)n;
+    return vf_sum((a + b) + (c + d)) / (float)n;
 }
 
 INLINE row_moments moments_of(const float *x, float eps, int64_t n)
@@ -154,21 +154,26 @@ INLINE row_moments moments_of(const float *x, float eps, int64_t n)
         const vf d = vf_load(x + i) - near, d_2 = vf_load(x + i + LANES) - near;
 
         first += d;
-        second += d * d;
+        second = vf_fma(d, d, second);
         first_2 += d_2;
-        second_2 += d_2 * d_2;
+        second_2 = vf_fma(d_2, d_2, second_2);
     }
     for (; i < n; i += LANES) {
         const vf d = (i + LANES <= n ? vf_load(x + i) : vf_load_first(x + i, n - i, near)) - near;
 
         first += d;
-        second += d * d;
+        second = vf_fma(d, d, second);
     }
     const float rest = vf_sum(first + first_2) / (float)n;
     const float square = vf_sum(second + second_2) / (float)n;
-    const float variance = square - rest * rest;
+    const float variance = vf_fma(vf_splat(-rest), vf_splat(rest), vf_splat(square))[0];
     const float rstd = 1.0f / __builtin_sqrtf((variance < 0.0f ? 0.0f : variance) + eps);
     return (row_moments){near, rstd, -rest * rstd};
+}
+
+INLINE vf normalized(vf x, row_moments at)
+{
+    return vf_fma(x - at.near, vf_splat(at.rstd), vf_splat(at.offset));
 }
 
 /*
@@ -181,7 +186,7 @@ enum { NORM_ROWS = 4 };
 /* gamma xhat + beta */
 INLINE vf layernorm_vector(vf x, vf gamma, vf beta, row_moments s)
 {
-    return ((x - s.near) * s.rstd + s.offset) * gamma + beta;
+    return vf_fma(normalized(x, s), gamma, beta);
 }
 
 INLINE void layernorm_row(float *y, const float *x, const float *gamma, const float *beta, row_moments s,
@@ -217,64 +222,66 @@ static void layernorm(float *y, const float *x, const float *gamma, const float 
     }
 }
 
-/* A row's share of a gradient's sums: what one vector of columns adds to each. */
-typedef struct norm_sums {
-    vf g, g_xhat;     /* g = dy gamma */
-    vf dgamma, dbeta; /* columns, not sums over the row */
-} norm_sums;
-
-INLINE void norm_sums_add(norm_sums *s, vf x, vf dy, vf gamma, row_moments at)
-{
-    const vf xhat = (x - at.near) * at.rstd + at.offset, g = dy * gamma;
-
-    s->g += g;
-    s->g_xhat += g * xhat;
-    s->dgamma += dy * xhat;
-    s->dbeta += dy;
-}
-
 typedef struct norm_means {
     float g, g_xhat;
 } norm_means;
 
-/* First pass over a row: adds to dgamma and dbeta, and gives mean(g) and mean(g xhat). */
-INLINE norm_means layernorm_sums(float *dgamma, float *dbeta, const float *x, const float *gamma,
-                                 const float *dy, row_moments at, int64_t n)
+/* What the gradient sums over each row, column by column; g = dy gamma. */
+typedef struct norm_sums {
+    vf g[NORM_ROWS], g_xhat[NORM_ROWS];
+} norm_sums;
+
+/* One vector of columns, or `count` of them, of some rows one after the other: dgamma and dbeta are added to in order. */
+INLINE void layernorm_sums_column(norm_sums *s, float *dgamma, float *dbeta, const float *x, const float *gamma,
+                                  const float *dy, const row_moments *at, int64_t n, int64_t count,
+                                  const int rows)
 {
-    norm_sums s = {{0}, {0}, {0}, {0}};
+    const vf scaling = vf_load_up_to(gamma, count, 0.0f);
+    vf gamma_sum = vf_load_up_to(dgamma, count, 0.0f);
+    vf beta_sum = dbeta ? vf_load_up_to(dbeta, count, 0.0f) : vf_splat(0.0f);
+
+    UNROLL
+    for (int b = 0; b < rows; b++) {
+        const vf dy_b = vf_load_up_to(dy + b * n, count, 0.0f);
+        const vf xhat = normalized(vf_load_up_to(x + b * n, count, at[b].near), at[b]);
+
+        s->g[b] = vf_fma(dy_b, scaling, s->g[b]);
+        s->g_xhat[b] = vf_fma(dy_b, scaling * xhat, s->g_xhat[b]);
+        gamma_sum = vf_fma(dy_b, xhat, gamma_sum);
+        beta_sum += dy_b;
+    }
+    vf_store_up_to(dgamma, gamma_sum, count);
+    if (dbeta)
+        vf_store_up_to(dbeta, beta_sum, count);
+}
+
+/* First pass over `rows` rows: adds to dgamma and dbeta, and gives mean(g) and mean(g xhat) of each. */
+INLINE void layernorm_sums(norm_means *mean, float *dgamma, float *dbeta, const float *x, const float *gamma,
+                           const float *dy, const row_moments *at, int64_t n, const int rows)
+{
+    norm_sums s;
     int64_t i = 0;
 
-    for (; i + LANES <= n; i += LANES) {
-        s.dgamma = vf_load(dgamma + i);
-        if (dbeta)
-            s.dbeta = vf_load(dbeta + i);
-        norm_sums_add(&s, vf_load(x + i), vf_load(dy + i), vf_load(gamma + i), at);
-        vf_store(dgamma + i, s.dgamma);
-        if (dbeta)
-            vf_store(dbeta + i, s.dbeta);
-    }
-    if (i < n) {
-        const int64_t rest = n - i;
-
-        s.dgamma = vf_load_first(dgamma + i, rest, 0.0f);
-        if (dbeta)
-            s.dbeta = vf_load_first(dbeta + i, rest, 0.0f);
-        norm_sums_add(&s, vf_load_first(x + i, rest, at.near), vf_load_first(dy + i, rest, 0.0f),
-                      vf_load_first(gamma + i, rest, 0.0f), at);
-        vf_store_first(dgamma + i, s.dgamma, rest);
-        if (dbeta)
-            vf_store_first(dbeta + i, s.dbeta, rest);
-    }
-    return (norm_means){vf_sum(s.g) / (float)n, vf_sum(s.g_xhat) / (float)n};
+    UNROLL
+    for (int b = 0; b < rows; b++)
+        s.g[b] = s.g_xhat[b] = vf_splat(0.0f);
+    for (; i + LANES <= n; i += LANES)
+        layernorm_sums_column(&s, dgamma + i, dbeta ? dbeta + i : NULL, x + i, gamma + i, dy + i, at, n, LANES,
+                              rows);
+    if (i < n)
+        layernorm_sums_column(&s, dgamma + i, dbeta ? dbeta + i : NULL, x + i, gamma + i, dy + i, at, n, n - i,
+                              rows);
+    UNROLL
+    for (int b = 0; b < rows; b++)
+        mean[b] = (norm_means){vf_sum(s.g[b]) / (float)n, vf_sum(s.g_xhat[b]) / (float)n};
 }
 
 /* rstd (g - mean(g) - xhat mean(g xhat)) */
 INLINE vf layernorm_gradient(vf x, vf dy, vf gamma, row_moments at, norm_means mean)
 {
-    const vf xhat = (x - at.near) * at.rstd + at.offset;
-    const vf g = dy * gamma - mean.g;
+    const vf g = vf_fma(dy, gamma, vf_splat(-mean.g));
 
-    return at.rstd * (g - xhat * mean.g_xhat);
+    return at.rstd * vf_fma(-normalized(x, at), vf_splat(mean.g_xhat), g);
 }
 
 INLINE void layernorm_gradient_row(float *dx, const float *x, const float *gamma, const float *dy,
@@ -304,8 +311,11 @@ static void layernorm_backward(float *dx, float *dgamma, float *dbeta, const flo
 
         for (int64_t b = 0; b < count; b++)
             at[b] = moments_of(x + b * n, eps, n);
-        for (int64_t b = 0; b < count; b++)
-            mean[b] = layernorm_sums(dgamma, dbeta, x + b * n, gamma, dy + b * n, at[b], n);
+        if (count == NORM_ROWS)
+            layernorm_sums(mean, dgamma, dbeta, x, gamma, dy, at, n, NORM_ROWS);
+        else
+            for (int64_t b = 0; b < count; b++)
+                layernorm_sums(mean + b, dgamma, dbeta, x + b * n, gamma, dy + b * n, at + b, n, 1);
         for (int64_t b = 0; dx && b < count; b++)
             layernorm_gradient_row(dx + (r + b) * n, x + b * n, gamma, dy + b * n, at[b], mean[b], n);
     }
