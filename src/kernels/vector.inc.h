@@ -2,8 +2,8 @@
 /*
  * The vectors that the kernels are written over: LANES floats at a time, by GNU vector extensions.
  *
- * Included by generic.c, avx2.c, avx512.c and avx512bf16.c, each after it has set LANES and compiled by the build
- * for its instruction set; everything here is static and so exists once for each set.
+ * Included by generic.c, avx2.c, avx512.c and avx512bf16.c, each after it has set LANES, and compiled
+ * by the build for its instruction set; everything here is static and so exists once for each set.
  *
  *     for (; i + LANES <= n; i += LANES)
  *         vf_store(y + i, vf_load(x + i) * vf_splat(factor));
@@ -36,7 +36,7 @@ typedef uint32_t vu __attribute__((vector_size(LANES * 4))); /* where bits may r
 typedef float vf_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t vi_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-/* In front of a loop with constant bounds whose body must be laid out in full: else accumulators leave the registers. */
+/* In front of a loop with constant bounds that must be laid out in full: else accumulators leave the registers. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -157,9 +157,9 @@ INLINE vf vf_min(vf a, vf b)
 }
 
 /*
- * a b + c, rounded once where the processor can, else twice. A compiler fuses `a * b + c` too, but not when a branch
- * comes between, nor always on the same side of a sum of products. Where two copies of a computation must agree to the
- * bit (a row alone and beside others, a whole vector and a tail), it is written with this.
+ * a b + c, rounded once where the processor can, else twice. A compiler fuses `a * b + c` too, but not when a
+ * branch comes between, nor always on the same side of a sum of products. Where two copies of a computation
+ * must agree to the bit (a row alone and beside others, a whole vector and a tail), it is written with this.
  */
 INLINE vf vf_fma(vf a, vf b, vf c)
 {
@@ -258,8 +258,8 @@ INLINE vf vf_exp(vf x)
 }
 
 /*
- * e^x for x <= 0, to about 1 unit in the last place, in two thirds of the time: softmax and the activations need no
- * more. 0 below -87.3 (where e^x would be denormal) and for -inf, NaN for NaN; right up to 88.
+ * e^x for x <= 0, to about 1 unit in the last place, in two thirds of the time: softmax and the activations
+ * need no more. 0 below -87.3 (where e^x would be denormal) and for -inf, NaN for NaN; right up to 88.
  */
 INLINE vf vf_exp_negative(vf x)
 {

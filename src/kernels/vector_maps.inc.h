@@ -2,8 +2,8 @@
 /*
  * Element by element: sums and products, activations and their gradients, AdamW; and sums over a whole array.
  *
- * Needs vector.inc.h. An element's result is the same wherever it lies: the last elements, too few for a vector,
- * go through the same vector arithmetic beside the array. So callers may cut a range anywhere.
+ * Needs vector.inc.h. An element's result is the same wherever it lies: the last elements, too few for a
+ * vector, go through the same vector arithmetic beside the array. So callers may cut a range anywhere.
  */
 
 /* y_i = f(x_i); f is a constant in every use and ends up inside the loop. */
@@ -113,9 +113,10 @@ INLINE vf gelu_tanh_gradient(vf x, vf dy)
 }
 
 /*
- * erf form: the variable is normal, so q(t) = 1/2 erfc(t / sqrt 2), q'(t) = -pdf(t) = -e^(-t^2 / 2) / sqrt(2 pi).
- * q(t) e^(t^2 / 2) falls slowly from 1/2, and a quotient of polynomials of degree 4 and 5 follows it with a relative
- * error of 6e-9 over the whole range (fitted by scripts/fit_normal_tail.py). All terms are positive: nothing cancels.
+ * erf form: the variable is normal, so q(t) = 1/2 erfc(t / sqrt 2), and
+ * q'(t) = -e^(-t^2 / 2) / sqrt(2 pi). q(t) e^(t^2 / 2) falls slowly from 1/2, and a quotient of polynomials of degree 4 and 5 follows it with
+ * a relative error of 6e-9 over the whole range (fitted by scripts/fit_normal_tail.py). All terms are positive:
+ * nothing cancels.
  */
 INLINE vf normal_tail(vf t, vf bell) /* bell = e^(-t^2 / 2) */
 {
@@ -245,8 +246,8 @@ INLINE vf vf_sqrt(vf x)
  *   g <- grad_scale g      m <- beta1 m + (1 - beta1) g      v <- beta2 v + (1 - beta2) g^2
  *   p <- p - lr weight_decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
  *
- * with the weight's decay computed first, and what depends on no element (1 / correction2 too) once. The division
- * and the root of an element take less time than reading and writing it.
+ * with the weight's decay computed first, and what depends on no element (1 / correction2 too) once. The
+ * division and the root of an element take less time than reading and writing it.
  */
 INLINE void adamw_vector(vf *p, vf *m, vf *v, vf g, const heed_adamw_step *s)
 {

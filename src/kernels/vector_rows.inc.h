@@ -2,9 +2,9 @@
 /*
  * Row by row: softmax, layernorm, their gradients, sums over columns, softmax over tiles of columns.
  *
- * Needs vector.inc.h. A sum over a row runs in vectors from left to right and ends in vf_sum(): its order depends on
- * the row's length alone, not on the rows beside it. A row's last elements, too few for a vector, are one more
- * vector filled up with what changes nothing (0 in a sum, -inf in a maximum).
+ * Needs vector.inc.h. A sum over a row runs in vectors from left to right and ends in vf_sum(): its order
+ * depends on the row's length alone, not on the rows beside it. A row's last elements, too few for a vector,
+ * are one more vector filled up with what changes nothing (0 in a sum, -inf in a maximum).
  */
 
 /* The largest element; NaN is passed over, and -inf is the answer where nothing else is there. */
@@ -27,7 +27,7 @@ INLINE float row_max(const float *x, int64_t n)
     return vf_largest(vf_max(vf_max(a, b), vf_max(c, d)));
 }
 
-/* The sum of exp(x_i - shift), each term also written to y unless that is NULL. An x of -inf gives an exact 0. */
+/* The sum of exp(x_i - shift), each term also written to y unless that is NULL. x = -inf gives an exact 0. */
 INLINE float row_exp(float *y, const float *x, float shift, int64_t n)
 {
     vf a = {0}, b = {0};
@@ -119,8 +119,10 @@ static void softmax_backward(float *dx, const float *y, const float *dy, int64_t
  * xhat_i = (x_i - mean) / sqrt(variance + eps) = (x_i - near) rstd + offset.
  *
  * `near` is the mean as a float sum gives it, off by some units in the last place of x, which is too much where
- * all of x lies far from 0 compared with its spread. The second pass sums the differences to it, which are small,
- * and so finds what is missing: mean = near + mean(x - near), variance = mean((x - near)^2) - mean(x - near)^2.
+ * all of x lies far from 0 compared with its spread. The second pass sums the differences to it, which are
+ * small, and so finds what is missing:
+ *
+ *   mean = near + mean(x - near)        variance = mean((x - near)^2) - mean(x - near)^2
  */
 typedef struct row_moments {
     float near, rstd, offset;
@@ -177,9 +179,9 @@ INLINE vf normalized(vf x, row_moments at)
 }
 
 /*
- * Layernorm takes some rows at a time through each of its steps. A step of one row ends in a chain of additions over
- * lanes, divisions and a root; the processor hides it behind the same step of the next rows, which waits for nothing.
- * The rows stay in the first-level cache meanwhile.
+ * Layernorm takes some rows at a time through each of its steps. A step of one row ends in a chain of additions
+ * over lanes, divisions and a root; the processor hides it behind the same step of the next rows, which waits
+ * for nothing. The rows stay in the first-level cache meanwhile.
  */
 enum { NORM_ROWS = 4 };
 
@@ -231,7 +233,7 @@ typedef struct norm_sums {
     vf g[NORM_ROWS], g_xhat[NORM_ROWS];
 } norm_sums;
 
-/* One vector of columns, or `count` of them, of some rows one after the other: dgamma and dbeta are added to in order. */
+/* One vector of columns, or `count` of them: adds the rows to dgamma and dbeta in order. */
 INLINE void layernorm_sums_column(norm_sums *s, float *dgamma, float *dbeta, const float *x, const float *gamma,
                                   const float *dy, const row_moments *at, int64_t n, int64_t count,
                                   const int rows)

@@ -19,7 +19,7 @@ static void softmax_oracle(double *y, const float *x, int64_t n)
         y[i] = total == 0.0 ? 0.0 : y[i] / total;
 }
 
-/* Rounding of x - max, up to 30 here, moves exp() by 30 * 2^-24; 2^-22 more for exp, the sum and the quotient. */
+/* Rounding of x - max, up to 30 here, moves exp() by 30 * 2^-24; 2^-22 more for exp, sum and quotient. */
 static const double softmax_tolerance = 2.5e-6; /* relative */
 
 static void softmax_matches_double(void **state)
@@ -163,7 +163,7 @@ static void layernorm_matches_double_also_far_from_zero(void **state)
     }
 }
 
-/* In a long row the first mean is far off; the variance, a difference of two roundings, must not fall below 0. */
+/* In a long row the first mean is far off; the variance, a difference of roundings, must not fall below 0. */
 static void layernorm_of_a_long_large_constant_row_is_finite(void **state)
 {
     const int64_t n = 40001;
