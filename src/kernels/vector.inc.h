@@ -36,7 +36,7 @@ typedef uint32_t vu __attribute__((vector_size(LANES * 4))); /* where bits may r
 typedef float vf_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t vi_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-/* In front of a loop with constant bounds that must be laid out in full: else accumulators leave the registers. */
+/* For a loop with constant bounds that must be laid out in full: else accumulators leave the registers. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else

@@ -113,9 +113,9 @@ INLINE vf gelu_tanh_gradient(vf x, vf dy)
 }
 
 /*
- * erf form: the variable is normal, so q(t) = 1/2 erfc(t / sqrt 2), and
- * q'(t) = -e^(-t^2 / 2) / sqrt(2 pi). q(t) e^(t^2 / 2) falls slowly from 1/2, and a quotient of polynomials of degree 4 and 5 follows it with
- * a relative error of 6e-9 over the whole range (fitted by scripts/fit_normal_tail.py). All terms are positive:
+ * erf form: the variable is normal, so q(t) = 1/2 erfc(t / sqrt 2) and q'(t) = -e^(-t^2 / 2) / sqrt(2 pi).
+ * q(t) e^(t^2 / 2) falls slowly from 1/2, and a quotient of polynomials of degree 4 and 5 follows it with a
+ * relative error of 6e-9 over the whole range (fitted by scripts/fit_normal_tail.py). All terms are positive:
  * nothing cancels.
  */
 INLINE vf normal_tail(vf t, vf bell) /* bell = e^(-t^2 / 2) */
