@@ -58,7 +58,7 @@ heed_status heed_model_account_training(const heed_model *model, int64_t batch, 
     heed_status status = heed_device_open(&device, NULL, 0, err);
 
     if (status == HEED_OK)
-        status = heed_step_graph_create(model->weights, &options, batch, true, &inputs, &step, err);
+        status = heed_step_graph_create(model->weights, &options, batch, model->config.context_length, true, &inputs, &step, err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&step, &device, &plan, err);
     if (status == HEED_OK)

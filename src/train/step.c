@@ -66,11 +66,12 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
     }
 }
 
-heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch, bool training,
+heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch,
+                                   int64_t length, bool training,
                                    heed_step_inputs *inputs, heed_step_graph *out, heed_error *err)
 {
     const heed_config *config = &weights->config;
-    const heed_shape shape = heed_shape2(batch, config->context_length);
+    const heed_shape shape = heed_shape2(batch, length);
     heed_graph *g = heed_graph_create();
     heed_nn nn = {.g = g, .config = config, .seed = (uint64_t)options->seed};
     heed_status status;

@@ -28,8 +28,9 @@ typedef struct heed_step_graph {
     heed_node **m, **v;     /* the moments of each parameter of the weights, states of the graph */
 } heed_step_graph;
 
-/** Builds the step of a model on [batch, T] tokens. training false: only the loss, without dropout. */
-heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch, bool training,
+/** Builds the step of a model on [batch, length] tokens. training false: only the loss, without dropout. */
+heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch,
+                                   int64_t length, bool training,
                                    heed_step_inputs *inputs, heed_step_graph *out, heed_error *err);
 void heed_step_graph_destroy(heed_step_graph *step);
 

@@ -124,7 +124,8 @@ static void bind_moments(heed_trainer *t)
 static heed_status prepare(heed_trainer *t, heed_error *err)
 {
     heed_weights *w = t->model->weights;
-    const size_t n = (size_t)t->options.batch_size * (size_t)t->model->config.context_length;
+    const int64_t T = t->model->config.context_length;
+    const size_t n = (size_t)(t->options.batch_size * T);
     const size_t state = 3 * heed_weights_bytes(w);
     size_t arena;
     heed_status status = check_state(t, err);
@@ -135,11 +136,11 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     t->inputs.targets = malloc(n * sizeof(int32_t));
     if (t->inputs.ids == NULL || t->inputs.targets == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
-    status = heed_step_graph_create(w, &t->options, t->options.batch_size, true, &t->inputs, &t->train, err);
+    status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, true, &t->inputs, &t->train, err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&t->train, &t->device, &t->train_plan, err);
     if (status == HEED_OK)
-        status = heed_step_graph_create(w, &t->options, t->options.batch_size, false, &t->inputs, &t->eval, err);
+        status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, false, &t->inputs, &t->eval, err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&t->eval, &t->device, &t->eval_plan, err);
     if (status != HEED_OK)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # test_layering.sh ROOT: fails on an #include that points against the layering.
 #
-#   base <- tensor <- graph <- ops <- nn <- train, infer, inspect <- workbook        kernels <- ops
+#   base <- tensor <- graph <- ops <- nn <- train, infer, inspect <- measure, workbook        kernels <- ops
 #   text, data, formats stand beside nn: they know nothing of it, and a model carries its tokenizer and its file;
 #   cli, web and examples see include/heed only
 set -eu
@@ -22,6 +22,7 @@ data: base tensor formats text
 train: base tensor kernels graph ops nn formats text data
 infer: base tensor kernels graph ops nn formats text data
 inspect: base tensor kernels graph ops nn formats text data infer
+measure: base tensor kernels graph ops nn formats text data train infer
 workbook: base tensor kernels graph ops nn formats text data train infer inspect
 cli:
 web:

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "infer/measure.h"
+#include "measure/measure.h"
 #include "train/step.h"
 
 #define MACHINE_SECONDS 1.5
@@ -63,7 +63,7 @@ static heed_status prepare(bench *b, const heed_config *config, int64_t batch, i
     b->inputs.targets = malloc(n * sizeof(int32_t));
     if (b->inputs.ids == NULL || b->inputs.targets == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
-    status = heed_step_graph_create(b->weights, &options, batch, true, &b->inputs, &b->step, err);
+    status = heed_step_graph_create(b->weights, &options, batch, config->context_length, true, &b->inputs, &b->step, err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&b->step, &b->device, &b->plan, err);
     if (status != HEED_OK)

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "infer/measure.h"
+#include "measure/measure.h"
 #include "infer/session.h"
 #include "nn/model.h"
 

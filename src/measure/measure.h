@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the benchmarks of training and of decoding share. */
-#ifndef HEED_INFER_MEASURE_H
-#define HEED_INFER_MEASURE_H
+#ifndef HEED_MEASURE_MEASURE_H
+#define HEED_MEASURE_MEASURE_H
 
 #include <heed/bench.h>
 
