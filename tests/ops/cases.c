@@ -150,15 +150,19 @@ void case_close(case_graph *c)
 
 /* --- plans and devices --- */
 
-static int wanted(case_graph *c, heed_node **nodes, bool all)
+/* The targets of a plan. y comes with the other outputs of its op: AdamW's moments, which always run beside it. */
+static int wanted(case_graph *c, heed_node **nodes, int flags)
 {
     int n = 0;
 
-    for (int i = 0; i < heed_graph_n_nodes(c->g) && all; i++)
-        nodes[n++] = heed_graph_node(c->g, i);
-    for (int k = 0; k < HEED_MAX_OUTPUTS && !all && c->y->first->outputs[k] != NULL; k++)
+    if (flags & CASE_ALL) {
+        for (int i = 0; i < heed_graph_n_nodes(c->g); i++)
+            nodes[n++] = heed_graph_node(c->g, i);
+        return n;
+    }
+    for (int k = 0; k < HEED_MAX_OUTPUTS && c->y->first->outputs[k] != NULL; k++)
         nodes[n++] = c->y->first->outputs[k];
-    for (int i = 0; i < c->n_sources && !all; i++) {
+    for (int i = 0; i < c->n_sources && !(flags & CASE_FORWARD); i++) {
         if (c->sources[i].node->grad != NULL)
             nodes[n++] = c->sources[i].node->grad;
     }
@@ -178,7 +182,7 @@ heed_plan *case_plan(case_graph *c, heed_device *device, int flags)
 
     assert_non_null(nodes);
     options.targets = options.observed = nodes; /* to observe a view makes it a step, which can be explained */
-    options.n_targets = wanted(c, nodes, options.keep_all);
+    options.n_targets = wanted(c, nodes, flags);
     options.n_observed = options.keep_all ? options.n_targets : 0;
     if (heed_plan_create(c->g, &options, &plan, &err) != HEED_OK ||
         heed_plan_place(plan, NULL, &err) != HEED_OK)

@@ -66,10 +66,11 @@ void case_close(case_graph *c);
 /** Gives every source its first numbers again. */
 void case_reset(case_graph *c);
 
+/* Without CASE_ALL or CASE_FORWARD a plan computes y and the gradients of the parameters. */
 enum {
     CASE_REFERENCE = 1, /* the plain loops */
-    CASE_ALL =
-        2, /* every node runs and keeps its place; without it what y and the parameters' gradients need */
+    CASE_ALL = 2,       /* every node runs and keeps its place */
+    CASE_FORWARD = 4,   /* y alone */
 };
 heed_plan *case_plan(case_graph *c, heed_device *device, int flags);
 
