@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "vectors.h"
+
+static void check_out(vector_case *v, vector_graph *s, heed_node *out)
+{
+    vector_watch(s, "out", out);
+    vector_graph_check(v, s, out, false);
+}
+
+void run_layernorm(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *x = vector_parameter(v, &s, "x"), *gamma = vector_parameter(v, &s, "gamma");
+    heed_node *beta = vector_optional(v, &s, "beta");
+
+    check_out(v, &s, heed_layernorm(s.g, x, gamma, beta, (float)vector_number(v, "eps")));
+}
+
+static void run_map(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+
+    check_out(v, &s, vector_activation(&s, vector_text(v, "op"), vector_parameter(v, &s, "x")));
+}
+
+void run_gelu_tanh(vector_case *v)
+{
+    run_map(v);
+}
+
+void run_gelu_erf(vector_case *v)
+{
+    run_map(v);
+}
+
+void run_relu(vector_case *v)
+{
+    run_map(v);
+}
+
+void run_softmax(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+
+    check_out(v, &s, heed_softmax(s.g, vector_parameter(v, &s, "x")));
+}
+
+void run_cross_entropy(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *logits = vector_parameter(v, &s, "logits"), *targets = vector_indices(v, &s, "targets");
+    heed_node *loss = heed_cross_entropy(s.g, logits, targets);
+
+    vector_watch(&s, "loss", loss);
+    vector_watch(&s, "per_row", heed_cross_entropy_rows(s.g, logits, targets));
+    vector_graph_check(v, &s, loss, true);
+}
+
+void run_embedding(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *table = vector_parameter(v, &s, "weight");
+
+    check_out(v, &s, heed_embedding(s.g, table, vector_indices(v, &s, "ids")));
+}
+
+static void run_product(vector_case *v, heed_weight_layout layout)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *x = vector_parameter(v, &s, "x"), *w = vector_parameter(v, &s, "weight");
+
+    check_out(v, &s, heed_linear(s.g, x, w, vector_optional(v, &s, "bias"), layout));
+}
+
+void run_linear(vector_case *v)
+{
+    run_product(v, HEED_WEIGHT_OUT_IN);
+}
+
+void run_conv1d(vector_case *v)
+{
+    run_product(v, HEED_WEIGHT_IN_OUT);
+}
+
+void run_mlp(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *x = vector_parameter(v, &s, "x");
+    heed_node *w1 = vector_parameter(v, &s, "w1"), *b1 = vector_optional(v, &s, "b1");
+    heed_node *w2 = vector_parameter(v, &s, "w2"), *b2 = vector_optional(v, &s, "b2");
+    heed_node *pre = heed_linear(s.g, x, w1, b1, HEED_WEIGHT_OUT_IN);
+
+    check_out(v, &s, heed_linear(s.g, vector_activation(&s, vector_text(v, "act"), pre), w2, b2, HEED_WEIGHT_OUT_IN));
+}

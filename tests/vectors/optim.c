@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Updates, clipping, schedules, and the probabilities of sampling. */
+#include <heed/session.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "train/schedule.h"
+#include "vectors.h"
+
+/* --- AdamW: one graph, run once a step, its states carried from run to run --- */
+
+typedef struct adamw_run {
+    heed_graph *g;
+    heed_plan *plan;
+    float *p, *m, *v, *grad, lr;
+    int32_t t;
+} adamw_run;
+
+static heed_node *bound(heed_graph *g, const char *name, int64_t n, float *data)
+{
+    heed_node *node = heed_graph_state(g, name, heed_shape1(n));
+
+    node->tensor.data = data;
+    return node;
+}
+
+static bool prepare(vector_case *v, adamw_run *r, int64_t n, heed_error *err)
+{
+    const heed_adamw_options adamw = {(float)vector_number(v, "beta1"), (float)vector_number(v, "beta2"),
+                                      (float)vector_number(v, "eps"), (float)vector_number(v, "weight_decay")};
+    const size_t bytes = (size_t)n * sizeof(float);
+    heed_plan_options options = {.device = v->device, .reference = v->device->kernels == NULL, .assign = true};
+    heed_node *p, *m, *second, *grad, *lr, *t;
+    heed_adamw_nodes after;
+
+    r->g = heed_graph_create();
+    r->p = vector_floats(v, "p0");
+    r->m = heed_arena_alloc(v->arena, bytes);
+    r->v = heed_arena_alloc(v->arena, bytes);
+    r->grad = heed_arena_alloc(v->arena, bytes);
+    r->lr = (float)vector_number(v, "lr");
+    p = bound(r->g, "p", n, r->p);
+    m = bound(r->g, "m", n, r->m);
+    second = bound(r->g, "v", n, r->v);
+    grad = heed_graph_input(r->g, "grad", HEED_F32, heed_shape1(n));
+    lr = heed_graph_input(r->g, "lr", HEED_F32, heed_shape0());
+    t = heed_graph_input(r->g, "t", HEED_I32, heed_shape0());
+    grad->tensor.data = r->grad;
+    lr->tensor.data = &r->lr;
+    t->tensor.data = &r->t;
+    after = heed_adamw(r->g, p, m, second, grad, lr, t, NULL, &adamw);
+    heed_graph_assign(r->g, p, after.p);
+    heed_graph_assign(r->g, m, after.m);
+    heed_graph_assign(r->g, second, after.v);
+    return heed_plan_create(r->g, &options, &r->plan, err) == HEED_OK && heed_plan_place(r->plan, NULL, err) == HEED_OK;
+}
+
+void run_adamw(vector_case *v)
+{
+    const int64_t n = (int64_t)vector_number(v, "n"), steps = (int64_t)vector_number(v, "steps");
+    const size_t bytes = (size_t)n * sizeof(float);
+    const float *grads = vector_floats(v, "grads");
+    float *params = heed_arena_alloc(v->arena, (size_t)steps * bytes), *m = heed_arena_alloc(v->arena, (size_t)steps * bytes);
+    float *second = heed_arena_alloc(v->arena, (size_t)steps * bytes);
+    adamw_run r = {0};
+    heed_error err = {HEED_OK, ""};
+
+    if (!prepare(v, &r, n, &err))
+        vector_fail(v, err.message);
+    for (int64_t s = 0; s < steps && r.plan != NULL; s++) {
+        memcpy(r.grad, grads + s * n, bytes);
+        r.t = (int32_t)s + 1;
+        heed_plan_run(r.plan);
+        memcpy(params + s * n, r.p, bytes);
+        memcpy(m + s * n, r.m, bytes);
+        memcpy(second + s * n, r.v, bytes);
+    }
+    vector_compare_floats(v, "params", params, steps * n);
+    vector_compare_floats(v, "m", m, steps * n);
+    vector_compare_floats(v, "v", second, steps * n);
+    heed_plan_destroy(r.plan);
+    heed_graph_destroy(r.g);
+}
+
+void run_clip_grad_norm(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *a = vector_parameter(v, &s, "a"), *b = vector_parameter(v, &s, "b");
+    heed_node *norm = heed_sqrt(s.g, heed_sum_squares(s.g, b, heed_sum_squares(s.g, a, NULL)));
+    heed_node *factor = heed_clip_factor(s.g, norm, (float)vector_number(v, "max_norm"));
+    heed_node *targets[] = {norm, factor};
+    const heed_plan_options options = {
+        .device = v->device, .reference = v->device->kernels == NULL, .targets = targets, .n_targets = 2};
+    heed_plan *plan = NULL;
+    heed_error err = {HEED_OK, ""};
+
+    if (heed_plan_create(s.g, &options, &plan, &err) != HEED_OK || heed_plan_place(plan, NULL, &err) != HEED_OK)
+        vector_fail(v, err.message);
+    else {
+        heed_node *const clipped[] = {a, b};
+        heed_plan_run(plan);
+        vector_compare_tensor(v, "norm", heed_plan_value(plan, norm));
+        for (int i = 0; i < 2; i++) {
+            float *x = clipped[i]->tensor.data;
+            for (int64_t k = 0; k < heed_tensor_count(&clipped[i]->tensor); k++)
+                x[k] *= heed_tensor_get(heed_plan_value(plan, factor), 0);
+            vector_compare_tensor(v, i == 0 ? "a_clipped" : "b_clipped", &clipped[i]->tensor);
+        }
+    }
+    heed_plan_destroy(plan);
+    heed_graph_destroy(s.g);
+}
+
+static double rate_at(const void *context, int64_t step)
+{
+    return heed_schedule_rate(context, step);
+}
+
+void run_lr_schedule(vector_case *v)
+{
+    static const char styles[] = "abc";
+    const char *style = strchr(styles, vector_text(v, "style")[0]);
+    const heed_schedule schedule = {
+        .max = vector_number(v, "max_lr"),
+        .min = vector_number(v, "min_lr"),
+        .warmup = (int64_t)vector_number(v, "warmup"),
+        .total = (int64_t)vector_number(v, "total"),
+        .form = style != NULL ? (heed_warmup)(style - styles) : HEED_WARMUP_OPEN,
+    };
+
+    vector_compare(v, "lr", vector_find(v, "lr")->count, rate_at, &schedule);
+}
+
+/* --- sampling --- */
+
+static double get_double(const void *context, int64_t i)
+{
+    return ((const double *)context)[i];
+}
+
+/* A token that is kept may have a probability too small for any float; it then counts as the file says. */
+typedef struct kept_tokens {
+    const double *ours;
+    const float *theirs, *kept;
+} kept_tokens;
+
+static double is_kept(const void *context, int64_t i)
+{
+    const kept_tokens *c = context;
+
+    return c->ours[i] > 0.0 || (c->theirs[i] == 0.0f && c->kept[i] > 0.0f);
+}
+
+void run_sampling(vector_case *v)
+{
+    const int64_t N = (int64_t)vector_number(v, "N"), V = (int64_t)vector_number(v, "V");
+    const heed_sampling filtered = {vector_number(v, "temperature"), (int64_t)vector_number(v, "top_k"), vector_number(v, "top_p")};
+    const heed_sampling open = {filtered.temperature, 0, 1.0};
+    const float *logits = vector_floats(v, "logits");
+    double *probs = heed_arena_alloc(v->arena, (size_t)(N * V) * sizeof *probs);
+    double *softmax = heed_arena_alloc(v->arena, (size_t)(N * V) * sizeof *softmax);
+
+    for (int64_t r = 0; r < N; r++) {
+        heed_sampling_probabilities(&filtered, logits + r * V, V, probs + r * V, NULL);
+        heed_sampling_probabilities(&open, logits + r * V, V, softmax + r * V, NULL);
+    }
+    vector_compare(v, "probs", N * V, get_double, probs);
+    vector_compare(v, "softmax", N * V, get_double, softmax);
+    const kept_tokens kept = {probs, vector_floats(v, "probs"), vector_floats(v, "kept")};
+    vector_compare(v, "kept", N * V, is_kept, &kept);
+}
