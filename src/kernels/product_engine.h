@@ -9,7 +9,7 @@
 
 #include "kernels/product.h"
 
-/* Whether B is first copied into the order that the engine reads fastest. Never changes the result. */
+/* Whether B is first copied into the order that the engine reads fastest. Float products keep their bits. */
 typedef enum heed_packing { HEED_PACK_BY_SHAPE, HEED_PACK_NEVER, HEED_PACK_ALWAYS } heed_packing;
 
 typedef struct heed_product_engine {

@@ -203,8 +203,9 @@ static void onednn_drop(void *plan_)
 /*
  * An untransposed B with long rows is read slowly as it lies: 5 to 10 % are lost, and half of the speed where
  * rows are a bad multiple of 4 KB apart (n = 3072, 5120, 6144). oneDNN itself packs a transposed B. Copying B costs
- * as much as some 30 rows of C, so it pays for many rows. A rule of the shape, and not a measurement, because it must
- * be the same in every process, although plain and packed gave the same bits wherever they were compared.
+ * as much as some 30 rows of C, so it pays for many rows. A rule of the shape and not a measurement, because it must
+ * be the same in every process: bfloat16 products with a transposed A round differently once B is packed (2.6.3, AMX;
+ * float products and those with an untransposed A gave the same bits wherever they were compared).
  */
 static bool wants_packing(const heed_product_shape *s)
 {
