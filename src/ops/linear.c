@@ -103,37 +103,54 @@ static heed_product_shape product_of(const heed_node *node)
                                 .has_bias = node->in[2] != NULL};
 }
 
-/* Outputs begin .. end-1 of every row, while their weights are in the cache. */
-static void few_rows(void *context, int64_t begin, int64_t end, int thread)
+/* Outputs begin .. end-1 of every row by rows of W [out, in], while those are in the cache. */
+static void few_rows_dot(void *context, int64_t begin, int64_t end, int thread)
 {
     const heed_op_args *a = context;
-    const heed_kernels *kernels = a->device->kernels;
     const float *bias = a->in[2] != NULL ? (const float *)a->in[2]->data + begin : NULL;
-    const float *w = a->in[1]->data;
-    const int64_t stride = a->in[1]->stride[0], n_in = heed_cols(a->in[0]);
+    const float *w = heed_row(a->in[1], begin);
 
     (void)thread;
-    for (int64_t r = 0; r < heed_rows(a->out); r++) {
-        const float *x = heed_row(a->in[0], r);
-        float *y = heed_row(a->out, r) + begin;
+    for (int64_t r = 0; r < heed_rows(a->out); r++)
+        a->device->kernels->rows_dot(heed_row(a->out, r) + begin, w, a->in[1]->stride[0], heed_row(a->in[0], r),
+                                     bias, end - begin, heed_cols(a->in[0]));
+}
 
-        if (layout_of(a->node) == HEED_WEIGHT_OUT_IN)
-            kernels->rows_dot(y, w + begin * stride, stride, x, bias, end - begin, n_in);
-        else
-            kernels->rows_combine(y, w + begin, stride, x, bias, end - begin, n_in);
+/* The same by columns of W [in, out]. A block of its rows stays in the cache while the rows of x pass over it. */
+static void few_rows_combine(void *context, int64_t begin, int64_t end, int thread)
+{
+    const heed_op_args *a = context;
+    const float *bias = a->in[2] != NULL ? (const float *)a->in[2]->data + begin : NULL;
+    const int64_t n = end - begin, n_in = heed_cols(a->in[0]), rows = heed_rows(a->out);
+    const int64_t block = rows == 1 ? n_in
+                                    : BLOCK_WEIGHTS / n / 4 * 4 + 4; /* multiples of 4 keep the sums' order */
+
+    (void)thread;
+    for (int64_t k = 0; k < n_in; k += block) {
+        const float *w = heed_row(a->in[1], k) + begin;
+
+        for (int64_t r = 0; r < rows; r++) {
+            float *y = heed_row(a->out, r) + begin;
+
+            a->device->kernels->rows_combine(y, w, a->in[1]->stride[0], heed_row(a->in[0], r) + k,
+                                             k == 0 ? bias : y, n, n_in - k < block ? n_in - k : block);
+        }
     }
 }
 
-/* Outputs a piece: a whole number of cache lines; all of them when handing out would cost more than computing. */
+/*
+ * Outputs a piece, a whole number of cache lines. Rows of W are dealt out finely; columns only once a thread, so that
+ * each thread reads long stretches. All of them when handing out would cost more than computing.
+ */
 static int64_t outputs_a_piece(const heed_op_args *a)
 {
     const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), rows = heed_rows(a->out);
-    const int pieces_a_thread = layout_of(a->node) == HEED_WEIGHT_OUT_IN ? 4 : 1;
-    int64_t piece = n_out / ((int64_t)a->device->n_threads * pieces_a_thread);
+    const bool by_rows = layout_of(a->node) == HEED_WEIGHT_OUT_IN;
+    int64_t piece = n_out / (a->device->n_threads * (by_rows ? 4 : 1)) + 1;
 
     if (rows * n_in * n_out <= 2 * HEED_PIECE)
         return n_out;
-    if (rows > 1 && piece > BLOCK_WEIGHTS / n_in)
+    if (by_rows && rows > 1 && piece > BLOCK_WEIGHTS / n_in)
         piece = BLOCK_WEIGHTS / n_in;
     return (piece + 63) / 64 * 64;
 }
@@ -144,7 +161,8 @@ static void linear_fast(const heed_op_args *a)
     char *free_space = a->workspace;
 
     if (shape.m <= FEW_ROWS) {
-        heed_parallel(a->device->n_threads, shape.n, outputs_a_piece(a), few_rows, (void *)a);
+        heed_parallel(a->device->n_threads, shape.n, outputs_a_piece(a),
+                      layout_of(a->node) == HEED_WEIGHT_OUT_IN ? few_rows_dot : few_rows_combine, (void *)a);
         return;
     }
     const float *x = heed_dense_operand(a->in[0], &free_space), *w = heed_dense_operand(a->in[1], &free_space);
