@@ -90,7 +90,8 @@ typedef struct heed_kernels {
     void (*rows_dot)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias, int64_t n_out,
                      int64_t n_in); /* y_o = bias_o + sum_k w[o][k] x_k, weights [out, in] */
     void (*rows_combine)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
-                         int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k x_k w[k][o], weights [in, out] */
+                         int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k x_k w[k][o], weights [in, out];
+                                                          bias may be y: the sum is added to it */
 
     /*
      * Attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes. Calls that cut the queries
