@@ -50,6 +50,19 @@ HEED_API const char *heed_field_get(const heed_field *field, const void *structu
 /** Every number in its range and not NaN. HEED_ERR_USAGE names the first that is not. */
 HEED_API heed_status heed_fields_check(const heed_field *fields, int n, const void *structure, heed_error *err);
 
+/* A structure with its table. */
+typedef struct heed_settings {
+    const heed_field *fields;
+    int n;
+    void *structure;
+} heed_settings;
+
+/**
+ * Sets fields from a JSON file, {"n_layers": 4, "steps": 500, ...}: each member goes to the first of the tables that has
+ * its name. HEED_ERR_FILE: no such file, a name that no table has (with the near one), a value that is not possible.
+ */
+HEED_API heed_status heed_fields_load(const char *path, const heed_settings *settings, int n_settings, heed_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -87,6 +87,58 @@ bool heed_fields_to_json(const heed_field *fields, int n, const void *structure,
     return true;
 }
 
+/* Moves the member of that name into the object of the first table that has it. */
+static heed_status sort_member(const json_t *root, const char *key, const heed_settings *settings, int n_settings,
+                               json_t **objects, const char *where, heed_error *err)
+{
+    const char *near = NULL;
+    char shown[80];
+
+    for (int i = 0; i < n_settings; i++) {
+        const heed_field *field = heed_field_find(settings[i].fields, settings[i].n, key);
+        if (field == NULL)
+            continue;
+        if (json_object_set(objects[i], field->name, json_object_get(root, key)) != 0)
+            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
+        return HEED_OK;
+    }
+    for (int i = 0; i < n_settings && near == NULL; i++)
+        near = heed_field_nearest(settings[i].fields, settings[i].n, key);
+    return heed_fail(err, HEED_ERR_FILE, "%s: there is no setting \"%s\"%s%s%s", where,
+                     heed_quote(shown, sizeof shown, key, strlen(key)), near != NULL ? "; did you mean \"" : "",
+                     near != NULL ? near : "", near != NULL ? "\"?" : "");
+}
+
+heed_status heed_fields_load(const char *path, const heed_settings *settings, int n_settings, heed_error *err)
+{
+    enum { MOST = 8 };
+    json_t *root = NULL, *objects[MOST] = {NULL}, *value;
+    char where[256];
+    const char *key;
+    heed_status status = HEED_OK;
+
+    if (n_settings > MOST)
+        return heed_fail(err, HEED_ERR_USAGE, "expected at most %d tables of settings, got %d", MOST, n_settings);
+    heed_quote(where, sizeof where, path, strlen(path));
+    for (int i = 0; i < n_settings; i++) {
+        if ((objects[i] = json_object()) == NULL)
+            status = heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
+    }
+    if (status == HEED_OK)
+        status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
+    json_object_foreach(root, key, value)
+    {
+        if (status == HEED_OK)
+            status = sort_member(root, key, settings, n_settings, objects, where, err);
+    }
+    for (int i = 0; i < n_settings && status == HEED_OK; i++)
+        status = heed_fields_from_json(settings[i].fields, settings[i].n, settings[i].structure, objects[i], where, err);
+    for (int i = 0; i < n_settings; i++)
+        json_decref(objects[i]);
+    json_decref(root);
+    return status;
+}
+
 /* --- GPT-2's names --- */
 
 /* Its names for the activations; the first of each is the one that is written. */

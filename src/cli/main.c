@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* heed COMMAND …: finds the command, runs it, and ends with the exit code of its status. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/output.h"
+
+const heed_cli_command *const heed_cli_commands[] = {
+    &heed_cli_train,
+    &heed_cli_generate,
+    &heed_cli_help,
+    &heed_cli_version,
+    NULL,
+};
+
+heed_status heed_cli_find_command(const char *name, const heed_cli_command **command, heed_error *err)
+{
+    heed_field names[16] = {{.name = NULL}};
+    const char *near;
+    char shown[80];
+    int n = 0;
+
+    for (; heed_cli_commands[n] != NULL; n++) {
+        names[n].name = heed_cli_commands[n]->name;
+        if (strcmp(name, heed_cli_commands[n]->name) == 0) {
+            *command = heed_cli_commands[n];
+            return HEED_OK;
+        }
+    }
+    *command = NULL;
+    near = heed_field_nearest(names, n, name);
+    return heed_cli_fail(err, HEED_ERR_USAGE, "there is no command \"%s\"%s%s%s",
+                         heed_cli_quote(shown, sizeof shown, name),
+                         near != NULL ? "; did you mean \"heed " : "", near != NULL ? near : "",
+                         near != NULL ? "\"?" : "; \"heed help\" lists them");
+}
+
+/* A descriptor that the caller has closed would be given to the next file, and messages would be written into it. */
+static void hold_standard_files(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+            open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) == -1)
+            _exit(3);
+    }
+}
+
+static heed_status run(int argc, char **argv, heed_error *err)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    const heed_cli_command *command = NULL;
+    heed_status status;
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0)
+        name = "version";
+    status = heed_cli_find_command(name, &command, err);
+    return status == HEED_OK ? command->run(command, argc > 2 ? argc - 2 : 0, argv + 2, err) : status;
+}
+
+int main(int argc, char **argv)
+{
+    heed_error err = {HEED_OK, ""}, output_err = {HEED_OK, ""};
+    heed_status status;
+
+    hold_standard_files();
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away shows in heed_cli_flush() */
+    status = run(argc, argv, &err);
+    if (status != HEED_OK && err.message[0] == '\0')
+        heed_cli_fail(&err, status, "%s", heed_status_text(status));
+    if (heed_cli_close_output(&output_err) != HEED_OK && status == HEED_OK) {
+        status = output_err.status;
+        err = output_err;
+    }
+    if (status != HEED_OK) {
+        char safe[2 * sizeof err.message];
+        fprintf(stderr, "heed: %s\n", heed_cli_quote(safe, sizeof safe, err.message));
+    }
+    return heed_status_exit_code(status);
+}

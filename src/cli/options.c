@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/options.h"
+
+#include <string.h>
+
+#include "cli/output.h"
+
+#define MAX_NAME 64
+
+void heed_cli_add_group(heed_cli_options *o, const char *title, const heed_field *fields, int n,
+                        void *structure, bool flags)
+{
+    o->groups[o->n_groups++] = (heed_cli_group){title, fields, n, structure, flags};
+}
+
+/* An argument without its leading dashes, dashes inside as underscores, up to "=". */
+static void name_of(const char *arg, char name[MAX_NAME])
+{
+    size_t n = 0;
+
+    for (const char *c = arg + 2; *c != '\0' && *c != '=' && n + 1 < MAX_NAME; c++)
+        name[n++] = *c == '-' ? '_' : *c;
+    name[n] = '\0';
+}
+
+static const heed_field *find_field(const heed_cli_options *o, const char *name, const heed_cli_group **group)
+{
+    for (int i = 0; i < o->n_groups; i++) {
+        const heed_field *field = heed_field_find(o->groups[i].fields, o->groups[i].n, name);
+        *group = &o->groups[i];
+        if (field != NULL)
+            return field;
+    }
+    return NULL;
+}
+
+static const heed_cli_text *find_text(const heed_cli_options *o, const char *name)
+{
+    for (int i = 0; i < o->n_texts; i++) {
+        if (strcmp(o->texts[i].name, name) == 0)
+            return &o->texts[i];
+    }
+    return NULL;
+}
+
+/* --- what does not fit --- */
+
+static void put_dashes(char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (*name == '_')
+            *name = '-';
+    }
+}
+
+static heed_status unknown_option(const heed_cli_options *o, const char *arg, const char *name, heed_error *err)
+{
+    heed_field all[96] = {{.name = "help"}};
+    char shown[80], near[MAX_NAME] = "";
+    const char *found;
+    int n = 1;
+
+    for (int i = 0; i < o->n_texts; i++)
+        all[n++].name = o->texts[i].name;
+    for (int g = 0; g < o->n_groups; g++) {
+        for (int i = 0; i < o->groups[g].n && n < 96; i++)
+            all[n++].name = o->groups[g].fields[i].name;
+    }
+    found = heed_field_nearest(all, n, name);
+    if (found == NULL && strncmp(name, "no_", 3) == 0)
+        found = heed_field_nearest(all, n, name + 3);
+    if (found != NULL) {
+        snprintf(near, sizeof near, "%s", found);
+        put_dashes(near);
+    }
+    return heed_cli_fail(err, HEED_ERR_USAGE, "%s has no option \"%s\"%s%s%s", o->command->name,
+                         heed_cli_quote(shown, sizeof shown, arg), found != NULL ? "; did you mean \"--" : "",
+                         near, found != NULL ? "\"?" : "; \"heed help\" and the command's name show all");
+}
+
+static heed_status missing_value(const char *arg, const char *what, heed_error *err)
+{
+    char shown[80];
+
+    return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s behind it, got nothing",
+                         heed_cli_quote(shown, sizeof shown, arg), what);
+}
+
+/* --- reading the line --- */
+
+static bool is_boolean_word(const char *word)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+
+    for (size_t i = 0; word != NULL && i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static heed_status add_setting(heed_cli_options *o, const heed_cli_group *group, const heed_field *field,
+                               const char *text, heed_error *err)
+{
+    if (o->n_settings == HEED_CLI_MAX_SETTINGS)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "expected at most %d options", HEED_CLI_MAX_SETTINGS);
+    o->settings[o->n_settings++] = (heed_cli_setting){group, field, text};
+    return HEED_OK;
+}
+
+/* The value of the option at argv[*i]: behind "=", or the next argument unless that is an option itself. */
+static const char *take_value(int argc, char **argv, int *i)
+{
+    const char *equals = strchr(argv[*i], '=');
+
+    if (equals != NULL)
+        return equals + 1;
+    if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
+        return NULL;
+    return argv[++*i];
+}
+
+static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *i, heed_error *err)
+{
+    const char *arg = argv[*i], *value;
+    const heed_cli_group *group = NULL;
+    const heed_cli_text *text;
+    const heed_field *field;
+    bool negated = false;
+    char name[MAX_NAME];
+
+    name_of(arg, name);
+    text = find_text(o, name);
+    if (text != NULL) {
+        value = take_value(argc, argv, i);
+        if (value == NULL)
+            return missing_value(arg, text->value, err);
+        *(const char **)(void *)((char *)o->structure + text->offset) = value;
+        return HEED_OK;
+    }
+    field = find_field(o, name, &group);
+    if (field == NULL && strncmp(name, "no_", 3) == 0 && strchr(arg, '=') == NULL) {
+        field = find_field(o, name + 3, &group);
+        negated = field != NULL && field->type == HEED_FIELD_BOOLEAN;
+        field = negated ? field : NULL;
+    }
+    if (field == NULL)
+        return unknown_option(o, arg, name, err);
+    if (field->type == HEED_FIELD_BOOLEAN && strchr(arg, '=') == NULL) {
+        const bool has_word = !negated && !group->flags && *i + 1 < argc && is_boolean_word(argv[*i + 1]);
+        return add_setting(o, group, field, has_word ? argv[++*i] : negated ? "false" : "true", err);
+    }
+    value = take_value(argc, argv, i);
+    if (value == NULL)
+        return missing_value(arg, field->type == HEED_FIELD_CHOICE ? "a word" : "a number", err);
+    return add_setting(o, group, field, value, err);
+}
+
+static heed_status read_operand(heed_cli_options *o, const char *arg, heed_error *err)
+{
+    char shown[80];
+
+    if (o->n_operands == o->most_operands)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s%s, got one more: \"%s\"", o->command->name,
+                             o->most_operands == 0 ? "options only" : "only ", o->command->operands,
+                             heed_cli_quote(shown, sizeof shown, arg));
+    o->operands[o->n_operands++] = arg;
+    return HEED_OK;
+}
+
+heed_status heed_cli_read(heed_cli_options *o, int argc, char **argv, heed_error *err)
+{
+    bool only_operands = false;
+    heed_status status = HEED_OK;
+
+    for (int i = 0; i < argc && status == HEED_OK; i++) {
+        if (only_operands || argv[i][0] != '-' || argv[i][1] == '\0')
+            status = read_operand(o, argv[i], err);
+        else if (strcmp(argv[i], "--") == 0)
+            only_operands = true;
+        else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            heed_cli_show_help(o);
+            o->help_shown = true;
+            return HEED_OK;
+        } else if (argv[i][1] != '-') {
+            char shown[80];
+            status = heed_cli_fail(err, HEED_ERR_USAGE,
+                                   "%s has no option \"%s\"; options begin with two dashes", o->command->name,
+                                   heed_cli_quote(shown, sizeof shown, argv[i]));
+        } else
+            status = read_option(o, argc, argv, &i, err);
+    }
+    if (status == HEED_OK && o->n_operands < o->least_operands)
+        status = heed_cli_fail(err, HEED_ERR_USAGE, "expected heed %s %s; \"heed help %s\" shows more",
+                               o->command->name, o->command->operands, o->command->name);
+    return status;
+}
+
+heed_status heed_cli_apply(const heed_cli_options *o, heed_error *err)
+{
+    heed_status status = HEED_OK;
+
+    for (int i = 0; i < o->n_settings && status == HEED_OK; i++) {
+        const heed_cli_setting *s = &o->settings[i];
+        status = heed_field_set(s->group->fields, s->group->n, s->group->structure, s->field->name, s->text,
+                                err);
+    }
+    return status;
+}
+
+const char *heed_cli_given(const heed_cli_options *o, const void *structure)
+{
+    for (int i = 0; i < o->n_settings; i++) {
+        if (o->settings[i].group->structure == structure)
+            return o->settings[i].field->name;
+    }
+    return NULL;
+}

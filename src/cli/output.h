@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What commands print: messages, text that is safe for a terminal, numbers for people. */
+#ifndef HEED_CLI_OUTPUT_H
+#define HEED_CLI_OUTPUT_H
+
+#include <heed/heed.h>
+#include <stdio.h>
+
+/** Stores the message in err and returns status. */
+heed_status heed_cli_fail(heed_error *err, heed_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- stdout --- */
+
+/** Hands what was printed on to stdout; false when nobody can take it any more. */
+bool heed_cli_flush(void);
+/** HEED_OK, also when the reader has gone; HEED_ERR_FILE for a full disk. For the end of the program. */
+heed_status heed_cli_close_output(heed_error *err);
+
+/* --- the terminal --- */
+
+/** Columns of the terminal, 80 where there is none. */
+int heed_cli_columns(FILE *out);
+/** True for a terminal that can move its cursor. */
+bool heed_cli_is_terminal(FILE *out);
+/** Which colours out shows: none without a terminal, with NO_COLOR, with TERM=dumb. */
+heed_palette heed_cli_palette(FILE *out);
+
+/* --- text --- */
+
+/** Bytes of the UTF-8 character at text (1 .. 4) with its code; 0: none is there; -1: the text ends inside of one. */
+int heed_cli_utf8(const char *text, size_t n, unsigned *code);
+/** Prints foreign text; control characters, but newline and tab, and broken UTF-8 become \xNN. */
+void heed_cli_put_safe(FILE *out, const char *text, size_t n);
+/** The same with newlines escaped too, into a buffer; "..." where it is cut. Returns out. */
+const char *heed_cli_quote(char *out, size_t size, const char *text);
+/** Prints text indented by four and wrapped to the columns, safe for a terminal. */
+void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns);
+
+/* --- numbers; out holds 32 characters, each returns it --- */
+
+const char *heed_cli_grouped(char *out, double n);   /* 809,856 */
+const char *heed_cli_bytes(char *out, double bytes); /* 31.4 MB */
+const char *heed_cli_scaled(char *out, double n);    /* "1.25 G": a unit follows */
+const char *heed_cli_duration(char *out, double s);  /* 0:07, 1:02:03 */
+
+/** Seconds on a clock that only goes forward. */
+double heed_cli_seconds(void);
+
+#endif

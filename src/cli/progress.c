@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/progress.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli/model_options.h"
+#include "cli/output.h"
+
+#define REDRAW_S 0.1
+
+/* --- before the first step --- */
+
+static void show_memory(FILE *out, const heed_train_plan *plan)
+{
+    const double rest = plan->process_bytes - plan->state_bytes - plan->step_bytes;
+    char all[32], state[32], step[32], other[32], available[32];
+
+    fprintf(out, "needs   %s: %s of weights and moments, %s for a step, %s for text and program",
+            heed_cli_bytes(all, plan->process_bytes), heed_cli_bytes(state, plan->state_bytes),
+            heed_cli_bytes(step, plan->step_bytes), heed_cli_bytes(other, rest > 0.0 ? rest : 0.0));
+    if (plan->available_bytes > 0.0)
+        fprintf(out, "; there are %s", heed_cli_bytes(available, plan->available_bytes));
+    fputc('\n', out);
+}
+
+void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text)
+{
+    const heed_train_plan *plan = heed_trainer_plan(trainer);
+    char a[32], b[32], line[256], shown[256];
+
+    heed_cli_describe_model(heed_trainer_config(trainer), line, sizeof line);
+    fprintf(out, "text    %s: %s tokens to learn from, %s to validate\n",
+            heed_cli_quote(shown, sizeof shown, text), heed_cli_grouped(a, (double)plan->n_train_tokens),
+            heed_cli_grouped(b, (double)plan->n_validation_tokens));
+    fprintf(out, "model   %s: %s parameters\n", line, heed_cli_grouped(a, (double)plan->n_parameters));
+    show_memory(out, plan);
+    fprintf(out, "on      %s", plan->device);
+    if (plan->matrix_peak_flops > 0.0)
+        fprintf(out, ", matrix products at %sFLOP/s", heed_cli_scaled(a, plan->matrix_peak_flops));
+    fprintf(out, "\ninto    %s\n\n", heed_cli_quote(shown, sizeof shown, heed_trainer_folder(trainer)));
+}
+
+/* --- while it runs --- */
+
+heed_cli_progress heed_cli_progress_start(FILE *out)
+{
+    return (heed_cli_progress){.out = out, .live = out != NULL && heed_cli_is_terminal(out), .validation = NAN};
+}
+
+void heed_cli_clear_line(heed_cli_progress *p)
+{
+    if (p->line_stands)
+        fputs("\r\033[K", p->out);
+    p->line_stands = false;
+}
+
+/* An exponential average of about the last twenty steps, without the bias of its start. */
+static void follow(heed_cli_progress *p, const heed_progress *now)
+{
+    const double keep = p->loss_weight > 0.0 ? 0.95 : 0.0;
+
+    p->loss = keep * p->loss + (1.0 - keep) * now->loss;
+    p->loss_weight = 1.0;
+    if (!isnan(now->validation_loss))
+        p->validation = now->validation_loss;
+    if (now->step >= p->curve_step && p->n_curve < HEED_CLI_CURVE_POINTS) {
+        p->curve[p->n_curve++] = p->loss;
+        p->curve_step = now->step + (now->steps + HEED_CLI_CURVE_POINTS - 1) / HEED_CLI_CURVE_POINTS;
+    }
+}
+
+/* The loss so far in eight heights. */
+static void draw_curve(const heed_cli_progress *p, char *out)
+{
+    static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double least = INFINITY, most = -INFINITY;
+
+    for (int i = 0; i < p->n_curve; i++) {
+        least = fmin(least, p->curve[i]);
+        most = fmax(most, p->curve[i]);
+    }
+    out[0] = '\0';
+    for (int i = 0; i < p->n_curve; i++) {
+        const double height = most > least ? (p->curve[i] - least) / (most - least) * 7.0 : 0.0;
+        strcat(out, heights[isfinite(height) ? (int)(height + 0.5) : 7]);
+    }
+}
+
+static void draw_line(heed_cli_progress *p, const heed_progress *now)
+{
+    char line[256], curve[4 * HEED_CLI_CURVE_POINTS], eta[32], validation[32] = "", share[32] = "";
+    const int columns = heed_cli_columns(p->out);
+    int n;
+
+    if (!isnan(p->validation))
+        snprintf(validation, sizeof validation, "  val %.3f", p->validation);
+    if (now->peak_share > 0.0)
+        snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * now->peak_share);
+    n = snprintf(line, sizeof line, "%lld/%lld  loss %.3f%s  %.0f tokens/s%s  %s left", (long long)now->step,
+                 (long long)now->steps, p->loss, validation, now->tokens_per_s, share,
+                 heed_cli_duration(eta, now->eta_s));
+    draw_curve(p, curve);
+    fprintf(p->out, "\r%.*s", columns - 1, line);
+    if (n + 3 + p->n_curve < columns)
+        fprintf(p->out, "  %s", curve);
+    fputs("\033[K", p->out);
+    fflush(p->out);
+    p->line_stands = true;
+    p->shown_s = now->seconds;
+}
+
+static void print_line(heed_cli_progress *p, const heed_progress *now)
+{
+    char eta[32];
+
+    heed_cli_clear_line(p);
+    fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f, %.0f tokens/s", (long long)now->step,
+            (long long)now->steps, p->loss, now->validation_loss, now->tokens_per_s);
+    if (now->peak_share > 0.0)
+        fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
+    if (!now->done)
+        fprintf(p->out, ", %s left", heed_cli_duration(eta, now->eta_s));
+    fputc('\n', p->out);
+    fflush(p->out);
+}
+
+void heed_cli_show_step(heed_cli_progress *p, const heed_progress *now)
+{
+    follow(p, now);
+    if (p->out == NULL)
+        return;
+    if (!isnan(now->validation_loss))
+        print_line(p, now);
+    else if (p->live && (p->shown_s == 0.0 || now->seconds - p->shown_s >= REDRAW_S))
+        draw_line(p, now);
+}

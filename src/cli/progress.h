@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What a training run shows on stderr: its plan, a live line on a terminal, a line for each evaluation, its end. */
+#ifndef HEED_CLI_PROGRESS_H
+#define HEED_CLI_PROGRESS_H
+
+#include <heed/train.h>
+#include <stdio.h>
+
+#define HEED_CLI_CURVE_POINTS 24
+
+typedef struct heed_cli_progress {
+    FILE *out;
+    bool live;        /* the line is written over itself */
+    bool line_stands; /* and is there now */
+    double shown_s;   /* when */
+    double loss;      /* of training, smoothed */
+    double loss_weight;
+    double validation;                   /* the last one; NaN before */
+    double curve[HEED_CLI_CURVE_POINTS]; /* the smoothed loss along the run */
+    int n_curve;
+    int64_t curve_step; /* when the next point is due */
+} heed_cli_progress;
+
+heed_cli_progress heed_cli_progress_start(FILE *out);
+void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text);
+/** After each step. */
+void heed_cli_show_step(heed_cli_progress *progress, const heed_progress *now);
+/** Takes the live line away. */
+void heed_cli_clear_line(heed_cli_progress *progress);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* heed train [TEXT]: a model learns a text. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/interrupt.h"
+#include "cli/json_out.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/writing.h"
+
+#define PATH_BYTES 4096
+
+typedef struct train_options {
+    const char *out, *resume, *config, *preset;
+    int64_t sample_tokens;
+    bool json, quiet;
+} train_options;
+
+#define AT(member) offsetof(train_options, member)
+
+static const heed_cli_text texts[] = {
+    {"out", "DIR",
+     "the model's folder; without it a new one here, named after the text (story for the stories)", AT(out)},
+    {"resume", "DIR", "go on with the run in this folder, to the same bytes as if it had never stopped",
+     AT(resume)},
+    {"preset", "NAME", HEED_CLI_PRESET_HELP, AT(preset)},
+    {"config", "FILE", HEED_CLI_CONFIG_HELP, AT(config)},
+};
+
+static const heed_field fields[] = {
+    {"sample_tokens", "tokens that the model writes after each evaluation; 0: none", HEED_FIELD_INTEGER,
+     AT(sample_tokens), 0, 1e6, NULL},
+    {"json", "print one JSON object about the run at its end", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+    {"quiet", "say nothing while it trains", HEED_FIELD_BOOLEAN, AT(quiet), 0, 0, NULL},
+};
+
+typedef struct train_run {
+    const train_options *own;
+    heed_trainer *trainer;
+    heed_progress now;
+    heed_cli_progress progress;
+    double validation_loss; /* the last one; NaN */
+    char picture[PATH_BYTES];
+} train_run;
+
+/* --- where to --- */
+
+/* "plays" for "texts/plays.txt"; a text without an ending gives its name and "-model". */
+static heed_status name_folder(const char *text, char *out, size_t size, heed_error *err)
+{
+    const char *name = text != NULL && strrchr(text, '/') != NULL ? strrchr(text, '/') + 1 : text;
+    const char *dot = name != NULL ? strrchr(name, '.') : NULL;
+    int n;
+
+    if (name == NULL)
+        n = snprintf(out, size, "story");
+    else if (dot != NULL && dot > name)
+        n = snprintf(out, size, "%.*s", (int)(dot - name), name);
+    else
+        n = snprintf(out, size, "%s-model", name);
+    if (n >= (int)size)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "the text's name is too long to name a folder; --out DIR names one");
+    return HEED_OK;
+}
+
+/* --- samples --- */
+
+static bool keep_piece(void *context, const char *piece, size_t n)
+{
+    heed_cli_stream_put(context, piece, n);
+    return !heed_cli_interrupted();
+}
+
+/* A few lines of the model as it is now. A failure here is no reason to end the run. */
+static void show_sample(train_run *r)
+{
+    const heed_train_options *o = heed_trainer_options(r->trainer);
+    const heed_session_options session = {.threads = (int)o->threads, .seed = (uint64_t)o->seed};
+    const heed_sampling sampling = heed_sampling_default();
+    heed_cli_stream stream = {.out = NULL};
+    heed_cli_written written;
+    heed_error err;
+    char *text = NULL;
+    size_t n = 0;
+
+    if (r->own->sample_tokens == 0 || r->progress.out == NULL || heed_cli_interrupted())
+        return;
+    stream.out = open_memstream(&text, &n);
+    if (stream.out == NULL)
+        return;
+    if (heed_cli_write(heed_trainer_model(r->trainer), &session, &sampling, "", 0, r->own->sample_tokens,
+                       keep_piece, &stream, &written, &err) == HEED_OK) {
+        fflush(stream.out);
+        const int columns = heed_cli_columns(r->progress.out);
+        heed_cli_put_paragraph(r->progress.out, text, n, columns < 100 ? columns : 100);
+        fputc('\n', r->progress.out);
+    }
+    fclose(stream.out);
+    free(text);
+}
+
+/* --- the run --- */
+
+static heed_status stop_early(train_run *r, heed_error *err)
+{
+    const char *folder = heed_trainer_folder(r->trainer);
+    const heed_status status = r->now.saved ? HEED_OK : heed_trainer_save(r->trainer, err);
+
+    heed_cli_clear_line(&r->progress);
+    if (status != HEED_OK)
+        return status;
+    return heed_cli_fail(err, HEED_ERR_INTERRUPTED,
+                         "stopped at step %lld of %lld and saved; go on with: heed train --resume %.300s",
+                         (long long)r->now.step, (long long)heed_trainer_options(r->trainer)->steps, folder);
+}
+
+static heed_status train(train_run *r, heed_error *err)
+{
+    heed_status status = HEED_OK;
+
+    while (status == HEED_OK && !r->now.done) {
+        if (heed_cli_interrupted())
+            return stop_early(r, err);
+        status = heed_trainer_step(r->trainer, &r->now, err);
+        if (status != HEED_OK)
+            break;
+        if (r->now.steps > 0 && isnan(r->now.loss) && !r->now.done)
+            status = heed_cli_fail(err, HEED_ERR_CHECK,
+                                   "the loss of step %lld is not a number; try a lower --learning-rate",
+                                   (long long)r->now.step);
+        if (!isnan(r->now.validation_loss))
+            r->validation_loss = r->now.validation_loss;
+        if (status == HEED_OK)
+            heed_cli_show_step(&r->progress, &r->now);
+        if (status == HEED_OK && !isnan(r->now.validation_loss))
+            show_sample(r);
+    }
+    heed_cli_clear_line(&r->progress);
+    return status;
+}
+
+/* --- its end --- */
+
+static void show_curve(const train_run *r)
+{
+    const int columns = heed_cli_columns(r->progress.out);
+    char *text = NULL;
+    heed_error err;
+
+    if (heed_run_text(heed_trainer_folder(r->trainer), columns < 100 ? columns - 1 : 100, 16,
+                      heed_cli_palette(r->progress.out), &text, &err) == HEED_OK)
+        fprintf(r->progress.out, "%s\n", text);
+    free(text);
+}
+
+static void show_end(const train_run *r)
+{
+    FILE *out = r->progress.out;
+    const heed_train_plan *plan = heed_trainer_plan(r->trainer);
+    char time[32], folder[PATH_BYTES];
+
+    heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer));
+    fprintf(out, "%lld steps in %s: validation loss %.4f", (long long)r->now.step,
+            heed_cli_duration(time, r->now.seconds), r->validation_loss);
+    if (!isnan(plan->floor))
+        fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
+    fprintf(out, ", %.0f tokens/s\n", r->now.tokens_per_s);
+    if (r->picture[0] != '\0')
+        fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
+    fprintf(out, "next: heed generate %s\n",
+            heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer)));
+}
+
+static void print_json(const train_run *r)
+{
+    const heed_train_plan *plan = heed_trainer_plan(r->trainer);
+    heed_cli_json json = {.out = stdout};
+
+    heed_cli_json_open(&json, NULL, '{');
+    heed_cli_json_text(&json, "model", heed_trainer_folder(r->trainer));
+    heed_cli_json_integer(&json, "step", r->now.step);
+    heed_cli_json_integer(&json, "steps", heed_trainer_options(r->trainer)->steps);
+    heed_cli_json_bool(&json, "done", r->now.done);
+    heed_cli_json_number(&json, "loss", r->progress.loss_weight > 0.0 ? r->progress.loss : NAN);
+    heed_cli_json_number(&json, "validation_loss", r->validation_loss);
+    heed_cli_json_number(&json, "floor", plan->floor);
+    heed_cli_json_number(&json, "seconds", r->now.seconds);
+    heed_cli_json_number(&json, "tokens_per_s", r->now.tokens_per_s);
+    heed_cli_json_number(&json, "peak_share", r->now.peak_share);
+    heed_cli_json_integer(&json, "parameters", plan->n_parameters);
+    heed_cli_json_number(&json, "memory_bytes", plan->process_bytes);
+    heed_cli_json_text(&json, "device", plan->device);
+    if (r->picture[0] != '\0')
+        heed_cli_json_text(&json, "picture", r->picture);
+    heed_cli_json_close(&json, '}');
+}
+
+static heed_status finish(train_run *r, heed_error *err)
+{
+    const char *folder = heed_trainer_folder(r->trainer);
+    char path[PATH_BYTES];
+    heed_status status = HEED_OK;
+
+    if (snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path)
+        status = heed_run_picture(folder, path, err);
+    if (status == HEED_OK)
+        memcpy(r->picture, path, sizeof path);
+    if (r->progress.out != NULL) {
+        show_curve(r);
+        show_end(r);
+    }
+    return status;
+}
+
+/* --- the command --- */
+
+/* A resumed run has its settings from its folder. */
+static heed_status check_resume(const heed_cli_options *options, const train_options *own,
+                                const heed_config *config, const heed_train_options *train, heed_error *err)
+{
+    const char *field = heed_cli_given(options, config) != NULL ? heed_cli_given(options, config)
+                                                                : heed_cli_given(options, train);
+    const char *other = options->n_operands > 0 ? "a text"
+                        : own->out != NULL      ? "--out"
+                        : own->preset != NULL   ? "--preset"
+                        : own->config != NULL   ? "--config"
+                                                : field;
+
+    if (own->resume == NULL || other == NULL)
+        return HEED_OK;
+    return heed_cli_fail(err, HEED_ERR_USAGE,
+                         "--resume takes text and settings from the run's folder, so %s cannot be given",
+                         other);
+}
+
+static heed_status open_trainer(const train_options *own, const char *text, const heed_config *config,
+                                const heed_train_options *train, heed_trainer **trainer, heed_error *err)
+{
+    char folder[PATH_BYTES] = "";
+    heed_status status = HEED_OK;
+
+    if (own->resume != NULL)
+        return heed_trainer_resume(own->resume, trainer, err);
+    if (own->out == NULL)
+        status = name_folder(text, folder, sizeof folder, err);
+    return status == HEED_OK
+               ? heed_trainer_create(text, config, train, own->out != NULL ? own->out : folder, trainer, err)
+               : status;
+}
+
+static heed_status train_and_report(const train_options *own, const char *text, heed_trainer *trainer,
+                                    heed_error *err)
+{
+    train_run r = {.own = own, .trainer = trainer, .validation_loss = NAN};
+    heed_status status;
+
+    r.progress = heed_cli_progress_start(own->quiet ? NULL : stderr);
+    if (!own->quiet)
+        heed_cli_show_plan(stderr, trainer,
+                           own->resume != NULL ? "as before"
+                           : text != NULL      ? text
+                                               : "built-in stories");
+    status = train(&r, err);
+    if (status == HEED_OK)
+        status = finish(&r, err);
+    if (own->json && (status == HEED_OK || status == HEED_ERR_INTERRUPTED))
+        print_json(&r);
+    return status;
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    train_options own = {.sample_tokens = 160};
+    heed_config config = heed_config_default();
+    heed_train_options train = heed_train_options_default();
+    heed_cli_options options = {
+        .command = command, .texts = texts, .n_texts = 4, .structure = &own, .most_operands = 1};
+    int n_config, n_train;
+    const heed_field *config_fields = heed_config_fields(&n_config),
+                     *train_fields = heed_train_fields(&n_train);
+    heed_trainer *trainer = NULL;
+    heed_status status;
+
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
+    heed_cli_add_group(&options, "Model", config_fields, n_config, &config, false);
+    heed_cli_add_group(&options, "Training", train_fields, n_train, &train, false);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = check_resume(&options, &own, &config, &train, err);
+    if (status == HEED_OK)
+        status = heed_cli_configure(&options, own.preset, own.config, &config, &train, err);
+    if (status != HEED_OK)
+        return status;
+    heed_cli_catch_interrupts(own.quiet);
+    status = open_trainer(&own, options.operands[0], &config, &train, &trainer, err);
+    if (status == HEED_OK)
+        status = train_and_report(&own, options.operands[0], trainer, err);
+    heed_trainer_close(trainer);
+    return status;
+}
+
+const heed_cli_command heed_cli_train = {
+    .name = "train",
+    .operands = "[TEXT]",
+    .summary = "train a model on a text, or on built-in stories",
+    .details =
+        "TEXT is a file in UTF-8; its characters become the tokens, its last tenth validates. Without a text\n"
+        "the model learns from stories made by a grammar, whose entropy is known: no model can go below.\n"
+        "The folder is a model at every checkpoint. Ctrl-C finishes the step, saves and stops.\n",
+    .examples = "  heed train\n"
+                "  heed train shakespeare.txt --out plays --steps 5000\n"
+                "  heed train shakespeare.txt --out small --n-layers 2 --d-model 64 --no-tied-head\n"
+                "  heed train --resume plays\n",
+    .run = run,
+};
