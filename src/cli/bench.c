@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* heed bench: how fast this machine is, and how much of that heed uses. */
+#include <heed/bench.h>
+#include <string.h>
+
+#include "cli/json_out.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+
+#define LIMITS_SECONDS   3.0
+#define USUAL_VOCABULARY 65  /* where a configuration leaves it to the text: characters of an English one */
+#define LARGE_MODEL      1e7 /* parameters; from here on fewer steps are enough, and a smaller batch */
+
+typedef struct bench_options {
+    const char *preset, *config;
+    int64_t batch_size, steps, prompt_length, threads;
+    bool json;
+} bench_options;
+
+#define AT(member) offsetof(bench_options, member)
+
+static const heed_cli_text texts[] = {
+    {"preset", "NAME", HEED_CLI_PRESET_HELP, AT(preset)},
+    {"config", "FILE", HEED_CLI_CONFIG_HELP, AT(config)},
+};
+
+static const heed_field fields[] = {
+    {"batch_size", "windows of a training step; 0: 12, or 4 for a large model", HEED_FIELD_INTEGER,
+     AT(batch_size), 0, 65536, NULL},
+    {"steps", "training steps, or tokens decoded; 0: 100, or 10 for a large model", HEED_FIELD_INTEGER,
+     AT(steps), 0, 1e6, NULL},
+    {"prompt_length", "tokens that stand before the first decoded one", HEED_FIELD_INTEGER, AT(prompt_length),
+     1, 1e6, NULL},
+    {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
+    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+};
+
+/* What is measured, and what came out. */
+typedef struct bench_run {
+    bool limits, training, decode;
+    heed_config config;
+    char device[128], processor[128];
+    heed_machine machine;
+    heed_bench_result trained, decoded;
+} bench_run;
+
+/* --- measuring --- */
+
+static void choose_sizes(bench_options *own, const heed_config *c)
+{
+    const double d = (double)c->d_model;
+    const bool large = 12.0 * d * d * (double)c->n_layers + d * (double)c->vocab_size > LARGE_MODEL;
+
+    if (own->batch_size == 0)
+        own->batch_size = large ? 4 : 12;
+    if (own->steps == 0)
+        own->steps = large ? 10 : 100;
+}
+
+static int64_t tokens_to_decode(const bench_options *own, const heed_config *c)
+{
+    const int64_t room = c->context_length - own->prompt_length;
+
+    return own->steps < room ? own->steps : room;
+}
+
+static heed_status measure(bench_run *b, const bench_options *own, heed_error *err)
+{
+    const int threads = (int)own->threads;
+    heed_status status = heed_machine_describe(threads, b->device, sizeof b->device, b->processor, err);
+
+    if (status == HEED_OK && b->limits)
+        status = heed_machine_measure(threads, LIMITS_SECONDS, &b->machine, err);
+    if (status == HEED_OK && b->training)
+        status = heed_bench_training(&b->config, own->batch_size, own->steps, threads, &b->trained, err);
+    if (status == HEED_OK && b->decode)
+        status = heed_bench_decode(&b->config, own->prompt_length, tokens_to_decode(own, &b->config), threads,
+                                   &b->decoded, err);
+    return status;
+}
+
+/* --- as text --- */
+
+static void print_limits(const heed_machine *m)
+{
+    char a[32];
+
+    printf("  f32 matrix product   %sFLOP/s\n", heed_cli_scaled(a, m->f32_flops));
+    if (m->bf16_flops > 0.0)
+        printf("  bf16 matrix product  %sFLOP/s\n", heed_cli_scaled(a, m->bf16_flops));
+    printf("  reading memory       %s/s\n", heed_cli_bytes(a, m->read_bytes_per_s));
+}
+
+static void print_step(const char *what, const heed_bench_result *r)
+{
+    char tokens[32];
+
+    printf("  %-19s  %.3f ms, from %.3f to %.3f over %d\n", what, 1e3 * r->step.median, 1e3 * r->step.least,
+           1e3 * r->step.most, r->step.n);
+    printf("  speed                %s tokens/s\n",
+           heed_cli_grouped(tokens, (double)r->tokens / r->step.median));
+}
+
+static void print_rates(const heed_bench_result *r)
+{
+    const double rate = r->flops / r->step.median, reading = r->bytes / r->step.median;
+    char a[32], b[32];
+
+    printf("  arithmetic           %sFLOP/s, %.1f %% of the f32 peak\n", heed_cli_scaled(a, rate),
+           100.0 * rate / r->machine.f32_flops);
+    if (r->bytes > 0.0)
+        printf("  reading              %s/s, %.1f %% of the bandwidth\n", heed_cli_bytes(a, reading),
+               100.0 * reading / r->machine.read_bytes_per_s);
+    printf("  memory               %s planned, %s the process at its peak\n",
+           heed_cli_bytes(a, r->planned_bytes), heed_cli_bytes(b, r->peak_resident_bytes));
+}
+
+static void print_rows(const heed_bench_result *r)
+{
+    double sum = 0.0;
+
+    for (int i = 0; i < r->n_rows; i++)
+        sum += r->rows[i].seconds;
+    printf("\n  %-32s %6s %10s %8s %10s\n", "where the time goes", "nodes", "ms", "share", "GFLOP/s");
+    for (int i = 0; i < r->n_rows; i++) {
+        const heed_bench_row *row = &r->rows[i];
+        printf("  %-32s %6d %10.3f %6.1f %%", row->op, row->n_nodes, 1e3 * row->seconds,
+               100.0 * row->seconds / sum);
+        if (row->flops > 0.0 && row->seconds > 0.0)
+            printf(" %10.1f", row->flops / row->seconds / 1e9);
+        putchar('\n');
+    }
+}
+
+static void print_part(const char *title, const char *step, const heed_bench_result *r)
+{
+    printf("\n%s\n", title);
+    print_limits(&r->machine);
+    print_step(step, r);
+    print_rates(r);
+    print_rows(r);
+}
+
+static void print_text(const bench_run *b, const bench_options *own)
+{
+    char model[256], title[400], processor[160];
+
+    printf("%s\n%s\n", heed_cli_quote(processor, sizeof processor, b->processor), b->device);
+    heed_cli_describe_model(&b->config, model, sizeof model);
+    if (b->limits) {
+        printf("\nlimits of this machine\n");
+        print_limits(&b->machine);
+    }
+    if (b->training) {
+        snprintf(title, sizeof title, "training, batch %lld, %s", (long long)own->batch_size, model);
+        print_part(title, "step", &b->trained);
+    }
+    if (b->decode) {
+        snprintf(title, sizeof title, "decoding, batch 1, after %lld tokens, %s", (long long)own->prompt_length,
+                 model);
+        print_part(title, "token", &b->decoded);
+    }
+}
+
+/* --- as JSON --- */
+
+static void json_machine(heed_cli_json *json, const heed_machine *m)
+{
+    heed_cli_json_open(json, "machine", '{');
+    heed_cli_json_number(json, "f32_flops_per_s", m->f32_flops);
+    heed_cli_json_number(json, "bf16_flops_per_s", m->bf16_flops);
+    heed_cli_json_number(json, "read_bytes_per_s", m->read_bytes_per_s);
+    heed_cli_json_close(json, '}');
+}
+
+static void json_part(heed_cli_json *json, const char *key, const heed_bench_result *r)
+{
+    heed_cli_json_open(json, key, '{');
+    json_machine(json, &r->machine);
+    heed_cli_json_number(json, "median_s", r->step.median);
+    heed_cli_json_number(json, "least_s", r->step.least);
+    heed_cli_json_number(json, "most_s", r->step.most);
+    heed_cli_json_integer(json, "runs", r->step.n);
+    heed_cli_json_integer(json, "tokens", r->tokens);
+    heed_cli_json_number(json, "tokens_per_s", (double)r->tokens / r->step.median);
+    heed_cli_json_number(json, "flops", r->flops);
+    heed_cli_json_number(json, "peak_share", r->flops / r->step.median / r->machine.f32_flops);
+    if (r->bytes > 0.0) {
+        heed_cli_json_number(json, "bytes", r->bytes);
+        heed_cli_json_number(json, "bandwidth_share", r->bytes / r->step.median / r->machine.read_bytes_per_s);
+    }
+    heed_cli_json_number(json, "planned_bytes", r->planned_bytes);
+    heed_cli_json_number(json, "peak_resident_bytes", r->peak_resident_bytes);
+    heed_cli_json_open(json, "rows", '[');
+    for (int i = 0; i < r->n_rows; i++) {
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_text(json, "op", r->rows[i].op);
+        heed_cli_json_integer(json, "nodes", r->rows[i].n_nodes);
+        heed_cli_json_number(json, "seconds", r->rows[i].seconds);
+        heed_cli_json_number(json, "flops", r->rows[i].flops);
+        heed_cli_json_close(json, '}');
+    }
+    heed_cli_json_close(json, ']');
+    heed_cli_json_close(json, '}');
+}
+
+static void print_json(const bench_run *b, const bench_options *own)
+{
+    heed_cli_json json = {.out = stdout};
+    char model[256];
+
+    heed_cli_json_open(&json, NULL, '{');
+    heed_cli_json_text(&json, "version", heed_version());
+    heed_cli_json_text(&json, "processor", b->processor);
+    heed_cli_json_text(&json, "device", b->device);
+    heed_cli_json_text(&json, "model", heed_cli_describe_model(&b->config, model, sizeof model));
+    if (b->limits)
+        json_machine(&json, &b->machine);
+    if (b->training) {
+        heed_cli_json_integer(&json, "batch_size", own->batch_size);
+        json_part(&json, "training", &b->trained);
+    }
+    if (b->decode) {
+        heed_cli_json_integer(&json, "prompt_length", own->prompt_length);
+        json_part(&json, "decode", &b->decoded);
+    }
+    heed_cli_json_close(&json, '}');
+}
+
+/* --- the command --- */
+
+static heed_status choose_parts(bench_run *b, const char *what, heed_error *err)
+{
+    char shown[80];
+
+    b->limits = what != NULL && strcmp(what, "limits") == 0;
+    b->training = what == NULL || strcmp(what, "train") == 0;
+    b->decode = what == NULL || strcmp(what, "decode") == 0;
+    if (!b->limits && !b->training && !b->decode)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "bench: expected train, decode or limits, got \"%s\"",
+                             heed_cli_quote(shown, sizeof shown, what));
+    return HEED_OK;
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    bench_options own = {.prompt_length = 16};
+    bench_run b = {.config = heed_config_default()};
+    heed_cli_options options = {
+        .command = command, .texts = texts, .n_texts = 2, .structure = &own, .most_operands = 1};
+    int n;
+    const heed_field *config_fields = heed_config_fields(&n);
+    heed_status status;
+
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
+    heed_cli_add_group(&options, "Model", config_fields, n, &b.config, false);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = choose_parts(&b, options.operands[0], err);
+    if (status == HEED_OK)
+        status = heed_cli_configure(&options, own.preset, own.config, &b.config, NULL, err);
+    if (status != HEED_OK)
+        return status;
+    if (b.config.vocab_size == 0)
+        b.config.vocab_size = USUAL_VOCABULARY;
+    choose_sizes(&own, &b.config);
+    status = measure(&b, &own, err);
+    if (status == HEED_OK && own.json)
+        print_json(&b, &own);
+    else if (status == HEED_OK)
+        print_text(&b, &own);
+    return status;
+}
+
+const heed_cli_command heed_cli_bench = {
+    .name = "bench",
+    .operands = "[train|decode|limits]",
+    .summary = "measure this machine, and heed as a share of it",
+    .details =
+        "Training steps and decoding of a model with random weights; without a word both. The limits of the\n"
+        "machine are measured before and after each, and the better figure counts.\n",
+    .examples = "  heed bench\n"
+                "  heed bench limits --threads 1\n"
+                "  heed bench train --preset gpt2 --batch-size 4 --context-length 256\n"
+                "  heed bench decode --preset gpt2 --json\n",
+    .run = run,
+};

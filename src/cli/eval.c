@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* heed eval MODEL TEXT: how well a model predicts a text. */
+#include <heed/session.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "cli/json_out.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/read_text.h"
+
+typedef struct eval_options {
+    int64_t threads;
+    bool json;
+} eval_options;
+
+static const heed_field fields[] = {
+    {"threads", "0: one a processor", HEED_FIELD_INTEGER, offsetof(eval_options, threads), 0, 1024, NULL},
+    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, offsetof(eval_options, json), 0, 0, NULL},
+};
+
+static void print_json(const char *model, const char *text, const heed_evaluation *e)
+{
+    heed_cli_json json = {.out = stdout};
+
+    heed_cli_json_open(&json, NULL, '{');
+    heed_cli_json_text(&json, "model", model);
+    heed_cli_json_text(&json, "text", text);
+    heed_cli_json_number(&json, "loss", e->loss);
+    heed_cli_json_number(&json, "perplexity", e->perplexity);
+    heed_cli_json_number(&json, "bits_per_byte", e->nats_per_byte / log(2.0));
+    heed_cli_json_integer(&json, "tokens", e->n_tokens);
+    heed_cli_json_close(&json, '}');
+}
+
+static void print_table(const heed_evaluation *e)
+{
+    char tokens[32];
+
+    printf("loss           %.4f nats a token\n", e->loss);
+    printf("perplexity     %.4f\n", e->perplexity);
+    printf("bits per byte  %.4f\n", e->nats_per_byte / log(2.0));
+    printf("tokens         %s predicted\n", heed_cli_grouped(tokens, (double)e->n_tokens));
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    eval_options own = {0};
+    heed_cli_options options = {.command = command, .least_operands = 2, .most_operands = 2};
+    heed_model *model = NULL;
+    heed_evaluation evaluation;
+    char *text = NULL;
+    size_t n = 0;
+    heed_status status;
+
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = heed_cli_apply(&options, err);
+    if (status == HEED_OK)
+        status = heed_model_open(options.operands[0], &model, err);
+    if (status == HEED_OK)
+        status = heed_cli_read_file(options.operands[1], &text, &n, err);
+    if (status == HEED_OK)
+        status = heed_model_evaluate(model, text, n, options.operands[1], (int)own.threads, &evaluation, err);
+    if (status == HEED_OK && own.json)
+        print_json(options.operands[0], options.operands[1], &evaluation);
+    else if (status == HEED_OK)
+        print_table(&evaluation);
+    free(text);
+    heed_model_close(model);
+    return status;
+}
+
+const heed_cli_command heed_cli_eval = {
+    .name = "eval",
+    .operands = "MODEL TEXT",
+    .summary = "measure how well a model predicts a text",
+    .details =
+        "The loss is the mean over every token of the file TEXT but the first, in windows of the model's\n"
+        "context that do not overlap.\n",
+    .examples = "  heed eval story other-stories.txt\n"
+                "  heed eval plays shakespeare.txt --json\n",
+    .run = run,
+};

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* heed info MODEL: what a model is made of and what it costs, counted on its parameters and graphs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/json_out.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+
+#define MAX_COMPONENTS   16
+#define USUAL_VOCABULARY 65 /* where a configuration leaves it to the text: characters of an English one */
+
+typedef struct info_options {
+    const char *preset, *config;
+    int64_t batch_size;
+    bool tensors, json;
+} info_options;
+
+#define AT(member) offsetof(info_options, member)
+
+static const heed_cli_text texts[] = {
+    {"preset", "NAME", HEED_CLI_PRESET_HELP, AT(preset)},
+    {"config", "FILE", HEED_CLI_CONFIG_HELP, AT(config)},
+};
+
+static const heed_field fields[] = {
+    {"batch_size", "windows of a training step", HEED_FIELD_INTEGER, AT(batch_size), 1, 65536, NULL},
+    {"tensors", "list every parameter", HEED_FIELD_BOOLEAN, AT(tensors), 0, 0, NULL},
+    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+};
+
+typedef struct component {
+    const char *name;
+    int64_t count;
+} component;
+
+/* What was found out about a model. */
+typedef struct findings {
+    const heed_model *model;
+    component components[MAX_COMPONENTS];
+    int n_components;
+    int64_t count;
+    heed_accounting forward, training;
+} findings;
+
+static void count_components(findings *f)
+{
+    for (int i = 0; i < heed_model_n_parameters(f->model); i++) {
+        const heed_parameter p = heed_model_parameter(f->model, i);
+        int k = 0;
+        while (k < f->n_components && strcmp(f->components[k].name, p.component) != 0)
+            k++;
+        if (k == f->n_components && k < MAX_COMPONENTS)
+            f->components[f->n_components++] = (component){p.component, 0};
+        if (k < MAX_COMPONENTS)
+            f->components[k].count += p.count;
+        f->count += p.count;
+    }
+}
+
+/* "[128, 384]" */
+static const char *shape_of(const heed_parameter *p, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "[");
+
+    for (int i = 0; i < p->rank && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%lld", i > 0 ? ", " : "", (long long)p->size[i]);
+    if (used < size)
+        snprintf(out + used, size - used, "]");
+    return out;
+}
+
+/* --- as a table --- */
+
+static void print_work(const char *what, int64_t batch, int64_t length, const heed_accounting *a)
+{
+    char flops[32], traffic[32], arena[32], state[32], tokens[48];
+
+    snprintf(tokens, sizeof tokens, "%lld x %lld", (long long)batch, (long long)length);
+    printf("%-14s %10s  %9sFLOP  %10s  %10s  %10s  %6d\n", what, tokens, heed_cli_scaled(flops, a->flops),
+           heed_cli_bytes(traffic, a->bytes_read + a->bytes_written), heed_cli_bytes(arena, a->arena_bytes),
+           heed_cli_bytes(state, a->state_bytes), a->n_nodes);
+}
+
+static void print_tensors(const heed_model *model)
+{
+    char shape[96], count[32];
+
+    printf("\n%-40s %-20s %14s\n", "tensor", "shape", "parameters");
+    for (int i = 0; i < heed_model_n_parameters(model); i++) {
+        const heed_parameter p = heed_model_parameter(model, i);
+        printf("%-40s %-20s %14s\n", p.name, shape_of(&p, shape, sizeof shape),
+               heed_cli_grouped(count, (double)p.count));
+    }
+}
+
+static void print_table(const findings *f, const info_options *own, const char *name)
+{
+    const heed_config *c = heed_model_config(f->model);
+    char line[256], count[32], shown[256];
+
+    printf("%s%s%s\n\n", heed_cli_quote(shown, sizeof shown, name), name[0] != '\0' ? ": " : "",
+           heed_cli_describe_model(c, line, sizeof line));
+    printf("%-20s %14s %8s\n", "component", "parameters", "share");
+    for (int i = 0; i < f->n_components; i++)
+        printf("%-20s %14s %6.1f %%\n", f->components[i].name,
+               heed_cli_grouped(count, (double)f->components[i].count),
+               100.0 * (double)f->components[i].count / (double)f->count);
+    printf("%-20s %14s\n\n", "all", heed_cli_grouped(count, (double)f->count));
+    printf("%-14s %10s  %13s  %10s  %10s  %10s  %6s\n", "work", "tokens", "arithmetic", "traffic", "work space",
+           "weights", "nodes");
+    print_work("forward pass", 1, c->context_length, &f->forward);
+    print_work("training step", own->batch_size, c->context_length, &f->training);
+    printf("\nIn a training step the weights have their two moments with them.\n");
+    if (own->tensors)
+        print_tensors(f->model);
+}
+
+/* --- as JSON --- */
+
+static void json_work(heed_cli_json *json, const char *key, int64_t batch, int64_t length,
+                      const heed_accounting *a)
+{
+    heed_cli_json_open(json, key, '{');
+    heed_cli_json_integer(json, "batch_size", batch);
+    heed_cli_json_integer(json, "length", length);
+    heed_cli_json_number(json, "flops", a->flops);
+    heed_cli_json_number(json, "bytes_read", a->bytes_read);
+    heed_cli_json_number(json, "bytes_written", a->bytes_written);
+    heed_cli_json_number(json, "arena_bytes", a->arena_bytes);
+    heed_cli_json_number(json, "state_bytes", a->state_bytes);
+    heed_cli_json_integer(json, "nodes", a->n_nodes);
+    heed_cli_json_close(json, '}');
+}
+
+static void json_config(heed_cli_json *json, const heed_config *c)
+{
+    int n;
+    const heed_field *config_fields = heed_config_fields(&n);
+
+    heed_cli_json_open(json, "config", '{');
+    for (int i = 0; i < n; i++) {
+        const heed_field *field = &config_fields[i];
+        const void *at = (const char *)c + field->offset;
+        if (field->type == HEED_FIELD_INTEGER)
+            heed_cli_json_integer(json, field->name, *(const int64_t *)at);
+        else if (field->type == HEED_FIELD_NUMBER)
+            heed_cli_json_number(json, field->name, *(const double *)at);
+        else if (field->type == HEED_FIELD_BOOLEAN)
+            heed_cli_json_bool(json, field->name, *(const bool *)at);
+        else
+            heed_cli_json_text(json, field->name, field->choices[*(const int *)at]);
+    }
+    heed_cli_json_close(json, '}');
+}
+
+static void json_tensors(heed_cli_json *json, const heed_model *model)
+{
+    heed_cli_json_open(json, "tensors", '[');
+    for (int i = 0; i < heed_model_n_parameters(model); i++) {
+        const heed_parameter p = heed_model_parameter(model, i);
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_text(json, "name", p.name);
+        heed_cli_json_text(json, "component", p.component);
+        heed_cli_json_open(json, "shape", '[');
+        for (int k = 0; k < p.rank; k++)
+            heed_cli_json_integer(json, NULL, p.size[k]);
+        heed_cli_json_close(json, ']');
+        heed_cli_json_close(json, '}');
+    }
+    heed_cli_json_close(json, ']');
+}
+
+static void print_json(const findings *f, const info_options *own)
+{
+    const heed_config *c = heed_model_config(f->model);
+    heed_cli_json json = {.out = stdout};
+
+    heed_cli_json_open(&json, NULL, '{');
+    json_config(&json, c);
+    heed_cli_json_integer(&json, "parameters", f->count);
+    heed_cli_json_open(&json, "components", '{');
+    for (int i = 0; i < f->n_components; i++)
+        heed_cli_json_integer(&json, f->components[i].name, f->components[i].count);
+    heed_cli_json_close(&json, '}');
+    json_work(&json, "forward", 1, c->context_length, &f->forward);
+    json_work(&json, "training", own->batch_size, c->context_length, &f->training);
+    if (own->tensors)
+        json_tensors(&json, f->model);
+    heed_cli_json_close(&json, '}');
+}
+
+/* --- the command --- */
+
+static heed_status open_model(const heed_cli_options *options, const info_options *own, heed_config *config,
+                              heed_model **model, heed_error *err)
+{
+    const bool described = own->preset != NULL || own->config != NULL ||
+                           heed_cli_given(options, config) != NULL;
+    heed_status status;
+
+    if (options->n_operands > 0 && described)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "expected a model's folder or a configuration, got both; the folder has its own");
+    status = heed_cli_configure(options, own->preset, own->config, config, NULL, err);
+    if (status != HEED_OK)
+        return status;
+    if (options->n_operands > 0)
+        return heed_model_open(options->operands[0], model, err);
+    if (config->vocab_size == 0)
+        config->vocab_size = USUAL_VOCABULARY;
+    return heed_model_create(config, 0, model, err);
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    info_options own = {.batch_size = heed_train_options_default().batch_size};
+    heed_config config = heed_config_default();
+    heed_cli_options options = {
+        .command = command, .texts = texts, .n_texts = 2, .structure = &own, .most_operands = 1};
+    int n;
+    const heed_field *config_fields = heed_config_fields(&n);
+    heed_model *model = NULL;
+    findings found = {0};
+    heed_status status;
+
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
+    heed_cli_add_group(&options, "Model, where no folder is given", config_fields, n, &config, false);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = open_model(&options, &own, &config, &model, err);
+    if (status == HEED_OK) {
+        found.model = model;
+        count_components(&found);
+        status = heed_model_account_forward(model, 1, heed_model_config(model)->context_length, &found.forward,
+                                            err);
+    }
+    if (status == HEED_OK)
+        status = heed_model_account_training(model, own.batch_size, &found.training, err);
+    if (status == HEED_OK && own.json)
+        print_json(&found, &own);
+    else if (status == HEED_OK)
+        print_table(&found, &own,
+                    options.n_operands > 0 ? options.operands[0]
+                    : own.preset != NULL   ? own.preset
+                                           : "");
+    heed_model_close(model);
+    return status;
+}
+
+const heed_cli_command heed_cli_info = {
+    .name = "info",
+    .operands = "[MODEL]",
+    .summary = "show a model's parameters, arithmetic and memory",
+    .details =
+        "Of the model in the folder MODEL, or of one that is only described by a preset and settings (with a\n"
+        "vocabulary of 65 unless --vocab-size says another). Everything is counted on the graph that runs.\n",
+    .examples = "  heed info story --tensors\n"
+                "  heed info --preset gpt2 --batch-size 4 --context-length 256\n"
+                "  heed info --n-layers 6 --d-model 384 --json\n",
+    .run = run,
+};
