@@ -220,6 +220,10 @@ void heed_terminal_heat_maps(heed_text_buffer *out, const heed_heat_maps *maps, 
                            ? label_columns_of(maps)
                            : 0;
     if (labels > 0 && labels + 1 + 2 * maps->n_cols <= columns) {
+        char title[HEED_LABEL_SIZE];
+
+        if (maps->maps[0].title != NULL)
+            heed_text_printf(out, "%s\n", heed_label_cut(title, sizeof title, maps->maps[0].title, columns));
         put_labelled(out, &g, labels);
     } else {
         g.w = maps->n_cols < columns ? (int)maps->n_cols : columns;
