@@ -63,7 +63,7 @@ static heed_status get_prompt(const char *given, char **prompt, size_t *n, heed_
     return HEED_OK;
 }
 
-static void show_speed(const heed_cli_written *w)
+static void show_speed(const heed_cli_writing *w)
 {
     if (w->n_tokens > 1 && w->seconds > w->first_s)
         fprintf(stderr, "%lld tokens in %.2f s, %.0f tokens/s; the first after %.0f ms\n",
@@ -71,62 +71,70 @@ static void show_speed(const heed_cli_written *w)
                 w->first_s * 1e3);
 }
 
-static heed_status generate_text(const heed_model *model, const generate_options *own,
-                                 const heed_session_options *session, const heed_sampling *sampling,
-                                 const char *prompt, size_t n_prompt, heed_error *err)
+static heed_status generate_text(heed_cli_writing *writing, const char *prompt, size_t n_prompt,
+                                 heed_error *err)
 {
     heed_cli_stream stream = {.out = stdout, .safe = isatty(STDOUT_FILENO)};
-    heed_cli_written written;
     heed_status status;
 
     heed_cli_stream_put(&stream, prompt, n_prompt);
     heed_cli_flush();
-    status = heed_cli_write(model, session, sampling, prompt, n_prompt, own->max_tokens, show_piece, &stream,
-                            &written, err);
+    status = heed_cli_write(writing, show_piece, &stream, err);
     heed_cli_stream_end(&stream);
     if (stream.safe && stream.last != '\n' && stream.last != '\0')
         putchar('\n');
     heed_cli_flush();
-    if (status == HEED_OK && (own->verbose || (isatty(STDERR_FILENO) && stream.safe)))
-        show_speed(&written);
     return status;
 }
 
-static heed_status generate_json(const heed_model *model, const generate_options *own,
-                                 const heed_session_options *session, const heed_sampling *sampling,
-                                 const char *prompt, size_t n_prompt, heed_error *err)
+static heed_status generate_json(heed_cli_writing *writing, const char *prompt, size_t n_prompt,
+                                 heed_error *err)
 {
     char *text = NULL;
     size_t n = 0;
     heed_cli_stream stream = {.out = open_memstream(&text, &n)};
     heed_cli_json json = {.out = stdout};
-    heed_cli_written written;
     heed_status status;
 
     if (stream.out == NULL)
         return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the text");
-    status = heed_cli_write(model, session, sampling, prompt, n_prompt, own->max_tokens, show_piece, &stream,
-                            &written, err);
+    status = heed_cli_write(writing, show_piece, &stream, err);
     heed_cli_stream_end(&stream);
     fclose(stream.out);
     if (status == HEED_OK) {
         heed_cli_json_open(&json, NULL, '{');
         heed_cli_json_bytes(&json, "prompt", prompt, n_prompt);
         heed_cli_json_bytes(&json, "text", text, n);
-        heed_cli_json_integer(&json, "tokens", written.n_tokens);
-        heed_cli_json_number(&json, "seconds", written.seconds);
+        heed_cli_json_integer(&json, "tokens", writing->n_tokens);
+        heed_cli_json_number(&json, "seconds", writing->seconds);
         heed_cli_json_close(&json, '}');
-        if (own->verbose)
-            show_speed(&written);
     }
     free(text);
+    return status;
+}
+
+/* The prompt becomes tokens before anything is printed. */
+static heed_status generate(heed_cli_writing *writing, const generate_options *own, heed_error *err)
+{
+    char *prompt = NULL;
+    size_t n = 0;
+    heed_status status = get_prompt(own->prompt, &prompt, &n, err);
+
+    if (status == HEED_OK)
+        status = heed_cli_prompt(writing->model, prompt, n, &writing->ids, &writing->n_ids, err);
+    if (status == HEED_OK)
+        status = (own->json ? generate_json : generate_text)(writing, prompt, n, err);
+    if (status == HEED_OK && (own->verbose || (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))))
+        show_speed(writing);
+    free(writing->ids);
+    free(prompt);
     return status;
 }
 
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
 {
     generate_options own = {.max_tokens = 200};
-    heed_sampling sampling = heed_sampling_default();
+    heed_cli_writing writing = {.sampling = heed_sampling_default()};
     heed_cli_options options = {.command = command,
                                 .texts = texts,
                                 .n_texts = 1,
@@ -135,28 +143,24 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
                                 .most_operands = 1};
     int n;
     const heed_field *sampling_fields = heed_sampling_fields(&n);
-    heed_session_options session;
     heed_model *model = NULL;
-    char *prompt = NULL;
-    size_t n_prompt = 0;
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
-    heed_cli_add_group(&options, "How a token is drawn", sampling_fields, n, &sampling, false);
+    heed_cli_add_group(&options, "How a token is drawn", sampling_fields, n, &writing.sampling, false);
     status = heed_cli_read(&options, argc, argv, err);
     if (status != HEED_OK || options.help_shown)
         return status;
     status = heed_cli_apply(&options, err);
     if (status == HEED_OK)
         status = heed_model_open(options.operands[0], &model, err);
-    if (status == HEED_OK)
-        status = get_prompt(own.prompt, &prompt, &n_prompt, err);
-    session = (heed_session_options){
-        .no_cache = own.no_cache, .threads = (int)own.threads, .seed = (uint64_t)own.seed};
-    if (status == HEED_OK)
-        status = (own.json ? generate_json : generate_text)(model, &own, &session, &sampling, prompt, n_prompt,
-                                                            err);
-    free(prompt);
+    if (status == HEED_OK) {
+        writing.model = model;
+        writing.max_tokens = own.max_tokens;
+        writing.session = (heed_session_options){
+            .no_cache = own.no_cache, .threads = (int)own.threads, .seed = (uint64_t)own.seed};
+        status = generate(&writing, &own, err);
+    }
     heed_model_close(model);
     return status;
 }

@@ -103,27 +103,27 @@ static bool keep_line(void *context, const char *piece, size_t n)
 }
 
 /* *text is allocated. A model that writes nothing but empty lines is shown one. */
-static heed_status get_text(const heed_model *model, const char *given, char **text, size_t *n, heed_error *err)
+static heed_status write_text(const heed_model *model, char **text, size_t *n, heed_error *err)
 {
-    const heed_session_options session = {.seed = 0};
-    const heed_sampling sampling = {.temperature = 0.5, .top_p = 1.0};
     const int64_t context = heed_model_config(model)->context_length;
-    own_text own = {.size = 16 * OWN_TOKENS};
-    heed_cli_written written;
-    heed_status status = HEED_OK;
+    own_text own = {.text = malloc(16 * OWN_TOKENS), .size = 16 * OWN_TOKENS};
+    heed_cli_writing writing = {
+        .model = model,
+        .sampling = {.temperature = 0.5, .top_p = 1.0},
+        .max_tokens = context < OWN_TOKENS ? context : OWN_TOKENS,
+    };
+    heed_status status;
 
-    *text = given != NULL ? strdup(given) : malloc(own.size);
-    if (*text == NULL)
+    *text = own.text;
+    if (own.text == NULL)
         return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the text");
-    *n = given != NULL ? strlen(given) : 0;
-    if (given == NULL) {
-        own.text = *text;
-        status = heed_cli_write(model, &session, &sampling, "", 0, context < OWN_TOKENS ? context : OWN_TOKENS,
-                                keep_line, &own, &written, err);
-        if (own.n == 0)
-            own.text[own.n++] = '\n';
-        *n = own.n;
-    }
+    status = heed_cli_prompt(model, "", 0, &writing.ids, &writing.n_ids, err);
+    if (status == HEED_OK)
+        status = heed_cli_write(&writing, keep_line, &own, err);
+    if (own.n == 0)
+        own.text[own.n++] = '\n';
+    *n = own.n;
+    free(writing.ids);
     return status;
 }
 
@@ -262,6 +262,22 @@ static heed_status check_heads(const heed_attention_maps *maps, const inspect_op
     return HEED_OK;
 }
 
+static heed_status look(const heed_model *model, const inspect_options *own, const char *text, size_t n,
+                        heed_error *err)
+{
+    heed_attention_maps *maps = NULL;
+    heed_status status = heed_attention_maps_create(model, text, n, &maps, err);
+
+    if (status == HEED_OK)
+        status = check_heads(maps, own, err);
+    if (status == HEED_OK && own->picture != NULL)
+        status = heed_attention_maps_picture(maps, own->picture, err);
+    if (status == HEED_OK)
+        status = own->json ? print_json(model, maps, own, text, n, err) : print_text(maps, own, text, n, err);
+    heed_attention_maps_destroy(maps);
+    return status;
+}
+
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
 {
     inspect_options own = {.layer = -1, .head = -1};
@@ -272,7 +288,6 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
                                 .least_operands = 1,
                                 .most_operands = 1};
     heed_model *model = NULL;
-    heed_attention_maps *maps = NULL;
     char *text = NULL;
     size_t n = 0;
     heed_status status;
@@ -284,17 +299,11 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_apply(&options, err);
     if (status == HEED_OK)
         status = heed_model_open(options.operands[0], &model, err);
+    if (status == HEED_OK && own.text == NULL)
+        status = write_text(model, &text, &n, err);
     if (status == HEED_OK)
-        status = get_text(model, own.text, &text, &n, err);
-    if (status == HEED_OK)
-        status = heed_attention_maps_create(model, text, n, &maps, err);
-    if (status == HEED_OK)
-        status = check_heads(maps, &own, err);
-    if (status == HEED_OK && own.picture != NULL)
-        status = heed_attention_maps_picture(maps, own.picture, err);
-    if (status == HEED_OK)
-        status = own.json ? print_json(model, maps, &own, text, n, err) : print_text(maps, &own, text, n, err);
-    heed_attention_maps_destroy(maps);
+        status = look(model, &own, own.text != NULL ? own.text : text, own.text != NULL ? strlen(own.text) : n,
+                      err);
     free(text);
     heed_model_close(model);
     return status;

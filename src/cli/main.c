@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 
     hold_standard_files();
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away shows in heed_cli_flush() */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk to whoever writes it */
     status = run(argc, argv, &err);
     if (status != HEED_OK && err.message[0] == '\0')
         heed_cli_fail(&err, status, "%s", heed_status_text(status));

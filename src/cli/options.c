@@ -66,9 +66,9 @@ static heed_status unknown_option(const heed_cli_options *o, const char *arg, co
         for (int i = 0; i < o->groups[g].n && n < 96; i++)
             all[n++].name = o->groups[g].fields[i].name;
     }
-    found = heed_field_nearest(all, n, name);
-    if (found == NULL && strncmp(name, "no_", 3) == 0)
-        found = heed_field_nearest(all, n, name + 3);
+    found = strncmp(name, "no_", 3) == 0 ? heed_field_nearest(all, n, name + 3) : NULL;
+    if (found == NULL)
+        found = heed_field_nearest(all, n, name);
     if (found != NULL) {
         snprintf(near, sizeof near, "%s", found);
         put_dashes(near);
@@ -135,6 +135,9 @@ static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *
         value = take_value(argc, argv, i);
         if (value == NULL)
             return missing_value(arg, text->value, err);
+        if (value[0] == '\0' && strcmp(text->value, "TEXT") != 0)
+            return heed_cli_fail(err, HEED_ERR_USAGE, "--%s: expected %s, got an empty word", text->name,
+                                 text->value);
         *(const char **)(void *)((char *)o->structure + text->offset) = value;
         return HEED_OK;
     }

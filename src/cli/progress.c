@@ -89,7 +89,7 @@ static void draw_curve(const heed_cli_progress *p, char *out)
 
 static void draw_line(heed_cli_progress *p, const heed_progress *now)
 {
-    char line[256], curve[4 * HEED_CLI_CURVE_POINTS], eta[32], validation[32] = "", share[32] = "";
+    char line[256], curve[4 * HEED_CLI_CURVE_POINTS], eta[32], speed[32], validation[32] = "", share[32] = "";
     const int columns = heed_cli_columns(p->out);
     int n;
 
@@ -97,8 +97,8 @@ static void draw_line(heed_cli_progress *p, const heed_progress *now)
         snprintf(validation, sizeof validation, "  val %.3f", p->validation);
     if (now->peak_share > 0.0)
         snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * now->peak_share);
-    n = snprintf(line, sizeof line, "%lld/%lld  loss %.3f%s  %.0f tokens/s%s  %s left", (long long)now->step,
-                 (long long)now->steps, p->loss, validation, now->tokens_per_s, share,
+    n = snprintf(line, sizeof line, "%lld/%lld  loss %.3f%s  %s tokens/s%s  %s left", (long long)now->step,
+                 (long long)now->steps, p->loss, validation, heed_cli_grouped(speed, now->tokens_per_s), share,
                  heed_cli_duration(eta, now->eta_s));
     draw_curve(p, curve);
     fprintf(p->out, "\r%.*s", columns - 1, line);
@@ -112,11 +112,11 @@ static void draw_line(heed_cli_progress *p, const heed_progress *now)
 
 static void print_line(heed_cli_progress *p, const heed_progress *now)
 {
-    char eta[32];
+    char eta[32], speed[32];
 
     heed_cli_clear_line(p);
-    fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f, %.0f tokens/s", (long long)now->step,
-            (long long)now->steps, p->loss, now->validation_loss, now->tokens_per_s);
+    fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f, %s tokens/s", (long long)now->step,
+            (long long)now->steps, p->loss, now->validation_loss, heed_cli_grouped(speed, now->tokens_per_s));
     if (now->peak_share > 0.0)
         fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
     if (!now->done)

@@ -75,31 +75,44 @@ static bool keep_piece(void *context, const char *piece, size_t n)
     return !heed_cli_interrupted();
 }
 
-/* A few lines of the model as it is now. A failure here is no reason to end the run. */
-static void show_sample(train_run *r)
+/* What the model writes as it is now; *text is allocated. */
+static heed_status write_sample(const train_run *r, char **text, size_t *n, heed_error *err)
 {
     const heed_train_options *o = heed_trainer_options(r->trainer);
-    const heed_session_options session = {.threads = (int)o->threads, .seed = (uint64_t)o->seed};
-    const heed_sampling sampling = heed_sampling_default();
-    heed_cli_stream stream = {.out = NULL};
-    heed_cli_written written;
+    heed_cli_stream stream = {.out = open_memstream(text, n)};
+    heed_cli_writing writing = {
+        .model = heed_trainer_model(r->trainer),
+        .session = {.threads = (int)o->threads, .seed = (uint64_t)o->seed},
+        .sampling = heed_sampling_default(),
+        .max_tokens = r->own->sample_tokens,
+    };
+    heed_status status = HEED_ERR_MEMORY;
+
+    if (stream.out == NULL)
+        return status;
+    status = heed_cli_prompt(writing.model, "", 0, &writing.ids, &writing.n_ids, err);
+    if (status == HEED_OK)
+        status = heed_cli_write(&writing, keep_piece, &stream, err);
+    free(writing.ids);
+    fclose(stream.out);
+    return status;
+}
+
+/* A failure here is no reason to end the run. */
+static void show_sample(const train_run *r)
+{
+    FILE *out = r->progress.out;
+    const int columns = out != NULL ? heed_cli_columns(out) : 0;
     heed_error err;
     char *text = NULL;
     size_t n = 0;
 
-    if (r->own->sample_tokens == 0 || r->progress.out == NULL || heed_cli_interrupted())
+    if (r->own->sample_tokens == 0 || out == NULL || heed_cli_interrupted())
         return;
-    stream.out = open_memstream(&text, &n);
-    if (stream.out == NULL)
-        return;
-    if (heed_cli_write(heed_trainer_model(r->trainer), &session, &sampling, "", 0, r->own->sample_tokens,
-                       keep_piece, &stream, &written, &err) == HEED_OK) {
-        fflush(stream.out);
-        const int columns = heed_cli_columns(r->progress.out);
-        heed_cli_put_paragraph(r->progress.out, text, n, columns < 100 ? columns : 100);
-        fputc('\n', r->progress.out);
+    if (write_sample(r, &text, &n, &err) == HEED_OK) {
+        heed_cli_put_paragraph(out, text, n, columns < 100 ? columns : 100);
+        fputc('\n', out);
     }
-    fclose(stream.out);
     free(text);
 }
 
@@ -161,14 +174,14 @@ static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
-    char time[32], folder[PATH_BYTES];
+    char time[32], speed[32], folder[PATH_BYTES];
 
     heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer));
     fprintf(out, "%lld steps in %s: validation loss %.4f", (long long)r->now.step,
             heed_cli_duration(time, r->now.seconds), r->validation_loss);
     if (!isnan(plan->floor))
         fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
-    fprintf(out, ", %.0f tokens/s\n", r->now.tokens_per_s);
+    fprintf(out, ", %s tokens/s\n", heed_cli_grouped(speed, r->now.tokens_per_s));
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
     fprintf(out, "next: heed generate %s\n",
@@ -233,8 +246,8 @@ static heed_status check_resume(const heed_cli_options *options, const train_opt
     if (own->resume == NULL || other == NULL)
         return HEED_OK;
     return heed_cli_fail(err, HEED_ERR_USAGE,
-                         "--resume takes text and settings from the run's folder, so %s cannot be given",
-                         other);
+                         "--resume takes text and settings from the run's folder, so %s%s cannot be given",
+                         other == field ? "the setting " : "", other);
 }
 
 static heed_status open_trainer(const train_options *own, const char *text, const heed_config *config,

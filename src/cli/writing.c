@@ -55,36 +55,27 @@ heed_status heed_cli_prompt(const heed_model *model, const char *prompt, size_t 
 
 /* --- tokens --- */
 
-heed_status heed_cli_write(const heed_model *model, const heed_session_options *options,
-                           const heed_sampling *sampling, const char *prompt, size_t n_prompt,
-                           int64_t max_tokens, heed_cli_write_fn *each, void *context,
-                           heed_cli_written *written, heed_error *err)
+heed_status heed_cli_write(heed_cli_writing *w, heed_cli_write_fn *each, void *context, heed_error *err)
 {
     const double begin = heed_cli_seconds();
     heed_session *session = NULL;
-    int32_t *ids = NULL;
-    size_t n_ids = 0;
-    heed_status status;
+    heed_status status = heed_session_open(w->model, &w->session, &session, err);
 
-    *written = (heed_cli_written){0};
-    status = heed_cli_prompt(model, prompt, n_prompt, &ids, &n_ids, err);
+    w->n_tokens = 0;
     if (status == HEED_OK)
-        status = heed_session_open(model, options, &session, err);
-    if (status == HEED_OK)
-        status = heed_session_feed(session, ids, n_ids, err);
-    while (status == HEED_OK && written->n_tokens < max_tokens) {
-        const int32_t id = heed_session_sample(session, sampling);
+        status = heed_session_feed(session, w->ids, w->n_ids, err);
+    while (status == HEED_OK && w->n_tokens < w->max_tokens) {
+        const int32_t id = heed_session_sample(session, &w->sampling);
         size_t n = 0;
-        const char *piece = heed_model_piece(model, id, &n);
-        if (written->n_tokens++ == 0)
-            written->first_s = heed_cli_seconds() - begin;
+        const char *piece = heed_model_piece(w->model, id, &n);
+        if (w->n_tokens++ == 0)
+            w->first_s = heed_cli_seconds() - begin;
         if (!each(context, piece != NULL ? piece : "", piece != NULL ? n : 0))
             break;
-        if (written->n_tokens < max_tokens)
+        if (w->n_tokens < w->max_tokens)
             status = heed_session_feed(session, &id, 1, err);
     }
-    written->seconds = heed_cli_seconds() - begin;
+    w->seconds = heed_cli_seconds() - begin;
     heed_session_close(session);
-    free(ids);
     return status;
 }

@@ -30,15 +30,19 @@ heed_status heed_cli_prompt(const heed_model *model, const char *prompt, size_t 
 /* What is called after each token with its bytes; false stops. */
 typedef bool heed_cli_write_fn(void *context, const char *piece, size_t n);
 
-typedef struct heed_cli_written {
+typedef struct heed_cli_writing {
+    const heed_model *model;
+    heed_session_options session;
+    heed_sampling sampling;
+    int32_t *ids; /* [n_ids] the tokens of the prompt */
+    size_t n_ids;
+    int64_t max_tokens; /* behind them */
+    /* what it came to */
     int64_t n_tokens;
     double first_s, seconds; /* until the first token; in all */
-} heed_cli_written;
+} heed_cli_writing;
 
-/** Continues a prompt by up to max_tokens tokens. */
-heed_status heed_cli_write(const heed_model *model, const heed_session_options *options,
-                           const heed_sampling *sampling, const char *prompt, size_t n_prompt,
-                           int64_t max_tokens, heed_cli_write_fn *each, void *context,
-                           heed_cli_written *written, heed_error *err);
+/** Continues the prompt. */
+heed_status heed_cli_write(heed_cli_writing *writing, heed_cli_write_fn *each, void *context, heed_error *err);
 
 #endif
