@@ -51,7 +51,7 @@ static heed_status expected_range(const heed_field *f, const char *what, const c
 {
     char shown[64];
 
-    return heed_fail(err, HEED_ERR_USAGE, "%s: expected %s from %.10g to %.10g, got \"%s\"", f->name, what, f->min, f->max,
+    return heed_fail(err, HEED_ERR_USAGE, "%s: expected %s from %.15g to %.15g, got \"%s\"", f->name, what, f->min, f->max,
                      heed_quote(shown, sizeof shown, text, strlen(text)));
 }
 
@@ -181,7 +181,7 @@ heed_status heed_fields_check(const heed_field *fields, int n, const void *struc
         else
             continue;
         if (!(value >= f->min && value <= f->max))
-            return heed_fail(err, HEED_ERR_USAGE, "%s: expected a value from %.10g to %.10g, got %.10g", f->name, f->min, f->max,
+            return heed_fail(err, HEED_ERR_USAGE, "%s: expected a value from %.15g to %.15g, got %.10g", f->name, f->min, f->max,
                              value);
     }
     return HEED_OK;
