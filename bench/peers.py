@@ -65,7 +65,7 @@ def heed_row(what):
         row = last_json([A.heed, "bench", "decode", "--preset", "gpt2", "--steps", "64", "--json"])
         part = row["decode"]
         return {"tokens/s": part["tokens_per_s"], "share of bandwidth %": 100 * part["bandwidth_share"],
-                "peak MB": part["peak_resident_bytes"] / 1e6}
+                "peak MB": part["resident_bytes"] / 1e6}
     if what == "recipe":
         folder = tempfile.mkdtemp()
         row = last_json([A.heed, "train", A.text, "--out", folder + "/run", "--sample-tokens", "0", "--json"])
@@ -74,7 +74,7 @@ def heed_row(what):
     row = last_json([A.heed, "bench", "train", "--json"] + SHAPES[what][0])
     part = row["training"]
     return {"ms a step": 1e3 * part["median_s"], "tokens/s": part["tokens_per_s"],
-            "share of f32 peak %": 100 * part["peak_share"], "peak MB": part["peak_resident_bytes"] / 1e6}
+            "share of f32 peak %": 100 * part["peak_share"], "peak MB": part["resident_bytes"] / 1e6}
 
 
 def peer_row(what, tuned):

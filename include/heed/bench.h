@@ -41,7 +41,8 @@ typedef struct heed_bench_result {
     double flops;              /* of one step, by walking the graph */
     double bytes;              /* read by one decoded token: the weights and the cache; 0 for training */
     int64_t tokens;            /* of one step */
-    double peak_resident_bytes, planned_bytes;
+    double resident_bytes;     /* what the process held while it ran */
+    double planned_bytes;      /* what was announced: weights, moments, the arena of a step */
     heed_bench_row rows[48];   /* where the time went, longest first */
     int n_rows;
 } heed_bench_result;

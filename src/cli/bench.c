@@ -111,8 +111,8 @@ static void print_rates(const heed_bench_result *r)
     if (r->bytes > 0.0)
         printf("  reading              %s/s, %.1f %% of the bandwidth\n", heed_cli_bytes(a, reading),
                100.0 * reading / r->machine.read_bytes_per_s);
-    printf("  memory               %s planned, %s the process at its peak\n",
-           heed_cli_bytes(a, r->planned_bytes), heed_cli_bytes(b, r->peak_resident_bytes));
+    printf("  memory               %s planned, %s held by the process\n",
+           heed_cli_bytes(a, r->planned_bytes), heed_cli_bytes(b, r->resident_bytes));
 }
 
 static void print_rows(const heed_bench_result *r)
@@ -190,7 +190,7 @@ static void json_part(heed_cli_json *json, const char *key, const heed_bench_res
         heed_cli_json_number(json, "bandwidth_share", r->bytes / r->step.median / r->machine.read_bytes_per_s);
     }
     heed_cli_json_number(json, "planned_bytes", r->planned_bytes);
-    heed_cli_json_number(json, "peak_resident_bytes", r->peak_resident_bytes);
+    heed_cli_json_number(json, "resident_bytes", r->resident_bytes);
     heed_cli_json_open(json, "rows", '[');
     for (int i = 0; i < r->n_rows; i++) {
         heed_cli_json_open(json, NULL, '{');

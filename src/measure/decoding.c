@@ -76,6 +76,7 @@ heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t
         status = heed_machine_measure(threads, MACHINE_SECONDS, &before, err);
     if (status == HEED_OK)
         status = decode(session, config, prompt, tokens, seconds, err);
+    out->resident_bytes = (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
     if (status == HEED_OK)
         status = heed_machine_measure(threads, MACHINE_SECONDS, &after, err);
     if (status == HEED_OK) {
@@ -84,7 +85,6 @@ heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t
         out->machine = heed_machine_better(&before, &after);
         out->flops = heed_plan_cost(plan).flops;
         out->bytes = bytes_a_token(model, (double)prompt + (double)tokens / 2.0);
-        out->peak_resident_bytes = (double)heed_memory_peak();
         out->planned_bytes = (double)heed_plan_bytes(plan) + (double)heed_weights_bytes(model->weights);
         heed_measure_rows(plan, tokens, out);
     }

@@ -117,13 +117,13 @@ heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_
         status = prepare(&b, config, batch, threads, err);
     if (status == HEED_OK) {
         run(&b, config, batch, steps, seconds);
+        out->resident_bytes = (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
         status = heed_machine_measure(threads, MACHINE_SECONDS, &after, err);
     }
     if (status == HEED_OK) {
         out->step = heed_measure_of(seconds, (int)steps);
         out->machine = heed_machine_better(&before, &after);
         out->flops = heed_plan_cost(b.plan).flops;
-        out->peak_resident_bytes = (double)heed_memory_peak();
         out->planned_bytes = (double)b.block_bytes;
         heed_measure_rows(b.plan, steps, out);
     }
