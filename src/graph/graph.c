@@ -96,6 +96,20 @@ static heed_node *new_node(heed_graph *g, const char *name)
     return node;
 }
 
+/* No size that a file or an option asks for may overflow a count of bytes. */
+static bool fits_memory(heed_graph *g, const heed_node *node, const heed_shape *shape)
+{
+    size_t bytes = sizeof(double);
+    char text[96];
+
+    for (int i = 0; i < shape->rank; i++) {
+        if (!heed_size_mul(bytes, (size_t)shape->size[i], &bytes) || bytes > INT64_MAX)
+            return heed_graph_fail(g, node, HEED_ERR_MEMORY, "a tensor %s is larger than any memory",
+                                   heed_shape_format(text, sizeof text, shape));
+    }
+    return true;
+}
+
 /* --- sources --- */
 
 static heed_node *new_source(heed_graph *g, heed_role role, const char *name, heed_dtype dtype, heed_shape shape)
@@ -112,18 +126,31 @@ static heed_node *new_source(heed_graph *g, heed_role role, const char *name, he
     node->role = role;
     node->named = true;
     node->wants_grad = role == HEED_ROLE_PARAMETER;
-    node->tensor = heed_tensor_make(dtype, shape, NULL);
     for (int i = 0; i < shape.rank; i++) {
-        if (shape.size[i] < 1)
+        if (shape.size[i] < 1) {
             heed_graph_fail(g, node, HEED_ERR_SHAPE, "every size must be at least 1, axis %d has %lld", i,
                             (long long)shape.size[i]);
+            return NULL;
+        }
     }
+    if (!fits_memory(g, node, &shape))
+        return NULL;
+    node->tensor = heed_tensor_make(dtype, shape, NULL);
     return node;
 }
 
 heed_node *heed_graph_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape)
 {
     return new_source(g, HEED_ROLE_INPUT, name, dtype, shape);
+}
+
+heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape, void *data)
+{
+    heed_node *node = heed_graph_input(g, name, dtype, shape);
+
+    if (node != NULL)
+        node->tensor.data = data;
+    return node;
 }
 
 heed_node *heed_graph_parameter(heed_graph *g, const char *name, heed_shape shape)
@@ -252,7 +279,13 @@ heed_node *heed_node_append_list(heed_graph *g, const heed_op *op, const void *a
         memcpy(copy, attrs, attrs_bytes);
         first->attrs = copy;
     }
-    return op->shape(g, first) ? first : NULL;
+    if (!op->shape(g, first))
+        return NULL;
+    for (int k = 0; k < n_outputs; k++) {
+        if (!fits_memory(g, first->outputs[k], &first->outputs[k]->tensor.shape))
+            return NULL;
+    }
+    return first;
 }
 
 static heed_node *append_va(heed_graph *g, const heed_op *op, const void *attrs, size_t attrs_bytes, va_list args)

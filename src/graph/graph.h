@@ -65,6 +65,8 @@ bool heed_graph_fail(heed_graph *g, const heed_node *node, heed_status status, c
     __attribute__((format(printf, 4, 5)));
 
 heed_node *heed_graph_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape);
+/** The same, bound to its numbers at once. */
+heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape, void *data);
 heed_node *heed_graph_parameter(heed_graph *g, const char *name, heed_shape shape);
 heed_node *heed_graph_state(heed_graph *g, const char *name, heed_shape shape);
 

@@ -15,6 +15,7 @@ typedef struct heed_assign {
 struct heed_name_entry {
     const char *name; /* NULL: free */
     heed_node *node;
+    int n_asked; /* how often somebody wanted this name: the next one gets that number behind it */
 };
 
 struct heed_graph {

@@ -87,6 +87,16 @@ static bool is_only_reader(const heed_plan *plan, const heed_node *node, int inp
     return true;
 }
 
+/* True when an earlier output of the node lies there already: outputs are written in turns, one over the other's input. */
+static bool is_taken_by_sibling(const heed_plan *plan, const heed_node *out, int root)
+{
+    for (int k = 0; k < out->output; k++) {
+        if (root_of(plan, out->first->outputs[k]) == root)
+            return true;
+    }
+    return false;
+}
+
 static bool can_take_over(const heed_plan *plan, int s, const heed_node *out, int input)
 {
     const heed_node *node = out->first, *x = node->in[input];
@@ -96,7 +106,8 @@ static bool can_take_over(const heed_plan *plan, int s, const heed_node *out, in
            heed_shape_equal(&x->tensor.shape, &out->tensor.shape) && heed_tensor_is_dense(&x->tensor) &&
            heed_tensor_is_dense(&out->tensor) && x->owner->op != NULL && plan->storage[root_of(plan, x)].last == s &&
            plan->storage[root_of(plan, x)].bytes == mine->bytes && mine->root == out->id && mine->in_source == NULL &&
-           plan->storage[root_of(plan, x)].in_source == NULL && is_only_reader(plan, node, input);
+           plan->storage[root_of(plan, x)].in_source == NULL && is_only_reader(plan, node, input) &&
+           !is_taken_by_sibling(plan, out, root_of(plan, x));
 }
 
 static void reuse_places(heed_plan *plan)

@@ -55,13 +55,14 @@ heed_node *heed_names_find(const heed_graph *g, const char *name)
 
 const char *heed_names_add(heed_graph *g, heed_node *node, const char *name)
 {
+    struct heed_name_entry *taken = g->names != NULL ? entry_of(g->names, g->name_capacity, name) : NULL;
     char *unique = heed_arena_format(g->arena, "%s", name);
 
-    for (int n = 2; unique != NULL && heed_names_find(g, unique) != NULL; n++)
-        unique = heed_arena_format(g->arena, "%s.%d", name, n);
+    while (unique != NULL && heed_names_find(g, unique) != NULL)
+        unique = heed_arena_format(g->arena, "%s.%d", name, ++taken->n_asked);
     if (unique == NULL || !make_room(g))
         return NULL;
-    *entry_of(g->names, g->name_capacity, unique) = (struct heed_name_entry){unique, node};
+    *entry_of(g->names, g->name_capacity, unique) = (struct heed_name_entry){unique, node, 1};
     g->n_names++;
     return unique;
 }

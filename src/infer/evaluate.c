@@ -37,10 +37,8 @@ static heed_status prepare(evaluator *e, const heed_model *model, int64_t batch,
     e->g = nn.g = heed_graph_create();
     if (e->ids == NULL || e->targets == NULL || e->g == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to evaluate batches of %lld tokens", (long long)(batch * T));
-    ids = heed_graph_input(e->g, "ids", HEED_I32, shape);
-    targets = heed_graph_input(e->g, "targets", HEED_I32, shape);
-    ids->tensor.data = e->ids;
-    targets->tensor.data = e->targets;
+    ids = heed_graph_bound_input(e->g, "ids", HEED_I32, shape, e->ids);
+    targets = heed_graph_bound_input(e->g, "targets", HEED_I32, shape, e->targets);
     e->loss = heed_gpt_build(&nn, ids, targets).loss;
     heed_weights_bind(model->weights, e->g);
     options.reference = e->device.kernels == NULL;

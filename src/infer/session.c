@@ -80,12 +80,9 @@ static heed_status reader_create(heed_session *s, int64_t n, reader *r, heed_err
     if (r->g == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a session");
     r->n = n;
-    ids = heed_graph_input(r->g, "ids", HEED_I32, heed_shape2(1, n));
-    ids->tensor.data = s->ids;
-    if (s->use_cache) {
-        nn.past = heed_graph_input(r->g, "past", HEED_I32, heed_shape0());
-        nn.past->tensor.data = &s->past;
-    }
+    ids = heed_graph_bound_input(r->g, "ids", HEED_I32, heed_shape2(1, n), s->ids);
+    if (s->use_cache)
+        nn.past = heed_graph_bound_input(r->g, "past", HEED_I32, heed_shape0(), &s->past);
     gpt = heed_gpt_build(&nn, ids, NULL);
     r->logits = heed_gpt_last_logits(&nn, &gpt);
     heed_weights_bind(s->model->weights, r->g);

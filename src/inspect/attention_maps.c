@@ -35,7 +35,7 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, int32
     heed_nn nn = {.g = g, .config = &model->config};
     heed_plan_options options = {.device = &device, .n_targets = maps->n_layers};
     heed_plan *plan = NULL;
-    heed_node *input, **targets = heed_arena_alloc(maps->arena, (size_t)maps->n_layers * sizeof *targets);
+    heed_node **targets = heed_arena_alloc(maps->arena, (size_t)maps->n_layers * sizeof *targets);
     const size_t layer_count = (size_t)maps->n_heads * (size_t)maps->n_tokens * (size_t)maps->n_tokens;
     char name[HEED_MAX_NAME];
     heed_status status = heed_device_open(&device, NULL, 0, err);
@@ -43,9 +43,7 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, int32
     if (status == HEED_OK && (g == NULL || targets == NULL))
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a graph");
     if (status == HEED_OK) {
-        input = heed_graph_input(g, "ids", HEED_I32, heed_shape2(1, maps->n_tokens));
-        input->tensor.data = ids;
-        heed_gpt_build(&nn, input, NULL);
+        heed_gpt_build(&nn, heed_graph_bound_input(g, "ids", HEED_I32, heed_shape2(1, maps->n_tokens), ids), NULL);
         status = heed_graph_status(g, err);
     }
     if (status == HEED_OK) {
@@ -76,8 +74,9 @@ static bool label_tokens(heed_attention_maps *maps, const heed_model *model, con
 {
     maps->labels = heed_arena_alloc(maps->arena, (size_t)maps->n_tokens * sizeof *maps->labels);
     for (int i = 0; maps->labels != NULL && i < maps->n_tokens; i++) {
-        const char *piece = heed_model_piece(model, ids[i], NULL);
-        maps->labels[i] = heed_arena_format(maps->arena, "%s", piece != NULL ? piece : "?");
+        size_t n_bytes = 0;
+        const char *piece = heed_model_piece(model, ids[i], &n_bytes);
+        maps->labels[i] = heed_arena_format(maps->arena, "%.*s", piece != NULL ? (int)n_bytes : 1, piece != NULL ? piece : "?");
         if (maps->labels[i] == NULL)
             return false;
     }

@@ -7,15 +7,6 @@
 #include "base/error.h"
 #include "nn/nn.h"
 
-static heed_node *bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape, void *data)
-{
-    heed_node *node = heed_graph_input(g, name, dtype, shape);
-
-    if (node != NULL)
-        node->tensor.data = data;
-    return node;
-}
-
 static heed_node *moment(heed_graph *g, const char *which, const heed_node *p)
 {
     char name[HEED_MAX_NAME];
@@ -42,8 +33,8 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
                    heed_step_inputs *inputs)
 {
     heed_graph *g = step->g;
-    heed_node *lr = bound_input(g, "lr", HEED_F32, heed_shape0(), &inputs->lr);
-    heed_node *t = bound_input(g, "t", HEED_I32, heed_shape0(), &inputs->t);
+    heed_node *lr = heed_graph_bound_input(g, "lr", HEED_F32, heed_shape0(), &inputs->lr);
+    heed_node *t = heed_graph_bound_input(g, "t", HEED_I32, heed_shape0(), &inputs->t);
     heed_node *factor = clip(g, weights, (float)options->clip_norm, &step->norm);
 
     for (int i = 0; i < weights->n; i++) {
@@ -85,13 +76,13 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
     }
     inputs->one = 1.0f;
-    ids = bound_input(g, "ids", HEED_I32, shape, inputs->ids);
-    targets = bound_input(g, "targets", HEED_I32, shape, inputs->targets);
+    ids = heed_graph_bound_input(g, "ids", HEED_I32, shape, inputs->ids);
+    targets = heed_graph_bound_input(g, "targets", HEED_I32, shape, inputs->targets);
     if (training && config->dropout > 0.0)
-        nn.step = bound_input(g, "step", HEED_I32, heed_shape0(), &inputs->step);
+        nn.step = heed_graph_bound_input(g, "step", HEED_I32, heed_shape0(), &inputs->step);
     out->loss = heed_gpt_build(&nn, ids, targets).loss;
     if (training) {
-        heed_node *one = bound_input(g, "d.loss", HEED_F32, heed_shape0(), &inputs->one);
+        heed_node *one = heed_graph_bound_input(g, "d.loss", HEED_F32, heed_shape0(), &inputs->one);
         if (heed_graph_differentiate(g, out->loss, one, heed_accumulate))
             update(out, weights, options, inputs);
         out->loss = heed_graph_value_of(out->loss);
