@@ -35,15 +35,17 @@ typedef struct heed_attention_head {
     const float *q, *k, *v;
     int64_t q_stride, k_stride, v_stride;
     int64_t n_query, n_key, head_dim, v_dim; /* v_dim: length of a row of v and out */
-    float scale;
+    float scale; /* of the scores, positive */
     bool causal;
     float *out; /* [n_query, v_dim] by out_stride; forward writes it */
     int64_t out_stride;
+    float *lse; /* optional: forward writes log sum_j exp(scale q_i . k_j) over the keys j that query i sees */
     /*
-     * Natural log of sum_j exp(scale q_i . k_j) over the keys that query i sees, -inf where it sees none. Optional:
-     * forward writes it; without it backward costs 2 head_dim more for each pair once n_key is in the hundreds.
+     * The largest q_i . k_j = max_i and sum_j exp(scale (q_i . k_j - max_i)); -inf and 0 for a query that sees nothing.
+     * Optional: forward writes them. Backward takes both, or max NULL: it then costs 2 head_dim more for each pair once
+     * n_key is in the hundreds. lse in their place would have lost, in the thousands, the digits that exp() needs.
      */
-    float *lse;
+    float *max, *sum;
     /* backward only; it also reads out. dq, dk, dv are overwritten */
     const float *dout;
     int64_t dout_stride;

@@ -11,7 +11,8 @@
  *     V, K, Q, dO as they lie, lanes along head_dim.
  *
  * Every inner loop is thus the same: a number times a vector, added to a register block (multiply() below).
- * Scores are kept in base 2: log2(e) * scale is put into Q^T.
+ * Scores are kept as plain q . k, exact where q and k are whole numbers; log2(e) * scale comes in when the largest has
+ * been subtracted.
  *
  * Causal tiles. Query vector v of a tile sees a row range of the chunk that starts at its first row and ends at
  * edge[v + 1], within LANES rows past its diagonal. Only those rows are computed; inside the last LANES of them

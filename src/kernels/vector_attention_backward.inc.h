@@ -5,9 +5,12 @@
  *   dp_ij = dout_i . v_j          ds_ij = p_ij (dp_ij - delta_i)
  *   dv_j  = sum_i p_ij dout_i     dk_j  = scale sum_i ds_ij q_i      dq_i = scale sum_j ds_ij k_j
  *
- * Weights are computed again from lse. Without it: a tile whose keys fit one chunk finds its own largest score and sum
+ * Weights are computed again from max and sum. Without them: a tile whose keys fit one chunk finds its own largest score and sum
  * on the way; a longer one goes over its keys once more beforehand (6 products and not 5).
- * scale goes into the packed dout and into delta, so ds comes out scaled.
+ * scale goes into the packed dout, so dp and delta come out scaled, and with them ds.
+ *
+ * dp and delta are added up in the same order: of a query with all its weight on one key, out is that key's v, dp equals
+ * delta to the last bit, and ds is 0 as it should be.
  *
  * Tiles of queries outside, chunks of keys inside: dq is complete after a tile; dk and dv are added to by each tile
  * that sees them, queries ascending. Where head_dim is no multiple of LANES the sums live in the scratch, in rows
@@ -24,7 +27,7 @@ typedef struct whole_rows {
 
 /* Where the parts of the scratch lie, in floats; the part that is not needed is empty. */
 typedef struct backward_layout {
-    int64_t packed_q, packed_dout, weights, dscores;
+    int64_t packed_q, packed_dout, packed_out, weights, dscores;
     int64_t rows_q, rows_dout, rows_k, rows_dq, rows_dk, rows_dv, total;
 } backward_layout;
 
@@ -36,7 +39,8 @@ INLINE backward_layout backward_layout_of(const heed_attention_head *head)
 
     at.packed_q = 0;
     at.packed_dout = at.packed_q + head->head_dim * QUERIES;
-    at.weights = at.packed_dout + head->v_dim * QUERIES;
+    at.packed_out = at.packed_dout + head->v_dim * QUERIES;
+    at.weights = at.packed_out + head->v_dim * QUERIES;
     at.dscores = at.weights + (int64_t)CHUNK_MAX * QUERIES;
     at.rows_q = at.dscores + (int64_t)CHUNK_MAX * QUERIES;
     at.rows_dout = at.rows_q + QUERIES * pad;
@@ -48,37 +52,22 @@ INLINE backward_layout backward_layout_of(const heed_attention_head *head)
     return at;
 }
 
-/* What one tile of queries knows before its keys come. weight = 2^(score - base) * inverse. */
+/* What one tile of queries knows before its keys come. weight = 2^(exponent (score - base)) * inverse. */
 typedef struct backward_tile {
     query_values base, inverse, delta;
+    float exponent; /* log2(e) * scale */
     whole_rows q, dout;
 } backward_tile;
 
-/* dot_i = factor x_i . y_i for i < n <= QUERIES, 0 up to the end of the last vector. */
-static void row_dots(query_values *dot, const float *x, int64_t x_stride, const float *y, int64_t y_stride,
-                     int64_t n, int64_t dim, float factor)
+/* dot_i = sum_d x[d][i] y[d][i] for packed x and y, d ascending as in tile_scores(). */
+static void packed_dots(query_values *dot, const float *x, const float *y, int64_t dim, int vectors)
 {
-    for (int64_t i = 0; i < n; i += LANES) {
-        vf sum[LANES];
-        float tail[LANES] = {0};
+    for (int v = 0; v < vectors; v++) {
+        vf sum = vf_splat(0.0f);
 
-        for (int r = 0; r < LANES; r++) {
-            const float *a = x + (i + r) * x_stride, *b = y + (i + r) * y_stride;
-            int64_t d = 0;
-
-            sum[r] = vf_splat(0.0f);
-            if (i + r >= n)
-                continue;
-            for (; d + LANES <= dim; d += LANES)
-                sum[r] += vf_load(a + d) * vf_load(b + d);
-            for (; d < dim; d++)
-                tail[r] += a[d] * b[d];
-        }
-        transpose(sum);
-        for (int half = LANES / 2; half > 0; half /= 2)
-            for (int r = 0; r < half; r++)
-                sum[r] += sum[r + half];
-        dot->v[i / LANES] = (sum[0] + vf_load(tail)) * factor;
+        for (int64_t d = 0; d < dim; d++)
+            sum += vf_load(x + d * QUERIES + v * LANES) * vf_load(y + d * QUERIES + v * LANES);
+        dot->v[v] = sum;
     }
 }
 
@@ -93,16 +82,18 @@ INLINE whole_rows rows_of(const float *x, int64_t stride, int64_t n, int64_t dim
     return (whole_rows){copy, width};
 }
 
-/* base and inverse from the log-sum-exp that forward saved. */
-static void base_from_lse(backward_tile *b, const heed_attention_head *head, const tile_shape *t)
+/* base and inverse from what forward saved. */
+static void base_from_saved(backward_tile *b, const heed_attention_head *head, const tile_shape *t)
 {
-    float lse[QUERIES] = {0};
+    const size_t bytes = (size_t)t->n_queries * sizeof(float);
+    query_values max, sum;
 
-    memcpy(lse, head->lse + t->query, (size_t)t->n_queries * sizeof *lse);
-    for (int v = 0; v < t->vectors; v++) {
-        b->base.v[v] = finite_max(vf_load(lse + v * LANES) * log2_e);
-        b->inverse.v[v] = vf_splat(1.0f);
-    }
+    statistics_start(&max, &sum);
+    memcpy(&max, head->max + t->query, bytes);
+    memcpy(&sum, head->sum + t->query, bytes);
+    for (int v = 0; v < t->vectors; v++)
+        b->base.v[v] = finite_max(max.v[v]);
+    invert_sums(&b->inverse, &sum);
 }
 
 /* base and inverse by going over all keys of the tile; `tile` is overwritten. */
@@ -115,14 +106,14 @@ static void base_from_keys(backward_tile *b, const heed_attention_head *head, ti
     for (int64_t key = 0; key < visible; key += t->n_keys) {
         tile_take_keys(t, head, key, visible);
         tile_scores(tile, t, head->k, head->k_stride, packed_q, head->head_dim);
-        tile_softmax(&max, &sum, &factor, tile, t);
+        tile_softmax(&max, &sum, &factor, tile, b->exponent, t);
     }
     for (int v = 0; v < t->vectors; v++)
         b->base.v[v] = finite_max(max.v[v]);
     invert_sums(&b->inverse, &sum);
 }
 
-/* weights: scores, or with `is_exp` 2^(score - base), become weights; dscores: dp becomes ds. */
+/* weights: scores, or with `is_exp` their exponentials, become weights; dscores: dp becomes ds. */
 INLINE void gradient_rows(float *weights, float *dscores, const backward_tile *b, bool is_exp, int64_t n,
                           int first, const int vectors)
 {
@@ -133,7 +124,7 @@ INLINE void gradient_rows(float *weights, float *dscores, const backward_tile *b
             vf p = vf_load(weights + at);
 
             if (!is_exp)
-                p = vf_exp2_not_positive(p - b->base.v[first + v]);
+                p = vf_exp2_not_positive((p - b->base.v[first + v]) * b->exponent);
             p *= b->inverse.v[first + v];
             vf_store(weights + at, p);
             vf_store(dscores + at, p * (vf_load(dscores + at) - b->delta.v[first + v]));
@@ -194,7 +185,7 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
         query_values max, sum, factor;
 
         statistics_start(&max, &sum);
-        tile_softmax(&max, &sum, &factor, weights, t);
+        tile_softmax(&max, &sum, &factor, weights, b->exponent, t);
         invert_sums(&b->inverse, &sum);
     } else {
         tile_mask(weights, t);
@@ -224,18 +215,18 @@ static void backward_of_tile(const heed_attention_head *head, tile_shape *t, flo
     const backward_layout at = backward_layout_of(head);
     const float *q = head->q + t->query * head->q_stride, *dout = head->dout + t->query * head->dout_stride;
     const int64_t visible = tile_visible_keys(head, t);
-    const bool own_base = !head->lse && visible <= CHUNK_MAX;
-    backward_tile b;
+    const bool own_base = !head->max && visible <= CHUNK_MAX;
+    backward_tile b = {.exponent = head->scale * log2_e};
 
-    pack_transposed(scratch + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim,
-                    head->scale * log2_e);
+    pack_transposed(scratch + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim, 1.0f);
     pack_transposed(scratch + at.packed_dout, dout, head->dout_stride, t->n_queries, head->v_dim, head->scale);
-    row_dots(&b.delta, dout, head->dout_stride, head->out + t->query * head->out_stride, head->out_stride,
-             t->n_queries, head->v_dim, head->scale);
+    pack_transposed(scratch + at.packed_out, head->out + t->query * head->out_stride, head->out_stride,
+                    t->n_queries, head->v_dim, 1.0f);
+    packed_dots(&b.delta, scratch + at.packed_dout, scratch + at.packed_out, head->v_dim, t->vectors);
     b.q = rows_of(q, head->q_stride, t->n_queries, head->head_dim, scratch + at.rows_q);
     b.dout = rows_of(dout, head->dout_stride, t->n_queries, head->v_dim, scratch + at.rows_dout);
-    if (head->lse)
-        base_from_lse(&b, head, t);
+    if (head->max)
+        base_from_saved(&b, head, t);
     else if (!own_base)
         base_from_keys(&b, head, t, scratch + at.packed_q, scratch + at.weights, visible);
 

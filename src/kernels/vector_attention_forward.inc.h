@@ -128,7 +128,7 @@ INLINE void max_rows(query_values *max, const float *tile, int64_t n, int first,
         max->v[first + v] = m[v];
 }
 
-INLINE void exp_rows(query_values *sum, float *tile, const query_values *max, int64_t n, int first,
+INLINE void exp_rows(query_values *sum, float *tile, const query_values *max, float scale, int64_t n, int first,
                      const int vectors)
 {
     vf s[TILE_VECTORS], m[TILE_VECTORS];
@@ -142,7 +142,7 @@ INLINE void exp_rows(query_values *sum, float *tile, const query_values *max, in
         UNROLL
         for (int v = 0; v < vectors; v++) {
             float *x = tile + j * QUERIES + v * LANES;
-            const vf p = vf_exp2_not_positive(vf_load(x) - m[v]);
+            const vf p = vf_exp2_not_positive((vf_load(x) - m[v]) * scale);
 
             s[v] += p;
             vf_store(x, p);
@@ -172,8 +172,8 @@ static void tile_max(query_values *max, const float *tile, const tile_shape *t)
     }
 }
 
-/* Scores become weights 2^(score - max); sum_i gets their sum added. max is finite, or 0 where nothing is seen. */
-static void tile_exp(query_values *sum, float *tile, const query_values *max, const tile_shape *t)
+/* Scores become weights 2^(scale (score - max)); sum_i gets their sum added. max is finite, 0 where nothing is seen. */
+static void tile_exp(query_values *sum, float *tile, const query_values *max, float scale, const tile_shape *t)
 {
     for (int v = 0; v < t->vectors; v++) {
         float *rows = tile + t->edge[v] * QUERIES + v * LANES;
@@ -181,13 +181,13 @@ static void tile_exp(query_values *sum, float *tile, const query_values *max, co
         const int vectors = t->vectors - v;
 
         if (TILE_VECTORS > 3 && vectors == 4)
-            exp_rows(sum, rows, max, n, v, TILE_VECTORS > 3 ? 4 : 1);
+            exp_rows(sum, rows, max, scale, n, v, TILE_VECTORS > 3 ? 4 : 1);
         else if (TILE_VECTORS > 2 && vectors == 3)
-            exp_rows(sum, rows, max, n, v, TILE_VECTORS > 2 ? 3 : 1);
+            exp_rows(sum, rows, max, scale, n, v, TILE_VECTORS > 2 ? 3 : 1);
         else if (vectors == 2)
-            exp_rows(sum, rows, max, n, v, 2);
+            exp_rows(sum, rows, max, scale, n, v, 2);
         else
-            exp_rows(sum, rows, max, n, v, 1);
+            exp_rows(sum, rows, max, scale, n, v, 1);
     }
 }
 
@@ -198,7 +198,7 @@ INLINE vf finite_max(vf max)
 }
 
 /* One chunk's scores become weights; max and sum move on. factor: what earlier sums are to be multiplied by. */
-INLINE void tile_softmax(query_values *max, query_values *sum, query_values *factor, float *tile,
+INLINE void tile_softmax(query_values *max, query_values *sum, query_values *factor, float *tile, float scale,
                          const tile_shape *t)
 {
     const query_values before = *max;
@@ -208,10 +208,10 @@ INLINE void tile_softmax(query_values *max, query_values *sum, query_values *fac
     tile_max(max, tile, t);
     for (int v = 0; v < t->vectors; v++) {
         top.v[v] = finite_max(max->v[v]);
-        factor->v[v] = vf_exp2_not_positive(before.v[v] - top.v[v]);
+        factor->v[v] = vf_exp2_not_positive((before.v[v] - top.v[v]) * scale);
         sum->v[v] *= factor->v[v];
     }
-    tile_exp(sum, tile, &top, t);
+    tile_exp(sum, tile, &top, scale, t);
 }
 
 INLINE void statistics_start(query_values *max, query_values *sum)
@@ -249,6 +249,25 @@ INLINE forward_layout forward_layout_of(const heed_attention_head *head)
     return at;
 }
 
+/* Writes what was found out about the tile's queries to where it is asked for. */
+static void save_statistics(const heed_attention_head *head, const tile_shape *t, const query_values *max,
+                            const query_values *sum)
+{
+    const size_t bytes = (size_t)t->n_queries * sizeof(float);
+
+    if (head->max)
+        memcpy(head->max + t->query, max, bytes);
+    if (head->sum)
+        memcpy(head->sum + t->query, sum, bytes);
+    if (head->lse) {
+        query_values lse;
+
+        for (int v = 0; v < t->vectors; v++)
+            lse.v[v] = finite_max(max->v[v]) * head->scale + vf_log(sum->v[v]);
+        memcpy(head->lse + t->query, &lse, bytes);
+    }
+}
+
 static void attention_tile(const heed_attention_head *head, tile_shape *t, float *scratch)
 {
     const forward_layout at = forward_layout_of(head);
@@ -259,12 +278,12 @@ static void attention_tile(const heed_attention_head *head, tile_shape *t, float
     query_values max, sum, factor, inverse;
 
     pack_transposed(scratch + at.packed_q, head->q + t->query * head->q_stride, head->q_stride, t->n_queries,
-                    head->head_dim, head->scale * log2_e);
+                    head->head_dim, 1.0f);
     statistics_start(&max, &sum);
     for (int64_t key = 0; key == 0 || key < visible; key += t->n_keys) {
         tile_take_keys(t, head, key, visible);
         tile_scores(tile, t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
-        tile_softmax(&max, &sum, &factor, tile, t);
+        tile_softmax(&max, &sum, &factor, tile, head->scale * log2_e, t);
         tile_clear_below_edges(tile, t);
 
         const bool last = key + t->n_keys >= visible;
@@ -291,13 +310,7 @@ static void attention_tile(const heed_attention_head *head, tile_shape *t, float
     }
     for (int64_t i = 0; !whole && i < t->n_queries; i++)
         memcpy(out + i * head->out_stride, sums + i * width, (size_t)head->v_dim * sizeof *out);
-    if (head->lse) {
-        float lse[QUERIES];
-
-        for (int v = 0; v < t->vectors; v++)
-            vf_store(lse + v * LANES, finite_max(max.v[v]) * ln_2 + vf_log(sum.v[v]));
-        memcpy(head->lse + t->query, lse, (size_t)t->n_queries * sizeof *lse);
-    }
+    save_statistics(head, t, &max, &sum);
 }
 
 static void attention(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch)

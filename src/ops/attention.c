@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scaled dot-product attention over all heads.      q, k, v  ->  z, lse
+ * Scaled dot-product attention over all heads.      q, k, v  ->  z, lse, max, sum
  *
- *   s_ij  = scale q_i . k_j            for the keys j that query i sees
- *   lse_i = log sum_j exp(s_ij)
- *   z_i   = sum_j exp(s_ij - lse_i) v_j
+ *   max_i = max_j q_i . k_j            over the keys j that query i sees
+ *   sum_i = sum_j exp(scale (q_i . k_j - max_i))
+ *   p_ij  = exp(scale (q_i . k_j - max_i)) / sum_i
+ *   z_i   = sum_j p_ij v_j
+ *   lse_i = log sum_j exp(scale q_i . k_j) = scale max_i + log sum_i
  *
  *   q [B, H, n_query, D]     k [B, Hkv, n_key, D]     v [B, Hkv, n_key, Dv]
- *   z [B, H, n_query, Dv]    lse [B, H, n_query]
+ *   z [B, H, n_query, Dv]    lse, max, sum [B, H, n_query]
  *
  * Head h reads key/value head h * Hkv / H. Query i sits at position n_key - n_query + i; causal, it sees the keys up
  * to its own position. With `past` (a cache with room for more) only the first past + n_query keys exist. z lies in
  * memory as [B, n_query, H, Dv], so that merging the heads costs nothing.
  *
  * The scores are never stored: memory is linear in n_key. heed_attention_scores() shows them to those who look.
- * The gradient reads z and lse and forms the scores again (attention_backward.c).
+ * The gradient reads z, max and sum and forms the scores again (attention_backward.c); lse is there to be looked at.
  * Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.1; shared heads: Ainslie et al. 2023 (arXiv:2305.13245).
  */
 #include <math.h>
@@ -25,7 +27,7 @@
 #include "ops/dense.h"
 #include "ops/list.h"
 
-enum { Q, K, V, PAST, Z = 0, LSE };
+enum { Q, K, V, PAST, Z = 0, LSE, MAX, SUM };
 
 static bool attention_shape(heed_graph *g, heed_node *z)
 {
@@ -38,51 +40,55 @@ static bool attention_shape(heed_graph *g, heed_node *z)
         return heed_graph_fail(g, z, HEED_ERR_SHAPE, "expected v [%lld, %lld, %lld, any] as k, got %s",
                                (long long)k->size[0], (long long)k->size[1], (long long)k->size[2],
                                heed_shape_format(text, sizeof text, v));
+    if (!(((const heed_attention_attrs *)z->attrs)->scale > 0.0f))
+        return heed_graph_fail(g, z, HEED_ERR_SHAPE, "the scale of the scores must be positive");
     const int64_t B = q->size[0], H = q->size[1], T = q->size[2], Dv = v->size[3];
 
     heed_node_set_shape(z, Z, HEED_F32, heed_shape4(B, H, T, Dv));
     z->tensor.stride[0] = T * H * Dv;
     z->tensor.stride[1] = Dv;
     z->tensor.stride[2] = H * Dv;
-    heed_node_set_shape(z, LSE, HEED_F32, heed_shape3(B, H, T));
+    for (int k_out = LSE; k_out <= SUM; k_out++)
+        heed_node_set_shape(z, k_out, HEED_F32, heed_shape3(B, H, T));
     return true;
 }
 
 /* --- the reference ------------------------------------------------------------------------------- */
 
-/* The largest of n scores of one query, and the sum over exp(score - largest). */
 typedef struct score_sums {
     float max, sum;
 } score_sums;
 
+/* max and sum of one query over n keys. */
 static score_sums sum_scores(const float *q, const float *k, int64_t k_stride, int64_t n, int64_t head_dim,
                              float scale)
 {
     score_sums of = {.max = -INFINITY, .sum = 0.0f};
 
     for (int64_t j = 0; j < n; j++) {
-        const float s = heed_attention_score(q, k + j * k_stride, head_dim, scale);
-        if (s > of.max)
-            of.max = s;
+        const float dot = heed_attention_dot(q, k + j * k_stride, head_dim);
+        if (dot > of.max)
+            of.max = dot;
     }
     for (int64_t j = 0; j < n; j++)
-        of.sum += expf(heed_attention_score(q, k + j * k_stride, head_dim, scale) - of.max);
+        of.sum += heed_attention_weight(heed_attention_dot(q, k + j * k_stride, head_dim), of.max, 1.0f, scale);
     return of;
 }
 
-/* What key j contributes, the element of the attention pattern. */
-static float pattern_of(const score_sums *of, float score)
+static float lse_of(const score_sums *of, float scale)
 {
-    return expf(score - of->max) / of->sum;
+    return scale * of->max + logf(of->sum);
 }
 
-/* -inf for a query that sees nothing; its z is zero. */
-static float lse_of(const score_sums *of)
+/* Element (b, h, i) of lse, max or sum, when that output is needed. */
+static void put_statistic(const heed_tensor *to, const heed_attention_sizes *s, int64_t b, int64_t h, int64_t i,
+                          float value)
 {
-    return of->max + logf(of->sum);
+    if (to != NULL)
+        ((float *)to->data)[(b * s->n_heads + h) * s->n_query + i] = value;
 }
 
-/* One query: z = sum_j pattern_j v_j, and its lse. */
+/* One query: z = sum_j p_j v_j, and its statistics. */
 static void attend(const heed_op_args *a, const heed_attention_sizes *s, int64_t b, int64_t h, int64_t i)
 {
     const heed_attention_attrs *attrs = a->attrs;
@@ -97,13 +103,15 @@ static void attend(const heed_op_args *a, const heed_attention_sizes *s, int64_t
     for (int64_t d = 0; d < v_dim; d++)
         z[d] = 0.0f;
     for (int64_t j = 0; j < n; j++) {
-        const float p = pattern_of(&sums, heed_attention_score(q, k + j * k_stride, s->head_dim, attrs->scale));
+        const float dot = heed_attention_dot(q, k + j * k_stride, s->head_dim);
+        const float p = heed_attention_weight(dot, sums.max, sums.sum, attrs->scale);
 
         for (int64_t d = 0; d < v_dim; d++)
             z[d] += p * v[j * v_stride + d];
     }
-    if (a->outs[LSE] != NULL)
-        ((float *)a->outs[LSE]->data)[(b * s->n_heads + h) * s->n_query + i] = lse_of(&sums);
+    put_statistic(a->outs[LSE], s, b, h, i, lse_of(&sums, attrs->scale));
+    put_statistic(a->outs[MAX], s, b, h, i, sums.max);
+    put_statistic(a->outs[SUM], s, b, h, i, sums.sum);
 }
 
 static void attention_forward(const heed_op_args *a)
@@ -133,6 +141,14 @@ static int64_t block_of(int64_t n_query)
     return n_query >= 2048 ? 256 : n_query >= 512 ? 128 : 64;
 }
 
+/* Where the statistics of head (b, h) go; NULL when that output is not needed. */
+static float *statistic_of(const attention_job *job, int output, int64_t b, int64_t h)
+{
+    const heed_tensor *to = job->a->outs[output];
+
+    return to != NULL ? (float *)to->data + (b * job->sizes.n_heads + h) * job->sizes.n_query : NULL;
+}
+
 static heed_attention_head head_of(const attention_job *job, int64_t b, int64_t h)
 {
     const heed_op_args *a = job->a;
@@ -155,7 +171,9 @@ static heed_attention_head head_of(const attention_job *job, int64_t b, int64_t 
         .causal = attrs->causal,
         .out = heed_attention_row(a->out, b, h, 0),
         .out_stride = a->out->stride[2],
-        .lse = a->outs[LSE] != NULL ? (float *)a->outs[LSE]->data + (b * s->n_heads + h) * s->n_query : NULL,
+        .lse = statistic_of(job, LSE, b, h),
+        .max = statistic_of(job, MAX, b, h),
+        .sum = statistic_of(job, SUM, b, h),
     };
 }
 
@@ -196,7 +214,7 @@ static size_t attention_workspace(const heed_node *z, heed_device *device)
 
 static void attention_grad(heed_graph *g, heed_node *z, heed_node *const *dy, heed_node **dx)
 {
-    heed_node *in[] = {z->in[Q], z->in[K], z->in[V], z, z->outputs[LSE], dy[Z], z->in[PAST]};
+    heed_node *in[] = {z->in[Q], z->in[K], z->in[V], z, z->outputs[MAX], z->outputs[SUM], dy[Z], z->in[PAST]};
     heed_node *dq;
 
     if (dy[Z] == NULL)
@@ -219,12 +237,26 @@ static void attention_cost(const heed_node *z, heed_cost *cost)
     heed_cost_add_traffic(z, cost);
 }
 
+static void statistic_explain(const score_sums *sums, int output, float scale, int64_t n, heed_explanation *e)
+{
+    if (output == LSE)
+        heed_explain_formula(e, "lse_i = log sum_j exp(%g q_i . k_j) over the %lld keys that query i sees",
+                             (double)scale, (long long)n);
+    else if (output == MAX)
+        heed_explain_formula(e, "max_i = max_j q_i . k_j over the %lld keys that query i sees", (long long)n);
+    else
+        heed_explain_formula(e,
+                             "sum_i = sum_j exp(%g (q_i . k_j - max_i)) over the %lld keys that query i sees",
+                             (double)scale, (long long)n);
+    heed_explain_value(e, output == LSE ? lse_of(sums, scale) : output == MAX ? sums->max : sums->sum);
+}
+
 static void attention_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const heed_attention_sizes s = heed_attention_sizes_of(a->in[Q], a->in[K], a->in[PAST]);
     const heed_attention_attrs *attrs = a->attrs;
     const int64_t v_dim = heed_cols(a->out), D = s.head_dim;
-    const int64_t row = output == LSE ? element : element / v_dim; /* (b, h, i) */
+    const int64_t row = output == Z ? element / v_dim : element; /* (b, h, i) */
     const int64_t i = row % s.n_query, bh = row / s.n_query;
     const int64_t kv_head = bh / s.n_heads * s.n_kv_heads + bh % s.n_heads / s.group;
     const int64_t n = heed_attention_visible(&s, attrs->causal, i);
@@ -236,15 +268,14 @@ static void attention_explain(const heed_op_args *a, int output, int64_t element
 
     if (a->in[PAST] != NULL)
         heed_explain_read1(e, a, PAST, "past", 0);
-    if (output == LSE) {
-        heed_explain_formula(e, "lse_i = log sum_j exp(%g q_i . k_j), over the %lld keys that query %lld sees",
-                             (double)attrs->scale, (long long)n, (long long)i);
-        heed_explain_value(e, lse_of(&sums));
+    if (output != Z) {
+        statistic_explain(&sums, output, attrs->scale, n, e);
         return;
     }
     v = heed_explain_read(e, a, V, "v", kv_head * s.capacity * v_dim + element % v_dim, v_dim, n);
     for (int64_t j = 0; j < n; j++)
-        z += pattern_of(&sums, heed_attention_score(q, k + j * D, D, attrs->scale)) * v[j];
+        z += heed_attention_weight(heed_attention_dot(q, k + j * D, D), sums.max, sums.sum, attrs->scale) *
+             v[j];
     heed_explain_formula(e, "z_i = sum_j softmax_j(%g q_i . k_j) v_j, over the %lld keys that query %lld sees",
                          (double)attrs->scale, (long long)n, (long long)i);
     heed_explain_value(e, z);
@@ -254,7 +285,7 @@ const heed_op heed_op_attention = {
     .name = "attention",
     .n_inputs = 4,
     .required_inputs = 3,
-    .n_outputs = 2,
+    .n_outputs = 4,
     .shape = attention_shape,
     .forward = attention_forward,
     .fast = attention_fast,

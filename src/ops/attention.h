@@ -28,15 +28,20 @@ bool heed_attention_check(heed_graph *g, const heed_node *node, int past);
 /** Attributes from the options of the builder; 1/sqrt(head_dim) where no scale is given. */
 heed_attention_attrs heed_attention_attrs_of(const heed_node *q, const heed_attention_options *options);
 
-/** scale * sum_d q_d k_d, d ascending. */
-float heed_attention_score(const float *q, const float *k, int64_t head_dim, float scale);
+/** sum_d q_d k_d, d ascending. */
+float heed_attention_dot(const float *q, const float *k, int64_t head_dim);
+/**
+ * What a key weighs: exp(scale (dot - max)) / sum. The difference comes first: where q and k are whole numbers it is
+ * exact, however large the scores are.
+ */
+float heed_attention_weight(float dot, float max, float sum, float scale);
 /** Row i of head h of batch b. */
 float *heed_attention_row(const heed_tensor *x, int64_t b, int64_t h, int64_t i);
 
 /** Floats of one thread's scratch, a whole number of cache lines. */
 int64_t heed_attention_scratch(const heed_node *node, const struct heed_device *device, bool backward);
 
-/** in: q, k, v, z, lse, dz, past   out: dq, dk, dv. */
+/** in: q, k, v, z, max, sum, dz, past   out: dq, dk, dv. */
 heed_node *heed_attention_backward(heed_graph *g, heed_node *const *in, const heed_attention_attrs *attrs);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient of attention (attention.c).      q, k, v, z, lse, dz  ->  dq, dk, dv
+ * The gradient of attention (attention.c).      q, k, v, z, max, sum, dz  ->  dq, dk, dv
  *
- *   p_ij    = exp(s_ij - lse_i)            s_ij = scale q_i . k_j, formed again
+ *   p_ij    = exp(scale (q_i . k_j - max_i)) / sum_i        formed again
  *   delta_i = dz_i . z_i                   = sum_j p_ij (dz_i . v_j): what softmax subtracts
  *   ds_ij   = scale p_ij (dz_i . v_j - delta_i)
  *
@@ -24,7 +24,7 @@
 #include "ops/dense.h"
 #include "ops/list.h"
 
-enum { Q, K, V, Z, LSE, DZ, PAST };
+enum { Q, K, V, Z, MAX, SUM, DZ, PAST };
 
 /* --- shape --------------------------------------------------------------------------------------- */
 
@@ -105,16 +105,14 @@ static float dot(const float *x, const float *y, int64_t n)
     return sum;
 }
 
-static pair_gradient gradient_of_pair(float score, float lse, float dz_v, float delta, float scale)
+static pair_gradient gradient_of_pair(float p, float dz_v, float delta, float scale)
 {
-    const float p = expf(score - lse);
-
     return (pair_gradient){.p = p, .ds = scale * (p * (dz_v - delta))};
 }
 
-static float lse_at(const heed_tensor *lse, const heed_attention_sizes *s, int64_t b, int64_t h, int64_t i)
+static float statistic_at(const heed_tensor *x, const heed_attention_sizes *s, int64_t b, int64_t h, int64_t i)
 {
-    return ((const float *)lse->data)[(b * s->n_heads + h) * s->n_query + i];
+    return ((const float *)x->data)[(b * s->n_heads + h) * s->n_query + i];
 }
 
 static void add_multiple(float *y, float factor, const float *x, int64_t n)
@@ -131,15 +129,15 @@ static void attend_backward(const heed_op_args *a, const heed_attention_sizes *s
     const int64_t h_kv = h / s->group, v_dim = heed_cols(a->in[V]);
     const float *q = heed_attention_row(a->in[Q], b, h, i), *dz = heed_attention_row(a->in[DZ], b, h, i);
     const float delta = dot(dz, heed_attention_row(a->in[Z], b, h, i), v_dim);
-    const float lse = lse_at(a->in[LSE], s, b, h, i);
+    const float max = statistic_at(a->in[MAX], s, b, h, i), sum = statistic_at(a->in[SUM], s, b, h, i);
     float *dq = heed_attention_row(a->outs[Q], b, h, i);
 
     memset(dq, 0, (size_t)s->head_dim * sizeof *dq);
     for (int64_t j = 0; j < heed_attention_visible(s, attrs->causal, i); j++) {
         const float *k = heed_attention_row(a->in[K], b, h_kv, j),
                     *v = heed_attention_row(a->in[V], b, h_kv, j);
-        const float score = heed_attention_score(q, k, s->head_dim, attrs->scale);
-        const pair_gradient pair = gradient_of_pair(score, lse, dot(dz, v, v_dim), delta, attrs->scale);
+        const float p = heed_attention_weight(heed_attention_dot(q, k, s->head_dim), max, sum, attrs->scale);
+        const pair_gradient pair = gradient_of_pair(p, dot(dz, v, v_dim), delta, attrs->scale);
 
         add_multiple(dq, pair.ds, k, s->head_dim);
         if (a->outs[K] != NULL)
@@ -215,7 +213,8 @@ static heed_attention_head head_of(const backward_job *job, int64_t b, int64_t h
         .v_dim = heed_cols(a->in[V]),
         .scale = attrs->scale,
         .causal = attrs->causal,
-        .lse = (float *)a->in[LSE]->data + (b * s->n_heads + h) * s->n_query,
+        .max = (float *)a->in[MAX]->data + (b * s->n_heads + h) * s->n_query,
+        .sum = (float *)a->in[SUM]->data + (b * s->n_heads + h) * s->n_query,
     };
 }
 
@@ -294,16 +293,18 @@ static void dq_explain(const heed_op_args *a, const heed_attention_sizes *s, int
     const float *v = heed_explain_read(e, a, V, "v", kv_head * s->capacity * Dv, 1, n * Dv);
     const float *z = heed_explain_read(e, a, Z, "z", row * Dv, 1, Dv);
     const float *dz = heed_explain_read(e, a, DZ, "dz", row * Dv, 1, Dv);
-    const float lse = heed_explain_read1(e, a, LSE, "lse", row), delta = dot(dz, z, Dv);
+    const float max = heed_explain_read1(e, a, MAX, "max", row), delta = dot(dz, z, Dv);
+    const float weights = heed_explain_read1(e, a, SUM, "sum", row);
     float sum = 0.0f;
 
     for (int64_t j = 0; j < n; j++) {
-        const float score = heed_attention_score(q, k + j * D, D, attrs->scale);
-        sum += gradient_of_pair(score, lse, dot(dz, v + j * Dv, Dv), delta, attrs->scale).ds * k[j * D + d];
+        const float p = heed_attention_weight(heed_attention_dot(q, k + j * D, D), max, weights, attrs->scale);
+        sum += gradient_of_pair(p, dot(dz, v + j * Dv, Dv), delta, attrs->scale).ds * k[j * D + d];
     }
-    heed_explain_formula(
-        e, "dq_i = sum_j ds_ij k_j, ds_ij = %g exp(%g q_i . k_j - lse_i) (dz_i . v_j - dz_i . z_i)",
-        (double)attrs->scale, (double)attrs->scale);
+    heed_explain_formula(e,
+                         "dq_i = sum_j ds_ij k_j, ds_ij = %g p_ij (dz_i . v_j - dz_i . z_i), "
+                         "p_ij = exp(%g (q_i . k_j - max_i)) / sum_i",
+                         (double)attrs->scale, (double)attrs->scale);
     heed_explain_value(e, sum);
 }
 
@@ -324,18 +325,17 @@ static void dkv_explain(const heed_op_args *a, const heed_attention_sizes *s, in
         const float *q = heed_explain_read(e, a, Q, "q", row * D, 1, D);
         const float *z = heed_explain_read(e, a, Z, "z", row * Dv, 1, Dv);
         const float *dz = heed_explain_read(e, a, DZ, "dz", row * Dv, 1, Dv);
-        const float score = heed_attention_score(q, k, D, attrs->scale);
-        const pair_gradient pair = gradient_of_pair(score, heed_explain_read1(e, a, LSE, "lse", row),
-                                                    dot(dz, v, Dv), dot(dz, z, Dv), attrs->scale);
+        const float max = heed_explain_read1(e, a, MAX, "max", row),
+                    weights = heed_explain_read1(e, a, SUM, "sum", row);
+        const float p = heed_attention_weight(heed_attention_dot(q, k, D), max, weights, attrs->scale);
+        const pair_gradient pair = gradient_of_pair(p, dot(dz, v, Dv), dot(dz, z, Dv), attrs->scale);
 
         sum += output == K ? pair.ds * q[d] : pair.p * dz[d];
     }
-    if (output == K)
-        heed_explain_formula(
-            e, "dk_j = sum_i ds_ij q_i, ds_ij = %g exp(%g q_i . k_j - lse_i) (dz_i . v_j - dz_i . z_i)",
-            (double)attrs->scale, (double)attrs->scale);
-    else
-        heed_explain_formula(e, "dv_j = sum_i exp(%g q_i . k_j - lse_i) dz_i", (double)attrs->scale);
+    heed_explain_formula(e,
+                         output == K ? "dk_j = sum_i ds_ij q_i, ds_ij = %g p_ij (dz_i . v_j - dz_i . z_i)"
+                                     : "dv_j = sum_i p_ij dz_i, p_ij = exp(%g (q_i . k_j - max_i)) / sum_i",
+                         (double)attrs->scale);
     heed_explain_value(e, sum);
 }
 
@@ -353,8 +353,8 @@ static void attention_backward_explain(const heed_op_args *a, int output, int64_
 
 const heed_op heed_op_attention_backward = {
     .name = "attention_backward",
-    .n_inputs = 7,
-    .required_inputs = 6,
+    .n_inputs = 8,
+    .required_inputs = 7,
     .n_outputs = 3,
     .shape = attention_backward_shape,
     .forward = attention_backward_forward,
@@ -366,5 +366,5 @@ const heed_op heed_op_attention_backward = {
 
 heed_node *heed_attention_backward(heed_graph *g, heed_node *const *in, const heed_attention_attrs *attrs)
 {
-    return heed_node_append_list(g, &heed_op_attention_backward, attrs, sizeof *attrs, in, 7);
+    return heed_node_append_list(g, &heed_op_attention_backward, attrs, sizeof *attrs, in, 8);
 }

@@ -42,9 +42,10 @@ static void scores_forward(const heed_op_args *a)
         float *scores = heed_row(a->out, row);
 
         for (int64_t j = 0; j < s.capacity; j++)
-            scores[j] = j < n ? heed_attention_score(q, heed_attention_row(a->in[K], b, h / s.group, j),
-                                                     s.head_dim, attrs->scale)
-                              : -INFINITY;
+            scores[j] = j < n
+                            ? attrs->scale * heed_attention_dot(
+                                                 q, heed_attention_row(a->in[K], b, h / s.group, j), s.head_dim)
+                            : -INFINITY;
     }
 }
 
@@ -118,7 +119,7 @@ static void scores_explain(const heed_op_args *a, int output, int64_t element, h
     const float *k = heed_explain_read(e, a, K, "k", (kv_head * s.capacity + j) * D, 1, D);
 
     heed_explain_formula(e, "s_ij = %g sum_d q_id k_jd", (double)attrs->scale);
-    heed_explain_value(e, heed_attention_score(q, k, D, attrs->scale));
+    heed_explain_value(e, attrs->scale * heed_attention_dot(q, k, D));
 }
 
 const heed_op heed_op_attention_scores = {

@@ -70,13 +70,18 @@ heed_attention_attrs heed_attention_attrs_of(const heed_node *q, const heed_atte
     return attrs;
 }
 
-float heed_attention_score(const float *q, const float *k, int64_t head_dim, float scale)
+float heed_attention_dot(const float *q, const float *k, int64_t head_dim)
 {
     float sum = 0.0f;
 
     for (int64_t d = 0; d < head_dim; d++)
         sum += q[d] * k[d];
-    return scale * sum;
+    return sum;
+}
+
+float heed_attention_weight(float dot, float max, float sum, float scale)
+{
+    return expf(scale * (dot - max)) / sum;
 }
 
 float *heed_attention_row(const heed_tensor *x, int64_t b, int64_t h, int64_t i)

@@ -6,9 +6,10 @@
 
 /* ---- a problem: one head, its arrays and what double precision says ---- */
 
-enum { Q, K, V, OUT, DOUT, DQ, DK, DV, LSE, N_ARRAYS };
+enum { Q, K, V, OUT, DOUT, DQ, DK, DV, LSE, MAX, SUM, N_ARRAYS };
 
-static const char *const array_names[N_ARRAYS] = {"q", "k", "v", "out", "dout", "dq", "dk", "dv", "lse"};
+static const char *const array_names[N_ARRAYS] = {"q",  "k",  "v",   "out", "dout", "dq",
+                                                  "dk", "dv", "lse", "max", "sum"};
 
 /* Rows of dim numbers, `stride` apart; between them NaNs that nobody may read into a result, or write to. */
 typedef struct rows {
@@ -65,6 +66,8 @@ static void problem_bind(problem *p)
     h->dk = p->r[DK].x, h->dk_stride = p->r[DK].stride;
     h->dv = p->r[DV].x, h->dv_stride = p->r[DV].stride;
     h->lse = p->r[LSE].x;
+    h->max = p->r[MAX].x;
+    h->sum = p->r[SUM].x;
 }
 
 static problem *problem_new(const shape *s, uint32_t seed)
@@ -80,9 +83,9 @@ static problem *problem_new(const shape *s, uint32_t seed)
                                     .causal = s->causal};
     for (int a = 0; a < N_ARRAYS; a++) {
         const bool of_keys = a == K || a == V || a == DK || a == DV;
-        const int64_t dim = a == LSE ? 1 : a == V || a == OUT || a == DOUT || a == DV ? s->v_dim : s->head_dim;
+        const int64_t dim = a >= LSE ? 1 : a == V || a == OUT || a == DOUT || a == DV ? s->v_dim : s->head_dim;
 
-        p->r[a] = rows_new(of_keys ? s->n_key : s->n_query, dim, a == LSE ? 0 : s->gap * (1 + a % 3));
+        p->r[a] = rows_new(of_keys ? s->n_key : s->n_query, dim, a >= LSE ? 0 : s->gap * (1 + a % 3));
     }
     rows_fill(&p->r[Q], seed * 4, s->range);
     rows_fill(&p->r[K], seed * 4 + 1, s->range);
@@ -141,6 +144,9 @@ static int64_t oracle_forward(problem *p, int64_t i, double *weight)
     }
     p->r[LSE].want[i] = n ? max + log(sum) : -INFINITY;
     p->r[LSE].size[i] = n ? 1.0 + fabs(max) : 0.0;
+    p->r[MAX].want[i] = max / (double)h->scale;
+    p->r[MAX].size[i] = n ? 1.0 + fabs(max) / (double)h->scale : 0.0;
+    p->r[SUM].want[i] = p->r[SUM].size[i] = sum;
     for (int64_t j = 0; j < n; j++) {
         weight[j] /= sum;
         for (int64_t d = 0; d < h->v_dim; d++)
@@ -240,7 +246,7 @@ static double tolerance_of(const problem *p, int a)
     const double terms = (double)(h->head_dim + h->v_dim + h->n_query + h->n_key);
     const double units = 16.0 + 8.0 * p->largest_score + 4.0 * sqrt(terms);
 
-    return ldexp(a == OUT || a == LSE ? units : 2.0 * units, -24);
+    return ldexp(a == OUT || a >= LSE ? units : 2.0 * units, -24);
 }
 
 static void check_rows(const heed_kernels *k, const problem *p, int a, const char *what)
@@ -278,15 +284,17 @@ static void check_shape(const shape *s, uint32_t seed)
     for (int i = 0; heed_kernels_at(i); i++) {
         const heed_kernels *k = heed_kernels_at(i);
 
-        p->head.lse = p->r[LSE].x;
+        problem_bind(p);
         run_forward(k, p, s->n_query);
         check_rows(k, p, OUT, "forward");
         check_rows(k, p, LSE, "forward");
+        check_rows(k, p, MAX, "forward");
+        check_rows(k, p, SUM, "forward");
         run_backward(k, p);
-        check_gradients(k, p, "backward from lse");
-        p->head.lse = NULL;
+        check_gradients(k, p, "backward from max and sum");
+        p->head.max = p->head.sum = NULL;
         run_backward(k, p);
-        check_gradients(k, p, "backward without lse");
+        check_gradients(k, p, "backward without them");
     }
     problem_free(p);
 }
@@ -369,6 +377,7 @@ static void queries_that_see_nothing_give_zeros_and_no_gradient(void **state)
         run_backward(heed_kernels_at(i), p);
         for (int64_t row = 0; row < 100; row++) {
             assert_true(p->r[LSE].x[row] == -INFINITY);
+            assert_true(p->r[MAX].x[row] == -INFINITY && p->r[SUM].x[row] == 0.0f);
             for (int64_t d = 0; d < s.v_dim; d++)
                 assert_true(at(p, OUT, row, d) == 0.0);
             for (int64_t d = 0; d < s.head_dim; d++)
@@ -390,6 +399,55 @@ static void scores_in_the_thousands_stay_finite(void **state)
     problem_free(p);
     check_shape(&causal, 9);
     check_shape(&full, 10);
+}
+
+/*
+ * Whole numbers: every q . k is exact, and so are the differences to the largest, however large they are. What is left
+ * are the roundings of exp, of the sums and of 1/8: 64 units of 2^-24, where rounded scores of 4000 would cost 4000.
+ */
+static void exact_scores_in_the_thousands_lose_nothing(void **state)
+{
+    const shape s = {70, 300, 64, 32, 0, false, 1.0f};
+    problem *p = problem_new(&s, 14);
+
+    (void)state;
+    for (int a = Q; a <= K; a++)
+        for (int64_t e = 0; e < p->r[a].length; e++)
+            p->r[a].x[e] = roundf(100.0f * p->r[a].x[e]);
+    for (int64_t j = 1; j < s.n_key; j++) /* keys differ in one number, so that several weigh about the same */
+        memcpy(p->r[K].x + j * s.head_dim + 1, p->r[K].x + 1, (size_t)(s.head_dim - 1) * sizeof(float));
+    for (int64_t j = 0; j < s.n_key; j++)
+        p->r[K].x[j * s.head_dim] = (float)(j % 5);
+    for (int64_t i = 0; i < s.n_query; i++)
+        p->r[Q].x[i * s.head_dim] = (float)(i % 3);
+    problem_solve(p);
+    assert_true(p->largest_score > 500.0);
+    p->largest_score = 2.0;
+    for (int i = 0; heed_kernels_at(i); i++) {
+        run_forward(heed_kernels_at(i), p, s.n_query);
+        check_rows(heed_kernels_at(i), p, OUT, "exact scores");
+        run_backward(heed_kernels_at(i), p);
+        check_gradients(heed_kernels_at(i), p, "exact scores");
+    }
+    problem_free(p);
+}
+
+/* One key has all the weight: no gradient can reach its score, not even a rounding. */
+static void a_single_key_gets_no_gradient_through_its_score(void **state)
+{
+    const shape s = {37, 1, 24, 40, 0, false, 1.0f};
+    problem *p = problem_new(&s, 15);
+
+    (void)state;
+    for (int i = 0; heed_kernels_at(i); i++) {
+        run_forward(heed_kernels_at(i), p, s.n_query);
+        run_backward(heed_kernels_at(i), p);
+        for (int64_t e = 0; e < s.n_query * s.head_dim; e++)
+            assert_true(p->r[DQ].x[e] == 0.0f);
+        for (int64_t d = 0; d < s.head_dim; d++)
+            assert_true(p->r[DK].x[d] == 0.0f);
+    }
+    problem_free(p);
 }
 
 /* A NaN in key or value 40 reaches every query from 40 on, and none before the lanes of its own vector. */
@@ -485,6 +543,8 @@ int main(void)
         cmocka_unit_test(cuts_at_64_queries_give_the_same_bits),
         cmocka_unit_test(queries_that_see_nothing_give_zeros_and_no_gradient),
         cmocka_unit_test(scores_in_the_thousands_stay_finite),
+        cmocka_unit_test(exact_scores_in_the_thousands_lose_nothing),
+        cmocka_unit_test(a_single_key_gets_no_gradient_through_its_score),
         cmocka_unit_test(nan_in_the_input_survives),
         cmocka_unit_test(later_keys_and_values_change_nothing),
         cmocka_unit_test(accumulate_kv_adds_to_the_gradients_of_keys_and_values),
