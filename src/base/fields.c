@@ -167,21 +167,34 @@ const char *heed_field_get(const heed_field *f, const void *structure, char *out
     return out;
 }
 
+static int n_choices(const heed_field *f)
+{
+    int n = 0;
+
+    while (f->choices[n] != NULL)
+        n++;
+    return n;
+}
+
 heed_status heed_fields_check(const heed_field *fields, int n, const void *structure, heed_error *err)
 {
     for (int i = 0; i < n; i++) {
         const heed_field *f = &fields[i];
         const void *from = (const char *)structure + f->offset;
-        double value;
+        double value, min = f->min, max = f->max;
 
         if (f->type == HEED_FIELD_INTEGER)
             value = (double)*(const int64_t *)from;
         else if (f->type == HEED_FIELD_NUMBER)
             value = *(const double *)from;
-        else
+        else if (f->type == HEED_FIELD_CHOICE) {
+            value = (double)*(const int *)from;
+            min = 0.0;
+            max = (double)n_choices(f) - 1.0;
+        } else
             continue;
-        if (!(value >= f->min && value <= f->max))
-            return heed_fail(err, HEED_ERR_USAGE, "%s: expected a value from %.15g to %.15g, got %.10g", f->name, f->min, f->max,
+        if (!(value >= min && value <= max))
+            return heed_fail(err, HEED_ERR_USAGE, "%s: expected a value from %.15g to %.15g, got %.10g", f->name, min, max,
                              value);
     }
     return HEED_OK;
