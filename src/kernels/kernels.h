@@ -76,12 +76,13 @@ typedef struct heed_kernels {
 
     /*
      * Softmax over rows that come in tiles of columns (the fused head). max and sum hold one number a row and
-     * start at -inf and 0; after the last tile log(sum) + max is the log-sum-exp of the row.
+     * start at -inf and 0; after the last tile log(sum) + max is the log-sum-exp of the row. max and sum stay apart: their
+     * log-sum-exp would lose the digits that exp() needs when logits are large.
      */
     void (*tile_max_sum)(float *max, float *sum, const float *tile, int64_t stride, int64_t rows, int64_t n);
-    /* tile[r][j] = factor[r] * exp(tile[r][j] - lse[r]), the probabilities times a factor a row */
-    void (*tile_probabilities)(float *tile, const float *lse, const float *factor, int64_t stride, int64_t rows,
-                               int64_t n);
+    /* tile[r][j] = factor[r] exp(tile[r][j] - max[r]) / sum[r], the probabilities times a factor a row; 0 where sum is 0 */
+    void (*tile_probabilities)(float *tile, const float *max, const float *sum, const float *factor, int64_t stride,
+                               int64_t rows, int64_t n);
 
     double (*sum_squares)(const float *x, int64_t n);
     double (*sum)(const float *x, int64_t n);

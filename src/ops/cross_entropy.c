@@ -166,14 +166,14 @@ static size_t losses_workspace(const heed_node *node, struct heed_device *device
 /* x becomes dx in place. */
 static void row_to_dx(const heed_kernels *kernels, float *x, int64_t V, int64_t target, row_exp e, float scale)
 {
-    const float lse = e.max + logf((float)e.sum);
+    const float sum = (float)e.sum;
 
     if (target < 0 || target >= V) {
         for (int64_t j = 0; j < V; j++)
             x[j] = dx_of(x[j], j, V, target, e, scale);
         return;
     }
-    kernels->tile_probabilities(x, &lse, &scale, V, 1, V);
+    kernels->tile_probabilities(x, &e.max, &sum, &scale, V, 1, V);
     x[target] -= scale;
 }
 

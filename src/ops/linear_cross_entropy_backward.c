@@ -5,8 +5,8 @@
  *   dlogit_rj = (exp(logit_rj - lse_r) - [j = target_r]) dloss / N       0 for a row that is ignored
  *   dx_rk     = sum_j dlogit_rj W_jk          dW_jk = sum_r dlogit_rj x_rk
  *
- * In tiles, chunk of rows by chunk of rows: one pass over the tiles of a chunk forms its logits, and with them lse
- * and the loss; a second pass turns each tile into its gradient in place and multiplies it, while it is in the cache,
+ * In tiles, chunk of rows by chunk of rows: one pass over the tiles of a chunk forms its logits, and with
+ * them each row's largest, its sum and the loss; a second pass turns each tile into its gradient in place and multiplies it, while it is in the cache,
  * with W for dx and with x for dW. The first chunk writes dW, later ones add to it.
  */
 #include <math.h>
@@ -83,11 +83,11 @@ static heed_product_shape dw_product(const heed_head *head, int64_t rows, int64_
         .m = columns, .n = head->d, .k = rows, .transpose_a = true, .accumulate = accumulate};
 }
 
-/* A tile whose logits become gradients. lse and factor have one number a row of the chunk. */
+/* A tile whose logits become gradients. max, sum and factor have one number a row of the chunk. */
 typedef struct gradient_job {
     const heed_head *head;
     float *tile;
-    const float *lse, *factor;
+    const float *max, *sum, *factor;
     int64_t first_row, first_column, columns;
 } gradient_job;
 
@@ -97,8 +97,9 @@ static void gradient_rows(void *context, int64_t begin, int64_t end, int thread)
     const heed_head *head = job->head;
 
     (void)thread;
-    head->device->kernels->tile_probabilities(job->tile + begin * job->columns, job->lse + begin,
-                                              job->factor + begin, job->columns, end - begin, job->columns);
+    head->device->kernels->tile_probabilities(job->tile + begin * job->columns, job->max + begin,
+                                              job->sum + begin, job->factor + begin, job->columns, end - begin,
+                                              job->columns);
     for (int64_t r = begin; r < end; r++) {
         const int64_t column = heed_head_target(head->targets, job->first_row + r) - job->first_column;
 
@@ -107,7 +108,7 @@ static void gradient_rows(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-/* Turns max and sum of the chunk's rows into lse and the factor of their gradients. Returns their losses' sum. */
+/* Returns the sum of the losses of the chunk's rows; target_logit has done its work and becomes their factor. */
 static double finish_rows(const heed_head *head, int64_t begin, int64_t rows, float factor)
 {
     double total = 0.0;
@@ -116,8 +117,7 @@ static double finish_rows(const heed_head *head, int64_t begin, int64_t rows, fl
         const int64_t target = heed_head_target(head->targets, begin + r);
 
         total += (double)heed_head_chunk_loss(head, begin, r);
-        head->max[r] = (float)((double)head->max[r] + log((double)head->sum[r]));
-        head->sum[r] = target == HEED_IGNORE_TARGET ? 0.0f : target < 0 || target >= head->V ? NAN : factor;
+        head->target_logit[r] = target == HEED_IGNORE_TARGET ? 0.0f : target < 0 || target >= head->V ? NAN : factor;
     }
     return total;
 }
@@ -132,7 +132,7 @@ static void backward_chunk(const heed_op_args *a, const heed_head *head, int64_t
         const int64_t first = t * head->width, columns = heed_head_columns(head, t);
         const heed_product_shape dx = dx_product(head, rows, columns, t > 0);
         const heed_product_shape dw = dw_product(head, rows, columns, begin > 0);
-        gradient_job job = {head, tile, head->max, head->sum, begin, first, columns};
+        gradient_job job = {head, tile, head->max, head->sum, head->target_logit, begin, first, columns};
 
         heed_parallel(head->device->n_threads, rows, 1 + HEED_PIECE / columns, gradient_rows, &job);
         if (a->outs[DX] != NULL)

@@ -20,7 +20,7 @@
 
 const heed_safetensors_entry *vector_find(const vector_case *v, const char *name)
 {
-    char full[256];
+    char full[512];
     const heed_safetensors_entry *entry;
 
     snprintf(full, sizeof full, "%s/%s", v->name, name);
@@ -30,7 +30,7 @@ const heed_safetensors_entry *vector_find(const vector_case *v, const char *name
 
 const char *vector_text(const vector_case *v, const char *name)
 {
-    char full[256];
+    char full[512];
     const char *text;
 
     snprintf(full, sizeof full, "%s/%s", v->name, name);
