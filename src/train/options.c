@@ -33,7 +33,7 @@ heed_train_options heed_train_options_default(void)
     return (heed_train_options){
         .steps = 2000,
         .batch_size = 12,
-        .learning_rate = 2e-3,
+        .learning_rate = 3e-3,
         .min_learning_rate = -1.0,
         .warmup_steps = 100,
         .beta1 = 0.9,
