@@ -21,7 +21,8 @@ static void set_from_json(heed_json_reader *r, const heed_field *field, void *st
 
     switch (field->type) {
     case HEED_FIELD_INTEGER:
-        *(int64_t *)to = heed_json_int(r, field->name, *(int64_t *)to, (int64_t)field->min, (int64_t)field->max);
+        *(int64_t *)to = heed_json_int(r, field->name, *(int64_t *)to, (int64_t)field->min,
+                                       (int64_t)field->max);
         break;
     case HEED_FIELD_NUMBER:
         *(double *)to = heed_json_number(r, field->name, *(double *)to, field->min, field->max);
@@ -53,7 +54,8 @@ heed_status heed_fields_from_json(const heed_field *fields, int n, void *structu
             const char *near = heed_field_nearest(fields, n, key);
             heed_quote(shown, sizeof shown, key, strlen(key));
             return heed_fail(err, HEED_ERR_FILE, "%s: there is no setting \"%s\"%s%s%s", where, shown,
-                             near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+                             near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                             near != NULL ? "\"?" : "");
         }
     }
     for (int i = 0; i < n; i++)
@@ -88,8 +90,8 @@ bool heed_fields_to_json(const heed_field *fields, int n, const void *structure,
 }
 
 /* Moves the member of that name into the object of the first table that has it. */
-static heed_status sort_member(const json_t *root, const char *key, const heed_settings *settings, int n_settings,
-                               json_t **objects, const char *where, heed_error *err)
+static heed_status sort_member(const json_t *root, const char *key, const heed_settings *settings,
+                               int n_settings, json_t **objects, const char *where, heed_error *err)
 {
     const char *near = NULL;
     char shown[80];
@@ -118,7 +120,8 @@ heed_status heed_fields_load(const char *path, const heed_settings *settings, in
     heed_status status = HEED_OK;
 
     if (n_settings > MOST)
-        return heed_fail(err, HEED_ERR_USAGE, "expected at most %d tables of settings, got %d", MOST, n_settings);
+        return heed_fail(err, HEED_ERR_USAGE, "expected at most %d tables of settings, got %d", MOST,
+                         n_settings);
     heed_quote(where, sizeof where, path, strlen(path));
     for (int i = 0; i < n_settings; i++) {
         if ((objects[i] = json_object()) == NULL)
@@ -132,7 +135,8 @@ heed_status heed_fields_load(const char *path, const heed_settings *settings, in
             status = sort_member(root, key, settings, n_settings, objects, where, err);
     }
     for (int i = 0; i < n_settings && status == HEED_OK; i++)
-        status = heed_fields_from_json(settings[i].fields, settings[i].n, settings[i].structure, objects[i], where, err);
+        status = heed_fields_from_json(settings[i].fields, settings[i].n, settings[i].structure, objects[i],
+                                       where, err);
     for (int i = 0; i < n_settings; i++)
         json_decref(objects[i]);
     json_decref(root);
@@ -190,7 +194,8 @@ static heed_status from_gpt2(const json_t *root, const char *where, heed_config 
     heed_json_require(&r, "n_layer");
     heed_json_require(&r, "n_head");
     c->vocab_size = heed_json_int(&r, "vocab_size", 0, 1, 1 << 24);
-    c->context_length = heed_json_int(&r, "n_positions", heed_json_int(&r, "n_ctx", 1024, 1, 1 << 24), 1, 1 << 24);
+    c->context_length = heed_json_int(&r, "n_positions", heed_json_int(&r, "n_ctx", 1024, 1, 1 << 24), 1,
+                                      1 << 24);
     c->d_model = heed_json_int(&r, "n_embd", 0, 1, 1 << 24);
     c->n_layers = heed_json_int(&r, "n_layer", 0, 1, 1024);
     c->n_heads = heed_json_int(&r, "n_head", 0, 1, 1024);
@@ -204,9 +209,10 @@ static heed_status from_gpt2(const json_t *root, const char *where, heed_config 
     while (i < N_GPT2_ACTIVATIONS && strcmp(activation, gpt2_activations[i].name) != 0)
         i++;
     if (i == N_GPT2_ACTIVATIONS)
-        return heed_fail(err, HEED_ERR_FILE,
-                         "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu or relu, got \"%s\"",
-                         where, heed_quote(shown, sizeof shown, activation, strlen(activation)));
+        return heed_fail(
+            err, HEED_ERR_FILE,
+            "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu or relu, got \"%s\"", where,
+            heed_quote(shown, sizeof shown, activation, strlen(activation)));
     c->activation = (int)gpt2_activations[i].activation;
     return refuse_variants(&r, err);
 }
@@ -219,13 +225,17 @@ static json_t *to_gpt2(const heed_config *c)
         if ((int)gpt2_activations[i].activation == c->activation)
             activation = gpt2_activations[i].name;
     }
-    return json_pack("{s:s, s:[s], s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:f, s:f, s:f, s:f, s:f, s:b, s:s}", "model_type",
-                     "gpt2", "architectures", "GPT2LMHeadModel", "vocab_size", (json_int_t)c->vocab_size, "n_positions",
-                     (json_int_t)c->context_length, "n_ctx", (json_int_t)c->context_length, "n_embd",
-                     (json_int_t)c->d_model, "n_layer", (json_int_t)c->n_layers, "n_head", (json_int_t)c->n_heads,
-                     "n_inner", json_integer(heed_config_d_mlp(c)), "activation_function", activation,
-                     "layer_norm_epsilon", c->norm_eps, "initializer_range", 0.02, "resid_pdrop", c->dropout, "embd_pdrop",
-                     c->dropout, "attn_pdrop", 0.0, "tie_word_embeddings", (int)c->tied_head, "torch_dtype", "float32");
+    /* transformers would take GPT-2's own tokenizer and its token 50256 for the end of a text, were they not named */
+    return json_pack(
+        "{s:s, s:[s], s:s, s:n, s:n, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:f, s:f, s:f, s:f, s:f, s:b, "
+        "s:s}",
+        "model_type", "gpt2", "architectures", "GPT2LMHeadModel", "tokenizer_class", "PreTrainedTokenizerFast",
+        "bos_token_id", "eos_token_id", "vocab_size", (json_int_t)c->vocab_size, "n_positions",
+        (json_int_t)c->context_length, "n_ctx", (json_int_t)c->context_length, "n_embd", (json_int_t)c->d_model,
+        "n_layer", (json_int_t)c->n_layers, "n_head", (json_int_t)c->n_heads, "n_inner",
+        json_integer(heed_config_d_mlp(c)), "activation_function", activation, "layer_norm_epsilon",
+        c->norm_eps, "initializer_range", 0.02, "resid_pdrop", c->dropout, "embd_pdrop", c->dropout,
+        "attn_pdrop", 0.0, "tie_word_embeddings", (int)c->tied_head, "torch_dtype", "float32");
 }
 
 /* --- either --- */
