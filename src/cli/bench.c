@@ -111,8 +111,8 @@ static void print_rates(const heed_bench_result *r)
     if (r->bytes > 0.0)
         printf("  reading              %s/s, %.1f %% of the bandwidth\n", heed_cli_bytes(a, reading),
                100.0 * reading / r->machine.read_bytes_per_s);
-    printf("  memory               %s planned, %s held by the process\n",
-           heed_cli_bytes(a, r->planned_bytes), heed_cli_bytes(b, r->resident_bytes));
+    printf("  memory               %s planned, %s held by the process\n", heed_cli_bytes(a, r->planned_bytes),
+           heed_cli_bytes(b, r->resident_bytes));
 }
 
 static void print_rows(const heed_bench_result *r)

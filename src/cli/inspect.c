@@ -314,10 +314,9 @@ const heed_cli_command heed_cli_inspect = {
     .operands = "MODEL",
     .summary = "show what the heads of a model attend to",
     .details =
-        "Each row of a map is a token and shows how much of each earlier token it takes in. The table says, "
-        "as\n"
-        "means over the tokens: over how many tokens a head spreads its attention, how far back it looks, and\n"
-        "how much goes to the token itself, to the one before it and to the first.\n",
+        "Each row of a map is a token and shows how much of each earlier token it takes in. The table says,\n"
+        "as means over the tokens: over how many tokens a head spreads its attention, how far back it\n"
+        "looks, and how much goes to the token itself, to the one before it and to the first.\n",
     .examples = "  heed inspect story\n"
                 "  heed inspect story --text \"The cat sat down.\" --layer 1 --head 0\n"
                 "  heed inspect story --picture attention.png\n",

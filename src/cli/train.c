@@ -174,11 +174,11 @@ static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
-    char time[32], speed[32], folder[PATH_BYTES];
+    char speed[32], folder[PATH_BYTES];
 
     heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer));
-    fprintf(out, "%lld steps in %s: validation loss %.4f", (long long)r->now.step,
-            heed_cli_duration(time, r->now.seconds), r->validation_loss);
+    fprintf(out, "%lld steps in %.1f s: validation loss %.4f", (long long)r->now.step, r->now.seconds,
+            r->validation_loss);
     if (!isnan(plan->floor))
         fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
     fprintf(out, ", %s tokens/s\n", heed_cli_grouped(speed, r->now.tokens_per_s));

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* --json: one object on stdout, valid, with the promised members. */
+#include "program.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* What was printed, as one object on one line. */
+static json_t *parse(void)
+{
+    const char *text = output("stdout");
+    json_error_t error;
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+    if (root == NULL)
+        fail_msg("%s in: %s", error.text, text);
+    assert_true(json_is_object(root));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    return root;
+}
+
+static double number(const json_t *root, const char *key)
+{
+    const json_t *value = json_object_get(root, key);
+
+    if (!json_is_number(value))
+        fail_msg("%s is no number", key);
+    return json_number_value(value);
+}
+
+static const char *string(const json_t *root, const char *key)
+{
+    const json_t *value = json_object_get(root, key);
+
+    if (!json_is_string(value))
+        fail_msg("%s is no string", key);
+    return json_string_value(value);
+}
+
+static void train_ends_with_a_summary(void **state)
+{
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(run("train", TINY, "--steps", "20", "--out", "m", "--json", "--quiet", NULL), 0);
+    assert_int_equal(output_size("stderr"), 0);
+    root = parse();
+    assert_string_equal(string(root, "model"), "m");
+    assert_string_equal(string(root, "picture"), "m/loss.png");
+    assert_true(number(root, "steps") == 20 && number(root, "step") == 20);
+    assert_true(json_is_true(json_object_get(root, "done")));
+    assert_true(number(root, "validation_loss") > number(root, "floor"));
+    assert_true(number(root, "parameters") > 0 && number(root, "memory_bytes") > 0);
+    json_decref(root);
+}
+
+static void generate_gives_the_text(void **state)
+{
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(
+        run("generate", "m", "--prompt", "\"One\n", "--max-tokens", "7", "--threads", "1", "--json", NULL), 0);
+    root = parse();
+    assert_string_equal(string(root, "prompt"), "\"One\n");
+    assert_int_equal(strlen(string(root, "text")), 7);
+    assert_true(number(root, "tokens") == 7 && number(root, "seconds") > 0);
+    json_decref(root);
+}
+
+static void text_is_escaped(void **state)
+{
+    json_t *root;
+
+    (void)state;
+    put_file("odd.txt", "\x01\x02\x1b\x7f\\\"\t\r/ é€😀 ");
+    for (int i = 0; i < 6; i++) { /* long enough to be trained on */
+        char text[60000];
+        snprintf(text, sizeof text, "%s%s", output("odd.txt"), output("odd.txt"));
+        put_file("odd.txt", text);
+    }
+    assert_int_equal(run("train", "odd.txt", TINY, "--steps", "5", "--quiet", NULL), 0);
+    assert_int_equal(run("generate", "odd", "--max-tokens", "200", "--threads", "1", "--json", "--prompt",
+                         "\x1b\\\"é😀", NULL),
+                     0);
+    root = parse();
+    assert_string_equal(string(root, "prompt"), "\x1b\\\"é😀");
+    assert_null(strchr(output("stdout"), '\x1b'));
+    json_decref(root);
+}
+
+static void eval_and_info_give_figures(void **state)
+{
+    json_t *root;
+    double sum = 0.0;
+    const char *key;
+    json_t *value;
+
+    (void)state;
+    assert_int_equal(run("eval", "odd", "odd.txt", "--threads", "1", "--json", NULL), 0);
+    root = parse();
+    assert_true(number(root, "loss") > 0 && number(root, "perplexity") > 1 &&
+                number(root, "bits_per_byte") > 0);
+    assert_true(number(root, "tokens") > 100);
+    json_decref(root);
+
+    assert_int_equal(run("info", "m", "--tensors", "--json", NULL), 0);
+    root = parse();
+    json_object_foreach(json_object_get(root, "components"), key, value) sum += json_number_value(value);
+    assert_true(sum == number(root, "parameters"));
+    assert_true(json_array_size(json_object_get(root, "tensors")) > 4);
+    assert_true(number(json_object_get(root, "config"), "d_model") == 16);
+    assert_true(number(json_object_get(root, "training"), "flops") >
+                number(json_object_get(root, "forward"), "flops"));
+    json_decref(root);
+}
+
+static void inspect_gives_patterns(void **state)
+{
+    json_t *root, *head, *row, *value;
+    size_t i, k;
+
+    (void)state;
+    assert_int_equal(run("inspect", "m", "--text", "One day", "--head", "2", "--json", NULL), 0);
+    root = parse();
+    assert_int_equal(json_array_size(json_object_get(root, "tokens")), 7);
+    assert_int_equal(json_array_size(json_object_get(root, "heads")), 1);
+    head = json_array_get(json_object_get(root, "heads"), 0);
+    assert_true(number(head, "head") == 2);
+    assert_int_equal(json_array_size(json_object_get(head, "pattern")), 7);
+    json_array_foreach(json_object_get(head, "pattern"), i, row)
+    {
+        double sum = 0.0;
+        json_array_foreach(row, k, value) sum += json_number_value(value);
+        /* seven f32 shares, each printed with nine digits */
+        assert_true(sum > 1 - 1e-5 && sum < 1 + 1e-5);
+    }
+    json_decref(root);
+}
+
+static void bench_and_version_speak_json(void **state)
+{
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(run("version", "--json", NULL), 0);
+    root = parse();
+    assert_true(strlen(string(root, "version")) > 0);
+    json_decref(root);
+    assert_int_equal(run("bench", "train", "--n-layers", "1", "--d-model", "16", "--steps", "2", "--threads",
+                         "1", "--json", NULL),
+                     0);
+    root = parse();
+    assert_true(json_array_size(json_object_get(json_object_get(root, "training"), "rows")) > 3);
+    assert_true(number(json_object_get(root, "training"), "tokens_per_s") > 0);
+    json_decref(root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(train_ends_with_a_summary), cmocka_unit_test(generate_gives_the_text),
+        cmocka_unit_test(text_is_escaped),           cmocka_unit_test(eval_and_info_give_figures),
+        cmocka_unit_test(inspect_gives_patterns),    cmocka_unit_test(bench_and_version_speak_json),
+    };
+
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Stopping a run: Ctrl-C, SIGTERM, kill -9, a full disk; and going on. */
+#include "program.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ENDLESS "--steps", "100000000", "--eval-interval", "0"
+
+static void stop_once(int number, const char *folder)
+{
+    char model[64];
+    const pid_t pid = start("train", TINY, ENDLESS, "--save-interval", "0", "--out", folder, NULL);
+
+    snprintf(model, sizeof model, "%s/log.jsonl", folder);
+    wait_for_file(model);
+    kill(pid, number);
+    assert_int_equal(finish(pid), 5);
+    assert_contains(output("stderr"), "saved; go on with: heed train --resume ");
+    assert_int_equal(output_size("stdout"), 0);
+    assert_int_equal(run("generate", folder, "--max-tokens", "3", "--threads", "1", NULL), 0);
+}
+
+static void interrupt_saves_and_says_how_to_go_on(void **state)
+{
+    (void)state;
+    stop_once(SIGINT, "int");
+    stop_once(SIGTERM, "term");
+}
+
+/* The second signal must come within the same step, so the steps are long; three attempts. */
+static void second_interrupt_ends_at_once(void **state)
+{
+    int code = 0;
+
+    (void)state;
+    for (int i = 0; i < 3 && code != 128 + SIGINT; i++) {
+        char folder[32], log[48];
+        snprintf(folder, sizeof folder, "twice%d", i);
+        snprintf(log, sizeof log, "%s/log.jsonl", folder);
+        const pid_t pid = start("train", "--n-layers", "4", "--d-model", "32", "--batch-size", "512",
+                                "--threads", "1", "--corpus-bytes", "20000", ENDLESS, "--out", folder, NULL);
+        wait_for_file(log);
+        kill(pid, SIGINT);
+        wait_for_text("stderr", "once more stops at once");
+        kill(pid, SIGINT);
+        code = finish(pid);
+        if (code != 128 + SIGINT)
+            assert_int_equal(code, 5);
+    }
+    assert_int_equal(code, 128 + SIGINT);
+}
+
+static void resumed_run_ends_with_the_same_bytes(void **state)
+{
+    static const int numbers[] = {SIGTERM, SIGKILL};
+
+    (void)state;
+    assert_int_equal(run("train", TINY, "--steps", "300", "--save-interval", "10", "--out", "whole", NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        const char *folder = i == 0 ? "stopped" : "killed",
+                   *model = i == 0 ? "stopped/model.safetensors" : "killed/model.safetensors";
+        const pid_t pid = start("train", TINY, "--steps", "300", "--save-interval", "10", "--out", folder,
+                                NULL);
+        wait_for_file(model);
+        kill(pid, numbers[i]);
+        const int code = finish(pid);
+        assert_true(code == 0 || code == (i == 0 ? 5 : 128 + SIGKILL));
+        assert_int_equal(run("train", "--resume", folder, "--sample-tokens", "0", NULL), 0);
+        assert_int_equal(output_size(model), output_size("whole/model.safetensors"));
+        assert_memory_equal(output(model), output("whole/model.safetensors"), output_size(model));
+    }
+}
+
+static void resuming_takes_no_other_settings(void **state)
+{
+    (void)state;
+    assert_int_equal(run("train", "--resume", "whole", "--steps", "9", NULL), 2);
+    assert_contains(output("stderr"), "the setting steps cannot be given");
+    assert_int_equal(run("train", "text.txt", "--resume", "whole", NULL), 2);
+    assert_contains(output("stderr"), "a text cannot be given");
+}
+
+/* Files may not grow beyond 8 kB, which a checkpoint does: to heed that is a full disk. */
+static void full_disk_leaves_the_earlier_checkpoint(void **state)
+{
+    struct rlimit before, small;
+    const pid_t pid = start("train", TINY, ENDLESS, "--save-interval", "20", "--out", "full", NULL);
+    char *model;
+    size_t size;
+
+    (void)state;
+    wait_for_file("full/model.safetensors");
+    kill(pid, SIGTERM);
+    assert_int_equal(finish(pid), 5);
+    size = output_size("full/model.safetensors");
+    model = malloc(size);
+    assert_non_null(model);
+    memcpy(model, output("full/model.safetensors"), size);
+    put_file("full/log.jsonl", "");
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 8192;
+    setrlimit(RLIMIT_FSIZE, &small);
+    const int code = run("train", "--resume", "full", NULL);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(code, 3);
+    assert_contains(output("stderr"), "heed: full/");
+    assert_int_equal(output_size("full/model.safetensors"), size);
+    assert_memory_equal(output("full/model.safetensors"), model, size);
+    assert_int_equal(run("generate", "full", "--max-tokens", "3", "--threads", "1", NULL), 0);
+    free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(interrupt_saves_and_says_how_to_go_on),
+        cmocka_unit_test(second_interrupt_ends_at_once),
+        cmocka_unit_test(resumed_run_ends_with_the_same_bytes),
+        cmocka_unit_test(resuming_takes_no_other_settings),
+        cmocka_unit_test(full_disk_leaves_the_earlier_checkpoint),
+    };
+
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,235 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test_use.sh PROGRAM: what heed says when it is used wrongly, when a file is bad, and when nobody listens.
+set -u
+program=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+failures=0
+tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 --corpus-bytes 20000 --quiet"
+
+fail()
+{
+    echo "FAILED: $1"
+    sed 's/^/    /' err
+    failures=$((failures + 1))
+}
+
+# refuse CODE WORDS ARGUMENT...: heed ends with CODE, prints nothing, and says one sentence that contains WORDS.
+refuse()
+{
+    want=$1 words=$2
+    shift 2
+    "$program" "$@" <input >out 2>err
+    code=$?
+    [ "$code" -eq "$want" ] || fail "heed $*: expected exit code $want, got $code"
+    [ ! -s out ] || fail "heed $*: something was printed"
+    [ "$(wc -l <err)" -eq 1 ] || fail "heed $*: expected one line"
+    case $(cat err) in
+    "heed: "*"$words"*) ;;
+    *) fail "heed $*: expected \"heed: ...$words...\"" ;;
+    esac
+}
+
+# allow ARGUMENT...: heed ends well.
+allow()
+{
+    "$program" "$@" <input >out 2>err || fail "heed $*: expected exit code 0"
+}
+
+absent()
+{
+    [ ! -e "$1" ] || fail "$1 was left behind"
+}
+
+: >input
+: >err
+
+# ---- words and options ----
+
+refuse 2 'did you mean "heed train"?' trian
+refuse 2 'did you mean "heed generate"?' help generat
+refuse 2 'there is no command "xyzzy"' xyzzy
+refuse 2 'there is no command ""' ''
+refuse 2 'did you mean "--n-layers"?' train --n-layrs 3
+refuse 2 'did you mean "--temperature"?' generate m --temprature 1
+refuse 2 'did you mean "--json"?' info --jsno
+refuse 2 'did you mean "--mlp"?' train --no-mpl
+refuse 2 'did you mean "--steps"?' train --no-steps
+refuse 2 'has no option "-q"' train -q
+refuse 2 '--steps: expected a number behind it' train --steps
+refuse 2 '--out: expected DIR behind it' train --out --quiet
+refuse 2 '--out: expected DIR, got an empty word' train --out ''
+refuse 2 'got one more: "b"' train a b
+refuse 2 'expected heed generate MODEL' generate
+refuse 2 'expected heed eval MODEL TEXT' eval m
+refuse 2 'expected train, decode or limits, got "fast"' bench fast
+refuse 2 'expected a preset' train --preset gpt9
+refuse 2 'expected one of pre, post, none' train --norm middle
+refuse 2 'expected true or false' train --mlp=maybe
+refuse 2 "a model's folder or a configuration, got both" info . --d-model 4
+
+# ---- numbers ----
+
+refuse 2 'steps: expected a whole number from 1 to 1000000000000, got "0"' train --steps 0
+refuse 2 'steps: expected a whole number' train --steps 1.5
+refuse 2 'steps: expected a whole number' train --steps=
+refuse 2 'steps: expected a whole number' train --steps 99999999999999999999
+refuse 2 'threads: expected a whole number from 0' train --threads -1
+refuse 2 'dropout: expected a number from 0 to 0.99, got "1"' train --dropout 1
+refuse 2 'learning_rate: expected a number' train --learning-rate nan
+refuse 2 'temperature: expected a number from 0' generate m --temperature -0.1
+refuse 2 'top_p: expected a number from 0 to 1, got "1.01"' generate m --top_p 1.01
+absent story
+
+# ---- texts ----
+
+printf 'a few words' >short.txt
+: >empty.txt
+printf 'some text\n\377\376 more' >latin.txt
+printf 'some\000text' >binary.txt
+i=0
+while [ $i -lt 200 ]; do
+    printf 'Once upon a time there was a cat. '
+    i=$((i + 1))
+done >good.txt
+
+refuse 3 'none.txt: cannot be opened' train none.txt $tiny
+absent none
+refuse 3 'empty.txt: expected a text, got an empty file' train empty.txt $tiny
+absent empty
+refuse 3 'short.txt: expected at least' train short.txt $tiny
+absent short
+refuse 3 'latin.txt: expected UTF-8, got 0xff at byte 10 (line 2)' train latin.txt $tiny
+absent latin
+refuse 3 'binary.txt: expected a text, got a binary file' train binary.txt $tiny
+absent binary
+refuse 3 'expected a file, got a folder' train . $tiny --out o
+refuse 3 'holds a window of context_length 100000' train good.txt --context-length 100000 --out o
+absent o
+
+# ---- sizes ----
+
+refuse 2 'n_heads: expected a divisor of d_model = 16, got 3' train good.txt $tiny --n-heads 3 --out o
+refuse 2 'vocab_size: the text has' train good.txt $tiny --vocab-size 2 --out o
+refuse 4 'GB of memory' train good.txt --d-model 65536 --n-layers 96 --out o
+absent o
+
+# ---- configuration files ----
+
+echo '{"n_layer": 3}' >wrong.json
+refuse 3 'did you mean "n_layers"?' train good.txt --config wrong.json --out o
+echo '{"steps": 0}' >wrong.json
+refuse 3 '"steps"' train good.txt --config wrong.json --out o
+echo '{"steps": 5' >wrong.json
+refuse 3 'not valid JSON' train good.txt --config wrong.json --out o
+refuse 3 'none.json: cannot be opened' train good.txt --config none.json --out o
+absent o
+
+# ---- a model, and folders that are none ----
+
+echo '{"steps": 3, "n_layers": 1, "d_model": 16, "context_length": 16, "batch_size": 4, "threads": 1}' >good.json
+allow train good.txt --config good.json --steps 4 --out model
+[ "$(wc -l <model/log.jsonl)" -eq 4 ] || fail "what the line says must win over the file"
+[ ! -s out ] || fail "train printed something on standard output"
+refuse 2 'model: there is a model already' train good.txt $tiny --out model
+refuse 3 'cannot be made' train good.txt $tiny --out good.txt
+refuse 3 "expected a model's folder, there is nothing of that name" generate none
+refuse 3 "expected a model's folder, this is a file" generate good.txt
+mkdir other
+refuse 3 'config.json' generate other
+refuse 3 'expected a training run' train --resume other
+refuse 3 'there is nothing of that name' train --resume none
+refuse 2 'the character "Z" (U+005A) is not among' generate model --prompt Z
+refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
+refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
+refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
+refuse 2 'ends in .png or .svg' inspect model --picture map.gif
+refuse 3 'none.txt: cannot be opened' eval model none.txt
+refuse 3 'empty file' eval model empty.txt
+refuse 3 'binary' eval model binary.txt
+
+# damage FILE COMMAND...: a copy of the model, whose FILE the COMMAND on its standard input has changed
+damage()
+{
+    rm -rf damaged
+    cp -R model damaged
+    file=$1
+    shift
+    "$@" <"model/$file" >"damaged/$file"
+}
+damage model.safetensors head -c 1000
+refuse 3 'damaged/model.safetensors' generate damaged
+refuse 3 'damaged/model.safetensors' train --resume damaged
+damage model.safetensors tr '{' '['
+refuse 3 'damaged/model.safetensors' generate damaged
+damage optimizer.safetensors head -c 3000
+refuse 3 'damaged/optimizer.safetensors' train --resume damaged
+damage config.json sed 's/"n_embd": 16/"n_embd": 32/'
+refuse 3 'damaged/' generate damaged
+damage config.json sed 's/"gpt2"/"llama"/'
+refuse 3 'expected "model_type" gpt2 or heed, got "llama"' generate damaged
+damage config.json head -c 20
+refuse 3 'damaged/config.json' generate damaged
+damage tokenizer.json head -c 20
+refuse 3 'damaged/tokenizer.json' generate damaged
+damage trainer.json tr ':' ','
+refuse 3 'damaged/trainer.json' train --resume damaged
+allow generate model --max-tokens 3 --threads 1
+
+allow train good.txt $tiny --steps 2 --save-interval 1 --out changed-text
+mv good.txt moved.txt
+refuse 3 'good.txt' train --resume changed-text
+tr 'a' 'o' <moved.txt >good.txt
+refuse 3 'the text has changed since the run began' train --resume changed-text
+mv moved.txt good.txt
+
+# ---- what is right ----
+
+for command in train generate eval info inspect bench help version; do
+    for way in "help $command" "$command --help" "$command -h"; do
+        allow $way
+        [ ! -s err ] || fail "heed $way: expected nothing on standard error"
+        grep -q "^heed $command" out || fail "heed $way: expected the help of $command"
+        awk 'length($0) > 100 { exit 1 }' out || fail "heed $way: a line is longer than 100 columns"
+    done
+done
+allow
+allow --version
+grep -qx 'heed [0-9.]*' out || fail "heed --version: expected the version"
+allow generate model --prompt=Once --max-tokens=5 --top_k 1 --threads=1
+[ "$(wc -c <out)" -eq 9 ] || fail "a prompt of 4 and 5 tokens are 9 characters"
+cp out first
+allow generate model --prompt Once --max-tokens 5 --top-k 1 --threads 1 --no-cache
+cmp -s first out || fail "without the cache the text must be the same"
+echo Once >input
+allow generate model --max-tokens 5 --top-k 1 --threads 1
+cmp -s first out || fail "a prompt from standard input must give the same, without its newline"
+: >input
+allow info --preset gpt --no-mlp --attention-bias false --mlp=false
+allow eval model good.txt --threads 1
+allow train good.txt $tiny --steps 2 --preset m0 --out m0
+allow generate m0 --threads 1 --max-tokens 3
+allow train good.txt $tiny --steps 2 --preset bigram --out bigram
+allow generate bigram --threads 1 --max-tokens 3
+
+# ---- nobody listens ----
+
+{
+    "$program" generate model --max-tokens 100000 --threads 1 <input 2>err
+    echo $? >code
+} | head -c 10 >out
+[ "$(cat code)" -eq 0 ] || fail "a reader that goes away: expected exit code 0, got $(cat code)"
+[ ! -s err ] || fail "a reader that goes away: expected silence"
+"$program" generate model --max-tokens 5 --threads 1 <input 2>err >&- || fail "closed standard output: expected exit code 0"
+"$program" train good.txt $tiny --steps 2 --out closed <&- >&- 2>&- || fail "all closed: expected exit code 0"
+allow generate closed --max-tokens 5 --threads 1
+if [ -e /dev/full ]; then
+    "$program" help <input >/dev/full 2>err
+    [ $? -eq 3 ] || fail "a full disk under standard output: expected exit code 3"
+    grep -q 'standard output cannot be written' err || fail "a full disk: expected a sentence"
+fi
+
+[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+echo "all as expected"
