@@ -2,8 +2,8 @@
 /*
  * Attention of one head, tile by tile: what forward and backward share.
  *
- * A tile is QUERIES queries by up to CHUNK + QUERIES keys. Its scores lie transposed, tile[key][query]: key j is a
- * row, queries run along the lanes. So
+ * A tile is QUERIES queries by up to CHUNK + QUERIES keys. Its scores lie transposed, tile[key][query]: key j
+ * is a row, queries run along the lanes. So
  *
  *   - the scores are K[j][d] (broadcast from its row) times Q^T[d] (packed once a tile);
  *   - the largest score and the sum of a query are vertical, lane by lane; nothing is ever summed across lanes;
@@ -11,14 +11,14 @@
  *     V, K, Q, dO as they lie, lanes along head_dim.
  *
  * Every inner loop is thus the same: a number times a vector, added to a register block (multiply() below).
- * Scores are kept as plain q . k, exact where q and k are whole numbers; log2(e) * scale comes in when the largest has
- * been subtracted.
+ * Scores are kept as plain q . k, exact where q and k are whole numbers; log2(e) * scale comes in when the
+ * largest has been subtracted.
  *
  * Causal tiles. Query vector v of a tile sees a row range of the chunk that starts at its first row and ends at
  * edge[v + 1], within LANES rows past its diagonal. Only those rows are computed; inside the last LANES of them
  * a mask writes weights of exactly 0. Products over keys or queries start or stop at the diagonal to within the
- * rows of a register block. A number that is not finite in a key or value that a query may not see can still reach
- * it there (0 * inf); finite ones never do.
+ * rows of a register block. A number that is not finite in a key or value that a query may not see can still
+ * reach it there (0 * inf); finite ones never do.
  *
  * Needs vector.inc.h and TILE_VECTORS (4 with 32 registers, else 2).
  */
@@ -77,8 +77,8 @@ INLINE int64_t tile_visible_keys(const heed_attention_head *head, const tile_sha
 }
 
 /*
- * Moves the tile to its chunk of keys that begins at `key`; visible is tile_visible_keys(). The diagonal lies in the
- * last chunk alone: that one holds whatever is left once it is at most CHUNK_MAX.
+ * Moves the tile to its chunk of keys that begins at `key`; visible is tile_visible_keys(). The diagonal lies
+ * in the last chunk alone: that one holds whatever is left once it is at most CHUNK_MAX.
  */
 INLINE void tile_take_keys(tile_shape *t, const heed_attention_head *head, int64_t key, int64_t visible)
 {
@@ -88,27 +88,6 @@ INLINE void tile_take_keys(tile_shape *t, const heed_attention_head *head, int64
     t->edge[0] = 0;
     for (int v = 0; v < t->vectors; v++)
         t->edge[v + 1] = t->causal ? clamp(t->diagonal + (v + 1) * LANES, 0, t->n_keys) : t->n_keys;
-}
-
-/* The first, or second, halves of a and b, lane by lane in turns. */
-#if LANES == 16
-#define INTERLEAVE(a, b, i)                                                                              \
-    __builtin_shufflevector(a, b, i, 16 + i, 1 + i, 17 + i, 2 + i, 18 + i, 3 + i, 19 + i, 4 + i, 20 + i, \
-                            5 + i, 21 + i, 6 + i, 22 + i, 7 + i, 23 + i)
-#elif LANES == 8
-#define INTERLEAVE(a, b, i) __builtin_shufflevector(a, b, i, 8 + i, 1 + i, 9 + i, 2 + i, 10 + i, 3 + i, 11 + i)
-#else
-#define INTERLEAVE(a, b, i) __builtin_shufflevector(a, b, i, 4 + i, 1 + i, 5 + i)
-#endif
-
-INLINE vf vf_interleave_low(vf a, vf b)
-{
-    return INTERLEAVE(a, b, 0);
-}
-
-INLINE vf vf_interleave_high(vf a, vf b)
-{
-    return INTERLEAVE(a, b, LANES / 2);
 }
 
 /* ---- the register block ---- */
@@ -154,7 +133,10 @@ INLINE int next_block(int64_t left, const int most)
     return left >= 4 ? 4 : 1;
 }
 
-/* Rows of a block of `vectors` vectors: with its sums, a row of b and a broadcast number it fills the registers. */
+/*
+ * Rows of a block of `vectors` vectors: with its sums, a row of b and a broadcast number it fills the
+ * registers.
+ */
 INLINE int block_rows(const int vectors)
 {
     return vectors == TILE_VECTORS ? 6 : 8;
@@ -216,36 +198,23 @@ static void tile_scores(float *tile, const tile_shape *t, const float *k, int64_
     }
 }
 
-/* 0, 1, 2, … */
-INLINE vi lane_numbers(void)
-{
-    vi n;
-
-    UNROLL
-    for (int l = 0; l < LANES; l++)
-        n[l] = l;
-    return n;
-}
-
 /* Scores of keys that lie behind a query's position become -inf. */
 INLINE void tile_mask(float *tile, const tile_shape *t)
 {
     if (!t->causal)
         return;
     for (int v = 0; v < t->vectors; v++) {
-        const int64_t diagonal = t->diagonal + v * LANES;
+        const int64_t diagonal = t->diagonal +
+                                 v * LANES; /* the row whose key is the position of the first lane */
 
-        for (int64_t j = clamp(diagonal, t->edge[v], t->edge[v + 1]); j < t->edge[v + 1]; j++) {
-            float *x = tile + j * QUERIES + v * LANES;
-
-            vf_store(x, vf_select(lane_numbers() >= (int32_t)(j - diagonal), vf_load(x), vf_splat(-INFINITY)));
-        }
+        for (int64_t j = clamp(diagonal + 1, t->edge[v], t->edge[v + 1]); j < t->edge[v + 1]; j++)
+            vf_store_first(tile + j * QUERIES + v * LANES, vf_splat(-INFINITY), j - diagonal);
     }
 }
 
 /*
- * A register block may reach from the last queries of vector v - 1 into the first of v, and with them below the edge
- * of v - 1, where nothing was computed: those weights are 0.
+ * A register block may reach from the last queries of vector v - 1 into the first of v, and with them below the
+ * edge of v - 1, where nothing was computed: those weights are 0.
  */
 INLINE void tile_clear_below_edges(float *tile, const tile_shape *t)
 {
@@ -313,7 +282,9 @@ INLINE void by_query_columns(const block_target *to, const float *tile, const ti
     }
 }
 
-/* sum over the chunk's keys j of tile[j][i] b[j], a row for each query i; row 0 of b is the chunk's first key. */
+/*
+ * sum over the chunk's keys j of tile[j][i] b[j], a row for each query i; row 0 of b is the chunk's first key.
+ */
 static void tile_by_query(const block_target *to, const float *tile, const tile_shape *t, const float *b,
                           int64_t b_stride, int64_t dim)
 {

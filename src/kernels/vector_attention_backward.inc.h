@@ -5,25 +5,20 @@
  *   dp_ij = dout_i . v_j          ds_ij = p_ij (dp_ij - delta_i)
  *   dv_j  = sum_i p_ij dout_i     dk_j  = scale sum_i ds_ij q_i      dq_i = scale sum_j ds_ij k_j
  *
- * Weights are computed again from max and sum. Without them: a tile whose keys fit one chunk finds its own largest score and sum
- * on the way; a longer one goes over its keys once more beforehand (6 products and not 5).
- * scale goes into the packed dout, so dp and delta come out scaled, and with them ds.
+ * Weights are computed again from max and sum. Without them: a tile whose keys fit one chunk finds its own
+ * largest score and sum on the way; a longer one goes over its keys once more beforehand (6 products and not
+ * 5). scale goes into the packed dout, so dp and delta come out scaled, and with them ds.
  *
- * dp and delta are added up in the same order: of a query with all its weight on one key, out is that key's v, dp equals
- * delta to the last bit, and ds is 0 as it should be.
+ * Where one chunk holds all keys, delta_i is taken as sum_j p_ij dp_ij and out is not read. Else it is dout_i . out_i,
+ * added up in the order of dp. Either way, of a query with all its weight on one key dp equals delta to the last
+ * bit, and ds is 0 as it should be.
  *
- * Tiles of queries outside, chunks of keys inside: dq is complete after a tile; dk and dv are added to by each tile
- * that sees them, queries ascending. Where head_dim is no multiple of LANES the sums live in the scratch, in rows
- * filled up to whole vectors.
+ * Tiles of queries outside, chunks of keys inside: dq is complete after a tile; dk and dv are added to by each
+ * tile that sees them, queries ascending. Where head_dim is no multiple of LANES the sums live in the scratch,
+ * in rows filled up to whole vectors.
  *
  * Needs vector_attention_forward.inc.h.
  */
-
-/* One operand, or result, with rows of whole vectors: the caller's own, or a copy in the scratch. */
-typedef struct whole_rows {
-    const float *from;
-    int64_t stride;
-} whole_rows;
 
 /* Where the parts of the scratch lie, in floats; the part that is not needed is empty. */
 typedef struct backward_layout {
@@ -56,6 +51,8 @@ INLINE backward_layout backward_layout_of(const heed_attention_head *head)
 typedef struct backward_tile {
     query_values base, inverse, delta;
     float exponent; /* log2(e) * scale */
+    bool all_keys;  /* one chunk holds every key that the tile sees */
+    bool own_base;  /* and nothing was saved: base and inverse are found in that chunk */
     whole_rows q, dout;
 } backward_tile;
 
@@ -69,17 +66,6 @@ static void packed_dots(query_values *dot, const float *x, const float *y, int64
             sum += vf_load(x + d * QUERIES + v * LANES) * vf_load(y + d * QUERIES + v * LANES);
         dot->v[v] = sum;
     }
-}
-
-/* Rows n of x as they lie, or copied to `copy` and filled up. */
-INLINE whole_rows rows_of(const float *x, int64_t stride, int64_t n, int64_t dim, float *copy)
-{
-    const int64_t width = whole_vectors(dim);
-
-    if (width == dim)
-        return (whole_rows){x, stride};
-    pack_rows(copy, x, stride, n, dim);
-    return (whole_rows){copy, width};
 }
 
 /* base and inverse from what forward saved. */
@@ -113,46 +99,52 @@ static void base_from_keys(backward_tile *b, const heed_attention_head *head, ti
     invert_sums(&b->inverse, &sum);
 }
 
-/* weights: scores, or with `is_exp` their exponentials, become weights; dscores: dp becomes ds. */
-INLINE void gradient_rows(float *weights, float *dscores, const backward_tile *b, bool is_exp, int64_t n,
-                          int first, const int vectors)
+/*
+ * Vector v of the tile. Scores, or with is_exp their exponentials, become weights p; dp in dscores becomes ds.
+ * When the tile holds all keys, delta_i = dout_i . out_i = sum_j p_ij dp_ij is found on the way, without a look
+ * at out.
+ */
+INLINE void gradient_column(float *weights, float *dscores, const backward_tile *b, int v, int64_t n,
+                            const bool is_exp, const bool all_keys)
 {
-    for (int64_t j = 0; j < n; j++) {
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            const int64_t at = j * QUERIES + v * LANES;
-            vf p = vf_load(weights + at);
+    const vf base = b->base.v[v], inverse = b->inverse.v[v];
+    const float exponent = b->exponent;
+    vf delta = all_keys ? vf_splat(0.0f) : b->delta.v[v];
 
-            if (!is_exp)
-                p = vf_exp2_not_positive((p - b->base.v[first + v]) * b->exponent);
-            p *= b->inverse.v[first + v];
-            vf_store(weights + at, p);
-            vf_store(dscores + at, p * (vf_load(dscores + at) - b->delta.v[first + v]));
-        }
+    for (int64_t at = v * LANES; at < n * QUERIES; at += QUERIES) {
+        const vf dp = vf_load(dscores + at);
+        vf p = vf_load(weights + at);
+
+        if (!is_exp)
+            p = vf_exp2_not_positive((p - base) * exponent);
+        p *= inverse;
+        vf_store(weights + at, p);
+        if (all_keys)
+            delta += p * dp;
+        else
+            vf_store(dscores + at, p * (dp - delta));
     }
+    for (int64_t at = v * LANES; all_keys && at < n * QUERIES; at += QUERIES)
+        vf_store(dscores + at, vf_load(weights + at) * (vf_load(dscores + at) - delta));
 }
 
-static void tile_gradient(float *weights, float *dscores, const backward_tile *b, bool is_exp,
-                          const tile_shape *t)
+static void tile_gradient(float *weights, float *dscores, const backward_tile *b, const tile_shape *t)
 {
     for (int v = 0; v < t->vectors; v++) {
-        const int64_t at = t->edge[v] * QUERIES + v * LANES, n = t->edge[v + 1] - t->edge[v];
-        const int vectors = t->vectors - v;
-
-        for (int u = 0; u < vectors; u++) {
-            if (is_exp)
-                gradient_rows(weights + at + u * LANES, dscores + at + u * LANES, b, true, n, v + u, 1);
-            else
-                gradient_rows(weights + at + u * LANES, dscores + at + u * LANES, b, false, n, v + u, 1);
-        }
+        if (b->own_base)
+            gradient_column(weights, dscores, b, v, t->edge[v + 1], true, true);
+        else if (b->all_keys)
+            gradient_column(weights, dscores, b, v, t->edge[v + 1], false, true);
+        else
+            gradient_column(weights, dscores, b, v, t->edge[v + 1], false, false);
     }
     tile_clear_below_edges(weights, t);
     tile_clear_below_edges(dscores, t);
 }
 
 /*
- * out (key rows of one chunk) += sum_i tile[j][i] b_i. Keys from the diagonal on meet their first queries in this tile,
- * all keys do in the first tile: those are stored and not added, unless `accumulate`.
+ * out (key rows of one chunk) += sum_i tile[j][i] b_i. Keys from the diagonal on meet their first queries in
+ * this tile, all keys do in the first tile: those are stored and not added, unless `accumulate`.
  */
 static void add_by_key(float *out, int64_t out_stride, const float *tile, const tile_shape *t, whole_rows b,
                        int64_t dim, bool accumulate)
@@ -172,7 +164,7 @@ static void add_by_key(float *out, int64_t out_stride, const float *tile, const 
 
 /* The five products of one chunk. */
 static void backward_chunk(const heed_attention_head *head, const tile_shape *t, backward_tile *b,
-                           bool own_base, float *scratch)
+                           float *scratch)
 {
     const backward_layout at = backward_layout_of(head);
     const int64_t width = whole_vectors(head->head_dim), v_width = whole_vectors(head->v_dim);
@@ -181,7 +173,7 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
 
     tile_scores(weights, t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
     tile_scores(dscores, t, head->v, head->v_stride, scratch + at.packed_dout, head->v_dim);
-    if (own_base) {
+    if (b->own_base) {
         query_values max, sum, factor;
 
         statistics_start(&max, &sum);
@@ -190,7 +182,7 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
     } else {
         tile_mask(weights, t);
     }
-    tile_gradient(weights, dscores, b, own_base, t);
+    tile_gradient(weights, dscores, b, t);
 
     float *dv = v_whole ? head->dv + t->key * head->dv_stride : scratch + at.rows_dv + t->key * v_width;
     float *dk = whole ? head->dk + t->key * head->dk_stride : scratch + at.rows_dk + t->key * width;
@@ -215,24 +207,27 @@ static void backward_of_tile(const heed_attention_head *head, tile_shape *t, flo
     const backward_layout at = backward_layout_of(head);
     const float *q = head->q + t->query * head->q_stride, *dout = head->dout + t->query * head->dout_stride;
     const int64_t visible = tile_visible_keys(head, t);
-    const bool own_base = !head->max && visible <= CHUNK_MAX;
-    backward_tile b = {.exponent = head->scale * log2_e};
+    backward_tile b = {.exponent = head->scale * log2_e, .all_keys = visible <= CHUNK_MAX};
 
     pack_transposed(scratch + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim, 1.0f);
     pack_transposed(scratch + at.packed_dout, dout, head->dout_stride, t->n_queries, head->v_dim, head->scale);
-    pack_transposed(scratch + at.packed_out, head->out + t->query * head->out_stride, head->out_stride,
-                    t->n_queries, head->v_dim, 1.0f);
-    packed_dots(&b.delta, scratch + at.packed_dout, scratch + at.packed_out, head->v_dim, t->vectors);
+    if (!b.all_keys) {
+        pack_transposed(scratch + at.packed_out, head->out + t->query * head->out_stride, head->out_stride,
+                        t->n_queries, head->v_dim, 1.0f);
+        packed_dots(&b.delta, scratch + at.packed_dout, scratch + at.packed_out, head->v_dim, t->vectors);
+    }
     b.q = rows_of(q, head->q_stride, t->n_queries, head->head_dim, scratch + at.rows_q);
     b.dout = rows_of(dout, head->dout_stride, t->n_queries, head->v_dim, scratch + at.rows_dout);
     if (head->max)
         base_from_saved(&b, head, t);
-    else if (!own_base)
+    else if (b.all_keys)
+        b.own_base = true;
+    else
         base_from_keys(&b, head, t, scratch + at.packed_q, scratch + at.weights, visible);
 
     for (int64_t key = 0;; key += t->n_keys) {
         tile_take_keys(t, head, key, visible);
-        backward_chunk(head, t, &b, own_base, scratch);
+        backward_chunk(head, t, &b, scratch);
         if (key + t->n_keys >= visible)
             break;
     }

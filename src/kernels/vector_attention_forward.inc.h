@@ -2,18 +2,19 @@
 /*
  * Attention, forward: out_i = sum_j p_ij v_j,  p_ij = exp(s_ij - lse_i),  s_ij = scale q_i . k_j
  *
- * Keys come in chunks; the largest score so far and the sum of the weights relative to it are kept for each query,
- * and what was summed is rescaled when a larger score appears (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao et
- * al. 2022, arXiv:2205.14135). So memory depends on the tile alone.
+ * Keys come in chunks; the largest score so far and the sum of the weights relative to it are kept for each
+ * query, and what was summed is rescaled when a larger score appears (Milakov and Gimelshein 2018,
+ * arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135). So memory depends on the tile alone.
  *
- * Needs vector_attention.inc.h.
+ * Needs vector_attention_pack.inc.h.
  */
 
 /*
  * 2^t for t <= 0, exactly 0 below -100, NaN for NaN.
  *
  * t + (1.5 * 2^23 + 127) rounds to the integer n and leaves n + 127, the exponent of 2^n, in the low bits.
- * 2^(t - n) is the polynomial of degree 5 with the smallest relative error on [-1/2, 1/2] that is 1 at 0: 1.4 * 2^-23.
+ * 2^(t - n) is the polynomial of degree 5 with the smallest relative error on [-1/2, 1/2] that is 1 at 0: 1.4 *
+ * 2^-23.
  */
 INLINE vf vf_exp2_not_positive(vf t)
 {
@@ -55,139 +56,48 @@ INLINE vf vf_log(vf x)
     return vf_select(x == x, y, x);
 }
 
-/* ---- packing ---- */
-
-/* x[r][c] becomes x[c][r]: log2(LANES) rounds, each interleaving row r with row r + LANES / 2. */
-INLINE void transpose(vf x[LANES])
-{
-    vf y[LANES];
-
-    UNROLL
-    for (int round = LANES; round > 1; round /= 2) {
-        UNROLL
-        for (int r = 0; r < LANES / 2; r++) {
-            y[2 * r] = vf_interleave_low(x[r], x[r + LANES / 2]);
-            y[2 * r + 1] = vf_interleave_high(x[r], x[r + LANES / 2]);
-        }
-        UNROLL
-        for (int r = 0; r < LANES; r++)
-            x[r] = y[r];
-    }
-}
-
-/* packed[d][i] = factor x[i][d] for i < n <= QUERIES, d < dim; queries that fill the last vector up are 0. */
-static void pack_transposed(float *packed, const float *x, int64_t stride, int64_t n, int64_t dim, float factor)
-{
-    for (int64_t i = 0; i < n; i += LANES) {
-        int64_t d = 0;
-
-        for (; d + LANES <= dim; d += LANES) {
-            vf block[LANES];
-
-            UNROLL
-            for (int r = 0; r < LANES; r++)
-                block[r] = i + r < n ? vf_load(x + (i + r) * stride + d) * factor : vf_splat(0.0f);
-            transpose(block);
-            UNROLL
-            for (int r = 0; r < LANES; r++)
-                vf_store(packed + (d + r) * QUERIES + i, block[r]);
-        }
-        for (; d < dim; d++)
-            for (int r = 0; r < LANES; r++)
-                packed[d * QUERIES + i + r] = i + r < n ? x[(i + r) * stride + d] * factor : 0.0f;
-    }
-}
-
-/* Rows one after the other, each filled up with zeros to whole vectors. */
-static void pack_rows(float *packed, const float *x, int64_t stride, int64_t n, int64_t dim)
-{
-    const int64_t width = whole_vectors(dim);
-
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(packed + i * width, x + i * stride, (size_t)dim * sizeof *x);
-        memset(packed + i * width + dim, 0, (size_t)(width - dim) * sizeof *x);
-    }
-}
-
 /* ---- softmax of a tile ---- */
 
-INLINE void max_rows(query_values *max, const float *tile, int64_t n, int first, const int vectors)
-{
-    vf m[TILE_VECTORS];
-
-    UNROLL
-    for (int v = 0; v < vectors; v++)
-        m[v] = max->v[first + v];
-    for (int64_t j = 0; j < n; j++) {
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            m[v] = vf_max(m[v], vf_load(tile + j * QUERIES + v * LANES));
-    }
-    UNROLL
-    for (int v = 0; v < vectors; v++)
-        max->v[first + v] = m[v];
-}
-
-INLINE void exp_rows(query_values *sum, float *tile, const query_values *max, float scale, int64_t n, int first,
-                     const int vectors)
-{
-    vf s[TILE_VECTORS], m[TILE_VECTORS];
-
-    UNROLL
-    for (int v = 0; v < vectors; v++) {
-        s[v] = sum->v[first + v];
-        m[v] = max->v[first + v];
-    }
-    for (int64_t j = 0; j < n; j++) {
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            float *x = tile + j * QUERIES + v * LANES;
-            const vf p = vf_exp2_not_positive((vf_load(x) - m[v]) * scale);
-
-            s[v] += p;
-            vf_store(x, p);
-        }
-    }
-    UNROLL
-    for (int v = 0; v < vectors; v++)
-        sum->v[first + v] = s[v];
-}
-
-/* max_i = the larger of max_i and every score that query i sees. */
+/* max_i = the larger of max_i and every score that query i sees: vector v sees the rows before edge[v + 1]. */
 static void tile_max(query_values *max, const float *tile, const tile_shape *t)
 {
     for (int v = 0; v < t->vectors; v++) {
-        const float *rows = tile + t->edge[v] * QUERIES + v * LANES;
-        const int64_t n = t->edge[v + 1] - t->edge[v];
-        const int vectors = t->vectors - v;
+        const float *x = tile + v * LANES;
+        const int64_t n = t->edge[v + 1];
+        vf m = max->v[v];
+        int64_t j = 0;
 
-        if (TILE_VECTORS > 3 && vectors == 4)
-            max_rows(max, rows, n, v, TILE_VECTORS > 3 ? 4 : 1);
-        else if (TILE_VECTORS > 2 && vectors == 3)
-            max_rows(max, rows, n, v, TILE_VECTORS > 2 ? 3 : 1);
-        else if (vectors == 2)
-            max_rows(max, rows, n, v, 2);
-        else
-            max_rows(max, rows, n, v, 1);
+        for (; j + 4 <= n;
+             j += 4, x += 4 * QUERIES) { /* in pairs: a maximum waits for another once in 4 rows */
+            const vf a = vf_max(vf_load(x), vf_load(x + QUERIES));
+            const vf b = vf_max(vf_load(x + 2 * QUERIES), vf_load(x + 3 * QUERIES));
+
+            m = vf_max(m, vf_max(a, b));
+        }
+        for (; j < n; j++, x += QUERIES)
+            m = vf_max(m, vf_load(x));
+        max->v[v] = m;
     }
 }
 
-/* Scores become weights 2^(scale (score - max)); sum_i gets their sum added. max is finite, 0 where nothing is seen. */
+/*
+ * Scores become weights 2^(scale (score - max)); sum_i gets their sum added. max is finite, 0 where nothing is
+ * seen.
+ */
 static void tile_exp(query_values *sum, float *tile, const query_values *max, float scale, const tile_shape *t)
 {
     for (int v = 0; v < t->vectors; v++) {
-        float *rows = tile + t->edge[v] * QUERIES + v * LANES;
-        const int64_t n = t->edge[v + 1] - t->edge[v];
-        const int vectors = t->vectors - v;
+        float *x = tile + v * LANES;
+        const vf m = max->v[v];
+        vf s = sum->v[v];
 
-        if (TILE_VECTORS > 3 && vectors == 4)
-            exp_rows(sum, rows, max, scale, n, v, TILE_VECTORS > 3 ? 4 : 1);
-        else if (TILE_VECTORS > 2 && vectors == 3)
-            exp_rows(sum, rows, max, scale, n, v, TILE_VECTORS > 2 ? 3 : 1);
-        else if (vectors == 2)
-            exp_rows(sum, rows, max, scale, n, v, 2);
-        else
-            exp_rows(sum, rows, max, scale, n, v, 1);
+        for (int64_t j = 0; j < t->edge[v + 1]; j++, x += QUERIES) {
+            const vf p = vf_exp2_not_positive((vf_load(x) - m) * scale);
+
+            s += p;
+            vf_store(x, p);
+        }
+        sum->v[v] = s;
     }
 }
 
@@ -302,9 +212,8 @@ static void attention_tile(const heed_attention_head *head, tile_shape *t, float
                 to.out_stride = head->out_stride;
             }
         }
-        if (!whole)
-            pack_rows(scratch + at.packed_v, v, head->v_stride, t->n_keys, head->v_dim);
-        tile_by_query(&to, tile, t, whole ? v : scratch + at.packed_v, whole ? head->v_stride : width, width);
+        const whole_rows rows = rows_of(v, head->v_stride, t->n_keys, head->v_dim, scratch + at.packed_v);
+        tile_by_query(&to, tile, t, rows.from, rows.stride, width);
         if (last)
             break;
     }

@@ -6,6 +6,7 @@
 #include "kernels/kernels.h"
 #include "kernels/vector.inc.h"
 #include "kernels/vector_attention.inc.h"
+#include "kernels/vector_attention_pack.inc.h"
 #include "kernels/vector_attention_forward.inc.h"
 #include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
