@@ -27,7 +27,7 @@ deps-clang:
 	@HEED_NO_ONEDNN=1 ./scripts/install-deps.sh build clang
 
 demo: all
-	@./scripts/demo.sh
+	@./scripts/demo.sh $(BUILD)
 
 # Both end with one line: "N passed, N failed, N skipped".
 test: all
