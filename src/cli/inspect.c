@@ -25,9 +25,10 @@ static const heed_cli_text texts[] = {
 };
 
 static const heed_field fields[] = {
-    {"layer", "draw the heads of this layer; -1: of each layer the most focused one", HEED_FIELD_INTEGER,
-     AT(layer), -1, 1023, NULL},
-    {"head", "draw this head; -1: all of the layer", HEED_FIELD_INTEGER, AT(head), -1, 1023, NULL},
+    {"layer", "draw the heads of this layer; -1: of every layer", HEED_FIELD_INTEGER, AT(layer), -1, 1023,
+     NULL},
+    {"head", "draw this head; -1: every head. With neither: the most focused one", HEED_FIELD_INTEGER, AT(head),
+     -1, 1023, NULL},
     {"json", "print one JSON object: the tokens, and of each head figures and pattern", HEED_FIELD_BOOLEAN,
      AT(json), 0, 0, NULL},
 };
@@ -70,15 +71,22 @@ static head_figures figures_of(const heed_attention_maps *maps, int layer, int h
     return measure_head(heed_attention_maps_pattern(maps, layer, head), heed_attention_maps_n_tokens(maps));
 }
 
-static int most_focused(const heed_attention_maps *maps, int layer)
+/* The head that spreads its attention least. */
+static void find_most_focused(const heed_attention_maps *maps, int *best_layer, int *best_head)
 {
-    int best = 0;
+    double least = INFINITY;
 
-    for (int head = 1; head < heed_attention_maps_n_heads(maps); head++) {
-        if (figures_of(maps, layer, head).tokens < figures_of(maps, layer, best).tokens)
-            best = head;
+    *best_layer = *best_head = 0;
+    for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
+        for (int head = 0; head < heed_attention_maps_n_heads(maps); head++) {
+            const double tokens = figures_of(maps, layer, head).tokens;
+            if (tokens < least) {
+                least = tokens;
+                *best_layer = layer;
+                *best_head = head;
+            }
+        }
     }
-    return best;
 }
 
 /* --- the text --- */
@@ -156,17 +164,16 @@ static heed_status draw_head(const heed_attention_maps *maps, int layer, int hea
 static heed_status draw_heads(const heed_attention_maps *maps, const inspect_options *own, heed_error *err)
 {
     const int n_layers = heed_attention_maps_n_layers(maps), n_heads = heed_attention_maps_n_heads(maps);
+    int layer, head;
     heed_status status = HEED_OK;
 
-    for (int layer = 0; layer < n_layers && status == HEED_OK; layer++) {
-        if (own->layer >= 0 && layer != own->layer)
-            continue;
-        if (own->head >= 0)
-            status = draw_head(maps, layer, (int)own->head, err);
-        else if (own->layer < 0)
-            status = draw_head(maps, layer, most_focused(maps, layer), err);
-        for (int head = 0; own->head < 0 && own->layer >= 0 && head < n_heads && status == HEED_OK; head++)
-            status = draw_head(maps, layer, head, err);
+    if (own->layer < 0 && own->head < 0) {
+        find_most_focused(maps, &layer, &head);
+        return draw_head(maps, layer, head, err);
+    }
+    for (int i = 0; i < n_layers * n_heads && status == HEED_OK; i++) {
+        if ((own->layer < 0 || i / n_heads == own->layer) && (own->head < 0 || i % n_heads == own->head))
+            status = draw_head(maps, i / n_heads, i % n_heads, err);
     }
     return status;
 }

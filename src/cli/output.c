@@ -168,30 +168,30 @@ static int measure_word(const char *text, size_t n, size_t *bytes)
 void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns)
 {
     const int indent = 4, width = columns - indent - 1;
-    int at = -1; /* columns used; -1: the indentation is still to come */
+    int at = 0, spaces = 0; /* columns used in this line; spaces that the next word will need */
 
     for (size_t i = 0; i < n;) {
-        size_t bytes;
-        if (text[i] == '\n') {
-            fputc('\n', out);
-            at = -1;
-            i++;
-            continue;
+        size_t bytes = 1;
+        if (text[i] == '\n' || text[i] == ' ') {
+            spaces = text[i] == ' ' ? spaces + 1 : 0;
+            if (text[i] == '\n') {
+                fputc('\n', out);
+                at = 0;
+            }
+        } else {
+            const int word = measure_word(text + i, n - i, &bytes);
+            if (at > 0 && at + spaces + word > width) {
+                fputc('\n', out);
+                at = spaces = 0;
+            }
+            fprintf(out, "%*s", spaces + (at == 0 ? indent : 0), "");
+            heed_cli_put_safe(out, text + i, bytes);
+            at += spaces + word;
+            spaces = 0;
         }
-        const int word = text[i] == ' ' ? 1 : measure_word(text + i, n - i, &bytes);
-        if (text[i] == ' ')
-            bytes = 1;
-        if (at >= 0 && at + word > width && text[i] != ' ') {
-            fputc('\n', out);
-            at = -1;
-        }
-        if (at < 0)
-            fprintf(out, "%*s", indent, "");
-        at = at < 0 ? word : at + word;
-        heed_cli_put_safe(out, text + i, bytes);
         i += bytes;
     }
-    if (at >= 0)
+    if (at > 0)
         fputc('\n', out);
 }
 
