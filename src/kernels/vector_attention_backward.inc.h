@@ -9,9 +9,9 @@
  * largest score and sum on the way; a longer one goes over its keys once more beforehand (6 products and not
  * 5). scale goes into the packed dout, so dp and delta come out scaled, and with them ds.
  *
- * Where one chunk holds all keys, delta_i is taken as sum_j p_ij dp_ij and out is not read. Else it is dout_i . out_i,
- * added up in the order of dp. Either way, of a query with all its weight on one key dp equals delta to the last
- * bit, and ds is 0 as it should be.
+ * Where one chunk holds all keys, delta_i is taken as sum_j p_ij dp_ij and out is not read. Else it is
+ * dout_i . out_i, added up in the order of dp. Either way, of a query with all its weight on one key dp equals
+ * delta to the last bit, and ds is 0 as it should be.
  *
  * Tiles of queries outside, chunks of keys inside: dq is complete after a tile; dk and dv are added to by each
  * tile that sees them, queries ascending. Where head_dim is no multiple of LANES the sums live in the scratch,

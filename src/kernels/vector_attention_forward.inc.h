@@ -221,12 +221,3 @@ static void attention_tile(const heed_attention_head *head, tile_shape *t, float
         memcpy(out + i * head->out_stride, sums + i * width, (size_t)head->v_dim * sizeof *out);
     save_statistics(head, t, &max, &sum);
 }
-
-static void attention(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch)
-{
-    for (int64_t query = query_begin; query < query_end; query += QUERIES) {
-        tile_shape t = tile_of_queries(head, query, query_end);
-
-        attention_tile(head, &t, scratch);
-    }
-}

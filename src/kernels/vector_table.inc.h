@@ -11,6 +11,7 @@
 #include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
 #include "kernels/vector_product.inc.h"
+#include "kernels/vector_attention_row.inc.h"
 #include "kernels/vector_rows.inc.h"
 
 extern const heed_kernels TABLE;

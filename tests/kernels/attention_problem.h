@@ -303,6 +303,9 @@ static void check_shape(const shape *s, uint32_t seed)
         run_backward(k, p);
         check_gradients(k, p, "backward from max and sum");
         p->head.max = p->head.sum = NULL;
+        run_forward(k, p, s->n_query);
+        check_rows(k, p, OUT, "forward without max and sum");
+        check_rows(k, p, LSE, "forward without max and sum");
         run_backward(k, p);
         check_gradients(k, p, "backward without them");
     }

@@ -43,6 +43,37 @@ static void attention_matches_double_for_random_shapes(void **state)
     }
 }
 
+/* Without max and sum to save, a few queries take another way than tiles. */
+static void few_queries_match_double_over_many_keys(void **state)
+{
+    static const shape shapes[] = {
+        {4, 600, 64, 64, 3, true, 1.0f},  {3, 1, 20, 12, 0, true, 1.0f},    {4, 2, 33, 70, 1, true, 1.0f},
+        {2, 257, 7, 257, 0, false, 1.0f}, {1, 700, 32, 32, 0, true, 80.0f}, {4, 300, 16, 5, 2, false, 60.0f},
+    };
+
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        check_shape(&shapes[s], (uint32_t)s + 200);
+}
+
+static void nan_survives_where_a_query_is_alone(void **state)
+{
+    const shape s = {1, 300, 24, 20, 0, true, 1.0f};
+
+    (void)state;
+    for (int i = 0; heed_kernels_at(i); i++)
+        for (int a = Q; a <= V; a++)
+            for (int64_t row = 0; row < (a == Q ? 1 : 300); row += 43) {
+                problem *p = problem_new(&s, 16);
+
+                p->head.max = p->head.sum = NULL;
+                p->r[a].x[row * p->r[a].stride + 17] = NAN;
+                run_forward(heed_kernels_at(i), p, 1);
+                assert_true(isnan(at(p, OUT, 0, 17)));
+                problem_free(p);
+            }
+}
+
 static void cuts_at_64_queries_give_the_same_bits(void **state)
 {
     const shape s = {300, 421, 48, 20, 0, true, 1.0f};
@@ -243,6 +274,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_matches_double_for_any_shape),
         cmocka_unit_test(attention_matches_double_for_random_shapes),
+        cmocka_unit_test(few_queries_match_double_over_many_keys),
+        cmocka_unit_test(nan_survives_where_a_query_is_alone),
         cmocka_unit_test(cuts_at_64_queries_give_the_same_bits),
         cmocka_unit_test(queries_that_see_nothing_give_zeros_and_no_gradient),
         cmocka_unit_test(scores_in_the_thousands_stay_finite),
