@@ -11,9 +11,11 @@
 #endif
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +263,35 @@ cleanup:
     if (fd >= 0)
         close(fd);
     return status;
+}
+
+/* Is it "NAME.PID-N.tmp" of a process that is gone, or of this one, which is not writing now? */
+static bool is_left_over(const char *entry, const char *name)
+{
+    const size_t length = strlen(name);
+    long pid = 0;
+    int attempt = 0, end = 0;
+
+    if (strncmp(entry, name, length) != 0 || sscanf(entry + length, ".%ld-%d.tmp%n", &pid, &attempt, &end) != 2 ||
+        end == 0 || entry[length + (size_t)end] != '\0' || pid <= 0)
+        return false;
+    return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+}
+
+void heed_file_sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    char folder[PATH_SIZE], full[PATH_SIZE];
+    const struct dirent *entry;
+    DIR *open_folder = folder_of(folder, sizeof folder, path) ? opendir(folder) : NULL;
+
+    while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
+        if (is_left_over(entry->d_name, name) &&
+            heed_path_join(full, sizeof full, folder, entry->d_name, NULL) == HEED_OK)
+            unlink(full);
+    }
+    if (open_folder != NULL)
+        closedir(open_folder);
 }
 
 bool heed_file_exists(const char *path)

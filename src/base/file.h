@@ -32,6 +32,9 @@ typedef struct heed_bytes {
 /** Replaces the file at path by the pieces, one after the other. On failure the old file is untouched. */
 heed_status heed_file_write(const char *path, const heed_bytes *pieces, size_t n_pieces, heed_error *err);
 
+/** Removes temporary files that killed processes have left beside path while they replaced it. */
+void heed_file_sweep(const char *path);
+
 bool heed_file_exists(const char *path);
 bool heed_file_is_folder(const char *path);
 /** Makes the folder and its parents; an existing folder is fine. */

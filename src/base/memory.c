@@ -31,8 +31,7 @@ size_t heed_size_align(size_t bytes)
 
 /* ---- big blocks ---- */
 
-/* What a block of `bytes` takes: whole huge pages when large, whole pages when small; 0 on overflow. */
-static size_t block_bytes(size_t bytes)
+size_t heed_memory_block_bytes(size_t bytes)
 {
     const size_t page = bytes >= HUGE_PAGE ? HUGE_PAGE : (size_t)sysconf(_SC_PAGESIZE);
     size_t rounded;
@@ -51,7 +50,7 @@ static char *map_bytes(size_t bytes)
 
 void *heed_memory_reserve(size_t bytes)
 {
-    const size_t size = block_bytes(bytes);
+    const size_t size = heed_memory_block_bytes(bytes);
     size_t head, mapped;
     char *block;
 
@@ -79,7 +78,7 @@ void *heed_memory_reserve(size_t bytes)
 void heed_memory_release(void *block, size_t bytes)
 {
     if (block)
-        munmap(block, block_bytes(bytes));
+        munmap(block, heed_memory_block_bytes(bytes));
 }
 
 /* ---- what the system has ---- */

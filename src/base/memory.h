@@ -25,6 +25,9 @@ void *heed_memory_reserve(size_t bytes);
 /** Gives a block of heed_memory_reserve() back; the same byte count must be passed. NULL is allowed. */
 void heed_memory_release(void *block, size_t bytes);
 
+/** What a block of so many bytes takes: whole pages, huge ones when it is large. 0: more than there can be. */
+size_t heed_memory_block_bytes(size_t bytes);
+
 /** Bytes of memory that this process may still take (free memory and limits of its group), or SIZE_MAX if unknown. */
 size_t heed_memory_available(void);
 /** Bytes that this process holds in memory now, and the most it ever held; 0 if unknown. */

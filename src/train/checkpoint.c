@@ -53,20 +53,40 @@ static heed_status move_all(const char *folder, heed_error *err)
         status = path_of(to, folder, COMMIT, "", err);
     if (status == HEED_OK && unlink(to) != 0 && errno != ENOENT)
         status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be removed: %s", to, strerror(errno));
-    return status;
+    /* The next set must not be begun while the disk may still show this one's commit. */
+    return status == HEED_OK ? heed_folder_sync(folder, err) : status;
 }
 
+/* The commit goes first: without it nobody takes what is left of the new set. */
 static void drop_all(const char *folder)
 {
     char path[HEED_PATH_BYTES];
 
+    if (path_of(path, folder, COMMIT, "", NULL) == HEED_OK && unlink(path) == 0)
+        heed_folder_sync(folder, NULL);
     for (size_t i = 0; i < N_SET; i++) {
         if (path_of(path, folder, set[i], ".next", NULL) == HEED_OK)
             unlink(path);
     }
 }
 
-heed_status heed_checkpoint_recover(const char *folder, heed_error *err)
+/* Temporary files of a process that died while it wrote. */
+static void sweep(const char *folder)
+{
+    char path[HEED_PATH_BYTES];
+
+    for (size_t i = 0; i < N_SET; i++) {
+        if (path_of(path, folder, set[i], ".next", NULL) == HEED_OK)
+            heed_file_sweep(path);
+    }
+    if (path_of(path, folder, COMMIT, "", NULL) == HEED_OK)
+        heed_file_sweep(path);
+    if (path_of(path, folder, "trainer.json", "", NULL) == HEED_OK) /* of heed_checkpoint_begin() */
+        heed_file_sweep(path);
+}
+
+/* Finishes a set that is committed, drops one that is not. */
+static heed_status settle(const char *folder, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
     const heed_status status = path_of(path, folder, COMMIT, "", err);
@@ -77,6 +97,12 @@ heed_status heed_checkpoint_recover(const char *folder, heed_error *err)
         return move_all(folder, err);
     drop_all(folder);
     return HEED_OK;
+}
+
+heed_status heed_checkpoint_recover(const char *folder, heed_error *err)
+{
+    sweep(folder);
+    return settle(folder, err);
 }
 
 bool heed_checkpoint_exists(const char *folder)
@@ -196,14 +222,18 @@ heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
     char path[HEED_PATH_BYTES];
     const heed_status status = path_of(path, t->folder, "trainer.json", "", err);
 
+    sweep(t->folder);
     return status == HEED_OK ? write_state(t, path, err) : status;
 }
 
 heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
-    heed_status status = heed_log_sync(t, err);
+    heed_status status = settle(t->folder, err); /* what an earlier save could not finish */
 
+    if (status != HEED_OK)
+        return status;
+    status = heed_log_sync(t, err);
     for (size_t i = 0; i < N_SET && status == HEED_OK; i++)
         status = write_one(t, set[i], err);
     if (status == HEED_OK)

@@ -151,7 +151,6 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     t->block_bytes = state + arena;
     t->plan.step_bytes = (double)arena;
     t->plan.flops_per_step = heed_plan_cost(t->train_plan).flops;
-    t->plan.process_bytes = (double)t->block_bytes + (double)heed_memory_resident();
     if (t->plan.available_bytes > 0.0 && (double)t->block_bytes > t->plan.available_bytes)
         return too_large(t, (double)t->block_bytes, err);
     t->block = heed_memory_reserve(t->block_bytes);
@@ -180,6 +179,23 @@ static void describe(heed_trainer *t)
     t->plan.device = t->device_text;
 }
 
+/*
+ * Measures the matrix peak. That wakes the threads and brings code into memory, so only now the process is as large as
+ * it will be beside its block, of which nothing has been touched yet.
+ */
+static void measure(heed_trainer *t)
+{
+    heed_rate rate;
+    double peak;
+
+    if (t->device.kernels != NULL && heed_limits_peak(&t->device, PEAK_SECONDS, &rate, NULL) == HEED_OK)
+        t->plan.matrix_peak_flops = rate.best;
+    peak = (double)heed_memory_peak();
+    t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident();
+    if (peak > t->plan.process_bytes)
+        t->plan.process_bytes = peak;
+}
+
 /* Everything after the options are known: text, model, memory. */
 static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, heed_error *err)
 {
@@ -205,16 +221,8 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     t->batches = heed_batches_make(t->corpus, HEED_PART_TRAIN, t->options.batch_size, config->context_length,
                                    (uint64_t)t->options.seed, HEED_STREAM_BATCHES);
     describe(t);
+    measure(t);
     return HEED_OK;
-}
-
-static void measure_peak(heed_trainer *t)
-{
-    heed_rate rate;
-
-    if (t->device.kernels != NULL && heed_limits_peak(&t->device, PEAK_SECONDS, &rate, NULL) == HEED_OK)
-        t->plan.matrix_peak_flops = rate.best;
-    t->start_s = heed_clock_s();
 }
 
 static heed_status absolute_path(char *out, const char *path, heed_error *err)
@@ -275,7 +283,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         return status;
     }
     heed_weights_init(t->model->weights, (uint64_t)options->seed);
-    measure_peak(t);
+    t->start_s = heed_clock_s();
     *trainer = t;
     return HEED_OK;
 }
@@ -310,7 +318,7 @@ heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed
         return status;
     }
     t->batches.position = position;
-    measure_peak(t);
+    t->start_s = heed_clock_s();
     *trainer = t;
     return HEED_OK;
 }

@@ -251,6 +251,45 @@ static void a_joined_path_that_does_not_fit_is_refused(void **state)
     assert_string_equal(out, "def");
 }
 
+/* A process number that nobody has: of a child that is gone. */
+static long dead_process(void)
+{
+    const pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return (long)child;
+}
+
+static void what_dead_writers_left_is_swept_away_and_nothing_else(void **state)
+{
+    const long dead = dead_process(), living = (long)getppid();
+    char names[9][64];
+    int n = 0;
+
+    (void)state;
+    snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp", dead);
+    snprintf(names[n++], sizeof names[0], "f.%ld-12.tmp", dead);
+    snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp", (long)getpid()); /* of an earlier process of our number */
+    const int n_gone = n;
+    snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp", living);
+    snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp.old", dead);
+    snprintf(names[n++], sizeof names[0], "f.%ld.tmp", dead);
+    snprintf(names[n++], sizeof names[0], "g.%ld-0.tmp", dead);
+    snprintf(names[n++], sizeof names[0], "f.%s-0.tmp", "12x");
+    snprintf(names[n++], sizeof names[0], "f");
+    for (int i = 0; i < n; i++)
+        assert_int_equal(write_text(inside(names[i]), "left", NULL), HEED_OK);
+    heed_file_sweep(inside("f"));
+    for (int i = 0; i < n; i++) {
+        if (heed_file_exists(inside(names[i])) != (i >= n_gone))
+            fail_msg("%s %s", names[i], i < n_gone ? "is still there" : "is gone");
+    }
+    heed_file_sweep(inside("missing/f")); /* a folder that is not there has nothing in it */
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -266,6 +305,7 @@ int main(void)
         IN_FOLDER(a_write_that_fails_in_the_middle_keeps_the_old_file),
         IN_FOLDER(a_full_disk_keeps_the_old_file),
         IN_FOLDER(folders_are_made_with_their_parents),
+        IN_FOLDER(what_dead_writers_left_is_swept_away_and_nothing_else),
         IN_FOLDER(a_joined_path_that_does_not_fit_is_refused),
     };
 

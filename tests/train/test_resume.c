@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* A run that is interrupted and resumed ends with the bytes of one that was not; one that cannot be resumed says why. */
+#include "run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- the same bytes --- */
+
+static void expect_same_losses(const double *a, const double *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (memcmp(&a[i], &b[i], sizeof a[i]) != 0)
+            fail_msg("step %lld: the loss is %.9g in one run and %.9g in the other", (long long)i + 1, a[i],
+                     b[i]);
+    }
+}
+
+/* Saves after `stop` steps (wherever that falls between the regular checkpoints), leaves and comes back. */
+static void interrupt_at(run_case *c, int64_t stop, const double *expected)
+{
+    double losses[RUN_MAX_STEPS] = {0};
+    heed_trainer *trainer = run_create(c, "part");
+    heed_error err = {0};
+
+    run_steps(trainer, stop, losses);
+    assert_int_equal(heed_trainer_save(trainer, &err), HEED_OK);
+    heed_trainer_close(trainer);
+    assert_true(run_resume(c, "part", RUN_MAX_STEPS, losses));
+    expect_same_losses(expected, losses, c->options.steps);
+    run_expect_same(c, "whole", "part");
+    run_remove(c, "part");
+}
+
+static void check_every_stop(run_case *c)
+{
+    double losses[RUN_MAX_STEPS] = {0};
+
+    assert_true(run_train(c, "whole", RUN_MAX_STEPS, losses));
+    for (int64_t stop = 0; stop < c->options.steps; stop++)
+        interrupt_at(c, stop, losses);
+    run_remove(c, "whole");
+}
+
+static void a_resumed_run_ends_with_the_same_bytes(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    check_every_stop(&c);
+    c.config.norm = HEED_NORM_POST;
+    c.config.tied_head = false;
+    c.options.seed = 8;
+    c.options.clip_norm = 0.0;
+    check_every_stop(&c);
+    c.config = heed_config_default();
+    assert_int_equal(heed_config_preset("bigram", &c.config, NULL), HEED_OK);
+    c.config.context_length = 6;
+    check_every_stop(&c);
+    run_close(&c);
+}
+
+static void a_resumed_run_ends_with_the_same_bytes_on_fast_kernels(void **state)
+{
+    double losses[RUN_MAX_STEPS] = {0};
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    unsetenv("HEED_CPU");
+    assert_true(run_train(&c, "whole", RUN_MAX_STEPS, losses));
+    interrupt_at(&c, 1, losses);
+    interrupt_at(&c, 7, losses);
+    run_close(&c);
+}
+
+/* Resumed for every single step, saved by hand each time. */
+static void a_run_that_stops_after_every_step_ends_with_the_same_bytes(void **state)
+{
+    run_case c;
+    heed_error err = {0};
+    bool done;
+
+    (void)state;
+    run_open(&c);
+    assert_true(run_train(&c, "whole", RUN_MAX_STEPS, NULL));
+    heed_trainer_close(run_create(&c, "steps"));
+    do {
+        heed_trainer *trainer = run_open_again(&c, "steps");
+        done = run_steps(trainer, 1, NULL);
+        assert_int_equal(heed_trainer_save(trainer, &err), HEED_OK);
+        heed_trainer_close(trainer);
+    } while (!done);
+    run_expect_same(&c, "whole", "steps");
+    run_close(&c);
+}
+
+/* What was not saved is lost: the run goes back to its last checkpoint, and its log with it. */
+static void unsaved_steps_are_taken_again(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    assert_true(run_train(&c, "whole", RUN_MAX_STEPS, NULL));
+    for (int64_t stop = 0; stop < c.options.steps; stop++) {
+        assert_false(run_train(&c, "part", stop, NULL));
+        assert_true(run_resume(&c, "part", RUN_MAX_STEPS, NULL));
+        run_expect_same(&c, "whole", "part");
+        run_remove(&c, "part");
+    }
+    run_close(&c);
+}
+
+static void the_built_in_stories_are_made_again(void **state)
+{
+    run_case c;
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.corpus_bytes = 5000;
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "whole" : "part";
+        if (heed_trainer_create(NULL, &c.config, &c.options, run_path(&c, name), &trainer, &err) != HEED_OK)
+            fail_msg("%s", err.message);
+        run_steps(trainer, i == 0 ? RUN_MAX_STEPS : 5, NULL);
+        heed_trainer_close(trainer);
+    }
+    trainer = run_open_again(&c, "part");
+    assert_true(heed_trainer_plan(trainer)->floor > 0.3);
+    assert_true(run_steps(trainer, RUN_MAX_STEPS, NULL));
+    heed_trainer_close(trainer);
+    run_expect_same(&c, "whole", "part");
+    run_close(&c);
+}
+
+static void a_finished_run_has_nothing_left_to_do(void **state)
+{
+    run_case c;
+    heed_trainer *trainer;
+    heed_progress progress;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    assert_true(run_train(&c, "a", RUN_MAX_STEPS, NULL));
+    run_copy(&c, "a", "b");
+    trainer = run_open_again(&c, "b");
+    assert_int_equal(heed_trainer_step(trainer, &progress, &err), HEED_OK);
+    assert_true(progress.done && progress.step == c.options.steps && !progress.saved);
+    heed_trainer_close(trainer);
+    run_expect_same(&c, "a", "b");
+    run_close(&c);
+}
+
+static void the_text_is_found_from_any_folder(void **state)
+{
+    char here[RUN_PATH];
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(c.root), 0);
+    snprintf(c.text, sizeof c.text, "text.txt");
+    assert_false(run_train(&c, "a", 4, NULL));
+    assert_int_equal(chdir("/"), 0);
+    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    assert_int_equal(chdir(here), 0);
+    run_close(&c);
+}
+
+/* --- what cannot be resumed --- */
+
+static void expect_refusal(const run_case *c, const char *name, heed_status expected, const char *part)
+{
+    heed_trainer *trainer = (heed_trainer *)c;
+    heed_error err = {0};
+    const heed_status status = heed_trainer_resume(run_path(c, name), &trainer, &err);
+
+    if (status != expected)
+        fail_msg("expected status %d, got %d: %s", (int)expected, (int)status, err.message);
+    assert_null(trainer);
+    run_expect_sentence(&err, part);
+}
+
+static void a_folder_without_a_run_is_refused(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    expect_refusal(&c, "nothing", HEED_ERR_FILE, "nothing");
+    expect_refusal(&c, "text.txt", HEED_ERR_FILE, "this is a file");
+    expect_refusal(&c, ".", HEED_ERR_FILE, "trainer.json");
+    run_close(&c);
+}
+
+static void a_text_that_changed_or_went_is_refused(void **state)
+{
+    run_case c;
+    size_t n;
+    char *text;
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    text = run_read(c.text, &n);
+    text[n / 2]++;
+    run_write(c.text, text, n);
+    expect_refusal(&c, "a", HEED_ERR_FILE, "has changed");
+    text[n / 2]--;
+    run_write(c.text, text, n - 1);
+    expect_refusal(&c, "a", HEED_ERR_FILE, "has changed");
+    unlink(c.text);
+    expect_refusal(&c, "a", HEED_ERR_FILE, "text.txt");
+    run_write(c.text, text, n);
+    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    free(text);
+    run_close(&c);
+}
+
+/* Every file of the checkpoint, cut at many places: always one sentence, never a crash, never half a state. */
+static void a_truncated_checkpoint_is_refused(void **state)
+{
+    static const char *const files[] = {"trainer.json", "model.safetensors", "optimizer.safetensors"};
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
+        size_t n;
+        char *data = run_read(run_file(&c, "a", files[f]), &n);
+        for (size_t cut = 0; cut + 2 < n; cut += 1 + n / 60) { /* + 2: the last line break may go */
+            run_write(run_file(&c, "a", files[f]), data, cut);
+            expect_refusal(&c, "a", HEED_ERR_FILE, files[f]);
+        }
+        run_write(run_file(&c, "a", files[f]), data, n);
+        free(data);
+    }
+    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    run_close(&c);
+}
+
+/* Replaces the first `from` of a file by `to`. */
+static void edit(const run_case *c, const char *name, const char *file, const char *from, const char *to)
+{
+    size_t n;
+    char *data = run_read(run_file(c, name, file), &n), *at, *edited = malloc(n + 64);
+
+    assert_non_null(edited);
+    at = strstr(data, from);
+    if (at == NULL)
+        fail_msg("%s has no %s", file, from);
+    const size_t before = (size_t)(at - data), after = n - before - strlen(from);
+    memcpy(edited, data, before);
+    memcpy(edited + before, to, strlen(to));
+    memcpy(edited + before + strlen(to), at + strlen(from), after);
+    run_write(run_file(c, name, file), edited, before + strlen(to) + after);
+    free(edited);
+    free(data);
+}
+
+static void a_trainer_file_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const edits[][3] = {
+        {"\"step\": 4", "\"step\": -4", "step"},
+        {"\"step\": 4", "\"step\": 4.5", "step"},
+        {"\"batch_size\": 2", "\"batch_size\": 99999999", "batch_size"},
+        {"\"batch_size\": 2", "\"batch_size\": \"two\"", "batch_size"},
+        {"\"batch_size\"", "\"batch_sise\"", "batch_size"},
+        {"\"n_heads\": 2", "\"n_heads\": 3", "n_heads"},
+        {"\"d_model\": 8", "\"d_model\": 10", "model.safetensors"},
+        {"\"n_layers\": 1", "\"n_layers\": 2", "model.safetensors"},
+        {"\"n_layers\": 1", "\"n_layers\": 0", "model.safetensors"},
+        {"\"kind\": \"gpt\"", "\"kind\": \"gtp\"", "kind"},
+        {"\"options\"", "\"optoins\"", "options"},
+        {"\"text_hash\": \"", "\"text_hash\": \"1", "changed"},
+        {"{", "[", "trainer.json"},
+    };
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "good", 5, NULL));
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        heed_trainer *trainer = NULL;
+        heed_error err = {0};
+        run_copy(&c, "good", "a");
+        edit(&c, "a", "trainer.json", edits[i][0], edits[i][1]);
+        const heed_status status = heed_trainer_resume(run_path(&c, "a"), &trainer, &err);
+        if (status == HEED_OK)
+            fail_msg("%s was taken", edits[i][1]);
+        assert_true(status == HEED_ERR_FILE || status == HEED_ERR_USAGE);
+        run_expect_sentence(&err, edits[i][2]);
+        run_remove(&c, "a");
+    }
+    run_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_resumed_run_ends_with_the_same_bytes),
+        cmocka_unit_test(a_resumed_run_ends_with_the_same_bytes_on_fast_kernels),
+        cmocka_unit_test(a_run_that_stops_after_every_step_ends_with_the_same_bytes),
+        cmocka_unit_test(unsaved_steps_are_taken_again),
+        cmocka_unit_test(the_built_in_stories_are_made_again),
+        cmocka_unit_test(a_finished_run_has_nothing_left_to_do),
+        cmocka_unit_test(the_text_is_found_from_any_folder),
+        cmocka_unit_test(a_folder_without_a_run_is_refused),
+        cmocka_unit_test(a_text_that_changed_or_went_is_refused),
+        cmocka_unit_test(a_truncated_checkpoint_is_refused),
+        cmocka_unit_test(a_trainer_file_that_makes_no_sense_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
