@@ -56,7 +56,7 @@ HEED_API heed_status heed_session_feed(heed_session *session, const int32_t *ids
 HEED_API const float *heed_session_logits(const heed_session *session);
 /** Tokens that the window holds now. */
 HEED_API int64_t heed_session_length(const heed_session *session);
-/** Draws the next token; a token must have been fed. The order of equal logits is the order of ids. */
+/** Draws the next token, or gives -1 when none has been fed yet. Equal logits are taken in the order of their ids. */
 HEED_API int32_t heed_session_sample(heed_session *session, const heed_sampling *sampling);
 
 /**
@@ -74,7 +74,8 @@ typedef struct heed_evaluation {
     int64_t n_tokens;      /* predicted */
 } heed_evaluation;
 
-/** The loss on every token of a text but its first, in windows that do not overlap. HEED_ERR_USAGE, HEED_ERR_MEMORY. */
+/** The loss on every token of a text but its first, in windows that do not overlap. HEED_ERR_USAGE, HEED_ERR_MEMORY;
+ *  HEED_ERR_CHECK when the loss is not a number. */
 HEED_API heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name, int threads,
                                          heed_evaluation *out, heed_error *err);
 

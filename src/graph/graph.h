@@ -98,7 +98,10 @@ typedef heed_node *heed_accumulate_fn(heed_graph *g, heed_node *x, heed_node *co
  */
 bool heed_graph_differentiate(heed_graph *g, heed_node *loss, heed_node *seed, heed_accumulate_fn *accumulate);
 
-/** After each run, source (a parameter or state) holds the value of node. Shapes are equal. */
+/**
+ * After each run, source (a parameter or state) holds the value of node. Shapes are equal. Values that are not computed
+ * in place are copied in the order of these calls.
+ */
 void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value);
 int heed_graph_n_assigns(const heed_graph *g);
 void heed_graph_assign_at(const heed_graph *g, int i, heed_node **source, heed_node **value);

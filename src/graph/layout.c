@@ -18,7 +18,8 @@
 
 static bool in_plan(const heed_plan *plan, const heed_node *node)
 {
-    return node->op != NULL && plan->runs[node->first->id] && (plan->used[node->id] || node->output == 0 || plan->keep_all);
+    return node->op != NULL && plan->runs[node->first->id] &&
+           (plan->used[node->id] || node->output == 0 || plan->keep_all);
 }
 
 static size_t bytes_behind(const heed_node *node)
@@ -104,8 +105,9 @@ static bool can_take_over(const heed_plan *plan, int s, const heed_node *out, in
 
     return x != NULL && out->owner == out && x->offset == 0 && x->tensor.dtype == out->tensor.dtype &&
            heed_shape_equal(&x->tensor.shape, &out->tensor.shape) && heed_tensor_is_dense(&x->tensor) &&
-           heed_tensor_is_dense(&out->tensor) && x->owner->op != NULL && plan->storage[root_of(plan, x)].last == s &&
-           plan->storage[root_of(plan, x)].bytes == mine->bytes && mine->root == out->id && mine->in_source == NULL &&
+           heed_tensor_is_dense(&out->tensor) && x->owner->op != NULL &&
+           plan->storage[root_of(plan, x)].last == s && plan->storage[root_of(plan, x)].bytes == mine->bytes &&
+           mine->root == out->id && mine->in_source == NULL &&
            plan->storage[root_of(plan, x)].in_source == NULL && is_only_reader(plan, node, input) &&
            !is_taken_by_sibling(plan, out, root_of(plan, x));
 }
@@ -117,7 +119,8 @@ static void reuse_places(heed_plan *plan)
         for (int k = 0; k < HEED_MAX_OUTPUTS && node->outputs[k] != NULL; k++) {
             const heed_node *out = node->outputs[k];
             for (int i = 0; i < node->n_in; i++) {
-                if ((node->op->reuse[k] >> i & 1u) && plan->storage[out->id].bytes > 0 && can_take_over(plan, s, out, i)) {
+                if ((node->op->reuse[k] >> i & 1u) && plan->storage[out->id].bytes > 0 &&
+                    can_take_over(plan, s, out, i)) {
                     const int root = root_of(plan, node->in[i]);
                     plan->storage[root].last = plan->storage[out->id].last;
                     plan->storage[out->id].root = root;
@@ -126,12 +129,6 @@ static void reuse_places(heed_plan *plan)
             }
         }
     }
-}
-
-/* The step that reads a source last, and how often that step reads it. */
-static int last_reader(const heed_plan *plan, const heed_node *source)
-{
-    return plan->storage[source->id].last;
 }
 
 /* A value that may be written over its source goes there; the others are copied after the run. */
@@ -149,8 +146,8 @@ static heed_status place_assigns(heed_plan *plan, heed_error *err)
         for (int k = 0; value->op != NULL && !plan->keep_all && k < value->first->n_in; k++) {
             in_place |= value->first->in[k] == source && (value->op->reuse[value->output] >> k & 1u) &&
                         value->owner == value && heed_tensor_is_dense(&value->tensor) &&
-                        last_reader(plan, source) == plan->step_of[value->id] && is_only_reader(plan, value->first, k) &&
-                        plan->storage[value->id].in_source == NULL;
+                        plan->storage[source->id].last == plan->step_of[value->id] &&
+                        is_only_reader(plan, value->first, k) && plan->storage[value->id].in_source == NULL;
         }
         if (in_place)
             plan->storage[value->id].in_source = source;
@@ -210,11 +207,14 @@ static heed_status pack(heed_plan *plan, heed_error *err)
     const size_t most = (size_t)(n_nodes + plan->n_steps) + 1;
     block *blocks = calloc(most, sizeof *blocks);
     block **in_the_way = calloc(most, sizeof *in_the_way);
+    size_t total = 0;
+    bool fits = true;
     int n = 0;
 
     for (int i = 0; i < n_nodes && blocks != NULL; i++) {
         plan_storage *s = &plan->storage[i];
-        if (s->bytes > 0 && s->root == i && s->in_source == NULL && heed_graph_node(plan->graph, i)->op != NULL) {
+        if (s->bytes > 0 && s->root == i && s->in_source == NULL &&
+            heed_graph_node(plan->graph, i)->op != NULL) {
             blocks[n] = (block){heed_size_align(s->bytes), &s->offset, s->first, s->last, n};
             n++;
         }
@@ -227,7 +227,9 @@ static heed_status pack(heed_plan *plan, heed_error *err)
             n++;
         }
     }
-    if (blocks != NULL && in_the_way != NULL) {
+    for (int i = 0; i < n; i++)
+        fits = fits && heed_size_add(total, blocks[i].bytes, &total);
+    if (blocks != NULL && in_the_way != NULL && fits) {
         qsort(blocks, (size_t)n, sizeof *blocks, by_decreasing_size);
         for (int i = 0; i < n; i++) {
             *blocks[i].offset = lowest_fit(&blocks[i], blocks, i, in_the_way);
@@ -239,6 +241,9 @@ static heed_status pack(heed_plan *plan, heed_error *err)
     free(blocks);
     if (blocks == NULL || in_the_way == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to lay out %zu tensors", most);
+    if (!fits)
+        return heed_fail(err, HEED_ERR_MEMORY,
+                         "one run of the model needs more bytes than an address has room for");
     return HEED_OK;
 }
 

@@ -51,7 +51,7 @@ struct heed_op {
     int required_inputs; /* the first so many must be there; 0 means all of them */
     int n_outputs;     /* 0 means 1 */
     bool is_view;      /* output 0 shares the storage of input 0 and nothing runs */
-    bool is_stateful;  /* forward changes an input in place (a cache); never pruned when it is a target */
+    bool is_stateful;  /* forward writes into input 0 (a cache), so that what it read is gone: tests restore it */
     /* reuse[k]: bit i set when output k may be written over input i (same shape; elementwise reading order) */
     unsigned reuse[HEED_MAX_OUTPUTS];
     /*

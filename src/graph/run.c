@@ -32,11 +32,14 @@ heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err)
     if (plan->owns_block)
         heed_memory_release(plan->block, plan->bytes);
     plan->owns_block = block == NULL;
-    plan->block = block != NULL ? block : heed_memory_reserve(plan->bytes);
+    plan->block = block;
+    if (block == NULL && plan->bytes < heed_memory_available())
+        plan->block = heed_memory_reserve(plan->bytes);
     if (plan->block == NULL) {
         plan->owns_block = false;
-        return heed_fail(err, HEED_ERR_MEMORY, "a step needs %.1f MB of memory, which the system does not give",
-                         (double)plan->bytes / 1e6);
+        return heed_fail(err, HEED_ERR_MEMORY,
+                         "one run of the model needs %.1f MB of memory, the system has %.1f MB to give",
+                         (double)plan->bytes / 1e6, (double)heed_memory_available() / 1e6);
     }
     for (int i = 0; i < n_nodes; i++) {
         const heed_node *node = heed_graph_node(plan->graph, i);

@@ -21,9 +21,9 @@ typedef struct evaluator {
     int32_t *ids, *targets; /* [batch, T] */
 } evaluator;
 
-static heed_status prepare(evaluator *e, const heed_model *model, int64_t batch, int threads, heed_error *err)
+static heed_status prepare(evaluator *e, const heed_model *model, int64_t batch, int64_t T, int threads,
+                           heed_error *err)
 {
-    const int64_t T = model->config.context_length;
     const heed_shape shape = heed_shape2(batch, T);
     heed_nn nn = {.config = &model->config};
     heed_plan_options options = {.device = &e->device, .targets = &e->loss, .n_targets = 1};
@@ -36,7 +36,8 @@ static heed_status prepare(evaluator *e, const heed_model *model, int64_t batch,
     e->targets = malloc((size_t)(batch * T) * sizeof *e->targets);
     e->g = nn.g = heed_graph_create();
     if (e->ids == NULL || e->targets == NULL || e->g == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to evaluate batches of %lld tokens", (long long)(batch * T));
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to evaluate batches of %lld tokens",
+                         (long long)(batch * T));
     ids = heed_graph_bound_input(e->g, "ids", HEED_I32, shape, e->ids);
     targets = heed_graph_bound_input(e->g, "targets", HEED_I32, shape, e->targets);
     e->loss = heed_gpt_build(&nn, ids, targets).loss;
@@ -71,31 +72,39 @@ static void run(evaluator *e, const heed_corpus *corpus, int64_t batch, int64_t 
     out->nats_per_byte = sum / (double)corpus->n_bytes;
 }
 
-heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name, int threads,
-                                heed_evaluation *out, heed_error *err)
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name,
+                                int threads, heed_evaluation *out, heed_error *err)
 {
     const heed_corpus_options options = {.context_length = 1, .whole = true};
-    const int64_t T = model->config.context_length;
     heed_corpus *corpus = NULL;
     evaluator e = {0};
     heed_status status;
-    int64_t batch;
 
     *out = (heed_evaluation){0};
     if (model->tokenizer == NULL)
-        return heed_fail(err, HEED_ERR_USAGE, "the model has no tokenizer.json, so a text cannot become tokens");
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "the model has no tokenizer.json, so a text cannot become tokens");
     status = heed_corpus_check_text(text, n, name, err);
     if (status == HEED_OK)
         status = heed_corpus_create(model->tokenizer, text, n, name, &options, &corpus, err);
     if (status == HEED_OK) {
-        batch = (corpus->n + T - 1) / T;
-        if (batch > (TOKENS_A_BATCH + T - 1) / T)
-            batch = (TOKENS_A_BATCH + T - 1) / T;
-        status = prepare(&e, model, batch, threads, err);
+        /* no window is longer than the text, whatever the context, so that a short text stays cheap */
+        const int64_t T = smaller(model->config.context_length, corpus->n - 1);
+        const int64_t batch = smaller((corpus->n + T - 1) / T, (TOKENS_A_BATCH + T - 1) / T);
+        status = prepare(&e, model, batch, T, threads, err);
         if (status == HEED_OK)
             run(&e, corpus, batch, T, out);
     }
     release(&e);
     heed_corpus_destroy(corpus);
+    if (status == HEED_OK && !isfinite(out->loss))
+        return heed_fail(err, HEED_ERR_CHECK,
+                         "%s: the model's loss is not a number; its weights are damaged or it has diverged",
+                         name);
     return status;
 }

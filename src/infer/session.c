@@ -13,13 +13,15 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "graph/plan.h"
+#include "infer/sampling.h"
 #include "infer/session.h"
 #include "kernels/device.h"
 #include "nn/model.h"
 #include "nn/nn.h"
 
-/* A graph that reads n tokens and gives the logits of the last. */
+/* A graph that reads n tokens and gives the logits of the last. Its planned products go when it goes. */
 typedef struct reader {
+    heed_device device;
     heed_graph *g;
     heed_plan *plan;
     heed_node *logits;
@@ -28,7 +30,7 @@ typedef struct reader {
 
 struct heed_session {
     const heed_model *model;
-    heed_device device;
+    int threads;
     bool use_cache;
     heed_rng rng;
     int32_t *window; /* [context_length] the tokens that count */
@@ -39,8 +41,9 @@ struct heed_session {
     float *cache;    /* keys and values of every layer */
     size_t cache_bytes;
     reader one, many;
-    float *logits;         /* [vocab_size] */
-    double *probabilities; /* [vocab_size], for sampling */
+    float *logits;          /* [vocab_size] */
+    double *probabilities;  /* [vocab_size], for sampling */
+    heed_candidate *sorted; /* [vocab_size], for sampling */
     bool has_logits;
 };
 
@@ -50,6 +53,7 @@ static void reader_destroy(reader *r)
 {
     heed_plan_destroy(r->plan);
     heed_graph_destroy(r->g);
+    heed_device_close(&r->device);
     *r = (reader){0};
 }
 
@@ -69,13 +73,16 @@ static void bind_cache(const heed_session *s, heed_graph *g)
 
 static heed_status reader_create(heed_session *s, int64_t n, reader *r, heed_error *err)
 {
-    heed_plan_options options = {.device = &s->device, .reference = s->device.kernels == NULL, .n_targets = 1};
+    heed_plan_options options = {.device = &r->device, .targets = &r->logits, .n_targets = 1};
     heed_nn nn = {.config = &s->model->config, .cache_length = s->model->config.context_length};
     heed_node *ids;
     heed_gpt gpt;
     heed_status status;
 
     reader_destroy(r);
+    status = heed_device_open(&r->device, NULL, s->threads, err);
+    if (status != HEED_OK)
+        return status;
     r->g = nn.g = heed_graph_create();
     if (r->g == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a session");
@@ -87,7 +94,7 @@ static heed_status reader_create(heed_session *s, int64_t n, reader *r, heed_err
     r->logits = heed_gpt_last_logits(&nn, &gpt);
     heed_weights_bind(s->model->weights, r->g);
     bind_cache(s, r->g);
-    options.targets = &r->logits;
+    options.reference = r->device.kernels == NULL;
     status = heed_plan_create(r->g, &options, &r->plan, err);
     if (status == HEED_OK)
         status = heed_plan_place(r->plan, NULL, err);
@@ -105,8 +112,8 @@ static heed_status reader_for(heed_session *s, int64_t n, reader **r, heed_error
 
 /* --- opening --- */
 
-heed_status heed_session_open(const heed_model *model, const heed_session_options *options, heed_session **session,
-                              heed_error *err)
+heed_status heed_session_open(const heed_model *model, const heed_session_options *options,
+                              heed_session **session, heed_error *err)
 {
     const heed_session_options defaults = {0}, *o = options != NULL ? options : &defaults;
     const heed_config *c = &model->config;
@@ -118,19 +125,24 @@ heed_status heed_session_open(const heed_model *model, const heed_session_option
     if (s == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a session");
     s->model = model;
+    s->threads = o->threads;
     s->use_cache = !o->no_cache && n_cached_layers > 0;
     s->rng = heed_rng_make(o->seed, HEED_STREAM_SAMPLE);
     s->window = malloc((size_t)c->context_length * sizeof *s->window);
     s->ids = malloc((size_t)c->context_length * sizeof *s->ids);
     s->logits = malloc((size_t)c->vocab_size * sizeof *s->logits);
     s->probabilities = malloc((size_t)c->vocab_size * sizeof *s->probabilities);
-    s->cache_bytes = s->use_cache ? (size_t)(2 * n_cached_layers * c->context_length * c->d_model) * sizeof(float) : 0;
+    s->sorted = malloc((size_t)c->vocab_size * sizeof *s->sorted);
+    s->cache_bytes = s->use_cache
+                         ? (size_t)(2 * n_cached_layers * c->context_length * c->d_model) * sizeof(float)
+                         : 0;
     s->cache = heed_memory_reserve(s->cache_bytes);
-    if (!s->window || !s->ids || !s->logits || !s->probabilities || !s->cache)
-        status = heed_fail(err, HEED_ERR_MEMORY, "a session needs %.1f MB for its cache, which the system does not give",
+    if (!s->window || !s->ids || !s->logits || !s->probabilities || !s->sorted || !s->cache)
+        status = heed_fail(err, HEED_ERR_MEMORY,
+                           "a session needs %.1f MB for its cache, which the system does not give",
                            (double)s->cache_bytes / 1e6);
     else
-        status = heed_device_open(&s->device, NULL, o->threads, err);
+        status = HEED_OK;
     if (status != HEED_OK) {
         heed_session_close(s);
         return status;
@@ -145,12 +157,12 @@ void heed_session_close(heed_session *s)
         return;
     reader_destroy(&s->one);
     reader_destroy(&s->many);
-    heed_device_close(&s->device);
     heed_memory_release(s->cache, s->cache_bytes);
     free(s->window);
     free(s->ids);
     free(s->logits);
     free(s->probabilities);
+    free(s->sorted);
     free(s);
 }
 
@@ -205,7 +217,8 @@ heed_status heed_session_feed(heed_session *s, const int32_t *ids, size_t n, hee
     memcpy(s->ids, s->window + s->cached, (size_t)fresh * sizeof *s->ids);
     s->past = (int32_t)s->cached;
     heed_plan_run(r->plan);
-    memcpy(s->logits, heed_plan_value(r->plan, r->logits)->data, (size_t)s->model->config.vocab_size * sizeof *s->logits);
+    memcpy(s->logits, heed_plan_value(r->plan, r->logits)->data,
+           (size_t)s->model->config.vocab_size * sizeof *s->logits);
     s->cached = s->length;
     s->has_logits = true;
     return HEED_OK;
@@ -228,27 +241,16 @@ heed_plan *heed_session_decode_plan(heed_session *s)
 
 /* --- drawing --- */
 
-static int32_t likeliest(const float *logits, int64_t n)
-{
-    int64_t best = 0;
-
-    for (int64_t i = 1; i < n; i++) {
-        if (logits[i] > logits[best])
-            best = i;
-    }
-    return (int32_t)best;
-}
-
 int32_t heed_session_sample(heed_session *s, const heed_sampling *sampling)
 {
     const int64_t n = s->model->config.vocab_size;
     double left;
     int32_t id = -1;
 
-    if (sampling->temperature <= 0.0 ||
-        heed_sampling_probabilities(sampling, s->logits, n, s->probabilities, NULL) != HEED_OK)
-        return likeliest(s->logits, n);
-    left = heed_rng_double(&s->rng);
+    if (!s->has_logits)
+        return -1;
+    heed_sampling_fill(sampling, s->logits, n, s->probabilities, s->sorted);
+    left = sampling->temperature > 0.0 ? heed_rng_double(&s->rng) : 0.0;
     for (int32_t i = 0; i < n; i++) {
         if (s->probabilities[i] <= 0.0)
             continue;
@@ -257,5 +259,5 @@ int32_t heed_session_sample(heed_session *s, const heed_sampling *sampling)
         if (left < 0.0)
             break;
     }
-    return id >= 0 ? id : likeliest(s->logits, n);
+    return id >= 0 ? id : 0; /* no logit is a number: every token is as good */
 }

@@ -29,6 +29,7 @@ enum {
     BLOCK_ROWS = 8, /* the most rows of a register block */
     CHUNK = 192,    /* keys of a tile, a multiple of QUERIES; the last chunk may hold QUERIES more */
     CHUNK_MAX = CHUNK + QUERIES,
+    ROW_QUERIES = LANES / 4, /* at most so many queries are taken one by one: beyond, a tile is faster */
 };
 
 static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;

@@ -218,7 +218,8 @@ static void backward_of_tile(const heed_attention_head *head, tile_shape *t, flo
     }
     b.q = rows_of(q, head->q_stride, t->n_queries, head->head_dim, scratch + at.rows_q);
     b.dout = rows_of(dout, head->dout_stride, t->n_queries, head->v_dim, scratch + at.rows_dout);
-    if (head->max)
+    /* of few queries forward has the scores as rows round them, not as the tile here does */
+    if (head->max && head->n_query > ROW_QUERIES)
         base_from_saved(&b, head, t);
     else if (b.all_keys)
         b.own_base = true;

@@ -10,7 +10,6 @@
  */
 
 enum {
-    ROW_QUERIES = LANES / 4, /* at most so many queries are taken one by one: beyond, a tile is faster */
     ROW_KEYS = 256,
 };
 
@@ -80,14 +79,18 @@ static void attention_row(const heed_attention_head *head, int64_t query, float 
         rows_combine(out, head->v + key * head->v_stride, head->v_stride, scores, out, head->v_dim, n);
     }
     scale_row(out, head->v_dim, sum == 0.0f ? 0.0f : 1.0f / sum);
+    if (head->max)
+        head->max[query] = max;
+    if (head->sum)
+        head->sum[query] = sum;
     if (head->lse)
         head->lse[query] = (max == -INFINITY ? 0.0f : max) * head->scale + vf_log(vf_splat(sum))[0];
 }
 
-/* A gradient needs scores rounded as a tile rounds them: rows serve where nothing is saved for one. */
+/* Which way is taken depends on the number of queries alone, so that looking at more changes no bit of out. */
 static void attention(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch)
 {
-    const bool by_row = head->n_query <= ROW_QUERIES && !head->max && !head->sum;
+    const bool by_row = head->n_query <= ROW_QUERIES;
 
     for (int64_t query = query_begin; by_row && query < query_end; query++)
         attention_row(head, query, scratch);

@@ -58,7 +58,7 @@ heed_status heed_weights_create(const heed_config *config, heed_weights **weight
     heed_weights *w = calloc(1, sizeof *w);
     heed_graph *g = heed_graph_create();
     heed_nn nn = {.g = g, .config = config};
-    heed_status status = heed_fail(NULL, HEED_ERR_MEMORY, "-");
+    heed_status status;
 
     *weights = NULL;
     if (w == NULL || g == NULL || (w->arena = heed_arena_create()) == NULL) {

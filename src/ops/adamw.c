@@ -141,7 +141,8 @@ static void adamw_explain(const heed_op_args *a, int output, int64_t element, he
 
     if (output == 0) {
         const float lr = heed_explain_read1(e, a, LR, "lr", 0);
-        const heed_adamw_step s = step_of(a, lr, (int32_t)heed_explain_read1(e, a, T, "t", 0), factor);
+        heed_explain_read1(e, a, T, "t", 0); /* listed as a float; counted as the integer that it is */
+        const heed_adamw_step s = step_of(a, lr, heed_scalar_i32(a->in[T]), factor);
         const float p = heed_explain_read1(e, a, P, "p", element);
         const float m = next_m(&s, heed_explain_read1(e, a, M, "m", element), grad);
         const float v = next_v(&s, heed_explain_read1(e, a, V, "v", element), grad);

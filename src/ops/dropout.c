@@ -84,10 +84,11 @@ static void dropout_explain(const heed_op_args *a, int output, int64_t element, 
 {
     const dropout_attrs *attrs = a->attrs;
     const float x = heed_explain_read1(e, a, 0, "x", element);
-    const int32_t step = (int32_t)heed_explain_read1(e, a, 1, "step", 0);
+    const int32_t step = heed_scalar_i32(a->in[1]);
     uint32_t word[4];
 
     (void)output;
+    heed_explain_read1(e, a, 1, "step", 0); /* listed as a float; counted as the integer that it is */
     heed_philox(attrs->seed, attrs->stream,
                 first_block(step, heed_tensor_count(a->out)) + (uint64_t)element / 4, word);
     heed_explain_formula(e, "y = 0 where the random word %lu < %g * 2^32, else x / (1 - %g)",
