@@ -12,13 +12,13 @@ static void show_overview(void)
         const heed_cli_command *c = heed_cli_commands[i];
         char left[64];
         snprintf(left, sizeof left, "heed %s %s", c->name, c->operands);
-        printf("  %-26s %s\n", left, c->summary);
+        printf("  %-35s %s\n", left, c->summary);
     }
     printf("\n\"heed help COMMAND\" shows the options of a command.\n\n"
            "Start here\n"
-           "  heed train                            learns from built-in stories, into the folder story\n"
-           "  heed generate story                   lets the model write\n"
-           "  heed inspect story                    shows what its heads attend to\n");
+           "  heed train                          learns from built-in stories, into the folder story\n"
+           "  heed generate story                 lets the model write\n"
+           "  heed inspect story                  shows what its heads attend to\n");
 }
 
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)

@@ -11,7 +11,8 @@
 #include "cli/progress.h"
 #include "cli/writing.h"
 
-#define PATH_BYTES 4096
+#define PATH_BYTES        4096
+#define LAST_EVAL_BATCHES 200 /* as many as the trainer takes at the end */
 
 typedef struct train_options {
     const char *out, *resume, *config, *preset;
@@ -42,6 +43,7 @@ typedef struct train_run {
     heed_trainer *trainer;
     heed_progress now;
     heed_cli_progress progress;
+    int64_t n_steps;        /* done by this process */
     double validation_loss; /* the last one; NaN */
     char picture[PATH_BYTES];
 } train_run;
@@ -141,13 +143,15 @@ static heed_status train(train_run *r, heed_error *err)
         status = heed_trainer_step(r->trainer, &r->now, err);
         if (status != HEED_OK)
             break;
-        if (r->now.steps > 0 && isnan(r->now.loss) && !r->now.done)
+        const bool ran = r->now.tokens_per_s > 0.0; /* a run that is done already does nothing */
+        r->n_steps += ran;
+        if (ran && isnan(r->now.loss))
             status = heed_cli_fail(err, HEED_ERR_CHECK,
                                    "the loss of step %lld is not a number; try a lower --learning-rate",
                                    (long long)r->now.step);
         if (!isnan(r->now.validation_loss))
             r->validation_loss = r->now.validation_loss;
-        if (status == HEED_OK)
+        if (status == HEED_OK && ran)
             heed_cli_show_step(&r->progress, &r->now);
         if (status == HEED_OK && !isnan(r->now.validation_loss))
             show_sample(r);
@@ -157,6 +161,15 @@ static heed_status train(train_run *r, heed_error *err)
 }
 
 /* --- its end --- */
+
+/* Of the whole run, evaluations and samples included. */
+static double mean_speed(const train_run *r)
+{
+    const int64_t tokens = heed_trainer_options(r->trainer)->batch_size *
+                           heed_trainer_config(r->trainer)->context_length;
+
+    return r->now.seconds > 0.0 ? (double)(r->n_steps * tokens) / r->now.seconds : 0.0;
+}
 
 static void show_curve(const train_run *r)
 {
@@ -176,12 +189,13 @@ static void show_end(const train_run *r)
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
     char speed[32], folder[PATH_BYTES];
 
-    heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer));
-    fprintf(out, "%lld steps in %.1f s: validation loss %.4f", (long long)r->now.step, r->now.seconds,
-            r->validation_loss);
+    if (r->n_steps > 0)
+        fprintf(out, "%lld steps in %.1f s, %s tokens/s in all: ", (long long)r->n_steps, r->now.seconds,
+                heed_cli_grouped(speed, mean_speed(r)));
+    fprintf(out, "validation loss %.4f", r->validation_loss);
     if (!isnan(plan->floor))
         fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
-    fprintf(out, ", %s tokens/s\n", heed_cli_grouped(speed, r->now.tokens_per_s));
+    fputc('\n', out);
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
     fprintf(out, "next: heed generate %s\n",
@@ -202,8 +216,7 @@ static void print_json(const train_run *r)
     heed_cli_json_number(&json, "validation_loss", r->validation_loss);
     heed_cli_json_number(&json, "floor", plan->floor);
     heed_cli_json_number(&json, "seconds", r->now.seconds);
-    heed_cli_json_number(&json, "tokens_per_s", r->now.tokens_per_s);
-    heed_cli_json_number(&json, "peak_share", r->now.peak_share);
+    heed_cli_json_number(&json, "tokens_per_s", mean_speed(r));
     heed_cli_json_integer(&json, "parameters", plan->n_parameters);
     heed_cli_json_number(&json, "memory_bytes", plan->process_bytes);
     heed_cli_json_text(&json, "device", plan->device);
@@ -218,6 +231,8 @@ static heed_status finish(train_run *r, heed_error *err)
     char path[PATH_BYTES];
     heed_status status = HEED_OK;
 
+    if (isnan(r->validation_loss))
+        r->validation_loss = heed_trainer_evaluate(r->trainer, LAST_EVAL_BATCHES);
     if (snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path)
         status = heed_run_picture(folder, path, err);
     if (status == HEED_OK)
