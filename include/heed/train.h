@@ -74,7 +74,7 @@ typedef struct heed_progress {
 
 /**
  * text_path NULL: the built-in stories. config.vocab_size is taken from the text. The folder is made; one that holds a
- * checkpoint already is refused (HEED_ERR_USAGE), so that no model is overwritten by mistake.
+ * checkpoint already, or in which another process trains, is refused (HEED_ERR_USAGE), so that no model is lost.
  * HEED_ERR_FILE: the text is missing, empty, too short, binary or not UTF-8. HEED_ERR_MEMORY, with the number, before
  * anything is trained.
  */
@@ -95,7 +95,12 @@ HEED_API const heed_train_options *heed_trainer_options(const heed_trainer *trai
 HEED_API const heed_model *heed_trainer_model(const heed_trainer *trainer);
 HEED_API const char *heed_trainer_folder(const heed_trainer *trainer);
 
-/** One step, with the evaluation and the checkpoint that fall due after it. After the last one, done is set. */
+/** Where the run stands, before the first step of this process too; losses are NaN. */
+HEED_API heed_progress heed_trainer_progress(const heed_trainer *trainer);
+/**
+ * One step, with the evaluation and the checkpoint that fall due after it. After the last one, done is set.
+ * HEED_ERR_CHECK: the loss or its gradient is no longer a number; the last checkpoint is kept, nothing more is saved.
+ */
 HEED_API heed_status heed_trainer_step(heed_trainer *trainer, heed_progress *progress, heed_error *err);
 /** Writes a checkpoint now. On failure (a full disk) the earlier checkpoint is untouched. */
 HEED_API heed_status heed_trainer_save(heed_trainer *trainer, heed_error *err);

@@ -22,8 +22,8 @@ static void count(const heed_model *model, const heed_plan *plan, double states,
     };
 }
 
-heed_status heed_model_account_forward(const heed_model *model, int64_t batch, int64_t length, heed_accounting *out,
-                                       heed_error *err)
+heed_status heed_model_account_forward(const heed_model *model, int64_t batch, int64_t length,
+                                       heed_accounting *out, heed_error *err)
 {
     heed_device device = {0};
     heed_graph *g = heed_graph_create();
@@ -48,7 +48,8 @@ heed_status heed_model_account_forward(const heed_model *model, int64_t batch, i
     return status;
 }
 
-heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_accounting *out, heed_error *err)
+heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_accounting *out,
+                                        heed_error *err)
 {
     const heed_train_options options = heed_train_options_default();
     heed_step_inputs inputs = {0};
@@ -58,7 +59,8 @@ heed_status heed_model_account_training(const heed_model *model, int64_t batch, 
     heed_status status = heed_device_open(&device, NULL, 0, err);
 
     if (status == HEED_OK)
-        status = heed_step_graph_create(model->weights, &options, batch, model->config.context_length, true, &inputs, &step, err);
+        status = heed_step_graph_create(model->weights, &options, batch, model->config.context_length, true,
+                                        &inputs, &step, err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&step, &device, &plan, err);
     if (status == HEED_OK)

@@ -122,8 +122,8 @@ bool heed_checkpoint_exists(const char *folder)
 static heed_status write_config(const heed_trainer *t, const char *path, heed_error *err)
 {
     json_t *root = heed_config_to_json(&t->model->config);
-    const heed_status status =
-        root != NULL ? heed_json_write(path, root, err) : heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
+    const heed_status status = root != NULL ? heed_json_write(path, root, err)
+                                            : heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
 
     json_decref(root);
     return status;
@@ -153,8 +153,9 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
     if (heed_fields_to_json(option_fields, n_options, &t->options, options) &&
         heed_fields_to_json(config_fields, n_config, &t->model->config, config))
         root = json_pack("{s:s, s:I, s:I, s:s, s:I, s:s, s:O, s:O}", "heed_version", HEED_VERSION, "step",
-                         (json_int_t)t->step, "batches_position", (json_int_t)t->batches.position, "text", t->text.path,
-                         "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash, "options", options, "config", config);
+                         (json_int_t)t->step, "batches_position", (json_int_t)t->batches.position, "text",
+                         t->text.path, "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash, "options",
+                         options, "config", config);
     if (root != NULL)
         status = heed_json_write(path, root, err);
     else
@@ -190,7 +191,8 @@ static heed_status write_numbers(const heed_trainer *t, const char *path, bool m
                                    : heed_arena_format(names, "%s%s", head ? "" : "transformer.", p->name);
         if (name == NULL)
             status = HEED_ERR_MEMORY;
-        entries[i] = entry_of(p, name, moments ? heed_trainer_moment(t, (int)(i % (size_t)w->n), second) : p->data);
+        entries[i] = entry_of(p, name,
+                              moments ? heed_trainer_moment(t, (int)(i % (size_t)w->n), second) : p->data);
     }
     if (entries == NULL || names == NULL || status != HEED_OK)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
@@ -249,8 +251,8 @@ heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
 
 /* --- reading them --- */
 
-heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed_config *config, uint64_t *position,
-                                       heed_error *err)
+heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed_config *config,
+                                       uint64_t *position, heed_error *err)
 {
     int n_options, n_config;
     const heed_field *option_fields = heed_train_fields(&n_options);
@@ -260,7 +262,8 @@ heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed
     heed_status status = path_of(path, folder, "trainer.json", "", err);
 
     if (status == HEED_OK && !heed_file_exists(path))
-        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a training run (trainer.json), there is none", folder);
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a training run (trainer.json), there is none",
+                         folder);
     if (status == HEED_OK)
         status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
     if (status == HEED_OK) {
@@ -302,8 +305,8 @@ static heed_status read_moments(heed_trainer *t, heed_error *err)
         snprintf(name, sizeof name, "%s.%s", i % 2 ? "v" : "m", p->name);
         status = heed_safetensors_get(file, name, &entry, err);
         if (status == HEED_OK && entry->count != p->count)
-            status = heed_fail(err, HEED_ERR_FILE, "%.300s: %s: expected %lld numbers, file has %lld", path, name,
-                               (long long)p->count, (long long)entry->count);
+            status = heed_fail(err, HEED_ERR_FILE, "%.300s: %s: expected %lld numbers, file has %lld", path,
+                               name, (long long)p->count, (long long)entry->count);
         if (status == HEED_OK)
             status = heed_safetensors_read_f32(entry, heed_trainer_moment(t, i / 2, i % 2), err);
     }

@@ -47,8 +47,8 @@ heed_status heed_log_open(heed_trainer *t, heed_error *err)
             keep = bytes_up_to(&old, t->step);
         heed_file_close(&old);
         if (status == HEED_OK && truncate(path, (off_t)keep) != 0)
-            status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be shortened to step %lld: %s", path, (long long)t->step,
-                               strerror(errno));
+            status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be shortened to step %lld: %s", path,
+                               (long long)t->step, strerror(errno));
     }
     if (status != HEED_OK)
         return status;
@@ -83,7 +83,8 @@ heed_status heed_log_sync(heed_trainer *t, heed_error *err)
     if (t->log != NULL && (fflush(t->log) != 0 || ferror(t->log) || fsync(fileno(t->log)) != 0)) {
         const int reason = errno;
         clearerr(t->log);
-        return heed_fail(err, HEED_ERR_FILE, "%.300s/%s: cannot be written: %s", t->folder, name, strerror(reason));
+        return heed_fail(err, HEED_ERR_FILE, "%.300s/%s: cannot be written: %s", t->folder, name,
+                         strerror(reason));
     }
     return HEED_OK;
 }

@@ -57,9 +57,9 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
     }
 }
 
-heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch,
-                                   int64_t length, bool training,
-                                   heed_step_inputs *inputs, heed_step_graph *out, heed_error *err)
+heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
+                                   int64_t batch, int64_t length, bool training, heed_step_inputs *inputs,
+                                   heed_step_graph *out, heed_error *err)
 {
     const heed_config *config = &weights->config;
     const heed_shape shape = heed_shape2(batch, length);
@@ -102,7 +102,8 @@ void heed_step_graph_destroy(heed_step_graph *step)
     *step = (heed_step_graph){0};
 }
 
-heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan, heed_error *err)
+heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan,
+                                 heed_error *err)
 {
     heed_node *targets[] = {step->loss, step->norm};
     const heed_plan_options options = {

@@ -3,13 +3,17 @@
 #include "train/trainer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "data/stories.h"
 #include "kernels/limits.h"
 
@@ -28,8 +32,8 @@ static uint64_t hash_of(const char *text, size_t n)
 }
 
 /* The text that is trained on: a file's, or the built-in stories in `stories`. */
-static heed_status get_text(heed_trainer *t, heed_file *file, heed_text_buffer *stories, const char **text, size_t *n,
-                            heed_error *err)
+static heed_status get_text(heed_trainer *t, heed_file *file, heed_text_buffer *stories, const char **text,
+                            size_t *n, heed_error *err)
 {
     heed_status status;
 
@@ -40,7 +44,8 @@ static heed_status get_text(heed_trainer *t, heed_file *file, heed_text_buffer *
         t->plan.floor = NAN;
         return status;
     }
-    status = heed_stories_generate((uint64_t)t->options.seed, (size_t)t->options.corpus_bytes, stories, NULL, err);
+    status = heed_stories_generate((uint64_t)t->options.seed, (size_t)t->options.corpus_bytes, stories, NULL,
+                                   err);
     *text = stories->data;
     *n = stories->size;
     t->plan.floor = heed_stories_entropy().nats_per_character;
@@ -48,7 +53,8 @@ static heed_status get_text(heed_trainer *t, heed_file *file, heed_text_buffer *
 }
 
 /* Opens the text, makes (or is given) the tokenizer, and turns the text into a corpus. */
-static heed_status open_corpus(heed_trainer *t, heed_config *config, heed_tokenizer **tokenizer, bool resumed, heed_error *err)
+static heed_status open_corpus(heed_trainer *t, heed_config *config, heed_tokenizer **tokenizer, bool resumed,
+                               heed_error *err)
 {
     const heed_corpus_options options = {.context_length = config->context_length};
     const char *name = t->text.path[0] != '\0' ? t->text.path : "the built-in stories", *text = NULL;
@@ -58,9 +64,10 @@ static heed_status open_corpus(heed_trainer *t, heed_config *config, heed_tokeni
     heed_status status = get_text(t, &file, &stories, &text, &n, err);
 
     if (status == HEED_OK && resumed && (t->text.bytes != n || t->text.hash != hash_of(text, n)))
-        status = heed_fail(err, HEED_ERR_FILE,
-                           "%.300s: the text has changed since the run began (it had %llu bytes, now %zu or other ones)", name,
-                           (unsigned long long)t->text.bytes, n);
+        status = heed_fail(
+            err, HEED_ERR_FILE,
+            "%.300s: the text has changed since the run began (it had %llu bytes, now %zu or other ones)", name,
+            (unsigned long long)t->text.bytes, n);
     if (status == HEED_OK)
         status = heed_tokenizer_characters(text, n, tokenizer, err);
     if (status == HEED_OK) {
@@ -91,9 +98,10 @@ float *heed_trainer_moment(const heed_trainer *t, int i, int second)
 
 static heed_status too_large(const heed_trainer *t, double bytes, heed_error *err)
 {
-    return heed_fail(err, HEED_ERR_MEMORY,
-                     "training this model (%lld parameters) needs %.1f GB of memory, the system has %.1f GB to give",
-                     (long long)t->plan.n_parameters, bytes / 1e9, t->plan.available_bytes / 1e9);
+    return heed_fail(
+        err, HEED_ERR_MEMORY,
+        "training this model (%lld parameters) needs %.1f GB of memory, the system has %.1f GB to give",
+        (long long)t->plan.n_parameters, bytes / 1e9, t->plan.available_bytes / 1e9);
 }
 
 /* Weights and moments alone must fit, or nothing needs to be planned. */
@@ -140,7 +148,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     if (status == HEED_OK)
         status = heed_step_graph_plan(&t->train, &t->device, &t->train_plan, err);
     if (status == HEED_OK)
-        status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, false, &t->inputs, &t->eval, err);
+        status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, false, &t->inputs, &t->eval,
+                                        err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&t->eval, &t->device, &t->eval_plan, err);
     if (status != HEED_OK)
@@ -225,15 +234,34 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     return HEED_OK;
 }
 
+static bool is_utf8(const char *text)
+{
+    uint32_t code;
+    size_t step;
+
+    for (size_t n = strlen(text); n > 0; n -= step, text += step) {
+        step = heed_utf8_decode(text, n, &code);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
 static heed_status absolute_path(char *out, const char *path, heed_error *err)
 {
     char *full = realpath(path, NULL);
     char shown[256];
     heed_status status = HEED_OK;
 
+    if (full != NULL && !is_utf8(full)) {
+        free(full);
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "%s: the path is not UTF-8, so no checkpoint can name it; rename the text",
+                         heed_quote(shown, sizeof shown, path, strlen(path)));
+    }
     if (full == NULL)
-        return heed_fail(err, HEED_ERR_FILE, "%s: cannot be opened: %s", heed_quote(shown, sizeof shown, path, strlen(path)),
-                         strerror(errno));
+        return heed_fail(err, HEED_ERR_FILE, "%s: cannot be opened: %s",
+                         heed_quote(shown, sizeof shown, path, strlen(path)), strerror(errno));
     if (strlen(full) >= HEED_PATH_BYTES)
         status = heed_fail(err, HEED_ERR_FILE, "the text's path is longer than %d bytes", HEED_PATH_BYTES - 1);
     else
@@ -242,16 +270,29 @@ static heed_status absolute_path(char *out, const char *path, heed_error *err)
     return status;
 }
 
+/* Two processes in one folder would write over each other's files. The lock goes with the process, however it ends. */
+static heed_status lock_folder(heed_trainer *t, heed_error *err)
+{
+    t->lock = open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->lock < 0)
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be opened: %s", t->folder, strerror(errno));
+    if (flock(t->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return heed_fail(err, HEED_ERR_USAGE, "%.300s: another process is training in this folder", t->folder);
+    return HEED_OK;
+}
+
 static heed_status set_folder(heed_trainer *t, const char *folder, heed_error *err)
 {
     if (strlen(folder) >= sizeof t->folder - 64)
-        return heed_fail(err, HEED_ERR_USAGE, "the folder's path is longer than %zu bytes", sizeof t->folder - 65);
+        return heed_fail(err, HEED_ERR_USAGE, "the folder's path is longer than %zu bytes",
+                         sizeof t->folder - 65);
     memcpy(t->folder, folder, strlen(folder) + 1);
     return HEED_OK;
 }
 
-heed_status heed_trainer_create(const char *text_path, const heed_config *config, const heed_train_options *options,
-                                const char *folder, heed_trainer **trainer, heed_error *err)
+heed_status heed_trainer_create(const char *text_path, const heed_config *config,
+                                const heed_train_options *options, const char *folder, heed_trainer **trainer,
+                                heed_error *err)
 {
     int n;
     const heed_field *fields = heed_train_fields(&n);
@@ -262,18 +303,23 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     *trainer = NULL;
     if (t == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+    t->lock = -1;
+    t->saved_step = -1;
     t->options = *options;
     status = heed_fields_check(fields, n, options, err);
     if (status == HEED_OK)
         status = set_folder(t, folder, err);
     if (status == HEED_OK && heed_checkpoint_exists(folder))
-        status = heed_fail(err, HEED_ERR_USAGE, "%.300s: there is a model already; resume it, or choose another folder", folder);
+        status = heed_fail(err, HEED_ERR_USAGE,
+                           "%.300s: there is a model already; resume it, or choose another folder", folder);
     if (status == HEED_OK && text_path != NULL)
         status = absolute_path(t->text.path, text_path, err);
     if (status == HEED_OK)
         status = set_up(t, &own, false, err);
     if (status == HEED_OK)
         status = heed_folder_make(folder, err);
+    if (status == HEED_OK)
+        status = lock_folder(t, err);
     if (status == HEED_OK)
         status = heed_checkpoint_begin(t, err);
     if (status == HEED_OK)
@@ -298,11 +344,15 @@ heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed
     *trainer = NULL;
     if (t == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+    t->lock = -1;
+    t->saved_step = -1;
     t->options = heed_train_options_default();
     status = set_folder(t, folder, err);
     if (status == HEED_OK && !heed_file_is_folder(folder))
         status = heed_fail(err, HEED_ERR_FILE, "%.300s: expected the folder of a training run, %s", folder,
                            heed_file_exists(folder) ? "this is a file" : "there is nothing of that name");
+    if (status == HEED_OK)
+        status = lock_folder(t, err);
     if (status == HEED_OK)
         status = heed_checkpoint_recover(folder, err);
     if (status == HEED_OK)
@@ -318,6 +368,7 @@ heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed
         return status;
     }
     t->batches.position = position;
+    t->saved_step = t->step > 0 ? t->step : -1;
     t->start_s = heed_clock_s();
     *trainer = t;
     return HEED_OK;
@@ -329,6 +380,8 @@ void heed_trainer_close(heed_trainer *t)
         return;
     if (t->log != NULL)
         fclose(t->log);
+    if (t->lock >= 0)
+        close(t->lock);
     heed_plan_destroy(t->train_plan);
     heed_plan_destroy(t->eval_plan);
     heed_step_graph_destroy(&t->train);
@@ -344,10 +397,22 @@ void heed_trainer_close(heed_trainer *t)
 
 /* --- running --- */
 
+/* Batches of the evaluation that is due after so many steps; 0: none is. */
+static int64_t eval_batches_after(const heed_trainer *t, int64_t step)
+{
+    const heed_train_options *o = &t->options;
+
+    if (step >= o->steps)
+        return o->eval_batches > LAST_EVAL_BATCHES ? o->eval_batches : LAST_EVAL_BATCHES;
+    return o->eval_interval > 0 && step % o->eval_interval == 0 ? o->eval_batches : 0;
+}
+
 double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
 {
     heed_batches batches = heed_batches_make(t->corpus, HEED_PART_VALIDATION, t->options.batch_size,
-                                             t->model->config.context_length, (uint64_t)t->options.seed, HEED_STREAM_EVAL);
+                                             t->model->config.context_length, (uint64_t)t->options.seed,
+                                             HEED_STREAM_EVAL);
+    const double begin = heed_clock_s();
     double sum = 0.0;
 
     for (int64_t i = 0; i < n_batches; i++) {
@@ -355,7 +420,10 @@ double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
         heed_plan_run(t->eval_plan);
         sum += (double)heed_tensor_get(heed_plan_value(t->eval_plan, t->eval.loss), 0);
     }
-    return n_batches > 0 ? sum / (double)n_batches : NAN;
+    if (n_batches <= 0)
+        return NAN;
+    t->eval_batch_s = (heed_clock_s() - begin) / (double)n_batches;
+    return sum / (double)n_batches;
 }
 
 static double learning_rate(const heed_trainer *t)
@@ -391,6 +459,21 @@ static void run_step(heed_trainer *t, heed_progress *p)
     t->step_s = t->step_s > 0.0 ? 0.95 * t->step_s + 0.05 * seconds : seconds;
 }
 
+/* Seconds for the steps and evaluations that are left. */
+static double seconds_left(const heed_trainer *t)
+{
+    const heed_train_options *o = &t->options;
+    const int64_t left = o->steps - t->step;
+    const int64_t evals = o->eval_interval > 0 && left > 0
+                              ? (o->steps - 1) / o->eval_interval - t->step / o->eval_interval
+                              : 0;
+    const int64_t batches = left > 0 ? evals * o->eval_batches + eval_batches_after(t, o->steps) : 0;
+    const double batch_s = t->eval_batch_s > 0.0 ? t->eval_batch_s
+                                                 : t->step_s / 3.0; /* forward is a third of a step */
+
+    return (double)left * t->step_s + (double)batches * batch_s;
+}
+
 static void fill_progress(const heed_trainer *t, heed_progress *p)
 {
     const double tokens = (double)(t->options.batch_size * t->model->config.context_length);
@@ -401,32 +484,55 @@ static void fill_progress(const heed_trainer *t, heed_progress *p)
     p->done = t->step >= t->options.steps;
     if (t->step_s > 0.0) {
         p->tokens_per_s = tokens / t->step_s;
-        p->eta_s = (double)(t->options.steps - t->step) * t->step_s;
+        p->eta_s = seconds_left(t);
         if (t->plan.matrix_peak_flops > 0.0)
             p->peak_share = t->plan.flops_per_step / t->step_s / t->plan.matrix_peak_flops;
     }
+}
+
+static heed_status fail_diverged(const heed_trainer *t, heed_error *err)
+{
+    char kept[64] = "nothing has been saved";
+
+    if (t->saved_step >= 0)
+        snprintf(kept, sizeof kept, "the checkpoint of step %lld is kept", (long long)t->saved_step);
+    return heed_fail(
+        err, HEED_ERR_CHECK,
+        "step %lld: the loss or its gradient is no longer a number, the run has diverged; %s; a smaller "
+        "learning_rate helps, and so does clip_norm",
+        (long long)t->step, kept);
+}
+
+heed_progress heed_trainer_progress(const heed_trainer *t)
+{
+    heed_progress p = {.validation_loss = NAN, .loss = NAN, .gradient_norm = NAN};
+
+    fill_progress(t, &p);
+    return p;
 }
 
 heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err)
 {
     const heed_train_options *o = &t->options;
     heed_status status = HEED_OK;
+    int64_t n_batches;
 
-    *p = (heed_progress){.validation_loss = NAN, .loss = NAN, .gradient_norm = NAN};
-    if (t->step >= o->steps) {
-        fill_progress(t, p);
+    *p = heed_trainer_progress(t);
+    if (t->diverged)
+        return fail_diverged(t, err);
+    if (p->done)
         return HEED_OK;
-    }
     run_step(t, p);
-    const bool last = t->step >= o->steps;
-    if (last)
-        p->validation_loss = heed_trainer_evaluate(t, o->eval_batches > LAST_EVAL_BATCHES ? o->eval_batches : LAST_EVAL_BATCHES);
-    else if (o->eval_interval > 0 && t->step % o->eval_interval == 0)
-        p->validation_loss = heed_trainer_evaluate(t, o->eval_batches);
+    t->diverged = !isfinite(p->loss) || !isfinite(p->gradient_norm);
+    n_batches = eval_batches_after(t, t->step);
+    if (n_batches > 0 && !t->diverged)
+        p->validation_loss = heed_trainer_evaluate(t, n_batches);
     fill_progress(t, p);
     heed_log_step(t, p);
-    if (last || (o->save_interval > 0 && t->step % o->save_interval == 0)) {
-        status = heed_checkpoint_save(t, err);
+    if (t->diverged)
+        return fail_diverged(t, err);
+    if (p->done || (o->save_interval > 0 && t->step % o->save_interval == 0)) {
+        status = heed_trainer_save(t, err);
         p->saved = status == HEED_OK;
     }
     return status;
@@ -434,7 +540,11 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
 
 heed_status heed_trainer_save(heed_trainer *t, heed_error *err)
 {
-    return heed_checkpoint_save(t, err);
+    const heed_status status = t->diverged ? fail_diverged(t, err) : heed_checkpoint_save(t, err);
+
+    if (status == HEED_OK)
+        t->saved_step = t->step;
+    return status;
 }
 
 /* --- looking at it --- */

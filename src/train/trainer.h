@@ -39,7 +39,11 @@ struct heed_trainer {
 
     int64_t step; /* done */
     FILE *log;
+    int lock;               /* descriptor of the locked folder, -1 before */
+    bool diverged;          /* a loss or a gradient was no number: the weights are of no use */
+    int64_t saved_step;     /* of the checkpoint on the disk; -1: there is none */
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
+    double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
 };
 
 /** Where the moments of parameter i lie in the block. */
