@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* A model's folder: opened as it is, in the forms that others write it, and refused in one sentence when it is not one. */
+#include "cmocka_all.h"
+
+#include <heed/model.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "formats/json.h"
+#include "formats/safetensors.h"
+#include "nn/config_json.h"
+#include "text/tokenizer.h"
+
+enum { PATH = 200, MAX_ENTRIES = 64 };
+
+static char folder[64];
+static heed_config config;
+static heed_model *model; /* random weights, and what the files are made from */
+
+static const char *inside(const char *name)
+{
+    static char path[PATH];
+
+    assert_int_equal(heed_path_join(path, sizeof path, folder, name, NULL), HEED_OK);
+    return path;
+}
+
+/* --- writing the files --- */
+
+/* The tensors of the model; names may be given a prefix. */
+static size_t list_entries(heed_safetensors_entry *entries, const char *prefix)
+{
+    static char names[MAX_ENTRIES][128];
+    const int n = heed_model_n_parameters(model);
+
+    assert_true(n + 4 < MAX_ENTRIES);
+    for (int i = 0; i < n; i++) {
+        const heed_parameter p = heed_model_parameter(model, i);
+        snprintf(names[i], sizeof names[i], "%s%s", prefix, p.name);
+        entries[i] = (heed_safetensors_entry){
+            .name = names[i], .dtype = HEED_SAFETENSORS_F32, .rank = p.rank, .data = p.data};
+        memcpy(entries[i].size, p.size, sizeof p.size);
+    }
+    return (size_t)n;
+}
+
+static void write_tensors(const heed_safetensors_entry *entries, size_t n)
+{
+    heed_error err = {0};
+
+    if (heed_safetensors_write(inside("model.safetensors"), entries, n, NULL, 0, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+}
+
+static void write_config(const heed_config *c)
+{
+    json_t *object = heed_config_to_json(c);
+
+    assert_int_equal(heed_json_write(inside("config.json"), object, NULL), HEED_OK);
+    json_decref(object);
+}
+
+static void write_text(const char *name, const char *text, size_t n)
+{
+    assert_int_equal(heed_file_write(inside(name), &(heed_bytes){text, n}, 1, NULL), HEED_OK);
+}
+
+static void write_tokenizer(const char *characters)
+{
+    heed_tokenizer *tokenizer = NULL;
+    heed_text_buffer text = {0};
+
+    assert_int_equal(heed_tokenizer_characters(characters, strlen(characters), &tokenizer, NULL), HEED_OK);
+    assert_int_equal(heed_tokenizer_write(tokenizer, &text, NULL), HEED_OK);
+    write_text("tokenizer.json", text.data, text.size);
+    heed_text_free(&text);
+    heed_tokenizer_destroy(tokenizer);
+}
+
+static void write_folder(void)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES];
+
+    write_config(&config);
+    write_tensors(entries, list_entries(entries, "transformer."));
+    write_tokenizer("abcdefgh");
+}
+
+static int set_up(void **state)
+{
+    heed_error err = {0};
+
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/heed-test-model-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    config = heed_config_default();
+    config.vocab_size = 11;
+    config.context_length = 6;
+    config.n_layers = 2;
+    config.n_heads = 2;
+    config.d_model = 8;
+    config.d_mlp = 20;
+    if (heed_model_create(&config, 3, &model, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    write_folder();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const names[] = {"config.json", "model.safetensors", "tokenizer.json"};
+
+    (void)state;
+    heed_model_close(model);
+    model = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(inside(names[i]));
+    return rmdir(folder);
+}
+
+/* --- reading them --- */
+
+static void expect_opens(double tolerance)
+{
+    heed_model *opened = NULL;
+    heed_error err = {0};
+
+    if (heed_model_open(folder, &opened, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(heed_model_n_parameters(opened), heed_model_n_parameters(model));
+    for (int i = 0; i < heed_model_n_parameters(model); i++) {
+        const heed_parameter a = heed_model_parameter(model, i), b = heed_model_parameter(opened, i);
+        assert_string_equal(a.name, b.name);
+        assert_int_equal(a.count, b.count);
+        for (int64_t k = 0; k < a.count; k++) {
+            if (!(fabs((double)a.data[k] - (double)b.data[k]) <= tolerance * fabs((double)a.data[k])))
+                fail_msg("%s[%lld] is %g, read as %g", a.name, (long long)k, (double)a.data[k],
+                         (double)b.data[k]);
+        }
+    }
+    heed_model_close(opened);
+}
+
+static void expect_refused(const char *part)
+{
+    heed_model *opened = model;
+    heed_error err = {0};
+    const heed_status status = heed_model_open(folder, &opened, &err);
+
+    if (status != HEED_ERR_FILE)
+        fail_msg("expected to be refused for %s, got status %d: %s", part, (int)status, err.message);
+    assert_null(opened);
+    if (strstr(err.message, part) == NULL || strchr(err.message, '\n') != NULL)
+        fail_msg("expected one sentence with \"%s\", got \"%s\"", part, err.message);
+}
+
+static void a_written_model_is_read_to_the_bit(void **state)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    heed_model *opened = NULL;
+    size_t n_piece = 0;
+
+    (void)state;
+    expect_opens(0.0);
+    write_tensors(entries, list_entries(entries, "")); /* names without the prefix are as good */
+    expect_opens(0.0);
+    assert_int_equal(heed_model_open(folder, &opened, NULL), HEED_OK);
+    assert_true(heed_model_has_tokenizer(opened));
+    assert_memory_equal(heed_model_piece(opened, 2, &n_piece), "c", 1);
+    assert_int_equal(n_piece, 1);
+    assert_null(heed_model_piece(opened, 8, NULL)); /* the model has more ids than its tokenizer */
+    assert_null(heed_model_piece(opened, -1, NULL));
+    heed_model_close(opened);
+}
+
+static void a_model_without_a_tokenizer_opens_and_says_so(void **state)
+{
+    heed_model *opened = NULL;
+    heed_error err = {0};
+    int32_t *ids = NULL;
+    size_t n;
+
+    (void)state;
+    unlink(inside("tokenizer.json"));
+    expect_opens(0.0);
+    assert_int_equal(heed_model_open(folder, &opened, NULL), HEED_OK);
+    assert_false(heed_model_has_tokenizer(opened));
+    assert_int_equal(heed_model_encode(opened, "abc", 3, &ids, &n, &err), HEED_ERR_USAGE);
+    assert_non_null(strstr(err.message, "tokenizer.json"));
+    heed_model_close(opened);
+}
+
+static void text_becomes_tokens_or_names_the_character(void **state)
+{
+    heed_model *opened = NULL;
+    heed_error err = {0};
+    int32_t *ids = NULL;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(heed_model_open(folder, &opened, NULL), HEED_OK);
+    assert_int_equal(heed_model_encode(opened, "had", 3, &ids, &n, &err), HEED_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(ids[0], 7);
+    free(ids);
+    assert_int_equal(heed_model_encode(opened, "", 0, &ids, &n, &err), HEED_OK);
+    assert_int_equal(n, 0);
+    free(ids);
+    assert_int_equal(heed_model_encode(opened, "had!", 4, &ids, &n, &err), HEED_ERR_USAGE);
+    assert_non_null(strstr(err.message, "!"));
+    assert_null(ids);
+    heed_model_close(opened);
+}
+
+/* --- forms that others write --- */
+
+/* Half of every tensor's bits: 8 of 24 digits in bfloat16. */
+static void weights_in_other_forms_are_converted(void **state)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    const size_t n = list_entries(entries, "transformer.");
+    uint16_t *half[MAX_ENTRIES];
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t count = heed_model_parameter(model, (int)i).count;
+        half[i] = malloc((size_t)count * sizeof *half[i]);
+        assert_non_null(half[i]);
+        for (int64_t k = 0; k < count; k++) {
+            uint32_t bits;
+            memcpy(&bits, (const float *)entries[i].data + k, sizeof bits);
+            half[i][k] = (uint16_t)(bits >> 16);
+        }
+        entries[i].dtype = HEED_SAFETENSORS_BF16;
+        entries[i].data = half[i];
+    }
+    write_tensors(entries, n);
+    expect_opens(1.0 / 128.0);
+    for (size_t i = 0; i < n; i++)
+        free(half[i]);
+}
+
+static void buffers_and_doubled_heads_of_published_files_are_passed_over(void **state)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    size_t n = list_entries(entries, "transformer.");
+    const float mask[36] = {0};
+
+    (void)state;
+    entries[n++] = (heed_safetensors_entry){.name = "transformer.h.0.attn.bias",
+                                            .dtype = HEED_SAFETENSORS_F32,
+                                            .rank = 4,
+                                            .size = {1, 1, 6, 6},
+                                            .data = mask};
+    entries[n++] = (heed_safetensors_entry){
+        .name = "h.1.attn.masked_bias", .dtype = HEED_SAFETENSORS_F32, .rank = 0, .data = mask};
+    entries[n] = entries[0]; /* the head that is tied to the token embedding */
+    entries[n++].name = "lm_head.weight";
+    write_tensors(entries, n);
+    expect_opens(0.0);
+}
+
+/* --- what is no model --- */
+
+static void a_missing_part_is_named(void **state)
+{
+    heed_model *opened = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    unlink(inside("model.safetensors"));
+    expect_refused("model.safetensors");
+    unlink(inside("config.json"));
+    expect_refused("config.json");
+    assert_int_equal(heed_model_open("/tmp/heed-there-is-nothing-here", &opened, &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "nothing of that name"));
+    write_folder();
+    char file[PATH];
+    snprintf(file, sizeof file, "%s", inside("config.json"));
+    assert_int_equal(heed_model_open(file, &opened, &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "this is a file"));
+}
+
+static void a_truncated_file_is_refused_wherever_it_ends(void **state)
+{
+    static const char *const names[] = {"model.safetensors", "config.json", "tokenizer.json"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        heed_file file;
+        assert_int_equal(heed_file_open(&file, inside(names[i]), NULL), HEED_OK);
+        char *data = malloc(file.size);
+        const size_t size = file.size;
+        assert_non_null(data);
+        memcpy(data, file.data, size);
+        heed_file_close(&file);
+        for (size_t cut = 0; cut + 2 < size; cut += 1 + size / 97) {
+            write_text(names[i], data, cut);
+            expect_refused(names[i]);
+        }
+        write_text(names[i], data, size);
+        free(data);
+    }
+    expect_opens(0.0);
+}
+
+static void tensors_that_do_not_fit_are_named(void **state)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    size_t n = list_entries(entries, "");
+
+    (void)state;
+    write_tensors(entries + 1, n - 1);
+    expect_refused(entries[0].name);
+    entries[0].size[0]--;
+    write_tensors(entries, n);
+    expect_refused("expected [11, 8], file has [10, 8]");
+    entries[0].size[0]++;
+    entries[n] = entries[1];
+    entries[n].name = "h.2.attn.c_attn.weight";
+    write_tensors(entries, n + 1);
+    expect_refused("h.2.attn.c_attn.weight");
+    write_tensors(NULL, 0);
+    expect_refused("wte.weight");
+}
+
+static void a_file_of_something_else_is_refused(void **state)
+{
+    static const char pickle[] =
+        "PK\x03\x04 this is a zip, as torch.save() writes it, and no safetensors at all";
+    static const char llama[] = "{\"model_type\": \"llama\", \"hidden_size\": 8}";
+    static const char unigram[] = "{\"model\": {\"type\": \"Unigram\"}}";
+
+    (void)state;
+    write_text("model.safetensors", pickle, sizeof pickle);
+    expect_refused("model.safetensors");
+    write_folder();
+    write_text("config.json", llama, strlen(llama));
+    expect_refused("llama");
+    write_folder();
+    write_tokenizer("abcdefghijklmnop"); /* 16 characters, 11 rows */
+    expect_refused("tokenizer");
+    write_text("tokenizer.json", unigram, strlen(unigram));
+    expect_refused("tokenizer.json");
+}
+
+/* A small file that claims to be huge: nothing is allocated for what is not there. */
+static void sizes_that_the_file_does_not_hold_are_refused(void **state)
+{
+    heed_config huge = config;
+
+    (void)state;
+    huge.vocab_size = huge.d_model = 1 << 24;
+    huge.n_layers = 1024;
+    write_config(&huge);
+    expect_refused("wte.weight");
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(a_written_model_is_read_to_the_bit),
+        IN_FOLDER(a_model_without_a_tokenizer_opens_and_says_so),
+        IN_FOLDER(text_becomes_tokens_or_names_the_character),
+        IN_FOLDER(weights_in_other_forms_are_converted),
+        IN_FOLDER(buffers_and_doubled_heads_of_published_files_are_passed_over),
+        IN_FOLDER(a_missing_part_is_named),
+        IN_FOLDER(a_truncated_file_is_refused_wherever_it_ends),
+        IN_FOLDER(tensors_that_do_not_fit_are_named),
+        IN_FOLDER(a_file_of_something_else_is_refused),
+        IN_FOLDER(sizes_that_the_file_does_not_hold_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
