@@ -145,15 +145,11 @@ static heed_status train(train_run *r, heed_error *err)
             break;
         const bool ran = r->now.tokens_per_s > 0.0; /* a run that is done already does nothing */
         r->n_steps += ran;
-        if (ran && isnan(r->now.loss))
-            status = heed_cli_fail(err, HEED_ERR_CHECK,
-                                   "the loss of step %lld is not a number; try a lower --learning-rate",
-                                   (long long)r->now.step);
         if (!isnan(r->now.validation_loss))
             r->validation_loss = r->now.validation_loss;
-        if (status == HEED_OK && ran)
+        if (ran)
             heed_cli_show_step(&r->progress, &r->now);
-        if (status == HEED_OK && !isnan(r->now.validation_loss))
+        if (!isnan(r->now.validation_loss))
             show_sample(r);
     }
     heed_cli_clear_line(&r->progress);
@@ -283,7 +279,8 @@ static heed_status open_trainer(const train_options *own, const char *text, cons
 static heed_status train_and_report(const train_options *own, const char *text, heed_trainer *trainer,
                                     heed_error *err)
 {
-    train_run r = {.own = own, .trainer = trainer, .validation_loss = NAN};
+    train_run r = {
+        .own = own, .trainer = trainer, .now = heed_trainer_progress(trainer), .validation_loss = NAN};
     heed_status status;
 
     r.progress = heed_cli_progress_start(own->quiet ? NULL : stderr);
