@@ -9,6 +9,12 @@
 
 #define REDRAW_S 0.1
 
+/* A share above 1 says that the peak was measured while the machine was busy, and nothing else. */
+static bool has_share(const heed_progress *now)
+{
+    return now->peak_share > 0.0 && now->peak_share <= 1.0;
+}
+
 /* --- before the first step --- */
 
 static void show_memory(FILE *out, const heed_train_plan *plan)
@@ -95,7 +101,7 @@ static void draw_line(heed_cli_progress *p, const heed_progress *now)
 
     if (!isnan(p->validation))
         snprintf(validation, sizeof validation, "  val %.3f", p->validation);
-    if (now->peak_share > 0.0)
+    if (has_share(now))
         snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * now->peak_share);
     n = snprintf(line, sizeof line, "%lld/%lld  loss %.3f%s  %s tokens/s%s  %s left", (long long)now->step,
                  (long long)now->steps, p->loss, validation, heed_cli_grouped(speed, now->tokens_per_s), share,
@@ -117,7 +123,7 @@ static void print_line(heed_cli_progress *p, const heed_progress *now)
     heed_cli_clear_line(p);
     fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f, %s tokens/s", (long long)now->step,
             (long long)now->steps, p->loss, now->validation_loss, heed_cli_grouped(speed, now->tokens_per_s));
-    if (now->peak_share > 0.0)
+    if (has_share(now))
         fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
     if (!now->done)
         fprintf(p->out, ", %s left", heed_cli_duration(eta, now->eta_s));
