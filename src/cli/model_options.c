@@ -21,10 +21,10 @@ heed_status heed_cli_configure(const heed_cli_options *options, const char *pres
 const char *heed_cli_describe_model(const heed_config *c, char *out, size_t size)
 {
     if (c->kind == HEED_KIND_BIGRAM)
-        snprintf(out, size, "bigram: a table of %lld x %lld", (long long)c->vocab_size,
+        snprintf(out, size, "a bigram table of %lld x %lld", (long long)c->vocab_size,
                  (long long)c->vocab_size);
     else
-        snprintf(out, size, "gpt: %lld layer%s, %lld head%s, d_model %lld, context %lld, vocabulary %lld",
+        snprintf(out, size, "a GPT of %lld layer%s, %lld head%s, d_model %lld, context %lld, vocabulary %lld",
                  (long long)c->n_layers, c->n_layers == 1 ? "" : "s", (long long)c->n_heads,
                  c->n_heads == 1 ? "" : "s", (long long)c->d_model, (long long)c->context_length,
                  (long long)c->vocab_size);

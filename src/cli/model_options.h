@@ -14,7 +14,7 @@
 heed_status heed_cli_configure(const heed_cli_options *options, const char *preset, const char *file,
                                heed_config *config, heed_train_options *train, heed_error *err);
 
-/** "gpt: 4 layers, 4 heads, d_model 128, context 64, vocabulary 65" in out. Returns out. */
+/** "a GPT of 4 layers, 4 heads, d_model 128, context 64, vocabulary 65" in out. Returns out. */
 const char *heed_cli_describe_model(const heed_config *config, char *out, size_t size);
 
 #endif
