@@ -7,7 +7,7 @@ build=${1:-build}
 heed=$build/heed
 demo=$build/demo
 # Half the layers of what `heed train` does by itself, and twice the steps: better stories for the same arithmetic.
-recipe="--n-layers 2 --steps 3600 --learning-rate 4e-3 --eval-interval 900 --save-interval 0"
+recipe="--n-layers 2 --steps 3000 --learning-rate 4e-3 --eval-interval 750 --save-interval 0"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$1"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] || say() { printf '\n%s\n' "$1"; }
