@@ -126,7 +126,7 @@ heed_status heed_session_open(const heed_model *model, const heed_session_option
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a session");
     s->model = model;
     s->threads = o->threads;
-    s->use_cache = !o->no_cache && n_cached_layers > 0;
+    s->use_cache = !o->no_cache; /* without attention it is empty, and a token is read without those before it */
     s->rng = heed_rng_make(o->seed, HEED_STREAM_SAMPLE);
     s->window = malloc((size_t)c->context_length * sizeof *s->window);
     s->ids = malloc((size_t)c->context_length * sizeof *s->ids);
@@ -136,7 +136,8 @@ heed_status heed_session_open(const heed_model *model, const heed_session_option
     s->cache_bytes = s->use_cache
                          ? (size_t)(2 * n_cached_layers * c->context_length * c->d_model) * sizeof(float)
                          : 0;
-    s->cache = heed_memory_reserve(s->cache_bytes);
+    if (s->cache_bytes < heed_memory_available()) /* the system would promise more than it has */
+        s->cache = heed_memory_reserve(s->cache_bytes);
     if (!s->window || !s->ids || !s->logits || !s->probabilities || !s->sorted || !s->cache)
         status = heed_fail(err, HEED_ERR_MEMORY,
                            "a session needs %.1f MB for its cache, which the system does not give",

@@ -83,13 +83,20 @@ static bool label_tokens(heed_attention_maps *maps, const heed_model *model, con
     return maps->labels != NULL;
 }
 
+/* A number for every layer, head and pair of tokens, in bytes; false when they are more than can be counted. */
+static bool pattern_bytes(const heed_config *c, size_t n_tokens, size_t *bytes)
+{
+    return heed_size_mul((size_t)c->n_layers * (size_t)c->n_heads * sizeof(float), n_tokens, bytes) &&
+           heed_size_mul(*bytes, n_tokens, bytes);
+}
+
 heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n, heed_attention_maps **out,
                                        heed_error *err)
 {
     const heed_config *c = &model->config;
     heed_attention_maps *maps = NULL;
     int32_t *ids = NULL;
-    size_t n_ids = 0;
+    size_t n_ids = 0, bytes = 0;
     heed_status status;
 
     *out = NULL;
@@ -100,14 +107,17 @@ heed_status heed_attention_maps_create(const heed_model *model, const char *text
         status = heed_fail(err, HEED_ERR_USAGE, "expected a text of 1 to %lld tokens (the model's context), got %zu",
                            (long long)c->context_length, n_ids);
     if (status == HEED_OK) {
-        const size_t count = (size_t)(c->n_layers * c->n_heads) * n_ids * n_ids;
         maps = calloc(1, sizeof *maps);
-        if (maps != NULL)
-            *maps = (heed_attention_maps){.n_layers = (int)c->n_layers, .n_heads = (int)c->n_heads, .n_tokens = (int)n_ids,
-                                          .arena = heed_arena_create(), .patterns = malloc(count * sizeof(float))};
+        if (maps != NULL && pattern_bytes(c, n_ids, &bytes))
+            *maps = (heed_attention_maps){.n_layers = (int)c->n_layers,
+                                          .n_heads = (int)c->n_heads,
+                                          .n_tokens = (int)n_ids,
+                                          .arena = heed_arena_create(),
+                                          .patterns = malloc(bytes)};
         if (maps == NULL || maps->arena == NULL || maps->patterns == NULL || !label_tokens(maps, model, ids))
-            status = heed_fail(err, HEED_ERR_MEMORY, "%zu numbers of attention need %.1f MB, which the system does not give",
-                               count, (double)count * sizeof(float) / 1e6);
+            status = heed_fail(err, HEED_ERR_MEMORY,
+                               "the attention of %lld heads to %zu tokens takes more memory than there is",
+                               (long long)(c->n_layers * c->n_heads), n_ids);
     }
     if (status == HEED_OK)
         status = run(maps, model, ids, err);
