@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """heed beside PyTorch on the same work, in turns, so that both meet the same machine.
 
-    bench/peers.py [small] [124m] [decode] [recipe] [--rounds 3] [--heed build/src/heed] [--peer FILE] [--text FILE]
+    bench/peers.py [small] [124m] [decode] [recipe] [--rounds 3] [--heed build/heed] [--peer FILE] [--text FILE]
 
 small, 124m   a training step (4 layers, d_model 128, batch 12 x 64; GPT-2's 124M shape, batch 4 x 256)
 decode        one token after the other, 124M, batch 1
@@ -23,7 +23,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHAPES = {
-    "small": (["--vocab-size", "65", "--batch-size", "12", "--steps", "200"], ["--shape", "small", "--steps", "200"]),
+    "small": (["--vocab-size", "65", "--batch-size", "12", "--steps", "200"], ["--shape", "small", "--steps", "100"]),
     "124m": (["--preset", "gpt2", "--batch-size", "4", "--context-length", "256", "--steps", "8"],
              ["--shape", "124m", "--steps", "8"]),
 }
@@ -33,7 +33,7 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("what", nargs="*", choices=["small", "124m", "decode", "recipe", []], default=[])
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--heed", default=os.path.join(ROOT, "build", "src", "heed"))
+    p.add_argument("--heed", default=os.path.join(ROOT, "build", "heed"))
     p.add_argument("--peer", default=os.path.join(ROOT, "..", "shared", "peers", "pytorch_gpt.py"))
     p.add_argument("--text", default=os.path.join(ROOT, "..", "shared", "data", "tinyshakespeare.txt"))
     p.add_argument("--python", default="/usr/bin/python3", help="an interpreter that has PyTorch")
@@ -46,7 +46,9 @@ A = arguments()
 def last_json(command):
     """What the command's last line says, with the seconds it took; None when it fails."""
     begin = time.time()
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    # threads that spin while they wait would make whoever is measured crawl when anything else runs; the same for all
+    env = {**os.environ, "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000")}
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
     lines = run.stdout.strip()
     if run.returncode != 0 or not lines:
         return None
