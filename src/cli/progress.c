@@ -93,22 +93,36 @@ static void draw_curve(const heed_cli_progress *p, char *out)
     }
 }
 
-static void draw_line(heed_cli_progress *p, const heed_progress *now)
+/* The line without its curve, in at most so many columns: what matters least goes first. */
+static int write_line(const heed_cli_progress *p, const heed_progress *now, int columns, char *line,
+                      size_t size)
 {
-    char line[256], curve[4 * HEED_CLI_CURVE_POINTS], eta[32], speed[32], validation[32] = "", share[32] = "";
-    const int columns = heed_cli_columns(p->out);
+    char number[32], validation[32] = "", speed[48], share[32] = "", eta[40];
     int n;
 
     if (!isnan(p->validation))
         snprintf(validation, sizeof validation, "  val %.3f", p->validation);
     if (has_share(now))
         snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * now->peak_share);
-    n = snprintf(line, sizeof line, "%lld/%lld  loss %.3f%s  %s tokens/s%s  %s left", (long long)now->step,
-                 (long long)now->steps, p->loss, validation, heed_cli_grouped(speed, now->tokens_per_s), share,
-                 heed_cli_duration(eta, now->eta_s));
+    snprintf(speed, sizeof speed, "  %s tokens/s", heed_cli_grouped(number, now->tokens_per_s));
+    snprintf(eta, sizeof eta, "  %s left", heed_cli_duration(number, now->eta_s));
+    for (int left_out = 0;; left_out++) {
+        n = snprintf(line, size, "%lld/%lld  loss %.3f%s%s%s%s", (long long)now->step, (long long)now->steps,
+                     p->loss, validation, left_out > 1 ? "" : speed, left_out > 0 ? "" : share,
+                     left_out > 2 ? "" : eta);
+        if (n <= columns || left_out == 3)
+            return n;
+    }
+}
+
+static void draw_line(heed_cli_progress *p, const heed_progress *now)
+{
+    char line[256], curve[4 * HEED_CLI_CURVE_POINTS];
+    const int columns = heed_cli_columns(p->out) - 1, n = write_line(p, now, columns, line, sizeof line);
+
     draw_curve(p, curve);
-    fprintf(p->out, "\r%.*s", columns - 1, line);
-    if (n + 3 + p->n_curve < columns)
+    fprintf(p->out, "\r%.*s", columns, line);
+    if (n + 2 + p->n_curve <= columns)
         fprintf(p->out, "  %s", curve);
     fputs("\033[K", p->out);
     fflush(p->out);
