@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,31 @@ const char *heed_status_text(heed_status status)
     return (unsigned)status < HEED_N_STATUSES ? statuses[status].text : "an unknown status";
 }
 
+static bool is_printable(uint32_t code)
+{
+    return code >= 0x20 && code != 0x7f && !(code >= 0x80 && code < 0xa0);
+}
+
+/*
+ * Paths go into messages as they are, and a long one may be cut within a character: whatever is no printable UTF-8
+ * becomes '?', so that a message can always be shown.
+ */
+static void make_printable(char *text)
+{
+    const size_t n = strlen(text);
+    size_t step;
+
+    for (size_t i = 0; i < n; i += step) {
+        uint32_t code = 0;
+
+        step = heed_utf8_decode(text + i, n - i, &code);
+        if (step > 0 && is_printable(code))
+            continue;
+        step = step > 0 ? step : 1;
+        memset(text + i, '?', step);
+    }
+}
+
 heed_status heed_fail(heed_error *err, heed_status status, const char *format, ...)
 {
     if (err != NULL) {
@@ -32,6 +58,7 @@ heed_status heed_fail(heed_error *err, heed_status status, const char *format, .
         err->status = status;
         vsnprintf(err->message, sizeof err->message, format, args);
         va_end(args);
+        make_printable(err->message);
     }
     return status;
 }
@@ -43,7 +70,7 @@ const char *heed_quote(char *out, size_t size, const char *text, size_t n)
     while (i < n) {
         uint32_t code = 0;
         const size_t step = heed_utf8_decode(text + i, n - i, &code);
-        const int plain = step > 0 && code >= 0x20 && code != 0x7f && !(code >= 0x80 && code < 0xa0);
+        const bool plain = step > 0 && is_printable(code);
         const size_t need = plain ? step : 4;
 
         if (used + need + 4 > size)

@@ -34,17 +34,21 @@ static bool contribute(contributions *to, heed_node *node)
     return true;
 }
 
-static bool depends_on(const heed_node *node, const heed_node *on)
+/* Does node need `on`, itself or through others? Nodes are in order, so one look at each tells. No memory: yes, to be safe. */
+static bool depends_on(const heed_graph *g, const heed_node *node, const heed_node *on)
 {
-    if (node == on)
-        return true;
-    if (node == NULL || node->id < on->id)
-        return false;
-    for (int i = 0; i < node->first->n_in; i++) {
-        if (depends_on(node->first->in[i], on))
-            return true;
+    bool *needs = calloc((size_t)g->n_nodes, sizeof *needs), result = true;
+
+    for (int i = on->id; needs != NULL && i <= node->id; i++) {
+        const heed_node *first = g->nodes[i]->first;
+        needs[i] = first == on;
+        for (int k = 0; k < first->n_in && !needs[i]; k++)
+            needs[i] = first->in[k] != NULL && needs[first->in[k]->id];
     }
-    return false;
+    if (needs != NULL)
+        result = needs[node->id];
+    free(needs);
+    return result;
 }
 
 /* Adds up what reached x and names the sum. */
@@ -84,7 +88,7 @@ static bool propagate(heed_graph *g, heed_node *node, contributions *all)
     for (int i = 0; i < node->n_in; i++) {
         if (dx[i] == NULL)
             continue;
-        if (node->op->value_in_gradient > 0 && !depends_on(dy[0], node))
+        if (node->op->value_in_gradient > 0 && !depends_on(g, dy[0], node))
             node->value = dx[i]->first->outputs[node->op->value_in_gradient - 1];
         if (!contribute(&all[node->in[i]->id], dx[i]))
             return heed_graph_fail(g, node, HEED_ERR_MEMORY, "not enough memory for its gradient");

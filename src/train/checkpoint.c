@@ -107,11 +107,12 @@ heed_status heed_checkpoint_recover(const char *folder, heed_error *err)
 
 bool heed_checkpoint_exists(const char *folder)
 {
-    static const char *const signs[] = {"trainer.json", "model.safetensors", COMMIT};
+    static const char *const others[] = {COMMIT, "log.jsonl"};
     char path[HEED_PATH_BYTES];
 
-    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (path_of(path, folder, signs[i], "", NULL) == HEED_OK && heed_file_exists(path))
+    for (size_t i = 0; i < N_SET + 2; i++) {
+        const char *name = i < N_SET ? set[i] : others[i - N_SET];
+        if (path_of(path, folder, name, "", NULL) == HEED_OK && heed_file_exists(path))
             return true;
     }
     return false;

@@ -55,7 +55,7 @@ heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
 heed_status heed_checkpoint_save(heed_trainer *trainer, heed_error *err);
 /** Finishes or drops what an interrupted save has left. */
 heed_status heed_checkpoint_recover(const char *folder, heed_error *err);
-/** True when the folder holds a run or a model already. */
+/** True when the folder holds a run or a model already, or any file that a run would write over. */
 bool heed_checkpoint_exists(const char *folder);
 /** Reads trainer.json: options, configuration, text, step, position. */
 heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *trainer, heed_config *config, uint64_t *position,

@@ -301,12 +301,64 @@ static void a_folder_that_holds_a_model_is_refused(void **state)
                      HEED_ERR_USAGE);
     run_expect_sentence(&err, "already");
     run_expect_same(&c, "a", "b");
-    remove(run_file(&c, "b", "trainer.json")); /* a model alone is one too */
+    run_remove(&c, "b");
+    run_copy(&c, "empty", "b");
+    run_write(run_file(&c, "b", "config.json"), "{}", 2); /* a file that would be replaced is enough */
     assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, run_path(&c, "b"), &trainer, &err),
                      HEED_ERR_USAGE);
     assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, c.text, &trainer, &err), HEED_ERR_FILE);
     run_expect_sentence(&err, "text.txt");
     assert_null(trainer);
+    run_close(&c);
+}
+
+static void two_trainers_never_share_a_folder(void **state)
+{
+    heed_trainer *first, *second = NULL;
+    heed_error err = {0};
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    first = run_create(&c, "a");
+    assert_int_equal(heed_trainer_resume(run_path(&c, "a"), &second, &err), HEED_ERR_USAGE);
+    run_expect_sentence(&err, "another process");
+    assert_null(second);
+    heed_trainer_close(first);
+    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    run_close(&c);
+}
+
+/* One step so wide that no weight of the next forward pass is of use. */
+static void a_diverged_run_stops_and_keeps_its_last_checkpoint(void **state)
+{
+    heed_status status = HEED_OK;
+    heed_progress p = {0};
+    heed_trainer *trainer;
+    heed_error err = {0};
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    c.config.norm = HEED_NORM_NONE;
+    c.config.n_layers = 3;
+    c.options.clip_norm = 0.0;
+    c.options.warmup_steps = 0;
+    c.options.learning_rate = 1000.0;
+    c.options.save_interval = 1;
+    trainer = run_create(&c, "a");
+    while (status == HEED_OK && !p.done)
+        status = heed_trainer_step(trainer, &p, &err);
+    assert_int_equal(status, HEED_ERR_CHECK);
+    run_expect_sentence(&err, "diverged");
+    assert_false(p.saved);
+    assert_int_equal(heed_trainer_save(trainer, &err), HEED_ERR_CHECK);
+    assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_ERR_CHECK);
+    const int64_t failed = heed_trainer_progress(trainer).step;
+    heed_trainer_close(trainer);
+    trainer = run_open_again(&c, "a");
+    assert_int_equal(heed_trainer_progress(trainer).step, failed - 1);
+    heed_trainer_close(trainer);
     run_close(&c);
 }
 
@@ -342,6 +394,8 @@ int main(void)
         cmocka_unit_test(configurations_that_do_not_fit_are_refused),
         cmocka_unit_test(a_run_larger_than_memory_is_refused_with_its_size),
         cmocka_unit_test(a_folder_that_holds_a_model_is_refused),
+        cmocka_unit_test(two_trainers_never_share_a_folder),
+        cmocka_unit_test(a_diverged_run_stops_and_keeps_its_last_checkpoint),
         cmocka_unit_test(a_finished_run_is_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
