@@ -56,7 +56,8 @@ heed_status heed_fail(heed_error *err, heed_status status, const char *format, .
         va_list args;
         va_start(args, format);
         err->status = status;
-        vsnprintf(err->message, sizeof err->message, format, args);
+        if (vsnprintf(err->message, sizeof err->message, format, args) < 0)
+            err->message[0] = '\0';
         va_end(args);
         make_printable(err->message);
     }
