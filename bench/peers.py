@@ -112,7 +112,8 @@ def measure(what, peer):
                 rows[name].append(row)
     columns = []
     for group in rows.values():
-        columns += [k for row in group for k in row if k not in columns]
+        for k in (k for row in group for k in row):
+            columns += [k] * (k not in columns)
     print("\n%s, %d rounds\n\n| |%s|\n|---|%s|" % (what, A.rounds, "|".join(" %s " % c for c in columns), "---|" * len(columns)))
     for name, group in rows.items():
         cells = [figure([r[c] for r in group if c in r]) if any(c in r for r in group) else "" for c in columns]
