@@ -26,7 +26,7 @@ say "What its heads attend to while they read a sentence"
 "$heed" inspect "$demo/story" --text "One day the cat found a little bell." --picture "$demo/attention.png"
 
 say "Two pictures"
-echo "  $demo/story/loss.png     the loss curve, and the floor that no model can go below"
+echo "  $demo/story/loss.png     the loss curve, and the entropy of the stories: on average no model gets below"
 echo "  $demo/attention.png      every head's attention to a sentence"
 
 say "Now you"
