@@ -335,8 +335,8 @@ const heed_cli_command heed_cli_train = {
     .summary = "train a model on a text, or on built-in stories",
     .details =
         "TEXT is a file in UTF-8; its characters become the tokens, its last tenth validates. Without a text\n"
-        "the model learns from stories made by a grammar, whose entropy is known: the loss that no model gets below on average.\n"
-        "The folder is a model at every checkpoint. Ctrl-C finishes the step, saves and stops.\n",
+        "the model learns from stories made by a grammar. Their entropy is known: on average no loss is\n"
+        "below it. The folder is a model at every checkpoint. Ctrl-C finishes the step, saves and stops.\n",
     .examples = "  heed train\n"
                 "  heed train shakespeare.txt --out plays --steps 5000\n"
                 "  heed train shakespeare.txt --out small --n-layers 2 --d-model 64 --no-tied-head\n"
