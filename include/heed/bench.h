@@ -26,7 +26,8 @@ typedef struct heed_machine {
 /** Measures for about so many seconds. threads 0: one a processor. */
 HEED_API heed_status heed_machine_measure(int threads, double seconds, heed_machine *out, heed_error *err);
 /** "avx512, 2 threads, oneDNN 2.6.3"; the processor's own name goes to processor (128 characters). */
-HEED_API heed_status heed_machine_describe(int threads, char *out, size_t size, char *processor, heed_error *err);
+HEED_API heed_status heed_machine_describe(int threads, char *out, size_t size, char *processor,
+                                           heed_error *err);
 
 /* One op's part of a measured step. */
 typedef struct heed_bench_row {
@@ -37,19 +38,19 @@ typedef struct heed_bench_row {
 
 typedef struct heed_bench_result {
     heed_measure step;
-    heed_machine machine;      /* measured before and after the steps, the better of each */
-    double flops;              /* of one step, by walking the graph */
-    double bytes;              /* read by one decoded token: the weights and the cache; 0 for training */
-    int64_t tokens;            /* of one step */
-    double resident_bytes;     /* what the process held while it ran */
-    double planned_bytes;      /* what was announced: weights, moments, the arena of a step */
-    heed_bench_row rows[48];   /* where the time went, longest first */
+    heed_machine machine;    /* measured before and after the steps, the better of each */
+    double flops;            /* of one step, by walking the graph */
+    double bytes;            /* read by one decoded token: the weights and the cache; 0 for training */
+    int64_t tokens;          /* of one step */
+    double resident_bytes;   /* what the process held while it ran */
+    double planned_bytes;    /* what was announced: weights, moments, the arena of a step */
+    heed_bench_row rows[48]; /* where the time went, longest first */
     int n_rows;
 } heed_bench_result;
 
 /** Training steps of a model with random weights on random tokens. */
-HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps, int threads,
-                                         heed_bench_result *out, heed_error *err);
+HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps,
+                                         int threads, heed_bench_result *out, heed_error *err);
 /** Decoding one token after the other, batch 1, after a prompt of so many tokens. */
 HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads,
                                        heed_bench_result *out, heed_error *err);

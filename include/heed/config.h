@@ -23,20 +23,20 @@ typedef enum heed_activation {
 } heed_activation;
 
 typedef struct heed_config {
-    int kind;                       /* heed_kind */
-    int64_t vocab_size;             /* 0: the tokenizer's */
-    int64_t context_length;         /* rows of the position table, and the window a model trains on */
+    int kind;               /* heed_kind */
+    int64_t vocab_size;     /* 0: the tokenizer's */
+    int64_t context_length; /* rows of the position table, and the window a model trains on */
     int64_t n_layers, n_heads, d_model;
-    int64_t d_mlp;                  /* width of the feed-forward; 0: mlp_factor * d_model */
+    int64_t d_mlp; /* width of the feed-forward; 0: mlp_factor * d_model */
     double mlp_factor;
-    int activation;                 /* heed_activation */
-    int norm;                       /* heed_norm: where LayerNorm stands */
+    int activation; /* heed_activation */
+    int norm;       /* heed_norm: where LayerNorm stands */
     double norm_eps;
-    bool attention, mlp, residual;  /* parts of a block */
+    bool attention, mlp, residual; /* parts of a block */
     bool attention_bias, mlp_bias, norm_bias;
-    bool position_table;            /* learned positions are added to the token embedding */
-    bool tied_head;                 /* the head is the token embedding, otherwise a matrix of its own */
-    double dropout;                 /* after the embeddings and after each part of a block, while training */
+    bool position_table; /* learned positions are added to the token embedding */
+    bool tied_head;      /* the head is the token embedding, otherwise a matrix of its own */
+    double dropout;      /* after the embeddings and after each part of a block, while training */
 } heed_config;
 
 /** A small GPT in the form of GPT-2: 4 layers, 4 heads, d_model 128, context 64, pre-norm, tied head, no dropout. */

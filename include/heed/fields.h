@@ -61,7 +61,8 @@ typedef struct heed_settings {
  * Sets fields from a JSON file, {"n_layers": 4, "steps": 500, ...}: each member goes to the first of the tables that has
  * its name. HEED_ERR_FILE: no such file, a name that no table has (with the near one), a value that is not possible.
  */
-HEED_API heed_status heed_fields_load(const char *path, const heed_settings *settings, int n_settings, heed_error *err);
+HEED_API heed_status heed_fields_load(const char *path, const heed_settings *settings, int n_settings,
+                                      heed_error *err);
 
 #ifdef __cplusplus
 }

@@ -27,7 +27,8 @@ HEED_API const float *heed_attention_maps_pattern(const heed_attention_maps *map
 typedef enum heed_palette { HEED_PALETTE_NONE, HEED_PALETTE_16, HEED_PALETTE_TRUE } heed_palette;
 
 /** All heads as a PNG or SVG (by the ending of path). HEED_ERR_FILE, HEED_ERR_USAGE for another ending. */
-HEED_API heed_status heed_attention_maps_picture(const heed_attention_maps *maps, const char *path, heed_error *err);
+HEED_API heed_status heed_attention_maps_picture(const heed_attention_maps *maps, const char *path,
+                                                 heed_error *err);
 /** One head as text for a terminal of so many columns; *out is allocated, free() it. */
 HEED_API heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer, int head, int columns,
                                               heed_palette palette, char **out, heed_error *err);

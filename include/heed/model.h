@@ -25,7 +25,8 @@ typedef struct heed_model heed_model;
  */
 HEED_API heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err);
 /** A new model with random weights and without a tokenizer, to measure or to train. HEED_ERR_USAGE, HEED_ERR_MEMORY. */
-HEED_API heed_status heed_model_create(const heed_config *config, uint64_t seed, heed_model **model, heed_error *err);
+HEED_API heed_status heed_model_create(const heed_config *config, uint64_t seed, heed_model **model,
+                                       heed_error *err);
 HEED_API void heed_model_close(heed_model *model); /* NULL is allowed */
 
 /** Lent by the model. */
@@ -33,8 +34,8 @@ HEED_API const heed_config *heed_model_config(const heed_model *model);
 HEED_API bool heed_model_has_tokenizer(const heed_model *model);
 
 /** Ids of n bytes of text; *ids is allocated, free() it. HEED_ERR_USAGE names a character that the vocabulary lacks. */
-HEED_API heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
-                                       heed_error *err);
+HEED_API heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids,
+                                       size_t *n_ids, heed_error *err);
 /** The bytes of one token, lent by the model (not NUL-terminated text: n counts); NULL without a tokenizer or for no id. */
 HEED_API const char *heed_model_piece(const heed_model *model, int32_t id, size_t *n);
 
@@ -55,11 +56,11 @@ HEED_API heed_parameter heed_model_parameter(const heed_model *model, int i);
 /* Counted by walking the graph of one forward pass, or of one whole training step. */
 typedef struct heed_accounting {
     double parameters;
-    double flops;                  /* of one run */
+    double flops; /* of one run */
     double bytes_read, bytes_written;
-    double arena_bytes;            /* the plan's peak: activations, gradients, workspaces */
-    double state_bytes;            /* weights, and when training gradients' moments */
-    int n_nodes;                   /* nodes that run */
+    double arena_bytes; /* the plan's peak: activations, gradients, workspaces */
+    double state_bytes; /* weights, and when training gradients' moments */
+    int n_nodes;        /* nodes that run */
 } heed_accounting;
 
 /** One forward pass over batch x length tokens, up to the logits of every position. */

@@ -26,9 +26,9 @@ extern "C" {
 typedef struct heed_session heed_session;
 
 typedef struct heed_session_options {
-    bool no_cache;      /* compute the whole text again for each token: slow, the yardstick of the cache */
-    int threads;        /* 0: one a processor */
-    uint64_t seed;      /* of sampling */
+    bool no_cache; /* compute the whole text again for each token: slow, the yardstick of the cache */
+    int threads;   /* 0: one a processor */
+    uint64_t seed; /* of sampling */
 } heed_session_options;
 
 /* How the next token is drawn from the logits. */
@@ -68,16 +68,16 @@ HEED_API heed_status heed_sampling_probabilities(const heed_sampling *sampling, 
 
 /* A mean loss over many tokens. */
 typedef struct heed_evaluation {
-    double loss;           /* nats a token */
-    double perplexity;     /* e^loss */
-    double nats_per_byte;  /* of the text */
-    int64_t n_tokens;      /* predicted */
+    double loss;          /* nats a token */
+    double perplexity;    /* e^loss */
+    double nats_per_byte; /* of the text */
+    int64_t n_tokens;     /* predicted */
 } heed_evaluation;
 
 /** The loss on every token of a text but its first, in windows that do not overlap. HEED_ERR_USAGE, HEED_ERR_MEMORY;
  *  HEED_ERR_CHECK when the loss is not a number. */
-HEED_API heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name, int threads,
-                                         heed_evaluation *out, heed_error *err);
+HEED_API heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name,
+                                         int threads, heed_evaluation *out, heed_error *err);
 
 #ifdef __cplusplus
 }

@@ -26,14 +26,14 @@ extern "C" {
 #endif
 
 /* Every status, once: name, exit code of a command that ends with it, what it means. */
-#define HEED_STATUS_LIST(X)                                              \
-    X(HEED_OK, 0, "done")                                                \
-    X(HEED_ERR_CHECK, 1, "a check failed")                               \
-    X(HEED_ERR_USAGE, 2, "wrong use")                                    \
-    X(HEED_ERR_SHAPE, 2, "sizes that do not fit")                        \
-    X(HEED_ERR_FILE, 3, "a file that cannot be read, used or written")   \
-    X(HEED_ERR_MEMORY, 4, "not enough memory")                           \
-    X(HEED_ERR_INTERRUPTED, 5, "interrupted, state saved")               \
+#define HEED_STATUS_LIST(X)                                            \
+    X(HEED_OK, 0, "done")                                              \
+    X(HEED_ERR_CHECK, 1, "a check failed")                             \
+    X(HEED_ERR_USAGE, 2, "wrong use")                                  \
+    X(HEED_ERR_SHAPE, 2, "sizes that do not fit")                      \
+    X(HEED_ERR_FILE, 3, "a file that cannot be read, used or written") \
+    X(HEED_ERR_MEMORY, 4, "not enough memory")                         \
+    X(HEED_ERR_INTERRUPTED, 5, "interrupted, state saved")             \
     X(HEED_ERR_INTERNAL, 70, "a fault of heed itself")
 
 #define HEED_STATUS_ENUM(name, exit_code, text) name,

@@ -27,19 +27,19 @@ typedef struct heed_trainer heed_trainer;
 
 typedef struct heed_train_options {
     int64_t steps;
-    int64_t batch_size;           /* windows a step */
-    double learning_rate;         /* the highest, after warm-up */
-    double min_learning_rate;     /* at the end of the cosine; below 0: a tenth of learning_rate */
+    int64_t batch_size;       /* windows a step */
+    double learning_rate;     /* the highest, after warm-up */
+    double min_learning_rate; /* at the end of the cosine; below 0: a tenth of learning_rate */
     int64_t warmup_steps;
-    double beta1, beta2, eps;     /* AdamW */
-    double weight_decay;          /* on matrices and tables, not on biases and norms */
-    double clip_norm;             /* the longest gradient, over all parameters together; 0: not clipped */
-    int64_t eval_interval;        /* steps between evaluations; 0: only at the end */
-    int64_t eval_batches;         /* of each evaluation; the last one takes at least 200 */
-    int64_t save_interval;        /* steps between checkpoints; 0: only at the end and when interrupted */
+    double beta1, beta2, eps; /* AdamW */
+    double weight_decay;      /* on matrices and tables, not on biases and norms */
+    double clip_norm;         /* the longest gradient, over all parameters together; 0: not clipped */
+    int64_t eval_interval;    /* steps between evaluations; 0: only at the end */
+    int64_t eval_batches;     /* of each evaluation; the last one takes at least 200 */
+    int64_t save_interval;    /* steps between checkpoints; 0: only at the end and when interrupted */
     int64_t seed;
-    int64_t threads;              /* 0: one a processor */
-    int64_t corpus_bytes;         /* of the built-in stories, when no text is given */
+    int64_t threads;      /* 0: one a processor */
+    int64_t corpus_bytes; /* of the built-in stories, when no text is given */
 } heed_train_options;
 
 HEED_API heed_train_options heed_train_options_default(void);
@@ -49,10 +49,11 @@ HEED_API const heed_field *heed_train_fields(int *n);
 typedef struct heed_train_plan {
     int64_t n_parameters;
     double flops_per_step;
-    double state_bytes;       /* weights and moments */
-    double step_bytes;        /* activations, gradients and workspaces of a step, or of an evaluation if that is more */
-    double process_bytes;     /* what the process will hold at its peak, text and program included */
-    double available_bytes;   /* what the system would give; 0: unknown */
+    double state_bytes; /* weights and moments */
+    double
+        step_bytes; /* activations, gradients and workspaces of a step, or of an evaluation if that is more */
+    double process_bytes;   /* what the process will hold at its peak, text and program included */
+    double available_bytes; /* what the system would give; 0: unknown */
     int64_t n_train_tokens, n_validation_tokens;
     double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */
     double matrix_peak_flops; /* this machine's, measured now */
@@ -60,15 +61,15 @@ typedef struct heed_train_plan {
 } heed_train_plan;
 
 typedef struct heed_progress {
-    int64_t step, steps;      /* done so far, of how many */
-    double loss;              /* of this step's batch */
+    int64_t step, steps; /* done so far, of how many */
+    double loss;         /* of this step's batch */
     double gradient_norm, learning_rate;
-    double validation_loss;   /* NaN when this step had no evaluation */
-    double seconds;           /* since the trainer was made or resumed */
-    double tokens_per_s;      /* of the last steps, evaluations not counted */
-    double peak_share;        /* of matrix_peak_flops, of the last steps */
-    double eta_s;             /* estimated seconds to the end */
-    bool saved;               /* a checkpoint was written after this step */
+    double validation_loss; /* NaN when this step had no evaluation */
+    double seconds;         /* since the trainer was made or resumed */
+    double tokens_per_s;    /* of the last steps, evaluations not counted */
+    double peak_share;      /* of matrix_peak_flops, of the last steps */
+    double eta_s;           /* estimated seconds to the end */
+    bool saved;             /* a checkpoint was written after this step */
     bool done;
 } heed_progress;
 
@@ -79,8 +80,8 @@ typedef struct heed_progress {
  * anything is trained.
  */
 HEED_API heed_status heed_trainer_create(const char *text_path, const heed_config *config,
-                                         const heed_train_options *options, const char *folder, heed_trainer **trainer,
-                                         heed_error *err);
+                                         const heed_train_options *options, const char *folder,
+                                         heed_trainer **trainer, heed_error *err);
 /**
  * Goes on from the checkpoint in folder, with the text and the options it was made with. HEED_ERR_FILE: no checkpoint
  * there, a damaged one, or a text that is gone or has changed.

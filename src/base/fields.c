@@ -51,8 +51,8 @@ static heed_status expected_range(const heed_field *f, const char *what, const c
 {
     char shown[64];
 
-    return heed_fail(err, HEED_ERR_USAGE, "%s: expected %s from %.15g to %.15g, got \"%s\"", f->name, what, f->min, f->max,
-                     heed_quote(shown, sizeof shown, text, strlen(text)));
+    return heed_fail(err, HEED_ERR_USAGE, "%s: expected %s from %.15g to %.15g, got \"%s\"", f->name, what,
+                     f->min, f->max, heed_quote(shown, sizeof shown, text, strlen(text)));
 }
 
 static heed_status set_integer(const heed_field *f, int64_t *to, const char *text, heed_error *err)
@@ -118,8 +118,9 @@ heed_status heed_field_set(const heed_field *fields, int n, void *structure, con
 
     if (f == NULL)
         return heed_fail(err, HEED_ERR_USAGE, "there is no setting \"%s\"%s%s%s",
-                         heed_quote(shown, sizeof shown, name, strlen(name)), near != NULL ? "; did you mean \"" : "",
-                         near != NULL ? near : "", near != NULL ? "\"?" : "");
+                         heed_quote(shown, sizeof shown, name, strlen(name)),
+                         near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                         near != NULL ? "\"?" : "");
     void *to = (char *)structure + f->offset;
     switch (f->type) {
     case HEED_FIELD_INTEGER:
@@ -194,8 +195,8 @@ heed_status heed_fields_check(const heed_field *fields, int n, const void *struc
         } else
             continue;
         if (!(value >= min && value <= max))
-            return heed_fail(err, HEED_ERR_USAGE, "%s: expected a value from %.15g to %.15g, got %.10g", f->name, min, max,
-                             value);
+            return heed_fail(err, HEED_ERR_USAGE, "%s: expected a value from %.15g to %.15g, got %.10g",
+                             f->name, min, max, value);
     }
     return HEED_OK;
 }

@@ -272,8 +272,9 @@ static bool is_left_over(const char *entry, const char *name)
     long pid = 0;
     int attempt = 0, end = 0;
 
-    if (strncmp(entry, name, length) != 0 || sscanf(entry + length, ".%ld-%d.tmp%n", &pid, &attempt, &end) != 2 ||
-        end == 0 || entry[length + (size_t)end] != '\0' || pid <= 0)
+    if (strncmp(entry, name, length) != 0 ||
+        sscanf(entry + length, ".%ld-%d.tmp%n", &pid, &attempt, &end) != 2 || end == 0 ||
+        entry[length + (size_t)end] != '\0' || pid <= 0)
         return false;
     return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
 }

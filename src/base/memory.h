@@ -42,8 +42,8 @@ size_t heed_size_align(size_t bytes);
 
 typedef struct heed_arena heed_arena;
 
-heed_arena *heed_arena_create(void);         /* NULL: out of memory */
-void heed_arena_destroy(heed_arena *arena);  /* NULL is allowed */
+heed_arena *heed_arena_create(void);        /* NULL: out of memory */
+void heed_arena_destroy(heed_arena *arena); /* NULL is allowed */
 /** Zeroed bytes that live as long as the arena; NULL when memory is out. */
 void *heed_arena_alloc(heed_arena *arena, size_t bytes);
 /** A formatted string in the arena; NULL when memory is out. */

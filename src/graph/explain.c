@@ -16,7 +16,8 @@ struct heed_explanation {
     int n_operands, capacity;
     char formula[512];
     float value;
-    jmp_buf out_of_memory; /* where a failed read ends up; an op's explain() holds nothing that must be released */
+    jmp_buf
+        out_of_memory; /* where a failed read ends up; an op's explain() holds nothing that must be released */
 };
 
 heed_explanation *heed_explanation_create(void)
@@ -33,7 +34,8 @@ void heed_explanation_destroy(heed_explanation *e)
     free(e);
 }
 
-heed_status heed_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e, heed_error *err)
+heed_status heed_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e,
+                         heed_error *err)
 {
     const heed_node *node = a->node->outputs[output];
 
@@ -85,8 +87,8 @@ static heed_operand *new_operand(heed_explanation *e)
     return &e->operands[e->n_operands++];
 }
 
-const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role, int64_t start,
-                               int64_t step, int64_t count)
+const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                               int64_t start, int64_t step, int64_t count)
 {
     float *values = heed_arena_alloc(e->arena, (size_t)(count > 0 ? count : 1) * sizeof *values);
     heed_operand *operand = values != NULL ? new_operand(e) : NULL;
@@ -99,7 +101,8 @@ const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int i
     return values;
 }
 
-float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role, int64_t element)
+float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                         int64_t element)
 {
     const float *value = heed_explain_read(e, a, input, role, element, 0, 1);
     return value[0];

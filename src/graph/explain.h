@@ -27,7 +27,8 @@ typedef struct heed_operand {
 heed_explanation *heed_explanation_create(void);
 void heed_explanation_destroy(heed_explanation *e);
 /** Explains element `element` (row-major) of output `output`; clears what e held. HEED_ERR_MEMORY, HEED_ERR_USAGE. */
-heed_status heed_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e, heed_error *err);
+heed_status heed_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e,
+                         heed_error *err);
 
 const char *heed_explanation_formula(const heed_explanation *e);
 float heed_explanation_value(const heed_explanation *e);
@@ -38,9 +39,10 @@ const heed_operand *heed_explanation_operand(const heed_explanation *e, int i);
  * For ops. A read that finds no memory leaves explain() at once (longjmp) and heed_explain() reports it, so
  * explain() must not hold anything that needs releasing.
  */
-const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role, int64_t start,
-                               int64_t step, int64_t count);
-float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role, int64_t element);
+const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                               int64_t start, int64_t step, int64_t count);
+float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                         int64_t element);
 void heed_explain_formula(heed_explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void heed_explain_value(heed_explanation *e, float value);
 

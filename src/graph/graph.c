@@ -112,7 +112,8 @@ static bool fits_memory(heed_graph *g, const heed_node *node, const heed_shape *
 
 /* --- sources --- */
 
-static heed_node *new_source(heed_graph *g, heed_role role, const char *name, heed_dtype dtype, heed_shape shape)
+static heed_node *new_source(heed_graph *g, heed_role role, const char *name, heed_dtype dtype,
+                             heed_shape shape)
 {
     heed_node *node;
 
@@ -144,7 +145,8 @@ heed_node *heed_graph_input(heed_graph *g, const char *name, heed_dtype dtype, h
     return new_source(g, HEED_ROLE_INPUT, name, dtype, shape);
 }
 
-heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape, void *data)
+heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape,
+                                  void *data)
 {
     heed_node *node = heed_graph_input(g, name, dtype, shape);
 
@@ -288,7 +290,8 @@ heed_node *heed_node_append_list(heed_graph *g, const heed_op *op, const void *a
     return first;
 }
 
-static heed_node *append_va(heed_graph *g, const heed_op *op, const void *attrs, size_t attrs_bytes, va_list args)
+static heed_node *append_va(heed_graph *g, const heed_op *op, const void *attrs, size_t attrs_bytes,
+                            va_list args)
 {
     heed_node *in[HEED_MAX_INPUTS] = {NULL};
 

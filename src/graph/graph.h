@@ -20,9 +20,9 @@
 
 #include "tensor/tensor.h"
 
-#define HEED_MAX_INPUTS 8
+#define HEED_MAX_INPUTS  8
 #define HEED_MAX_OUTPUTS 4
-#define HEED_MAX_NAME 128
+#define HEED_MAX_NAME    128
 
 typedef struct heed_graph heed_graph;
 typedef struct heed_node heed_node;
@@ -47,12 +47,13 @@ struct heed_node {
     heed_node *first;   /* the node that runs for all outputs; itself for output 0 */
     int output;         /* which output of the op this node is */
     heed_node *outputs[HEED_MAX_OUTPUTS]; /* of first: all of them */
-    heed_node *owner;   /* whose storage holds this tensor: itself, or through views the first of the chain */
-    int64_t offset;     /* of element 0 in that storage, in elements */
-    heed_node *grad;    /* d loss / d this node, after differentiation */
-    heed_node *value;   /* the gradient node that holds this node's value too (heed_op.value_in_gradient), or NULL */
-    bool wants_grad;    /* it depends on a parameter */
-    bool named;         /* by its builder, not after its op */
+    heed_node *owner; /* whose storage holds this tensor: itself, or through views the first of the chain */
+    int64_t offset;   /* of element 0 in that storage, in elements */
+    heed_node *grad;  /* d loss / d this node, after differentiation */
+    heed_node
+        *value; /* the gradient node that holds this node's value too (heed_op.value_in_gradient), or NULL */
+    bool wants_grad; /* it depends on a parameter */
+    bool named;      /* by its builder, not after its op */
 };
 
 heed_graph *heed_graph_create(void); /* NULL: out of memory */
@@ -66,7 +67,8 @@ bool heed_graph_fail(heed_graph *g, const heed_node *node, heed_status status, c
 
 heed_node *heed_graph_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape);
 /** The same, bound to its numbers at once. */
-heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape, void *data);
+heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape,
+                                  void *data);
 heed_node *heed_graph_parameter(heed_graph *g, const char *name, heed_shape shape);
 heed_node *heed_graph_state(heed_graph *g, const char *name, heed_shape shape);
 

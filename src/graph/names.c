@@ -111,7 +111,8 @@ const char *heed_graph_nearest_name(const heed_graph *g, const char *name)
         const int distance = candidate != NULL ? heed_edit_distance(name, candidate) : 1000;
         if (!heed_is_near(name, distance))
             continue;
-        if (best == NULL || distance < best_distance || (distance == best_distance && strcmp(candidate, best) < 0)) {
+        if (best == NULL || distance < best_distance ||
+            (distance == best_distance && strcmp(candidate, best) < 0)) {
             best_distance = distance;
             best = candidate;
         }

@@ -31,10 +31,10 @@ struct heed_device; /* kernels/device.h; the graph only hands it on */
 typedef struct heed_op_args {
     const heed_node *node; /* the first output's node */
     const void *attrs;
-    const heed_tensor *in[HEED_MAX_INPUTS];     /* NULL: an optional input that is absent */
-    const heed_tensor *out;                     /* outs[0] */
-    const heed_tensor *outs[HEED_MAX_OUTPUTS];  /* NULL: not needed in this run */
-    void *workspace;                            /* workspace() bytes, aligned to 64, contents undefined */
+    const heed_tensor *in[HEED_MAX_INPUTS];    /* NULL: an optional input that is absent */
+    const heed_tensor *out;                    /* outs[0] */
+    const heed_tensor *outs[HEED_MAX_OUTPUTS]; /* NULL: not needed in this run */
+    void *workspace;                           /* workspace() bytes, aligned to 64, contents undefined */
     struct heed_device *device;
 } heed_op_args;
 
@@ -47,11 +47,12 @@ typedef struct heed_explanation heed_explanation; /* graph/explain.h */
 
 struct heed_op {
     const char *name;
-    int n_inputs;      /* at most; see required_inputs */
+    int n_inputs;        /* at most; see required_inputs */
     int required_inputs; /* the first so many must be there; 0 means all of them */
-    int n_outputs;     /* 0 means 1 */
-    bool is_view;      /* output 0 shares the storage of input 0 and nothing runs */
-    bool is_stateful;  /* forward writes into input 0 (a cache), so that what it read is gone: tests restore it */
+    int n_outputs;       /* 0 means 1 */
+    bool is_view;        /* output 0 shares the storage of input 0 and nothing runs */
+    bool
+        is_stateful; /* forward writes into input 0 (a cache), so that what it read is gone: tests restore it */
     /* reuse[k]: bit i set when output k may be written over input i (same shape; elementwise reading order) */
     unsigned reuse[HEED_MAX_OUTPUTS];
     /*

@@ -120,7 +120,8 @@ static heed_status ask_for_workspaces(heed_plan *plan, heed_error *err)
     return HEED_OK;
 }
 
-heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *options, heed_plan **out, heed_error *err)
+heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *options, heed_plan **out,
+                             heed_error *err)
 {
     const size_t n_nodes = (size_t)heed_graph_n_nodes(g) + 1;
     heed_plan *plan = NULL;

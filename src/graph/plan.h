@@ -40,7 +40,8 @@ typedef struct heed_plan_options {
     void *observe_context;
 } heed_plan_options;
 
-heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *options, heed_plan **plan, heed_error *err);
+heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *options, heed_plan **plan,
+                             heed_error *err);
 void heed_plan_destroy(heed_plan *plan); /* NULL is allowed */
 
 /** Bytes of the arena: the peak of everything the run holds beside the bound sources. */

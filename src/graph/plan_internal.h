@@ -16,10 +16,10 @@ typedef struct plan_step {
 
 /* Memory of one owner (a node whose storage is its own), shared by its views. Steps count from 0. */
 typedef struct plan_storage {
-    size_t bytes;         /* 0: none is needed */
-    int first, last;      /* the steps between which it holds something of use */
-    int root;             /* owner whose place it takes over; itself if none */
-    size_t offset;        /* in the arena; of roots */
+    size_t bytes;               /* 0: none is needed */
+    int first, last;            /* the steps between which it holds something of use */
+    int root;                   /* owner whose place it takes over; itself if none */
+    size_t offset;              /* in the arena; of roots */
     const heed_node *in_source; /* not in the arena: written straight into this source */
 } plan_storage;
 
@@ -37,8 +37,8 @@ struct heed_plan {
 
     /* by node id */
     bool *used, *runs, *kept, *observed;
-    int *step_of;         /* step that computes the node, -1 for sources and views */
-    heed_tensor *value;   /* with data once placed */
+    int *step_of;       /* step that computes the node, -1 for sources and views */
+    heed_tensor *value; /* with data once placed */
     plan_storage *storage;
 
     plan_step *steps;

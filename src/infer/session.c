@@ -126,7 +126,8 @@ heed_status heed_session_open(const heed_model *model, const heed_session_option
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a session");
     s->model = model;
     s->threads = o->threads;
-    s->use_cache = !o->no_cache; /* without attention it is empty, and a token is read without those before it */
+    s->use_cache =
+        !o->no_cache; /* without attention it is empty, and a token is read without those before it */
     s->rng = heed_rng_make(o->seed, HEED_STREAM_SAMPLE);
     s->window = malloc((size_t)c->context_length * sizeof *s->window);
     s->ids = malloc((size_t)c->context_length * sizeof *s->ids);

@@ -43,7 +43,8 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, int32
     if (status == HEED_OK && (g == NULL || targets == NULL))
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a graph");
     if (status == HEED_OK) {
-        heed_gpt_build(&nn, heed_graph_bound_input(g, "ids", HEED_I32, heed_shape2(1, maps->n_tokens), ids), NULL);
+        heed_gpt_build(&nn, heed_graph_bound_input(g, "ids", HEED_I32, heed_shape2(1, maps->n_tokens), ids),
+                       NULL);
         status = heed_graph_status(g, err);
     }
     if (status == HEED_OK) {
@@ -76,7 +77,8 @@ static bool label_tokens(heed_attention_maps *maps, const heed_model *model, con
     for (int i = 0; maps->labels != NULL && i < maps->n_tokens; i++) {
         size_t n_bytes = 0;
         const char *piece = heed_model_piece(model, ids[i], &n_bytes);
-        maps->labels[i] = heed_arena_format(maps->arena, "%.*s", piece != NULL ? (int)n_bytes : 1, piece != NULL ? piece : "?");
+        maps->labels[i] = heed_arena_format(maps->arena, "%.*s", piece != NULL ? (int)n_bytes : 1,
+                                            piece != NULL ? piece : "?");
         if (maps->labels[i] == NULL)
             return false;
     }
@@ -90,8 +92,8 @@ static bool pattern_bytes(const heed_config *c, size_t n_tokens, size_t *bytes)
            heed_size_mul(*bytes, n_tokens, bytes);
 }
 
-heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n, heed_attention_maps **out,
-                                       heed_error *err)
+heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n,
+                                       heed_attention_maps **out, heed_error *err)
 {
     const heed_config *c = &model->config;
     heed_attention_maps *maps = NULL;
@@ -104,7 +106,8 @@ heed_status heed_attention_maps_create(const heed_model *model, const char *text
         return heed_fail(err, HEED_ERR_USAGE, "this model has no attention to look at");
     status = heed_model_encode(model, text, n, &ids, &n_ids, err);
     if (status == HEED_OK && (n_ids == 0 || n_ids > (size_t)c->context_length))
-        status = heed_fail(err, HEED_ERR_USAGE, "expected a text of 1 to %lld tokens (the model's context), got %zu",
+        status = heed_fail(err, HEED_ERR_USAGE,
+                           "expected a text of 1 to %lld tokens (the model's context), got %zu",
                            (long long)c->context_length, n_ids);
     if (status == HEED_OK) {
         maps = calloc(1, sizeof *maps);
@@ -193,22 +196,24 @@ heed_status heed_attention_maps_picture(const heed_attention_maps *maps, const c
     }
     for (int i = 0; i < n; i++) {
         snprintf(titles[i], sizeof titles[i], "layer %d head %d", i / maps->n_heads, i % maps->n_heads);
-        drawn[i] = (heed_heat_map){.title = titles[i],
-                                   .values = heed_attention_maps_pattern(maps, i / maps->n_heads, i % maps->n_heads)};
+        drawn[i] = (heed_heat_map){
+            .title = titles[i],
+            .values = heed_attention_maps_pattern(maps, i / maps->n_heads, i % maps->n_heads)};
     }
     picture = drawing(maps, drawn);
     picture.n_maps = n;
     picture.n_across = maps->n_heads;
     picture.title = "Attention";
-    picture.caption = "Each row is a token, and shows how much of each earlier token it takes in; a row adds up to 1.";
+    picture.caption =
+        "Each row is a token, and shows how much of each earlier token it takes in; a row adds up to 1.";
     status = heed_heat_maps_write(path, &picture, err);
     free(titles);
     free(drawn);
     return status;
 }
 
-heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer, int head, int columns, heed_palette palette,
-                                     char **out, heed_error *err)
+heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer, int head, int columns,
+                                     heed_palette palette, char **out, heed_error *err)
 {
     heed_text_buffer text = {0};
     char title[48];
@@ -217,8 +222,9 @@ heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer,
 
     *out = NULL;
     if (drawn.values == NULL)
-        return heed_fail(err, HEED_ERR_USAGE, "expected a layer below %d and a head below %d, got layer %d, head %d",
-                         maps->n_layers, maps->n_heads, layer, head);
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "expected a layer below %d and a head below %d, got layer %d, head %d", maps->n_layers,
+                         maps->n_heads, layer, head);
     snprintf(title, sizeof title, "layer %d head %d", layer, head);
     picture.n_maps = picture.n_across = 1;
     heed_terminal_heat_maps(&text, &picture, columns, (heed_colours)palette);

@@ -127,7 +127,8 @@ static heed_line_plot plot_of(const run_curve *c, heed_series series[3], heed_re
 {
     series[0] = (heed_series){.label = "training, smoothed", .x = c->step, .y = c->smooth, .n = c->n};
     series[1] = (heed_series){.label = "validation", .x = c->eval_step, .y = c->eval_loss, .n = c->n_eval};
-    series[2] = (heed_series){.label = "training, each batch", .x = c->step, .y = c->loss, .n = c->n, .faint = true};
+    series[2] = (heed_series){
+        .label = "training, each batch", .x = c->step, .y = c->loss, .n = c->n, .faint = true};
     *floor = (heed_reference){.y = c->floor, .label = "entropy of the stories"};
     return (heed_line_plot){.title = "Loss",
                             .x_title = "step",
@@ -160,7 +161,8 @@ heed_status heed_run_picture(const char *folder, const char *path, heed_error *e
     return status;
 }
 
-heed_status heed_run_text(const char *folder, int columns, int rows, heed_palette palette, char **out, heed_error *err)
+heed_status heed_run_text(const char *folder, int columns, int rows, heed_palette palette, char **out,
+                          heed_error *err)
 {
     run_curve c = {0};
     heed_series series[3];

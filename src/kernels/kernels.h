@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 /* Activations that a kernel and its gradient exist for. */
-typedef void heed_map_fn(float *y, const float *x, int64_t n);                        /* y_i = f(x_i) */
-typedef void heed_map_backward_fn(float *dx, const float *x, const float *dy, int64_t n); /* dx_i = f'(x_i) dy_i */
+typedef void heed_map_fn(float *y, const float *x, int64_t n); /* y_i = f(x_i) */
+typedef void heed_map_backward_fn(float *dx, const float *x, const float *dy,
+                                  int64_t n); /* dx_i = f'(x_i) dy_i */
 
 /* What one step of AdamW does to each weight; see src/ops/adamw.c for the formula. */
 typedef struct heed_adamw_step {
@@ -35,7 +36,7 @@ typedef struct heed_attention_head {
     const float *q, *k, *v;
     int64_t q_stride, k_stride, v_stride;
     int64_t n_query, n_key, head_dim, v_dim; /* v_dim: length of a row of v and out */
-    float scale; /* of the scores, positive */
+    float scale;                             /* of the scores, positive */
     bool causal;
     float *out; /* [n_query, v_dim] by out_stride; forward writes it */
     int64_t out_stride;
@@ -67,7 +68,8 @@ typedef struct heed_kernels {
     /* row by row, rows of n contiguous floats one after the other */
     void (*softmax)(float *y, const float *x, int64_t rows, int64_t n);
     void (*softmax_backward)(float *dx, const float *y, const float *dy, int64_t rows, int64_t n);
-    void (*layernorm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int64_t rows, int64_t n);
+    void (*layernorm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int64_t rows,
+                      int64_t n);
     /* dgamma, dbeta [n] are added to; beta is optional everywhere (NULL), dbeta then too. dx may be NULL. */
     void (*layernorm_backward)(float *dx, float *dgamma, float *dbeta, const float *x, const float *gamma,
                                const float *dy, float eps, int64_t rows, int64_t n);
@@ -81,8 +83,8 @@ typedef struct heed_kernels {
      */
     void (*tile_max_sum)(float *max, float *sum, const float *tile, int64_t stride, int64_t rows, int64_t n);
     /* tile[r][j] = factor[r] exp(tile[r][j] - max[r]) / sum[r], the probabilities times a factor a row; 0 where sum is 0 */
-    void (*tile_probabilities)(float *tile, const float *max, const float *sum, const float *factor, int64_t stride,
-                               int64_t rows, int64_t n);
+    void (*tile_probabilities)(float *tile, const float *max, const float *sum, const float *factor,
+                               int64_t stride, int64_t rows, int64_t n);
 
     double (*sum_squares)(const float *x, int64_t n);
     double (*sum)(const float *x, int64_t n);
@@ -90,8 +92,8 @@ typedef struct heed_kernels {
                   const float *g, int64_t n, const heed_adamw_step *step);
 
     /* matrix times vector for decoding: rows lie one after the other, n_in floats (row_stride) each */
-    void (*rows_dot)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias, int64_t n_out,
-                     int64_t n_in); /* y_o = bias_o + sum_k w[o][k] x_k, weights [out, in] */
+    void (*rows_dot)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
+                     int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k w[o][k] x_k, weights [out, in] */
     void (*rows_combine)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
                          int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k x_k w[k][o], weights [in, out];
                                                           bias may be y: the sum is added to it */

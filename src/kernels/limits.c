@@ -149,7 +149,8 @@ static heed_status measure_reading(int n_threads, int64_t n_pieces, double secon
 heed_status heed_limits_peak(const heed_device *device, double seconds, heed_rate *rate, heed_error *err)
 {
     heed_device own;
-    heed_status status = heed_device_open(&own, device->kernels ? device->kernels->name : "", device->n_threads, err);
+    heed_status status = heed_device_open(&own, device->kernels ? device->kernels->name : "", device->n_threads,
+                                          err);
 
     *rate = (heed_rate){0};
     if (status == HEED_OK) {

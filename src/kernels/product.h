@@ -18,27 +18,28 @@
 #include "kernels/kernels.h"
 
 typedef struct heed_product_shape {
-    int64_t m, n, k;             /* C [m, n], op(A) [m, k], op(B) [k, n] */
-    bool transpose_a;            /* A is stored [k, m] */
-    bool transpose_b;            /* B is stored [n, k] */
-    bool has_bias;               /* bias [n] is added to every row of C */
-    bool accumulate;             /* C += instead of C = */
-    bool bf16;                   /* A and B are bfloat16, C is float; only where heed_products_has_bf16() */
+    int64_t m, n, k;  /* C [m, n], op(A) [m, k], op(B) [k, n] */
+    bool transpose_a; /* A is stored [k, m] */
+    bool transpose_b; /* B is stored [n, k] */
+    bool has_bias;    /* bias [n] is added to every row of C */
+    bool accumulate;  /* C += instead of C = */
+    bool bf16;        /* A and B are bfloat16, C is float; only where heed_products_has_bf16() */
 } heed_product_shape;
 
 typedef struct heed_product heed_product;
 typedef struct heed_products heed_products; /* the planned products of one device */
 
 /** kernels and n_threads are those of the device; the table outlives the products. */
-heed_status heed_products_create(const heed_kernels *kernels, int n_threads, heed_products **products, heed_error *err);
+heed_status heed_products_create(const heed_kernels *kernels, int n_threads, heed_products **products,
+                                 heed_error *err);
 void heed_products_destroy(heed_products *products); /* NULL is allowed */
 bool heed_products_has_bf16(const heed_products *products);
 /** "oneDNN 2.6.3" or "heed's register tile". */
 const char *heed_products_engine(const heed_products *products);
 
 /** Finds or plans the product. The result lives as long as products. Not safe to call from two threads at once. */
-heed_status heed_products_get(heed_products *products, const heed_product_shape *shape, const heed_product **product,
-                              heed_error *err);
+heed_status heed_products_get(heed_products *products, const heed_product_shape *shape,
+                              const heed_product **product, heed_error *err);
 /** Bytes of workspace that heed_product_run() needs (packed operands), aligned to 64. */
 size_t heed_product_workspace_bytes(const heed_product *product);
 /**

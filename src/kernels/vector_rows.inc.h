@@ -356,8 +356,8 @@ static void tile_max_sum(float *max, float *sum, const float *tile, int64_t stri
     }
 }
 
-static void tile_probabilities(float *tile, const float *max, const float *sum, const float *factor, int64_t stride,
-                               int64_t rows, int64_t n)
+static void tile_probabilities(float *tile, const float *max, const float *sum, const float *factor,
+                               int64_t stride, int64_t rows, int64_t n)
 {
     for (int64_t r = 0; r < rows; r++, tile += stride) {
         const float shift = shift_of(max[r]), scale_by = sum[r] == 0.0f ? 0.0f : factor[r] / sum[r];

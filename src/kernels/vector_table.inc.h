@@ -3,6 +3,8 @@
  * One table of kernels. An instruction set's file sets LANES, TILE_ROWS, TILE_VECTORS, TABLE (the table's variable)
  * and TABLE_NAME, then includes this file.
  */
+/* Each builds on those before it. */
+/* clang-format off */
 #include "kernels/kernels.h"
 #include "kernels/vector.inc.h"
 #include "kernels/vector_attention.inc.h"
@@ -13,6 +15,7 @@
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_attention_row.inc.h"
 #include "kernels/vector_rows.inc.h"
+/* clang-format on */
 
 extern const heed_kernels TABLE;
 

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "measure/measure.h"
 #include "infer/session.h"
+#include "measure/measure.h"
 #include "nn/model.h"
 
 #define MACHINE_SECONDS 1.5
@@ -24,14 +24,15 @@ static double bytes_a_token(const heed_model *model, double length)
     for (int i = 0; i < model->weights->n; i++) {
         const heed_parameter *p = &model->weights->list[i];
         const bool position = p == heed_weights_find(model->weights, "wpe.weight");
-        const bool one_row = position || (p == heed_weights_find(model->weights, "wte.weight") && !c->tied_head);
+        const bool one_row = position ||
+                             (p == heed_weights_find(model->weights, "wte.weight") && !c->tied_head);
         bytes += (double)(one_row ? p->count / p->size[0] : p->count) * sizeof(float);
     }
     return bytes + 2.0 * (double)(c->n_layers * c->d_model) * length * sizeof(float);
 }
 
-static heed_status decode(heed_session *session, const heed_config *c, int64_t prompt, int64_t tokens, double *seconds,
-                          heed_error *err)
+static heed_status decode(heed_session *session, const heed_config *c, int64_t prompt, int64_t tokens,
+                          double *seconds, heed_error *err)
 {
     const heed_sampling greedy = {.top_p = 1.0};
     heed_status status = HEED_OK;
@@ -52,8 +53,8 @@ static heed_status decode(heed_session *session, const heed_config *c, int64_t p
     return status;
 }
 
-heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads, heed_bench_result *out,
-                              heed_error *err)
+heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads,
+                              heed_bench_result *out, heed_error *err)
 {
     const heed_session_options options = {.threads = threads};
     heed_model *model = NULL;
@@ -64,10 +65,13 @@ heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t
 
     *out = (heed_bench_result){.tokens = 1};
     if (prompt < 1 || tokens < 1 || prompt + tokens > config->context_length)
-        return heed_fail(err, HEED_ERR_USAGE, "expected a prompt and tokens of 1 or more that fit the context of %lld",
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "expected a prompt and tokens of 1 or more that fit the context of %lld",
                          (long long)config->context_length);
     seconds = malloc((size_t)tokens * sizeof *seconds);
-    status = seconds != NULL ? HEED_OK : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld times", (long long)tokens);
+    status = seconds != NULL
+                 ? HEED_OK
+                 : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld times", (long long)tokens);
     if (status == HEED_OK)
         status = heed_model_create(config, 1, &model, err);
     if (status == HEED_OK)
@@ -76,7 +80,8 @@ heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t
         status = heed_machine_measure(threads, MACHINE_SECONDS, &before, err);
     if (status == HEED_OK)
         status = decode(session, config, prompt, tokens, seconds, err);
-    out->resident_bytes = (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
+    out->resident_bytes =
+        (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
     if (status == HEED_OK)
         status = heed_machine_measure(threads, MACHINE_SECONDS, &after, err);
     if (status == HEED_OK) {

@@ -63,7 +63,8 @@ static heed_status prepare(bench *b, const heed_config *config, int64_t batch, i
     b->inputs.targets = malloc(n * sizeof(int32_t));
     if (b->inputs.ids == NULL || b->inputs.targets == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
-    status = heed_step_graph_create(b->weights, &options, batch, config->context_length, true, &b->inputs, &b->step, err);
+    status = heed_step_graph_create(b->weights, &options, batch, config->context_length, true, &b->inputs,
+                                    &b->step, err);
     if (status == HEED_OK)
         status = heed_step_graph_plan(&b->step, &b->device, &b->plan, err);
     if (status != HEED_OK)
@@ -71,8 +72,10 @@ static heed_status prepare(bench *b, const heed_config *config, int64_t batch, i
     b->block_bytes = 3 * heed_weights_bytes(b->weights) + heed_plan_bytes(b->plan);
     b->block = b->block_bytes < heed_memory_available() ? heed_memory_reserve(b->block_bytes) : NULL;
     if (b->block == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "a training step of this model needs %.1f GB of memory, the system has %.1f GB to give",
-                         (double)b->block_bytes / 1e9, (double)heed_memory_available() / 1e9);
+        return heed_fail(
+            err, HEED_ERR_MEMORY,
+            "a training step of this model needs %.1f GB of memory, the system has %.1f GB to give",
+            (double)b->block_bytes / 1e9, (double)heed_memory_available() / 1e9);
     bind(b);
     heed_weights_init(b->weights, 1);
     return heed_plan_place(b->plan, b->block + 3 * heed_weights_bytes(b->weights), err);
@@ -98,8 +101,8 @@ static void run(bench *b, const heed_config *config, int64_t batch, int64_t step
     }
 }
 
-heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_t steps, int threads, heed_bench_result *out,
-                                heed_error *err)
+heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_t steps, int threads,
+                                heed_bench_result *out, heed_error *err)
 {
     bench b = {0};
     heed_machine before = {0}, after = {0};
@@ -117,7 +120,8 @@ heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_
         status = prepare(&b, config, batch, threads, err);
     if (status == HEED_OK) {
         run(&b, config, batch, steps, seconds);
-        out->resident_bytes = (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
+        out->resident_bytes =
+            (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
         status = heed_machine_measure(threads, MACHINE_SECONDS, &after, err);
     }
     if (status == HEED_OK) {

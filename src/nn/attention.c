@@ -31,8 +31,9 @@ static heed_node *cached(heed_nn *nn, heed_node *x, const char *name)
     if (nn->past == NULL || x == NULL)
         return x;
     heed_scope_name(nn->g, full, sizeof full, name);
-    cache = heed_graph_state(nn->g, full,
-                             heed_shape4(x->tensor.shape.size[0], c->n_heads, nn->cache_length, c->d_model / c->n_heads));
+    cache = heed_graph_state(
+        nn->g, full,
+        heed_shape4(x->tensor.shape.size[0], c->n_heads, nn->cache_length, c->d_model / c->n_heads));
     return heed_cache_append(nn->g, cache, x, nn->past);
 }
 

@@ -10,18 +10,22 @@ static const char *const kinds[] = {"gpt", "bigram", NULL};
 static const char *const norms[] = {"pre", "post", "none", NULL};
 static const char *const activations[] = {"gelu_tanh", "gelu_erf", "relu", "none", NULL};
 
-#define MOST 16777216.0 /* of any one size: products of two stay far below 2^63 */
+#define MOST       16777216.0 /* of any one size: products of two stay far below 2^63 */
 #define AT(member) offsetof(heed_config, member)
 
 static const heed_field fields[] = {
     {"kind", "the model: attention blocks, or a table of bigrams", HEED_FIELD_CHOICE, AT(kind), 0, 0, kinds},
-    {"vocab_size", "tokens in the vocabulary; 0: as many as the text needs", HEED_FIELD_INTEGER, AT(vocab_size), 0, MOST, NULL},
+    {"vocab_size", "tokens in the vocabulary; 0: as many as the text needs", HEED_FIELD_INTEGER, AT(vocab_size),
+     0, MOST, NULL},
     {"context_length", "tokens the model sees at once", HEED_FIELD_INTEGER, AT(context_length), 1, MOST, NULL},
     {"n_layers", "blocks", HEED_FIELD_INTEGER, AT(n_layers), 0, 1024, NULL},
-    {"n_heads", "attention heads in a block; they divide d_model", HEED_FIELD_INTEGER, AT(n_heads), 1, 1024, NULL},
+    {"n_heads", "attention heads in a block; they divide d_model", HEED_FIELD_INTEGER, AT(n_heads), 1, 1024,
+     NULL},
     {"d_model", "width of the residual stream", HEED_FIELD_INTEGER, AT(d_model), 1, MOST, NULL},
-    {"d_mlp", "width of the feed-forward; 0: mlp_factor times d_model", HEED_FIELD_INTEGER, AT(d_mlp), 0, MOST, NULL},
-    {"mlp_factor", "width of the feed-forward as a multiple of d_model", HEED_FIELD_NUMBER, AT(mlp_factor), 0.001, 1024, NULL},
+    {"d_mlp", "width of the feed-forward; 0: mlp_factor times d_model", HEED_FIELD_INTEGER, AT(d_mlp), 0, MOST,
+     NULL},
+    {"mlp_factor", "width of the feed-forward as a multiple of d_model", HEED_FIELD_NUMBER, AT(mlp_factor),
+     0.001, 1024, NULL},
     {"activation", "of the feed-forward", HEED_FIELD_CHOICE, AT(activation), 0, 0, activations},
     {"norm", "where LayerNorm stands in a block", HEED_FIELD_CHOICE, AT(norm), 0, 0, norms},
     {"norm_eps", "added to the variance in LayerNorm", HEED_FIELD_NUMBER, AT(norm_eps), 0, 1, NULL},
@@ -31,7 +35,8 @@ static const heed_field fields[] = {
     {"attention_bias", "biases in the maps of attention", HEED_FIELD_BOOLEAN, AT(attention_bias), 0, 0, NULL},
     {"mlp_bias", "biases in the feed-forward", HEED_FIELD_BOOLEAN, AT(mlp_bias), 0, 0, NULL},
     {"norm_bias", "a shift in LayerNorm", HEED_FIELD_BOOLEAN, AT(norm_bias), 0, 0, NULL},
-    {"position_table", "learned positions are added to the token embedding", HEED_FIELD_BOOLEAN, AT(position_table), 0, 0, NULL},
+    {"position_table", "learned positions are added to the token embedding", HEED_FIELD_BOOLEAN,
+     AT(position_table), 0, 0, NULL},
     {"tied_head", "the head is the token embedding", HEED_FIELD_BOOLEAN, AT(tied_head), 0, 0, NULL},
     {"dropout", "share of activations dropped while training", HEED_FIELD_NUMBER, AT(dropout), 0, 0.99, NULL},
 };
@@ -129,14 +134,16 @@ heed_status heed_config_check(const heed_config *c, heed_error *err)
     if (status != HEED_OK)
         return status;
     if (c->vocab_size < 1)
-        return heed_fail(err, HEED_ERR_USAGE, "vocab_size: expected at least 1, got %lld", (long long)c->vocab_size);
+        return heed_fail(err, HEED_ERR_USAGE, "vocab_size: expected at least 1, got %lld",
+                         (long long)c->vocab_size);
     if (c->kind == HEED_KIND_BIGRAM)
         return HEED_OK;
     if (c->attention && c->d_model % c->n_heads != 0)
         return heed_fail(err, HEED_ERR_USAGE, "n_heads: expected a divisor of d_model = %lld, got %lld",
                          (long long)c->d_model, (long long)c->n_heads);
     if (c->n_layers > 0 && !c->attention && !c->mlp)
-        return heed_fail(err, HEED_ERR_USAGE, "a block needs attention or a feed-forward, both are switched off");
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "a block needs attention or a feed-forward, both are switched off");
     if (heed_config_d_mlp(c) < 1 || heed_config_d_mlp(c) > (int64_t)MOST)
         return heed_fail(err, HEED_ERR_USAGE, "the feed-forward would be %lld wide, expected 1 to %lld",
                          (long long)heed_config_d_mlp(c), (long long)MOST);

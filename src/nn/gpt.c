@@ -18,7 +18,8 @@ heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
     heed_node *x = heed_name(g, heed_embedding(g, table, ids), "embed");
 
     if (c->position_table) {
-        heed_node *positions = heed_graph_parameter(g, "wpe.weight", heed_shape2(c->context_length, c->d_model));
+        heed_node *positions = heed_graph_parameter(g, "wpe.weight",
+                                                    heed_shape2(c->context_length, c->d_model));
         const int64_t T = ids != NULL ? heed_shape_size(&ids->tensor.shape, -1) : 0;
         heed_node *p = heed_name(g, heed_position_embedding(g, positions, nn->past, T), "pos_embed");
         x = heed_add(g, x, p);

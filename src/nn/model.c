@@ -12,7 +12,8 @@
 
 #define PATH_BYTES 4096
 
-heed_status heed_model_wrap(heed_weights *weights, heed_tokenizer *tokenizer, heed_model **model, heed_error *err)
+heed_status heed_model_wrap(heed_weights *weights, heed_tokenizer *tokenizer, heed_model **model,
+                            heed_error *err)
 {
     heed_model *m = calloc(1, sizeof *m);
 
@@ -76,7 +77,8 @@ static heed_status open_config(const char *folder, heed_config *config, heed_err
     return status;
 }
 
-static heed_status open_tokenizer(const char *folder, const heed_config *config, heed_tokenizer **tokenizer, heed_error *err)
+static heed_status open_tokenizer(const char *folder, const heed_config *config, heed_tokenizer **tokenizer,
+                                  heed_error *err)
 {
     char path[PATH_BYTES];
     heed_status status = heed_path_join(path, sizeof path, folder, "tokenizer.json", err);
@@ -145,7 +147,8 @@ heed_status heed_model_encode(const heed_model *model, const char *text, size_t 
     *ids = NULL;
     *n_ids = 0;
     if (model->tokenizer == NULL)
-        return heed_fail(err, HEED_ERR_USAGE, "the model has no tokenizer.json, so a text cannot become tokens");
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "the model has no tokenizer.json, so a text cannot become tokens");
     *ids = malloc((n + 1) * sizeof **ids);
     if (*ids == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the tokens of %zu bytes of text", n);

@@ -16,6 +16,7 @@ struct heed_model {
 };
 
 /** A model over weights and a tokenizer, which it takes over (also after a failure). tokenizer may be NULL. */
-heed_status heed_model_wrap(heed_weights *weights, heed_tokenizer *tokenizer, heed_model **model, heed_error *err);
+heed_status heed_model_wrap(heed_weights *weights, heed_tokenizer *tokenizer, heed_model **model,
+                            heed_error *err);
 
 #endif

@@ -16,8 +16,13 @@
 static const char *component_of(const char *name)
 {
     static const char *const parts[][2] = {
-        {"wte", "token embedding"}, {"wpe", "position embedding"}, {"ln_", "norm"}, {".attn.", "attention"},
-        {".mlp.", "mlp"},           {"lm_head", "head"},           {"table", "bigram table"},
+        {"wte", "token embedding"},
+        {"wpe", "position embedding"},
+        {"ln_", "norm"},
+        {".attn.", "attention"},
+        {".mlp.", "mlp"},
+        {"lm_head", "head"},
+        {"table", "bigram table"},
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -124,7 +129,8 @@ heed_status heed_weights_place(heed_weights *w, void *block, heed_error *err)
         w->block_bytes = heed_weights_bytes(w);
         at = w->block = heed_memory_reserve(w->block_bytes);
         if (at == NULL)
-            return heed_fail(err, HEED_ERR_MEMORY, "the weights need %.1f MB of memory, which the system does not give",
+            return heed_fail(err, HEED_ERR_MEMORY,
+                             "the weights need %.1f MB of memory, which the system does not give",
                              (double)w->block_bytes / 1e6);
     }
     for (int i = 0; i < w->n; i++) {
@@ -202,21 +208,23 @@ static const heed_safetensors_entry *entry_for(const heed_safetensors *file, con
     return entry != NULL ? entry : heed_safetensors_find(file, prefixed);
 }
 
-static heed_status refuse_strangers(const heed_weights *w, const heed_safetensors *file, const char *path, heed_error *err)
+static heed_status refuse_strangers(const heed_weights *w, const heed_safetensors *file, const char *path,
+                                    heed_error *err)
 {
     for (size_t i = 0; i < heed_safetensors_n_entries(file); i++) {
         const char *full = heed_safetensors_at(file, i)->name, *name = without_prefix(full);
         char shown[128];
         if (heed_weights_find(w, name) == NULL && !is_mask_buffer(name) &&
             !(w->config.tied_head && strcmp(name, "lm_head.weight") == 0))
-            return heed_fail(err, HEED_ERR_FILE, "%s: a model of this configuration has no place for the tensor %s", path,
+            return heed_fail(err, HEED_ERR_FILE,
+                             "%s: a model of this configuration has no place for the tensor %s", path,
                              heed_quote(shown, sizeof shown, full, strlen(full)));
     }
     return HEED_OK;
 }
 
-static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetensors_entry *entry, const char *path,
-                        heed_error *err)
+static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetensors_entry *entry,
+                        const char *path, heed_error *err)
 {
     char expected[96], got[192];
     heed_shape shape = {.rank = p->rank};
@@ -248,7 +256,8 @@ heed_status heed_weights_load(heed_weights *w, const heed_safetensors *file, con
     for (int i = 0; i < w->n && status == HEED_OK; i++) {
         const heed_safetensors_entry *entry = entry_for(file, w->list[i].name);
         if (entry == NULL)
-            return heed_fail(err, HEED_ERR_FILE, "%s: expected a tensor %s, the file has none", path, w->list[i].name);
+            return heed_fail(err, HEED_ERR_FILE, "%s: expected a tensor %s, the file has none", path,
+                             w->list[i].name);
         status = take(w, &w->list[i], entry, path, err);
     }
     return status == HEED_OK ? refuse_strangers(w, file, path, err) : status;

@@ -43,7 +43,8 @@ heed_status heed_weights_place(heed_weights *weights, void *block, heed_error *e
 void heed_weights_init(heed_weights *weights, uint64_t seed);
 /** Takes the numbers from a checkpoint: copied when the weights have been placed, used in the file otherwise where its
  *  form allows. HEED_ERR_FILE names the first tensor that is missing, has another shape, or has no place here. */
-heed_status heed_weights_load(heed_weights *weights, const heed_safetensors *file, const char *path, heed_error *err);
+heed_status heed_weights_load(heed_weights *weights, const heed_safetensors *file, const char *path,
+                              heed_error *err);
 /** Binds the parameters of g, by name. */
 void heed_weights_bind(const heed_weights *weights, heed_graph *g);
 heed_parameter *heed_weights_find(const heed_weights *weights, const char *name);

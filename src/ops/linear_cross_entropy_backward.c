@@ -117,7 +117,9 @@ static double finish_rows(const heed_head *head, int64_t begin, int64_t rows, fl
         const int64_t target = heed_head_target(head->targets, begin + r);
 
         total += (double)heed_head_chunk_loss(head, begin, r);
-        head->target_logit[r] = target == HEED_IGNORE_TARGET ? 0.0f : target < 0 || target >= head->V ? NAN : factor;
+        head->target_logit[r] = target == HEED_IGNORE_TARGET      ? 0.0f
+                                : target < 0 || target >= head->V ? NAN
+                                                                  : factor;
     }
     return total;
 }

@@ -24,7 +24,8 @@ typedef enum heed_weight_layout {
 } heed_weight_layout;
 
 /** x [..., in] -> [..., out]; bias [out] or NULL. */
-heed_node *heed_linear(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias, heed_weight_layout layout);
+heed_node *heed_linear(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias,
+                       heed_weight_layout layout);
 /** a [..., m, k], b [..., k, n] -> [..., m, n] with equal leading axes; a flag says that the operand is stored transposed. */
 heed_node *heed_matmul(heed_graph *g, heed_node *a, heed_node *b, bool transpose_a, bool transpose_b);
 
@@ -60,9 +61,10 @@ heed_node *heed_layernorm(heed_graph *g, heed_node *x, heed_node *gamma, heed_no
 /* --- attention --------------------------------------------------------------------------------- */
 
 typedef struct heed_attention_options {
-    float scale;     /* of the scores; 0 means 1/sqrt(head_dim) */
+    float scale; /* of the scores; 0 means 1/sqrt(head_dim) */
     bool causal;
-    heed_node *past; /* i32 scalar: keys that were there before these queries (a cache); NULL: n_key - n_query */
+    heed_node
+        *past; /* i32 scalar: keys that were there before these queries (a cache); NULL: n_key - n_query */
 } heed_attention_options;
 
 /**
@@ -70,9 +72,11 @@ typedef struct heed_attention_options {
  * heed_merge_heads() of it is a view. Head h reads key/value head h * Hkv / H. Query i sits at position past + i; with
  * `past` given, only the first past + n_query keys exist. Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.1.
  */
-heed_node *heed_attention(heed_graph *g, heed_node *q, heed_node *k, heed_node *v, const heed_attention_options *options);
+heed_node *heed_attention(heed_graph *g, heed_node *q, heed_node *k, heed_node *v,
+                          const heed_attention_options *options);
 /** The scores that heed_attention() forms inside, for those who want to look: [B, H, n_query, n_key], -inf where hidden. */
-heed_node *heed_attention_scores(heed_graph *g, heed_node *q, heed_node *k, const heed_attention_options *options);
+heed_node *heed_attention_scores(heed_graph *g, heed_node *q, heed_node *k,
+                                 const heed_attention_options *options);
 /** Writes x [B, H, T, D] into cache [B, H, C, D] at positions past .. past+T-1 and returns the cache. */
 heed_node *heed_cache_append(heed_graph *g, heed_node *cache, heed_node *x, heed_node *past);
 
@@ -86,7 +90,7 @@ heed_node *heed_cross_entropy(heed_graph *g, heed_node *logits, heed_node *targe
 heed_node *heed_cross_entropy_rows(heed_graph *g, heed_node *logits, heed_node *targets);
 /** cross_entropy(linear(x, weight, NULL, OUT_IN), targets) without ever holding all logits. x [..., d], weight [V, d]. */
 heed_node *heed_linear_cross_entropy(heed_graph *g, heed_node *x, heed_node *weight, heed_node *targets);
-heed_node *heed_sum(heed_graph *g, heed_node *x);  /* over all elements; a scalar */
+heed_node *heed_sum(heed_graph *g, heed_node *x); /* over all elements; a scalar */
 heed_node *heed_mean(heed_graph *g, heed_node *x);
 /** Sums over the leading axes so that the last `rank` axes remain: the gradient of broadcasting. */
 heed_node *heed_sum_leading(heed_graph *g, heed_node *x, int rank);
@@ -110,10 +114,11 @@ typedef struct heed_adamw_nodes {
 } heed_adamw_nodes;
 
 /** One step of AdamW. lr: f32 scalar; t: i32 scalar, 1 at the first step; factor: f32 scalar on the gradient, or NULL. */
-heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad, heed_node *lr,
-                            heed_node *t, heed_node *factor, const heed_adamw_options *options);
+heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
+                            heed_node *lr, heed_node *t, heed_node *factor, const heed_adamw_options *options);
 /** p - lr (factor grad + weight_decay p). */
-heed_node *heed_sgd(heed_graph *g, heed_node *p, heed_node *grad, heed_node *lr, heed_node *factor, float weight_decay);
+heed_node *heed_sgd(heed_graph *g, heed_node *p, heed_node *grad, heed_node *lr, heed_node *factor,
+                    float weight_decay);
 
 /* --- differentiation --------------------------------------------------------------------------- */
 

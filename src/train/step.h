@@ -29,12 +29,13 @@ typedef struct heed_step_graph {
 } heed_step_graph;
 
 /** Builds the step of a model on [batch, length] tokens. training false: only the loss, without dropout. */
-heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options, int64_t batch,
-                                   int64_t length, bool training,
-                                   heed_step_inputs *inputs, heed_step_graph *out, heed_error *err);
+heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
+                                   int64_t batch, int64_t length, bool training, heed_step_inputs *inputs,
+                                   heed_step_graph *out, heed_error *err);
 void heed_step_graph_destroy(heed_step_graph *step);
 
 /** Plans it for the device. */
-heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan, heed_error *err);
+heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan,
+                                 heed_error *err);
 
 #endif

@@ -58,8 +58,8 @@ heed_status heed_checkpoint_recover(const char *folder, heed_error *err);
 /** True when the folder holds a run or a model already, or any file that a run would write over. */
 bool heed_checkpoint_exists(const char *folder);
 /** Reads trainer.json: options, configuration, text, step, position. */
-heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *trainer, heed_config *config, uint64_t *position,
-                                       heed_error *err);
+heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *trainer, heed_config *config,
+                                       uint64_t *position, heed_error *err);
 /** Reads weights and moments of the saved step into the block; at step 0 the weights are made from the seed. */
 heed_status heed_checkpoint_read_numbers(heed_trainer *trainer, heed_error *err);
 

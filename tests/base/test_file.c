@@ -272,7 +272,8 @@ static void what_dead_writers_left_is_swept_away_and_nothing_else(void **state)
     (void)state;
     snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp", dead);
     snprintf(names[n++], sizeof names[0], "f.%ld-12.tmp", dead);
-    snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp", (long)getpid()); /* of an earlier process of our number */
+    snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp",
+             (long)getpid()); /* of an earlier process of our number */
     const int n_gone = n;
     snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp", living);
     snprintf(names[n++], sizeof names[0], "f.%ld-0.tmp.old", dead);

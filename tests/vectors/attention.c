@@ -22,7 +22,8 @@ static const char *beyond(const vector_case *v)
 void run_sdpa(vector_case *v)
 {
     vector_graph s = vector_graph_open();
-    heed_attention_options options = {.scale = (float)vector_number(v, "scale"), .causal = vector_number(v, "causal") > 0};
+    heed_attention_options options = {.scale = (float)vector_number(v, "scale"),
+                                      .causal = vector_number(v, "causal") > 0};
     const double offset = vector_number(v, "causal_offset");
     heed_node *q, *k, *val, *z;
 
@@ -73,13 +74,15 @@ static heed_node *attend(vector_case *v, vector_graph *s, heed_node *x, heed_nod
 
     if (pattern != NULL)
         *pattern = heed_softmax(s->g, heed_attention_scores(s->g, q, k, &options));
-    return heed_linear(s->g, heed_merge_heads(s->g, heed_attention(s->g, q, k, values, &options)), wo, bo, HEED_WEIGHT_OUT_IN);
+    return heed_linear(s->g, heed_merge_heads(s->g, heed_attention(s->g, q, k, values, &options)), wo, bo,
+                       HEED_WEIGHT_OUT_IN);
 }
 
 void run_mha(vector_case *v)
 {
     vector_graph s = vector_graph_open();
-    heed_node *x = vector_parameter(v, &s, "x"), *x_kv = vector_number(v, "cross") > 0 ? vector_parameter(v, &s, "x_kv") : x;
+    heed_node *x = vector_parameter(v, &s, "x"),
+              *x_kv = vector_number(v, "cross") > 0 ? vector_parameter(v, &s, "x_kv") : x;
     heed_node *pattern = NULL, *out = attend(v, &s, x, x_kv, &pattern);
 
     vector_watch(&s, "out", out);

@@ -48,7 +48,8 @@ static void generate(vector_case *v, const heed_model *model, bool no_cache)
         const int32_t id = heed_session_sample(session, &greedy);
         total += log_probability(heed_session_logits(session), V, id);
         if (id != expected[i]) {
-            snprintf(message, sizeof message, "greedy[%lld]: got %d, expected %d", (long long)i, (int)id, (int)expected[i]);
+            snprintf(message, sizeof message, "greedy[%lld]: got %d, expected %d", (long long)i, (int)id,
+                     (int)expected[i]);
             vector_fail(v, message);
             break;
         }

@@ -113,7 +113,8 @@ void vector_graph_check(vector_case *v, vector_graph *s, heed_node *out, bool is
     heed_plan *plan = NULL;
     heed_node *seed = heed_graph_input(s->g, "seed", HEED_F32, heed_shape0());
     heed_node *loss = is_loss ? out : weighted_sum(v, s, out);
-    heed_plan_options options = {.device = v->device, .reference = v->device->kernels == NULL, .targets = s->watched};
+    heed_plan_options options = {
+        .device = v->device, .reference = v->device->kernels == NULL, .targets = s->watched};
     heed_status status;
 
     seed->tensor.data = (void *)(uintptr_t)&one;

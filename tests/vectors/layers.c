@@ -90,5 +90,6 @@ void run_mlp(vector_case *v)
     heed_node *w2 = vector_parameter(v, &s, "w2"), *b2 = vector_optional(v, &s, "b2");
     heed_node *pre = heed_linear(s.g, x, w1, b1, HEED_WEIGHT_OUT_IN);
 
-    check_out(v, &s, heed_linear(s.g, vector_activation(&s, vector_text(v, "act"), pre), w2, b2, HEED_WEIGHT_OUT_IN));
+    check_out(v, &s,
+              heed_linear(s.g, vector_activation(&s, vector_text(v, "act"), pre), w2, b2, HEED_WEIGHT_OUT_IN));
 }

@@ -32,7 +32,8 @@ static bool run_model(vector_case *v, case_model *m, heed_error *err)
     const int64_t B = (int64_t)vector_number(v, "B"), T = (int64_t)vector_number(v, "T");
     heed_nn nn = {.config = &m->weights->config};
     heed_node *ids, *targets, *seed, *wanted[64];
-    heed_plan_options options = {.device = v->device, .reference = v->device->kernels == NULL, .targets = wanted};
+    heed_plan_options options = {
+        .device = v->device, .reference = v->device->kernels == NULL, .targets = wanted};
 
     m->g = nn.g = heed_graph_create();
     ids = heed_graph_input(m->g, "ids", HEED_I32, heed_shape2(B, T));
@@ -53,7 +54,8 @@ static bool run_model(vector_case *v, case_model *m, heed_error *err)
         if (p->grad != NULL)
             wanted[options.n_targets++] = p->grad;
     }
-    if (heed_plan_create(m->g, &options, &m->plan, err) != HEED_OK || heed_plan_place(m->plan, NULL, err) != HEED_OK)
+    if (heed_plan_create(m->g, &options, &m->plan, err) != HEED_OK ||
+        heed_plan_place(m->plan, NULL, err) != HEED_OK)
         return false;
     heed_plan_run(m->plan);
     vector_compare_tensor(v, "logits", heed_plan_value(m->plan, m->gpt.logits));
@@ -153,7 +155,8 @@ static double in_order(const void *context, int64_t i)
 
 static void compare_maps(vector_case *v, const case_model *m, int64_t d)
 {
-    const heed_tensor *fused = gradient(m, "h.0.attn.c_attn.weight"), *bias = gradient(m, "h.0.attn.c_attn.bias");
+    const heed_tensor *fused = gradient(m, "h.0.attn.c_attn.weight"),
+                      *bias = gradient(m, "h.0.attn.c_attn.bias");
     const columns out = {gradient(m, "h.0.attn.c_proj.weight"), 0, d, d};
     char name[64];
 
@@ -214,7 +217,8 @@ static void compare_prefixed(vector_case *v, const heed_model *model)
     }
     for (int i = 0; i < heed_model_n_parameters(model); i++) {
         const heed_parameter a = heed_model_parameter(model, i), b = heed_model_parameter(other, i);
-        if (strcmp(a.name, b.name) != 0 || a.count != b.count || memcmp(a.data, b.data, (size_t)a.count * sizeof(float)) != 0)
+        if (strcmp(a.name, b.name) != 0 || a.count != b.count ||
+            memcmp(a.data, b.data, (size_t)a.count * sizeof(float)) != 0)
             vector_fail(v, a.name);
     }
     heed_model_close(other);
@@ -270,8 +274,9 @@ static bool prepare_training(vector_case *v, training *t, heed_error *err)
     for (int i = 0; ok && i < t->weights->n; i++)
         memcpy((float *)(uintptr_t)t->weights->list[i].data, model->weights->list[i].data,
                (size_t)t->weights->list[i].count * sizeof(float));
-    ok = ok && heed_step_graph_create(t->weights, &options, (int64_t)vector_number(v, "B"),
-                                      (int64_t)vector_number(v, "T"), true, &t->inputs, &t->step, err) == HEED_OK;
+    ok = ok &&
+         heed_step_graph_create(t->weights, &options, (int64_t)vector_number(v, "B"),
+                                (int64_t)vector_number(v, "T"), true, &t->inputs, &t->step, err) == HEED_OK;
     for (int i = 0; ok && i < t->weights->n; i++) {
         const size_t bytes = (size_t)t->weights->list[i].count * sizeof(float);
         t->step.m[i]->tensor.data = heed_arena_alloc(v->arena, bytes);

@@ -52,7 +52,8 @@ static bool prepare(vector_case *v, adamw_run *r, int64_t n, heed_error *err)
     heed_graph_assign(r->g, p, after.p);
     heed_graph_assign(r->g, m, after.m);
     heed_graph_assign(r->g, second, after.v);
-    return heed_plan_create(r->g, &options, &r->plan, err) == HEED_OK && heed_plan_place(r->plan, NULL, err) == HEED_OK;
+    return heed_plan_create(r->g, &options, &r->plan, err) == HEED_OK &&
+           heed_plan_place(r->plan, NULL, err) == HEED_OK;
 }
 
 void run_adamw(vector_case *v)
@@ -60,7 +61,8 @@ void run_adamw(vector_case *v)
     const int64_t n = (int64_t)vector_number(v, "n"), steps = (int64_t)vector_number(v, "steps");
     const size_t bytes = (size_t)n * sizeof(float);
     const float *grads = vector_floats(v, "grads");
-    float *params = heed_arena_alloc(v->arena, (size_t)steps * bytes), *m = heed_arena_alloc(v->arena, (size_t)steps * bytes);
+    float *params = heed_arena_alloc(v->arena, (size_t)steps * bytes),
+          *m = heed_arena_alloc(v->arena, (size_t)steps * bytes);
     float *second = heed_arena_alloc(v->arena, (size_t)steps * bytes);
     adamw_run r = {0};
     heed_error err = {HEED_OK, ""};
@@ -154,7 +156,8 @@ static double is_kept(const void *context, int64_t i)
 void run_sampling(vector_case *v)
 {
     const int64_t N = (int64_t)vector_number(v, "N"), V = (int64_t)vector_number(v, "V");
-    const heed_sampling filtered = {vector_number(v, "temperature"), (int64_t)vector_number(v, "top_k"), vector_number(v, "top_p")};
+    const heed_sampling filtered = {vector_number(v, "temperature"), (int64_t)vector_number(v, "top_k"),
+                                    vector_number(v, "top_p")};
     const heed_sampling open = {filtered.temperature, 0, 1.0};
     const float *logits = vector_floats(v, "logits");
     double *probs = heed_arena_alloc(v->arena, (size_t)(N * V) * sizeof *probs);

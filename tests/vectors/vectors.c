@@ -49,7 +49,8 @@ static void *read_entry(vector_case *v, const char *name, bool ints)
     void *out = entry != NULL ? heed_arena_alloc(v->arena, (size_t)(entry->count + 1) * 4) : NULL;
     heed_error err = {HEED_OK, ""};
 
-    if (out == NULL || (ints ? heed_safetensors_read_i32(entry, out, &err) : heed_safetensors_read_f32(entry, out, &err)) != HEED_OK)
+    if (out == NULL || (ints ? heed_safetensors_read_i32(entry, out, &err)
+                             : heed_safetensors_read_f32(entry, out, &err)) != HEED_OK)
         vector_fail(v, entry == NULL ? name : err.message);
     return out;
 }
@@ -128,8 +129,8 @@ void vector_compare(vector_case *v, const char *name, int64_t count, vector_get_
     for (int64_t i = 0; i < count; i++) {
         const double x = get(context, i), y = element_of(entry, i);
         if (!(fabs(x - y) <= atol + rtol * fabs(y)) && !(isinf(y) && x == y)) {
-            snprintf(message, sizeof message, "%s[%lld]: got %.9g, expected %.9g, tolerance %.2g", name, (long long)i, x, y,
-                     atol + rtol * fabs(y));
+            snprintf(message, sizeof message, "%s[%lld]: got %.9g, expected %.9g, tolerance %.2g", name,
+                     (long long)i, x, y, atol + rtol * fabs(y));
             vector_fail(v, message);
             return;
         }
@@ -272,8 +273,8 @@ static void run_file(totals *t, const char *folder, const char *file_name)
             note_reason(&why, reason);
     }
     if (cases != NULL) {
-        printf("%-32s %3d passed, %d failed, %d skipped", file_name, t->passed - before.passed, t->failed - before.failed,
-               t->skipped - before.skipped);
+        printf("%-32s %3d passed, %d failed, %d skipped", file_name, t->passed - before.passed,
+               t->failed - before.failed, t->skipped - before.skipped);
         for (int i = 0; i < why.n; i++)
             printf("%s%s %d", i == 0 ? " (" : ", ", why.text[i], why.count[i]);
         printf("%s\n", why.n > 0 ? ")" : "");

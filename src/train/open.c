@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* Making or resuming a run: its text, its model, the one block of memory, the folder. Running it: trainer.c. */
+#include "train/trainer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/utf8.h"
+#include "data/stories.h"
+#include "kernels/limits.h"
+
+#define PEAK_SECONDS 0.15 /* for measuring the matrix peak before a run */
+
+/* --- the text --- */
+
+static uint64_t hash_of(const char *text, size_t n)
+{
+    uint64_t hash = 14695981039346656037u;
+
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
+    return hash;
+}
+
+/* The text that is trained on: a file's, or the built-in stories in `stories`. */
+static heed_status get_text(heed_trainer *t, heed_file *file, heed_text_buffer *stories, const char **text,
+                            size_t *n, heed_error *err)
+{
+    heed_status status;
+
+    if (t->text.path[0] != '\0') {
+        status = heed_corpus_open_text(file, t->text.path, err);
+        *text = file->data;
+        *n = file->size;
+        t->plan.floor = NAN;
+        return status;
+    }
+    status = heed_stories_generate((uint64_t)t->options.seed, (size_t)t->options.corpus_bytes, stories, NULL,
+                                   err);
+    *text = stories->data;
+    *n = stories->size;
+    t->plan.floor = heed_stories_entropy().nats_per_character;
+    return status;
+}
+
+/* Opens the text, makes (or is given) the tokenizer, and turns the text into a corpus. */
+static heed_status open_corpus(heed_trainer *t, heed_config *config, heed_tokenizer **tokenizer, bool resumed,
+                               heed_error *err)
+{
+    const heed_corpus_options options = {.context_length = config->context_length};
+    const char *name = t->text.path[0] != '\0' ? t->text.path : "the built-in stories", *text = NULL;
+    heed_file file = {0};
+    heed_text_buffer stories = {0};
+    size_t n = 0;
+    heed_status status = get_text(t, &file, &stories, &text, &n, err);
+
+    if (status == HEED_OK && resumed && (t->text.bytes != n || t->text.hash != hash_of(text, n)))
+        status = heed_fail(
+            err, HEED_ERR_FILE,
+            "%.300s: the text has changed since the run began (it had %llu bytes, now %zu or other ones)", name,
+            (unsigned long long)t->text.bytes, n);
+    if (status == HEED_OK)
+        status = heed_tokenizer_characters(text, n, tokenizer, err);
+    if (status == HEED_OK) {
+        t->text.bytes = n;
+        t->text.hash = hash_of(text, n);
+        status = heed_corpus_create(*tokenizer, text, n, name, &options, &t->corpus, err);
+    }
+    if (status == HEED_OK && config->vocab_size == 0)
+        config->vocab_size = heed_tokenizer_vocab_size(*tokenizer);
+    if (status == HEED_OK && config->vocab_size < heed_tokenizer_vocab_size(*tokenizer))
+        status = heed_fail(err, HEED_ERR_USAGE, "vocab_size: the text has %lld different characters, got %lld",
+                           (long long)heed_tokenizer_vocab_size(*tokenizer), (long long)config->vocab_size);
+    heed_text_free(&stories);
+    heed_file_close(&file);
+    return status;
+}
+
+/* --- memory --- */
+
+float *heed_trainer_moment(const heed_trainer *t, int i, int second)
+{
+    const heed_weights *w = t->model->weights;
+    const char *weights = (const char *)w->list[0].data;
+    const size_t at = (size_t)((const char *)w->list[i].data - weights);
+
+    return (float *)(void *)(t->block + heed_weights_bytes(w) * (size_t)(1 + second) + at);
+}
+
+static heed_status too_large(const heed_trainer *t, double bytes, heed_error *err)
+{
+    return heed_fail(
+        err, HEED_ERR_MEMORY,
+        "training this model (%lld parameters) needs %.1f GB of memory, the system has %.1f GB to give",
+        (long long)t->plan.n_parameters, bytes / 1e9, t->plan.available_bytes / 1e9);
+}
+
+/* Weights and moments alone must fit, or nothing needs to be planned. */
+static heed_status check_state(heed_trainer *t, heed_error *err)
+{
+    const heed_weights *w = t->model->weights;
+    const size_t available = heed_memory_available();
+
+    t->plan.n_parameters = heed_weights_count(w);
+    t->plan.state_bytes = 3.0 * (double)heed_weights_bytes(w);
+    t->plan.available_bytes = available == SIZE_MAX ? 0.0 : (double)available;
+    if (t->plan.available_bytes > 0.0 && t->plan.state_bytes > t->plan.available_bytes)
+        return too_large(t, t->plan.state_bytes, err);
+    return HEED_OK;
+}
+
+static void bind_moments(heed_trainer *t)
+{
+    for (int i = 0; i < t->model->weights->n; i++) {
+        if (t->train.m[i] == NULL)
+            continue;
+        t->train.m[i]->tensor.data = heed_trainer_moment(t, i, 0);
+        t->train.v[i]->tensor.data = heed_trainer_moment(t, i, 1);
+    }
+}
+
+/* Graphs, plans, and the one block that holds everything. */
+static heed_status prepare(heed_trainer *t, heed_error *err)
+{
+    heed_weights *w = t->model->weights;
+    const int64_t T = t->model->config.context_length;
+    const size_t n = (size_t)(t->options.batch_size * T);
+    const size_t state = 3 * heed_weights_bytes(w);
+    size_t arena;
+    heed_status status = check_state(t, err);
+
+    if (status != HEED_OK)
+        return status;
+    t->inputs.ids = malloc(n * sizeof(int32_t));
+    t->inputs.targets = malloc(n * sizeof(int32_t));
+    if (t->inputs.ids == NULL || t->inputs.targets == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
+    status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, true, &t->inputs, &t->train, err);
+    if (status == HEED_OK)
+        status = heed_step_graph_plan(&t->train, &t->device, &t->train_plan, err);
+    if (status == HEED_OK)
+        status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, false, &t->inputs, &t->eval,
+                                        err);
+    if (status == HEED_OK)
+        status = heed_step_graph_plan(&t->eval, &t->device, &t->eval_plan, err);
+    if (status != HEED_OK)
+        return status;
+    arena = heed_plan_bytes(t->train_plan);
+    if (heed_plan_bytes(t->eval_plan) > arena)
+        arena = heed_plan_bytes(t->eval_plan);
+    t->block_bytes = state + arena;
+    t->plan.step_bytes = (double)arena;
+    t->plan.flops_per_step = heed_plan_cost(t->train_plan).flops;
+    if (t->plan.available_bytes > 0.0 && (double)t->block_bytes > t->plan.available_bytes)
+        return too_large(t, (double)t->block_bytes, err);
+    t->block = heed_memory_reserve(t->block_bytes);
+    if (t->block == NULL)
+        return too_large(t, (double)t->block_bytes, err);
+    heed_weights_place(w, t->block, NULL);
+    heed_weights_bind(w, t->train.g);
+    heed_weights_bind(w, t->eval.g);
+    bind_moments(t);
+    status = heed_plan_place(t->train_plan, t->block + state, err);
+    return status == HEED_OK ? heed_plan_place(t->eval_plan, t->block + state, err) : status;
+}
+
+/* --- making and resuming --- */
+
+static void describe(heed_trainer *t)
+{
+    const heed_span train = heed_corpus_part(t->corpus, HEED_PART_TRAIN);
+    const heed_span validation = heed_corpus_part(t->corpus, HEED_PART_VALIDATION);
+
+    t->plan.n_train_tokens = train.n;
+    t->plan.n_validation_tokens = validation.n;
+    snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s", heed_device_name(&t->device),
+             t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
+             t->device.products != NULL ? heed_products_engine(t->device.products) : "");
+    t->plan.device = t->device_text;
+}
+
+/*
+ * Measures the matrix peak. That wakes the threads and brings code into memory, so only now the process is as large as
+ * it will be beside its block, of which nothing has been touched yet.
+ */
+static void measure(heed_trainer *t)
+{
+    heed_rate rate;
+    double peak;
+
+    if (t->device.kernels != NULL && heed_limits_peak(&t->device, PEAK_SECONDS, &rate, NULL) == HEED_OK)
+        t->plan.matrix_peak_flops = rate.best;
+    peak = (double)heed_memory_peak();
+    t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident();
+    if (peak > t->plan.process_bytes)
+        t->plan.process_bytes = peak;
+}
+
+/* Everything after the options are known: text, model, memory. */
+static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, heed_error *err)
+{
+    heed_tokenizer *tokenizer = NULL;
+    heed_weights *weights = NULL;
+    heed_status status = open_corpus(t, config, &tokenizer, resumed, err);
+
+    if (status == HEED_OK)
+        status = heed_config_check(config, err);
+    if (status == HEED_OK)
+        status = heed_weights_create(config, &weights, err);
+    if (status != HEED_OK) {
+        heed_tokenizer_destroy(tokenizer);
+        return status;
+    }
+    status = heed_model_wrap(weights, tokenizer, &t->model, err);
+    if (status == HEED_OK)
+        status = heed_device_open(&t->device, NULL, (int)t->options.threads, err);
+    if (status == HEED_OK)
+        status = prepare(t, err);
+    if (status != HEED_OK)
+        return status;
+    t->batches = heed_batches_make(t->corpus, HEED_PART_TRAIN, t->options.batch_size, config->context_length,
+                                   (uint64_t)t->options.seed, HEED_STREAM_BATCHES);
+    describe(t);
+    measure(t);
+    return HEED_OK;
+}
+
+static bool is_utf8(const char *text)
+{
+    uint32_t code;
+    size_t step;
+
+    for (size_t n = strlen(text); n > 0; n -= step, text += step) {
+        step = heed_utf8_decode(text, n, &code);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
+static heed_status absolute_path(char *out, const char *path, heed_error *err)
+{
+    char *full = realpath(path, NULL);
+    char shown[256];
+    heed_status status = HEED_OK;
+
+    if (full != NULL && !is_utf8(full)) {
+        free(full);
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "%s: the path is not UTF-8, so no checkpoint can name it; rename the text",
+                         heed_quote(shown, sizeof shown, path, strlen(path)));
+    }
+    if (full == NULL)
+        return heed_fail(err, HEED_ERR_FILE, "%s: cannot be opened: %s",
+                         heed_quote(shown, sizeof shown, path, strlen(path)), strerror(errno));
+    if (strlen(full) >= HEED_PATH_BYTES)
+        status = heed_fail(err, HEED_ERR_FILE, "the text's path is longer than %d bytes", HEED_PATH_BYTES - 1);
+    else
+        memcpy(out, full, strlen(full) + 1);
+    free(full);
+    return status;
+}
+
+/* Two processes in one folder would write over each other's files. The lock goes with the process, however it ends. */
+static heed_status lock_folder(heed_trainer *t, heed_error *err)
+{
+    t->lock = open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->lock < 0)
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be opened: %s", t->folder, strerror(errno));
+    if (flock(t->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return heed_fail(err, HEED_ERR_USAGE, "%.300s: another process is training in this folder", t->folder);
+    return HEED_OK;
+}
+
+static heed_status set_folder(heed_trainer *t, const char *folder, heed_error *err)
+{
+    if (strlen(folder) >= sizeof t->folder - 64)
+        return heed_fail(err, HEED_ERR_USAGE, "the folder's path is longer than %zu bytes",
+                         sizeof t->folder - 65);
+    memcpy(t->folder, folder, strlen(folder) + 1);
+    return HEED_OK;
+}
+
+heed_status heed_trainer_create(const char *text_path, const heed_config *config,
+                                const heed_train_options *options, const char *folder, heed_trainer **trainer,
+                                heed_error *err)
+{
+    int n;
+    const heed_field *fields = heed_train_fields(&n);
+    heed_config own = *config;
+    heed_trainer *t = calloc(1, sizeof *t);
+    heed_status status;
+
+    *trainer = NULL;
+    if (t == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+    t->lock = -1;
+    t->saved_step = -1;
+    t->options = *options;
+    status = heed_fields_check(fields, n, options, err);
+    if (status == HEED_OK)
+        status = set_folder(t, folder, err);
+    if (status == HEED_OK && heed_checkpoint_exists(folder))
+        status = heed_fail(err, HEED_ERR_USAGE,
+                           "%.300s: there is a model already; resume it, or choose another folder", folder);
+    if (status == HEED_OK && text_path != NULL)
+        status = absolute_path(t->text.path, text_path, err);
+    if (status == HEED_OK)
+        status = set_up(t, &own, false, err);
+    if (status == HEED_OK)
+        status = heed_folder_make(folder, err);
+    if (status == HEED_OK)
+        status = lock_folder(t, err);
+    if (status == HEED_OK)
+        status = heed_checkpoint_begin(t, err);
+    if (status == HEED_OK)
+        status = heed_log_open(t, err);
+    if (status != HEED_OK) {
+        heed_trainer_close(t);
+        return status;
+    }
+    heed_weights_init(t->model->weights, (uint64_t)options->seed);
+    t->start_s = heed_clock_s();
+    *trainer = t;
+    return HEED_OK;
+}
+
+heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed_error *err)
+{
+    heed_trainer *t = calloc(1, sizeof *t);
+    heed_config config = heed_config_default();
+    uint64_t position = 0;
+    heed_status status;
+
+    *trainer = NULL;
+    if (t == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+    t->lock = -1;
+    t->saved_step = -1;
+    t->options = heed_train_options_default();
+    status = set_folder(t, folder, err);
+    if (status == HEED_OK && !heed_file_is_folder(folder))
+        status = heed_fail(err, HEED_ERR_FILE, "%.300s: expected the folder of a training run, %s", folder,
+                           heed_file_exists(folder) ? "this is a file" : "there is nothing of that name");
+    if (status == HEED_OK)
+        status = lock_folder(t, err);
+    if (status == HEED_OK)
+        status = heed_checkpoint_recover(folder, err);
+    if (status == HEED_OK)
+        status = heed_checkpoint_read_state(folder, t, &config, &position, err);
+    if (status == HEED_OK)
+        status = set_up(t, &config, true, err);
+    if (status == HEED_OK)
+        status = heed_checkpoint_read_numbers(t, err);
+    if (status == HEED_OK)
+        status = heed_log_open(t, err);
+    if (status != HEED_OK) {
+        heed_trainer_close(t);
+        return status;
+    }
+    t->batches.position = position;
+    t->saved_step = t->step > 0 ? t->step : -1;
+    t->start_s = heed_clock_s();
+    *trainer = t;
+    return HEED_OK;
+}
+
+void heed_trainer_close(heed_trainer *t)
+{
+    if (t == NULL)
+        return;
+    if (t->log != NULL)
+        fclose(t->log);
+    if (t->lock >= 0)
+        close(t->lock);
+    heed_plan_destroy(t->train_plan);
+    heed_plan_destroy(t->eval_plan);
+    heed_step_graph_destroy(&t->train);
+    heed_step_graph_destroy(&t->eval);
+    heed_device_close(&t->device);
+    heed_corpus_destroy(t->corpus);
+    heed_model_close(t->model);
+    heed_memory_release(t->block, t->block_bytes);
+    free(t->inputs.ids);
+    free(t->inputs.targets);
+    free(t);
+}
