@@ -174,8 +174,8 @@ INLINE void combine_rows(float *y, const float *w, int64_t row_stride, const flo
 }
 
 /*
- * y_o = bias_o + sum_k x_k w[k][o], eight rows a pass (6 % faster than four). Columns come in blocks so that their piece of y stays in the
- * first-level cache while all rows pass over it.
+ * y_o = bias_o + sum_k x_k w[k][o], eight rows a pass (6 % faster than four). Columns come in blocks so that their
+ * piece of y stays in the first-level cache while all rows pass over it.
  */
 static void rows_combine(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
                          int64_t n_out, int64_t n_in)
