@@ -7,6 +7,7 @@
 #include <heed/config.h>
 #include <heed/fields.h>
 #include <heed/inspect.h>
+#include <heed/mask.h>
 #include <heed/model.h>
 #include <heed/session.h>
 #include <heed/status.h>

@@ -57,7 +57,7 @@ static void wait_politely(char **argv)
 {
     if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL)
         return;
-    if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0)
+    if (setenv("GOMP_SPINCOUNT", "10000", 1) == 0)
         execv("/proc/self/exe", argv); /* where there is no such file, all goes on as it was */
 }
 

@@ -20,8 +20,8 @@
 
 #include "tensor/tensor.h"
 
-#define HEED_MAX_INPUTS  8
-#define HEED_MAX_OUTPUTS 4
+#define HEED_MAX_INPUTS  16
+#define HEED_MAX_OUTPUTS 8
 #define HEED_MAX_NAME    128
 
 typedef struct heed_graph heed_graph;

@@ -11,6 +11,7 @@
 #ifndef HEED_KERNELS_KERNELS_H
 #define HEED_KERNELS_KERNELS_H
 
+#include <heed/mask.h>
 #include <heed/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,30 +31,57 @@ typedef struct heed_adamw_step {
 
 /*
  * One head's attention of some queries over keys, by strides: row i of q is q + i * q_stride.
- * Query i sits at position n_key - n_query + i and sees keys 0 .. that position when causal, all keys otherwise.
+ *
+ *   s_ij = q_i . k_j + (bias_ij - slope (position_i - j)) / scale + q_relative_i . relative[j - position_i]
+ *   p_ij = exp(scale (s_ij - max_i)) / sum_i      out_i = sum_j p_ij v_j      over the keys j that query i sees
+ *
+ * mask.position + i = position_i is where query i stands. What is NULL or 0 adds nothing.
  */
 typedef struct heed_attention_head {
     const float *q, *k, *v;
     int64_t q_stride, k_stride, v_stride;
     int64_t n_query, n_key, head_dim, v_dim; /* v_dim: length of a row of v and out */
     float scale;                             /* of the scores, positive */
-    bool causal;
+    heed_mask mask;
+    const float *bias; /* [n_query, n_key] by bias_stride, in units of scaled scores */
+    int64_t bias_stride;
+    float slope; /* ALiBi: what a score loses for each step of distance */
+    /* relative positions: rows of head_dim; relative points to the row of distance 0, the row before it is distance 1 */
+    const float *q_relative, *relative;
+    int64_t q_relative_stride, relative_stride;
+
     float *out; /* [n_query, v_dim] by out_stride; forward writes it */
     int64_t out_stride;
-    float *lse; /* optional: forward writes log sum_j exp(scale q_i . k_j) over the keys j that query i sees */
     /*
-     * The largest q_i . k_j = max_i and sum_j exp(scale (q_i . k_j - max_i)); -inf and 0 for a query that sees nothing.
+     * max_i = max_j s_ij and sum_i = sum_j exp(scale (s_ij - max_i)); -inf and 0 for a query that sees nothing.
      * Optional: forward writes them. Backward takes both, or max NULL: it then costs 2 head_dim more for each pair once
      * n_key is in the hundreds. lse in their place would have lost, in the thousands, the digits that exp() needs.
      */
     float *max, *sum;
+    /* what forward shows when asked; out keeps its bits */
+    float *lse;              /* [n_query] log sum_j exp(scale s_ij) = scale max_i + log sum_i */
+    float *entropy;          /* [n_query] -sum_j p_ij log p_ij; 0 where nothing is seen */
+    float *scores, *pattern; /* [n_query, n_key] scale s_ij, -inf where hidden; p_ij, 0 where hidden */
+    int64_t scores_stride, pattern_stride;
+
     /* backward only; it also reads out. dq, dk, dv are overwritten */
     const float *dout;
     int64_t dout_stride;
     float *dq, *dk, *dv;
     int64_t dq_stride, dk_stride, dv_stride;
     bool accumulate_kv; /* dk and dv are added to: a further query head that shares k and v */
+    float *dbias;       /* optional, added to: [n_query, n_key] by dbias_stride */
+    int64_t dbias_stride;
+    float *dq_relative, *drelative; /* like q_relative (overwritten) and relative (added to); both or neither */
+    int64_t dq_relative_stride, drelative_stride;
 } heed_attention_head;
+
+/* The same over bfloat16: the strides, sizes and statistics of `head`, whose q, k, v, out, dout, dq, dk, dv stand here. */
+typedef struct heed_attention_bf16 {
+    heed_attention_head head;
+    const uint16_t *q, *k, *v, *dout;
+    uint16_t *out, *dq, *dk, *dv;
+} heed_attention_bf16;
 
 typedef struct heed_kernels {
     const char *name; /* "generic", "avx2", "avx512", "avx512bf16" */

@@ -66,7 +66,7 @@ INLINE tile_shape tile_of_queries(const heed_attention_head *head, int64_t query
     const int64_t n = query_end - query < QUERIES ? query_end - query : QUERIES;
 
     return (tile_shape){
-        .query = query, .n_queries = n, .vectors = (int)((n + LANES - 1) / LANES), .causal = head->causal};
+        .query = query, .n_queries = n, .vectors = (int)((n + LANES - 1) / LANES), .causal = head->mask.causal};
 }
 
 /* The number of keys that at least one query of the tile sees: 0 .. n_key. */
@@ -74,7 +74,7 @@ INLINE int64_t tile_visible_keys(const heed_attention_head *head, const tile_sha
 {
     if (!t->causal)
         return head->n_key;
-    return clamp(head->n_key - head->n_query + t->query + t->n_queries, 0, head->n_key);
+    return clamp(head->mask.position + t->query + t->n_queries, 0, head->n_key);
 }
 
 /*
@@ -85,7 +85,7 @@ INLINE void tile_take_keys(tile_shape *t, const heed_attention_head *head, int64
 {
     t->key = key;
     t->n_keys = visible - key <= CHUNK_MAX ? visible - key : CHUNK;
-    t->diagonal = head->n_key - head->n_query + t->query - key;
+    t->diagonal = head->mask.position + t->query - key;
     t->edge[0] = 0;
     for (int v = 0; v < t->vectors; v++)
         t->edge[v + 1] = t->causal ? clamp(t->diagonal + (v + 1) * LANES, 0, t->n_keys) : t->n_keys;

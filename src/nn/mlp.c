@@ -11,6 +11,8 @@ static heed_node *activate(heed_nn *nn, heed_node *x)
         return heed_gelu_erf(nn->g, x);
     case HEED_ACTIVATION_RELU:
         return heed_relu(nn->g, x);
+    case HEED_ACTIVATION_SILU:
+    case HEED_ACTIVATION_SWIGLU:
     case HEED_ACTIVATION_NONE:
         break;
     }

@@ -28,6 +28,7 @@ typedef struct heed_nn {
     heed_node *step;
     uint64_t seed;
     int n_dropouts; /* masks handed out so far */
+    heed_node *balance; /* the load-balance losses of the layers so far, weighted and added up; NULL: none */
     /* decoding: tokens already in the cache (i32 scalar) and how many it can hold; NULL: no cache */
     heed_node *past;
     int64_t cache_length;
@@ -55,6 +56,8 @@ heed_node *heed_nn_block(heed_nn *nn, heed_node *x, int64_t layer);
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x);
 /** Feed-forward: d_model -> d_mlp -> activation -> d_model. */
 heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x);
+/** Mixture of experts in its place: each token goes through experts_per_token of n_experts; adds to nn->balance. */
+heed_node *heed_nn_moe(heed_nn *nn, heed_node *x);
 /** LayerNorm with gain NAME.weight and, if the configuration has norm biases, shift NAME.bias. */
 heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name);
 /** W x + b with W [in, out] under NAME.weight and, when bias is set, b under NAME.bias. */

@@ -168,7 +168,7 @@ static heed_attention_head head_of(const attention_job *job, int64_t b, int64_t 
         .head_dim = s->head_dim,
         .v_dim = heed_cols(a->out),
         .scale = attrs->scale,
-        .causal = attrs->causal,
+        .mask = {.causal = attrs->causal, .position = s->n_key - s->n_query},
         .out = heed_attention_row(a->out, b, h, 0),
         .out_stride = a->out->stride[2],
         .lse = statistic_of(job, LSE, b, h),

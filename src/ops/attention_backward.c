@@ -212,7 +212,7 @@ static heed_attention_head head_of(const backward_job *job, int64_t b, int64_t h
         .head_dim = s->head_dim,
         .v_dim = heed_cols(a->in[V]),
         .scale = attrs->scale,
-        .causal = attrs->causal,
+        .mask = {.causal = attrs->causal, .position = s->n_key - s->n_query},
         .max = (float *)a->in[MAX]->data + (b * s->n_heads + h) * s->n_query,
         .sum = (float *)a->in[SUM]->data + (b * s->n_heads + h) * s->n_query,
     };

@@ -93,12 +93,13 @@ int64_t heed_attention_scratch(const heed_node *node, const heed_device *device,
 {
     const heed_tensor *q = &node->in[0]->tensor, *k = &node->in[1]->tensor, *v = &node->in[2]->tensor;
     const heed_attention_attrs *attrs = node->attrs;
-    const heed_attention_head head = {.n_query = q->shape.size[2],
-                                      .n_key = k->shape.size[2],
-                                      .head_dim = q->shape.size[3],
-                                      .v_dim = v->shape.size[3],
-                                      .scale = attrs->scale,
-                                      .causal = attrs->causal};
+    const heed_attention_head head = {
+        .n_query = q->shape.size[2],
+        .n_key = k->shape.size[2],
+        .head_dim = q->shape.size[3],
+        .v_dim = v->shape.size[3],
+        .scale = attrs->scale,
+        .mask = {.causal = attrs->causal, .position = k->shape.size[2] - q->shape.size[2]}};
 
     return (device->kernels->attention_scratch(&head, backward) + 15) / 16 * 16;
 }

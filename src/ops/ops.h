@@ -15,6 +15,8 @@
 heed_node *heed_embedding(heed_graph *g, heed_node *table, heed_node *ids);
 /** Rows past .. past+T-1 of table [n, d] -> [T, d]. past: i32 scalar or NULL for 0. T > n is HEED_ERR_SHAPE. */
 heed_node *heed_position_embedding(heed_graph *g, heed_node *table, heed_node *past, int64_t T);
+/** Rows past .. past+T-1 of the table of sines and cosines [.., d] -> [T, d]; any position has a row, odd d too. */
+heed_node *heed_sinusoidal(heed_graph *g, heed_node *past, int64_t T, int64_t d);
 
 /* --- products ---------------------------------------------------------------------------------- */
 
@@ -37,6 +39,10 @@ heed_node *heed_scale(heed_graph *g, heed_node *x, float factor);
 heed_node *heed_gelu_tanh(heed_graph *g, heed_node *x);
 heed_node *heed_gelu_erf(heed_graph *g, heed_node *x);
 heed_node *heed_relu(heed_graph *g, heed_node *x);
+heed_node *heed_silu(heed_graph *g, heed_node *x);
+heed_node *heed_sigmoid(heed_graph *g, heed_node *x);
+heed_node *heed_tanh(heed_graph *g, heed_node *x);
+heed_node *heed_swiglu(heed_graph *g, heed_node *gate, heed_node *up); /* silu(gate) * up, equal shapes */
 /**
  * Sets elements to zero with probability rate and multiplies the others by 1/(1-rate). Element i of mask number
  * `index` at a step is dropped as heed_philox(seed, HEED_STREAM_DROPOUT …) says, so backward finds the same mask.
@@ -54,31 +60,105 @@ heed_node *heed_merge_heads(heed_graph *g, heed_node *x);                  /* [B
 
 /* --- rows -------------------------------------------------------------------------------------- */
 
+/** A row that is -inf throughout gives zeros: nothing was there to choose from, and no gradient flows. */
 heed_node *heed_softmax(heed_graph *g, heed_node *x);
+heed_node *heed_log_softmax(heed_graph *g, heed_node *x);
 /** gamma [n] scales, beta [n] or NULL shifts. */
 heed_node *heed_layernorm(heed_graph *g, heed_node *x, heed_node *gamma, heed_node *beta, float eps);
+/** x / sqrt(mean(x^2) + eps) * gamma, gamma [n]. */
+heed_node *heed_rmsnorm(heed_graph *g, heed_node *x, heed_node *gamma, float eps);
 
 /* --- attention --------------------------------------------------------------------------------- */
 
 typedef struct heed_attention_options {
     float scale; /* of the scores; 0 means 1/sqrt(head_dim) */
-    bool causal;
+
+    /* where query 0 stands; neither: at n_key - n_query, so that the last query stands at the last key */
     heed_node
-        *past; /* i32 scalar: keys that were there before these queries (a cache); NULL: n_key - n_query */
+        *past; /* i32 scalar: keys that were there before (a cache); only the first past + n_query keys exist */
+    bool at_position; /* at `position`, which may be negative, and past the last key */
+    int64_t position;
+
+    /* which keys a query sees: <heed/mask.h>. All that is given must allow a pair. */
+    bool causal;
+    int64_t window, stride, prefix; /* 0: none */
+    heed_node *keys;                /* u8 [B, n_key]: 1 seen, 0 padding */
+    heed_node *documents;           /* i32 [B, n_key]: a query's own is that of the key at its position */
+    heed_node *blocks;              /* u8 [ceil(n_query / block), ceil(n_key / block)] */
+    int64_t block;
+    heed_node *pairs; /* u8 [B or 1, n_query, n_key] */
+    bool fill_1e9; /* hidden scores are -1e9, not -inf: a query that sees nothing gets the mean of all values */
+
+    /* what is added to the scores */
+    heed_node *bias; /* [n_query, n_key], [H, ..] or [B, H, ..] */
+    bool alibi;      /* - slope_h times the distance; heed_alibi_slope() */
+    /*
+     * q_relative_i . relative[relative_zero + j - position_i], before the scale: q_relative [B, H, n_query, D],
+     * relative [H, rows, D] or [rows, D]. Source: Dai et al. 2019 (arXiv:1901.02860) 3.3.
+     */
+    heed_node *q_relative, *relative;
+    int64_t relative_zero; /* the row of distance 0; rows before it are distances back */
 } heed_attention_options;
+
+/* Outputs of heed_attention() beside 0, what it found. What nobody asks for is not computed. */
+enum {
+    HEED_ATTENTION_Z,       /* [B, H, n_query, Dv] */
+    HEED_ATTENTION_LSE,     /* [B, H, n_query] log-sum-exp of the scores; -inf where nothing is seen */
+    HEED_ATTENTION_MAX,     /* [B, H, n_query] the largest score, before the scale */
+    HEED_ATTENTION_SUM,     /* [B, H, n_query] */
+    HEED_ATTENTION_ENTROPY, /* [B, H, n_query] of the weights, in nats */
+    HEED_ATTENTION_SCORES,  /* [B, H, n_query, n_key] scaled and masked */
+    HEED_ATTENTION_PATTERN, /* [B, H, n_query, n_key] the weights */
+};
 
 /**
  * q [B, H, n_query, D], k [B, Hkv, n_key, D], v [B, Hkv, n_key, Dv] -> [B, H, n_query, Dv], laid out so that
- * heed_merge_heads() of it is a view. Head h reads key/value head h * Hkv / H. Query i sits at position past + i; with
- * `past` given, only the first past + n_query keys exist. Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.1.
+ * heed_merge_heads() of it is a view. Head h reads key/value head h * Hkv / H. q, k, v are all f32 or all bf16, and so is
+ * the result; statistics are f32. Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.1.
  */
 heed_node *heed_attention(heed_graph *g, heed_node *q, heed_node *k, heed_node *v,
                           const heed_attention_options *options);
-/** The scores that heed_attention() forms inside, for those who want to look: [B, H, n_query, n_key], -inf where hidden. */
+/**
+ * The text book: the scores of heed_attention() as a node of their own, [B, H, n_query, n_key], -inf where hidden. With
+ * heed_softmax() and a product with v it is attention step by step, each with its gradient.
+ */
 heed_node *heed_attention_scores(heed_graph *g, heed_node *q, heed_node *k,
                                  const heed_attention_options *options);
+/** z_i = v_j of the key with the largest score (the first of equals), 0 where nothing is seen. No gradient to q and k. */
+heed_node *heed_attention_lookup(heed_graph *g, heed_node *q, heed_node *k, heed_node *v,
+                                 const heed_attention_options *options);
+/** y_t = mean of x_0 .. x_t, x [B, T, d]: attention that looks at all alike, as a loop. */
+heed_node *heed_running_mean(heed_graph *g, heed_node *x);
+/** What ALiBi takes off the scores of head h of n_heads for each step back. Press et al. 2022 (arXiv:2108.12409) 3. */
+float heed_alibi_slope(int64_t h, int64_t n_heads);
+
+typedef enum heed_rotary_scaling {
+    HEED_ROTARY_NONE,
+    HEED_ROTARY_LINEAR, /* positions divided by the factor: Chen et al. 2023 (arXiv:2306.15595) */
+    HEED_ROTARY_NTK,    /* a larger base */
+    HEED_ROTARY_YARN,   /* Peng et al. 2023 (arXiv:2309.00071) */
+} heed_rotary_scaling;
+
+typedef struct heed_rotary_options {
+    double base;        /* 0: 10000 */
+    int64_t rotary_dim; /* the first so many of D turn; 0: all; even */
+    bool interleaved;   /* pairs (2m, 2m+1); otherwise (m, m + rotary_dim/2) */
+    heed_rotary_scaling scaling;
+    double factor;          /* how much longer the context is than trained_length; 1 or more */
+    int64_t trained_length; /* yarn */
+    heed_node *positions;   /* i32 [T], or NULL: past .. past+T-1 */
+} heed_rotary_options;
+
+/** x [B, H, T, D] turned by its position, laid out as [B, T, H, D]. past: i32 scalar or NULL for 0. Su et al. 2021
+ * (arXiv:2104.09864). */
+heed_node *heed_rotary(heed_graph *g, heed_node *x, heed_node *past, const heed_rotary_options *options);
 /** Writes x [B, H, T, D] into cache [B, H, C, D] at positions past .. past+T-1 and returns the cache. */
 heed_node *heed_cache_append(heed_graph *g, heed_node *cache, heed_node *x, heed_node *past);
+
+/* --- precision --------------------------------------------------------------------------------- */
+
+heed_node *heed_to_bf16(heed_graph *g, heed_node *x); /* f32 -> bf16, rounded to nearest */
+heed_node *heed_to_f32(heed_graph *g, heed_node *x);  /* bf16 -> f32, exact */
 
 /* --- losses and sums --------------------------------------------------------------------------- */
 

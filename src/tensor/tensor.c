@@ -88,13 +88,17 @@ const char *heed_shape_format(char *out, size_t size, const heed_shape *shape)
 
 size_t heed_dtype_bytes(heed_dtype dtype)
 {
-    (void)dtype; /* both types take a word of 32 bits */
-    return 4;
+    static const size_t bytes[] = {[HEED_F32] = 4, [HEED_I32] = 4, [HEED_BF16] = 2, [HEED_U8] = 1};
+
+    return bytes[dtype];
 }
 
 const char *heed_dtype_name(heed_dtype dtype)
 {
-    return dtype == HEED_I32 ? "i32" : "f32";
+    static const char *const names[] = {
+        [HEED_F32] = "f32", [HEED_I32] = "i32", [HEED_BF16] = "bf16", [HEED_U8] = "u8"};
+
+    return names[dtype];
 }
 
 /* ---- strides ---- */
@@ -207,18 +211,57 @@ float heed_tensor_get(const heed_tensor *tensor, int64_t i)
 {
     const int64_t at = heed_tensor_offset(tensor, i);
 
-    return tensor->dtype == HEED_I32 ? (float)((const int32_t *)tensor->data)[at]
-                                     : ((const float *)tensor->data)[at];
+    switch (tensor->dtype) {
+    case HEED_I32:
+        return (float)((const int32_t *)tensor->data)[at];
+    case HEED_BF16:
+        return heed_float_of_bf16(((const uint16_t *)tensor->data)[at]);
+    case HEED_U8:
+        return (float)((const uint8_t *)tensor->data)[at];
+    case HEED_F32:
+        break;
+    }
+    return ((const float *)tensor->data)[at];
 }
 
 void heed_tensor_set(const heed_tensor *tensor, int64_t i, float value)
 {
     const int64_t at = heed_tensor_offset(tensor, i);
 
-    if (tensor->dtype == HEED_I32)
+    switch (tensor->dtype) {
+    case HEED_I32:
         ((int32_t *)tensor->data)[at] = (int32_t)value;
-    else
+        break;
+    case HEED_BF16:
+        ((uint16_t *)tensor->data)[at] = heed_bf16_of_float(value);
+        break;
+    case HEED_U8:
+        ((uint8_t *)tensor->data)[at] = (uint8_t)value;
+        break;
+    case HEED_F32:
         ((float *)tensor->data)[at] = value;
+        break;
+    }
+}
+
+float heed_float_of_bf16(uint16_t x)
+{
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* Adding 0x7fff, and 1 more when the lowest kept bit is set, rounds to nearest with ties to even. */
+uint16_t heed_bf16_of_float(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) /* a NaN would be carried into another number: cut it, quiet */
+        return (uint16_t)(bits >> 16 | 0x40u);
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 /* True when each row's elements lie one after the other. */
@@ -229,7 +272,12 @@ static bool rows_are_contiguous(const heed_tensor *tensor)
     return last < 0 || tensor->shape.size[last] == 1 || tensor->stride[last] == 1;
 }
 
-/* Both types are moved as words of 32 bits. */
+/* Address of element number `at` of the storage. */
+static char *element_at(const heed_tensor *tensor, int64_t at)
+{
+    return (char *)tensor->data + (size_t)at * heed_dtype_bytes(tensor->dtype);
+}
+
 void heed_tensor_copy(const heed_tensor *to, const heed_tensor *from)
 {
     const int64_t count = heed_tensor_count(from), n = heed_cols(from);
@@ -242,11 +290,12 @@ void heed_tensor_copy(const heed_tensor *to, const heed_tensor *from)
         memmove(to->data, from->data, (size_t)count * word);
     } else if (rows_are_contiguous(to) && rows_are_contiguous(from)) {
         for (int64_t r = 0; r < heed_rows(from); r++)
-            memmove(heed_row(to, r), heed_row(from, r), (size_t)n * word);
+            memmove(element_at(to, leading_offset(to, r, to->shape.rank - 1)),
+                    element_at(from, leading_offset(from, r, from->shape.rank - 1)), (size_t)n * word);
     } else {
         for (int64_t i = 0; i < count; i++)
-            memcpy((int32_t *)to->data + heed_tensor_offset(to, i),
-                   (const int32_t *)from->data + heed_tensor_offset(from, i), word);
+            memcpy(element_at(to, heed_tensor_offset(to, i)), element_at(from, heed_tensor_offset(from, i)),
+                   word);
     }
 }
 

@@ -18,7 +18,7 @@
 
 #define HEED_MAX_RANK 5
 
-typedef enum heed_dtype { HEED_F32, HEED_I32 } heed_dtype;
+typedef enum heed_dtype { HEED_F32, HEED_I32, HEED_BF16, HEED_U8 } heed_dtype;
 
 typedef struct heed_shape {
     int rank; /* 0: a scalar */
@@ -48,7 +48,11 @@ int64_t heed_shape_size(const heed_shape *shape, int axis);
 const char *heed_shape_format(char *out, size_t size, const heed_shape *shape);
 
 size_t heed_dtype_bytes(heed_dtype dtype);
-const char *heed_dtype_name(heed_dtype dtype); /* "f32", "i32" */
+const char *heed_dtype_name(heed_dtype dtype); /* "f32", "i32", "bf16", "u8" */
+
+/* A bfloat16 is the upper half of a float; rounding is to nearest, ties to even, NaN stays NaN. */
+float heed_float_of_bf16(uint16_t x);
+uint16_t heed_bf16_of_float(float x);
 
 /** A dense tensor over data. */
 heed_tensor heed_tensor_make(heed_dtype dtype, heed_shape shape, void *data);

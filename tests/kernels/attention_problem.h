@@ -90,7 +90,7 @@ static problem *problem_new(const shape *s, uint32_t seed)
                                     .head_dim = s->head_dim,
                                     .v_dim = s->v_dim,
                                     .scale = 1.0f / sqrtf((float)s->head_dim),
-                                    .causal = s->causal};
+                                    .mask = {.causal = s->causal, .position = s->n_key - s->n_query}};
     for (int a = 0; a < N_ARRAYS; a++) {
         const bool of_keys = a == K || a == V || a == DK || a == DV;
         const int64_t dim = a >= LSE ? 1 : a == V || a == OUT || a == DOUT || a == DV ? s->v_dim : s->head_dim;
@@ -138,7 +138,7 @@ static int64_t oracle_forward(problem *p, int64_t i, double *weight)
 {
     const heed_attention_head *h = &p->head;
     const int64_t position = h->n_key - h->n_query + i;
-    const int64_t n = !h->causal ? h->n_key : position < 0 ? 0 : position + 1;
+    const int64_t n = !h->mask.causal ? h->n_key : position < 0 ? 0 : position + 1;
     double max = -INFINITY, sum = 0.0;
 
     for (int64_t j = 0; j < n; j++) {
@@ -274,7 +274,7 @@ static void check_rows(const heed_kernels *k, const problem *p, int a, const cha
             "%s of %s on %s: %lld queries, %lld keys, head_dim %lld, v_dim %lld, causal %d: [%lld, %lld] is "
             "%.9g, expected %.9g within %.2g",
             array_names[a], what, k->name, (long long)h->n_query, (long long)h->n_key, (long long)h->head_dim,
-            (long long)h->v_dim, h->causal, (long long)(e / r->dim), (long long)(e % r->dim), got, want,
+            (long long)h->v_dim, h->mask.causal, (long long)(e / r->dim), (long long)(e % r->dim), got, want,
             tolerance * r->size[e]);
     }
 }
