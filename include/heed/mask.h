@@ -23,6 +23,7 @@
 
 #include <heed/status.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -48,6 +49,39 @@ typedef struct heed_mask {
 
 /** May query i see key j? The definition that every other way of masking is tested against. */
 HEED_API bool heed_mask_sees(const heed_mask *mask, int64_t i, int64_t j);
+
+/** What a description can hold: no number below 0, lists with their partners. HEED_ERR_USAGE names what is not so. */
+HEED_API heed_status heed_mask_check(const heed_mask *mask, int64_t n_query, int64_t n_key, heed_error *err);
+
+/* A mask drawn out, pair by pair: 1 where query i may see key j. */
+typedef struct heed_mask_table {
+    int64_t n_query, n_key;
+    uint8_t *pairs; /* [n_query, n_key] */
+} heed_mask_table;
+
+/* How tables are written down in the field; the same word can mean opposite things, so the form is always said. */
+typedef enum heed_mask_form {
+    HEED_MASK_SEEN,    /* 1: may be seen, 0: hidden. PyTorch: scaled_dot_product_attention, where True is 1 */
+    HEED_MASK_BLOCKED, /* true: hidden. PyTorch: the masks of nn.MultiheadAttention, key_padding_mask among them */
+    HEED_MASK_ADDED, /* added to the scores: 0 where seen, -inf where hidden; -1e9 and below count as hidden */
+} heed_mask_form;
+
+/** Draws a description; heed_mask_table_free() it. HEED_ERR_USAGE, HEED_ERR_MEMORY. */
+HEED_API heed_status heed_mask_draw(const heed_mask *mask, int64_t n_query, int64_t n_key,
+                                    heed_mask_table *table, heed_error *err);
+/**
+ * Reads a table from text: words apart by spaces or commas, a row a line. Where brackets stand, a row is what the inner
+ * ones hold, so that what Python prints can be read. 1 and 0, true and false, -inf in any case. HEED_ERR_USAGE says
+ * line and column of a row that is longer or shorter than the first, or of a word that is none of these.
+ */
+HEED_API heed_status heed_mask_read(const char *text, size_t n, heed_mask_form form, heed_mask_table *table,
+                                    heed_error *err);
+/** The table as text, a row a line, words apart by spaces; *out is allocated, free() it. */
+HEED_API heed_status heed_mask_write(const heed_mask_table *table, heed_mask_form form, char **out,
+                                     heed_error *err);
+/** A description by the table's pairs, which it borrows. */
+HEED_API heed_mask heed_mask_from_table(const heed_mask_table *table);
+HEED_API void heed_mask_table_free(heed_mask_table *table);
 
 #ifdef __cplusplus
 }
