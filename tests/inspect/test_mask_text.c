@@ -160,7 +160,7 @@ static void bytes_that_are_no_text_are_shown_escaped(void **state)
     (void)state;
     assert_int_equal(heed_mask_read("1 \0\033", 4, HEED_MASK_SEEN, &table, &err), HEED_ERR_USAGE);
     assert_string_equal(err.message,
-                        "mask, line 1, column 3: expected 1, 0, true or false, got \"\\x00\\x1b\"");
+                        "mask, line 1, column 3: expected 1, 0, true or false, got \"\\x00\\x1B\"");
 }
 
 static void a_description_that_cannot_be_is_refused(void **state)
