@@ -5,11 +5,7 @@
 
 #include "nn/nn.h"
 
-/*
- * A parameter of the current block under its name in GPT-2's checkpoints: inside blocks.3 the map attn.c_attn
- * is h.3.attn.c_attn; outside of blocks the name stands for itself.
- */
-static heed_node *parameter(heed_nn *nn, const char *layer, const char *kind, heed_shape shape)
+heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, heed_shape shape)
 {
     char name[HEED_MAX_NAME], scope[HEED_MAX_NAME];
     int block = 0;
@@ -28,17 +24,17 @@ heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t o
 
     if (x == NULL)
         return NULL;
-    weight = parameter(nn, name, "weight", heed_shape2(heed_shape_size(&x->tensor.shape, -1), out));
+    weight = heed_nn_parameter(nn, name, "weight", heed_shape2(heed_shape_size(&x->tensor.shape, -1), out));
     if (bias)
-        b = parameter(nn, name, "bias", heed_shape1(out));
+        b = heed_nn_parameter(nn, name, "bias", heed_shape1(out));
     return heed_linear(nn->g, x, weight, b, HEED_WEIGHT_IN_OUT);
 }
 
 heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name)
 {
     const int64_t n = nn->config->d_model;
-    heed_node *gamma = parameter(nn, name, "weight", heed_shape1(n));
-    heed_node *beta = nn->config->norm_bias ? parameter(nn, name, "bias", heed_shape1(n)) : NULL;
+    heed_node *gamma = heed_nn_parameter(nn, name, "weight", heed_shape1(n));
+    heed_node *beta = nn->config->norm_bias ? heed_nn_parameter(nn, name, "bias", heed_shape1(n)) : NULL;
 
     return heed_layernorm(nn->g, x, gamma, beta, (float)nn->config->norm_eps);
 }

@@ -2,7 +2,7 @@
 /* The feed-forward of a block:   out = f(x W_fc + b_fc) W_proj + b_proj,   f an activation, d_mlp wide. */
 #include "nn/nn.h"
 
-static heed_node *activate(heed_nn *nn, heed_node *x)
+heed_node *heed_nn_activate(heed_nn *nn, heed_node *x)
 {
     switch ((heed_activation)nn->config->activation) {
     case HEED_ACTIVATION_GELU_TANH:
@@ -27,7 +27,7 @@ heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x)
 
     heed_scope_begin(g, "mlp");
     pre = heed_name(g, heed_nn_linear(nn, x, "mlp.c_fc", heed_config_d_mlp(c), c->mlp_bias), "pre");
-    post = heed_name(g, activate(nn, pre), "post");
+    post = heed_name(g, heed_nn_activate(nn, pre), "post");
     out = heed_nn_linear(nn, post, "mlp.c_proj", c->d_model, c->mlp_bias);
     heed_scope_end(g);
     return out;

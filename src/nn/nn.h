@@ -27,7 +27,8 @@ typedef struct heed_nn {
     /* training with dropout: the step number (i32 scalar) and the seed; NULL: no dropout */
     heed_node *step;
     uint64_t seed;
-    int n_dropouts; /* masks handed out so far */
+    int n_dropouts;     /* masks handed out so far */
+    bool training;      /* experts take no more than expert_capacity: what is left out is for training alone */
     heed_node *balance; /* the load-balance losses of the layers so far, weighted and added up; NULL: none */
     /* decoding: tokens already in the cache (i32 scalar) and how many it can hold; NULL: no cache */
     heed_node *past;
@@ -63,6 +64,13 @@ heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name);
 /** W x + b with W [in, out] under NAME.weight and, when bias is set, b under NAME.bias. */
 heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias);
 heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x);
+/** The activation of the configuration; swiglu, which takes two maps, is not one of them. */
+heed_node *heed_nn_activate(heed_nn *nn, heed_node *x);
+/**
+ * A parameter under its name in a checkpoint: inside blocks.3 the `kind` (weight, bias) of `layer` attn.c_attn is
+ * h.3.attn.c_attn.weight; outside of blocks the layer's name stands for itself.
+ */
+heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, heed_shape shape);
 
 /** d_mlp, or what the factor makes of d_model. */
 int64_t heed_config_d_mlp(const heed_config *config);

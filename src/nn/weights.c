@@ -163,7 +163,8 @@ void heed_weights_init(heed_weights *w, uint64_t seed)
     for (int i = 0; i < w->n; i++) {
         const heed_parameter *p = &w->list[i];
         float *x = numbers_of(p);
-        const bool constant = p->rank < 2;
+        const bool constant = p->rank < 2 ||
+                              ends_with(p->name, ".bias"); /* experts have a row of biases each */
         const float value = constant && ends_with(p->name, ".weight") ? 1.0f : 0.0f;
         const float deviation = ends_with(p->name, "c_proj.weight") && w->config.residual ? residual : 0.02f;
 

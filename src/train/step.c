@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "nn/nn.h"
@@ -29,6 +30,14 @@ static heed_node *clip(heed_graph *g, const heed_weights *weights, float max_nor
     return heed_name(g, heed_clip_factor(g, *norm, max_norm), "clip_factor");
 }
 
+/* Decay is for the matrices of maps: gains and shifts have one axis, the biases of experts two. */
+static bool decays(const heed_node *p)
+{
+    const size_t n = strlen(p->name);
+
+    return p->tensor.shape.rank >= 2 && (n < 5 || strcmp(p->name + n - 5, ".bias") != 0);
+}
+
 static void update(heed_step_graph *step, const heed_weights *weights, const heed_train_options *options,
                    heed_step_inputs *inputs)
 {
@@ -43,7 +52,7 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
             .beta1 = (float)options->beta1,
             .beta2 = (float)options->beta2,
             .eps = (float)options->eps,
-            .weight_decay = p->tensor.shape.rank >= 2 ? (float)options->weight_decay : 0.0f,
+            .weight_decay = decays(p) ? (float)options->weight_decay : 0.0f,
         };
         heed_adamw_nodes after;
         if (p->grad == NULL)
@@ -64,7 +73,7 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     const heed_config *config = &weights->config;
     const heed_shape shape = heed_shape2(batch, length);
     heed_graph *g = heed_graph_create();
-    heed_nn nn = {.g = g, .config = config, .seed = (uint64_t)options->seed};
+    heed_nn nn = {.g = g, .config = config, .seed = (uint64_t)options->seed, .training = training};
     heed_status status;
     heed_node *ids, *targets;
 
