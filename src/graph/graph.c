@@ -335,7 +335,8 @@ void heed_node_share_storage(heed_node *node, int k, heed_node *owner, int64_t o
 
 bool heed_node_wants_grad(const heed_node *node)
 {
-    return node != NULL && node->wants_grad && node->tensor.dtype == HEED_F32;
+    return node != NULL && node->wants_grad &&
+           (node->tensor.dtype == HEED_F32 || node->tensor.dtype == HEED_BF16);
 }
 
 static double tensor_bytes(const heed_node *node)

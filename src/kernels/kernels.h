@@ -134,6 +134,11 @@ typedef struct heed_kernels {
     int64_t (*attention_scratch)(const heed_attention_head *head, bool backward);
     void (*attention)(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch);
     void (*attention_backward)(const heed_attention_head *head, float *scratch);
+    /* The same over bfloat16, added up in floats; each result is rounded once. */
+    int64_t (*attention_bf16_scratch)(const heed_attention_bf16 *head, bool backward);
+    void (*attention_bf16)(const heed_attention_bf16 *head, int64_t query_begin, int64_t query_end,
+                           float *scratch);
+    void (*attention_bf16_backward)(const heed_attention_bf16 *head, float *scratch);
 
     /*
      * C[m,n] (=, or += when accumulate) A[m,k] B[k,n] for the product without oneDNN; see product_tile.c.

@@ -14,6 +14,7 @@
 #include "kernels/vector_maps.inc.h"
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_attention_row.inc.h"
+#include "kernels/vector_attention_bf16.inc.h"
 #include "kernels/vector_rows.inc.h"
 /* clang-format on */
 
@@ -47,6 +48,9 @@ const heed_kernels TABLE = {
     .attention_scratch = attention_scratch,
     .attention = attention,
     .attention_backward = attention_backward,
+    .attention_bf16_scratch = attention_bf16_scratch,
+    .attention_bf16 = attention_bf16,
+    .attention_bf16_backward = attention_bf16_backward,
     .product_block = product_block,
     .from_bf16 = from_bf16,
     .to_bf16 = to_bf16,

@@ -7,7 +7,8 @@
  *      parts already lie side by side in one storage, that storage is the sum: an alias, and nothing is added.
  *   3. A table that is looked up and used as a matrix too (a tied head): the looked-up rows are added to the other
  *      gradient in place.
- *   4. Otherwise they are added one by one, in the order in which they came.
+ *   4. Otherwise they are added one by one, in the order in which they came; those of a bf16 node in f32, so that the sum
+ *      is rounded once.
  */
 #include <string.h>
 
@@ -50,7 +51,7 @@ static bool parts_tile_row(heed_node *const *widened, int n, int64_t n_columns)
 /* The alias of case 2, or NULL when it does not apply. */
 static heed_node *alias_of_parts(heed_graph *g, const heed_node *x, heed_node *const *widened, int n)
 {
-    const heed_tensor whole = heed_tensor_make(HEED_F32, x->tensor.shape, NULL);
+    const heed_tensor whole = heed_tensor_make(x->tensor.dtype, x->tensor.shape, NULL);
     heed_alias alias = {.shape = x->tensor.shape};
     heed_node *parts[HEED_MAX_INPUTS];
 
@@ -86,12 +87,23 @@ static heed_node *add_looked_up(heed_graph *g, const heed_node *lookup, heed_nod
     return heed_embedding_backward(g, lookup->in[0], lookup->in[1], sum, heed_rows(&lookup->tensor));
 }
 
+static heed_node *sum_of_bf16(heed_graph *g, heed_node *const *contributions, int n)
+{
+    heed_node *sum = heed_to_f32(g, contributions[0]);
+
+    for (int i = 1; i < n; i++)
+        sum = heed_add(g, sum, heed_to_f32(g, contributions[i]));
+    return heed_to_bf16(g, sum);
+}
+
 heed_node *heed_accumulate(heed_graph *g, heed_node *x, heed_node *const *contributions, int n)
 {
     heed_node *sum = n > 1 ? alias_of_parts(g, x, contributions, n) : contributions[0];
 
     if (sum != NULL)
         return sum;
+    if (x->tensor.dtype == HEED_BF16)
+        return sum_of_bf16(g, contributions, n);
     for (int i = 0; i < n; i++) {
         if (!is_lookup(contributions[i]))
             sum = sum == NULL ? contributions[i] : heed_add(g, sum, contributions[i]);

@@ -42,7 +42,7 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int thread)
 
     (void)thread;
     for (int64_t r = begin; r < end; r++)
-        memcpy(heed_row(a->out, r), heed_row(a->in[0], r), row_bytes);
+        memcpy(heed_row_bytes(a->out, r), heed_row_bytes(a->in[0], r), row_bytes);
 }
 
 static void copy_fast(const heed_op_args *a)

@@ -31,6 +31,8 @@ const heed_op *const heed_ops[] = {
     &heed_op_split_heads,
     &heed_op_merge_heads,
     &heed_op_copy,
+    &heed_op_to_bf16,
+    &heed_op_to_f32,
     &heed_op_alias,
     /* rows */
     &heed_op_softmax,

@@ -16,6 +16,7 @@ extern const heed_op heed_op_matmul;
 /* views and copies */
 extern const heed_op heed_op_reshape, heed_op_narrow, heed_op_split_heads, heed_op_merge_heads, heed_op_alias;
 extern const heed_op heed_op_copy, heed_op_widen;
+extern const heed_op heed_op_to_bf16, heed_op_to_f32;
 
 /* attention */
 extern const heed_op heed_op_attention, heed_op_attention_backward;

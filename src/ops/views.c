@@ -296,7 +296,7 @@ static bool alias_shape(heed_graph *g, heed_node *y)
     const heed_alias *alias = y->attrs;
 
     (void)g;
-    heed_node_set_shape(y, 0, HEED_F32, alias->shape);
+    heed_node_set_shape(y, 0, y->in[0]->tensor.dtype, alias->shape);
     heed_node_share_storage(y, 0, y->in[0]->owner, alias->offset);
     return true;
 }

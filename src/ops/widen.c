@@ -23,7 +23,7 @@ static bool widen_shape(heed_graph *g, heed_node *dx)
         return heed_graph_fail(g, dx, HEED_ERR_SHAPE, "%lld columns from %lld on do not fit into %lld",
                                (long long)columns->length, (long long)columns->start, (long long)columns->n);
     shape.size[shape.rank - 1] = columns->n;
-    heed_node_set_shape(dx, 0, HEED_F32, shape);
+    heed_node_set_shape(dx, 0, dx->in[0]->tensor.dtype, shape);
     return true;
 }
 
@@ -31,15 +31,16 @@ static void widen_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const heed_op_args *a = context;
     const heed_columns *columns = a->attrs;
-    const int64_t after = columns->start + columns->length;
+    const size_t word = heed_dtype_bytes(a->out->dtype);
+    const size_t before = (size_t)columns->start * word, length = (size_t)columns->length * word;
 
     (void)thread;
     for (int64_t r = begin; r < end; r++) {
-        float *dx = heed_row(a->out, r);
+        char *dx = heed_row_bytes(a->out, r); /* bytes of 0 are the number 0 in every type */
 
-        memset(dx, 0, (size_t)columns->start * sizeof *dx);
-        memcpy(dx + columns->start, heed_row(a->in[0], r), (size_t)columns->length * sizeof *dx);
-        memset(dx + after, 0, (size_t)(columns->n - after) * sizeof *dx);
+        memset(dx, 0, before);
+        memcpy(dx + before, heed_row_bytes(a->in[0], r), length);
+        memset(dx + before + length, 0, (size_t)columns->n * word - before - length);
     }
 }
 

@@ -326,3 +326,9 @@ int32_t *heed_row_i32(const heed_tensor *tensor, int64_t r)
     assert(rows_are_contiguous(tensor));
     return (int32_t *)tensor->data + leading_offset(tensor, r, tensor->shape.rank - 1);
 }
+
+char *heed_row_bytes(const heed_tensor *tensor, int64_t r)
+{
+    assert(rows_are_contiguous(tensor));
+    return element_at(tensor, leading_offset(tensor, r, tensor->shape.rank - 1));
+}

@@ -79,5 +79,7 @@ int64_t heed_cols(const heed_tensor *tensor);
 /** Row r of a tensor whose last axis is contiguous. */
 float *heed_row(const heed_tensor *tensor, int64_t r);
 int32_t *heed_row_i32(const heed_tensor *tensor, int64_t r);
+/** The same of any type: where its bytes begin. */
+char *heed_row_bytes(const heed_tensor *tensor, int64_t r);
 
 #endif

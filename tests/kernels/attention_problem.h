@@ -105,7 +105,7 @@ static problem *problem_new(const shape *s, uint32_t seed)
     return p;
 }
 
-static void problem_free(problem *p)
+static inline void problem_free(problem *p)
 {
     for (int a = 0; a < N_ARRAYS; a++) {
         const rows *r = &p->r[a];
@@ -225,7 +225,7 @@ static void scratch_free(float *scratch, int64_t n)
     free(scratch);
 }
 
-static void run_forward(const heed_kernels *k, const problem *p, int64_t cut)
+static inline void run_forward(const heed_kernels *k, const problem *p, int64_t cut)
 {
     const int64_t n = k->attention_scratch(&p->head, false), n_query = p->head.n_query;
     float *scratch = scratch_new(n);
@@ -235,7 +235,7 @@ static void run_forward(const heed_kernels *k, const problem *p, int64_t cut)
     scratch_free(scratch, n);
 }
 
-static void run_backward(const heed_kernels *k, const problem *p)
+static inline void run_backward(const heed_kernels *k, const problem *p)
 {
     const int64_t n = k->attention_scratch(&p->head, true);
     float *scratch = scratch_new(n);
@@ -259,7 +259,7 @@ static double tolerance_of(const problem *p, int a)
     return ldexp(a == OUT || a >= LSE ? units : 2.0 * units, -24);
 }
 
-static void check_rows(const heed_kernels *k, const problem *p, int a, const char *what)
+static inline void check_rows(const heed_kernels *k, const problem *p, int a, const char *what)
 {
     const rows *r = &p->r[a];
     const heed_attention_head *h = &p->head;
@@ -279,14 +279,14 @@ static void check_rows(const heed_kernels *k, const problem *p, int a, const cha
     }
 }
 
-static void check_gradients(const heed_kernels *k, const problem *p, const char *what)
+static inline void check_gradients(const heed_kernels *k, const problem *p, const char *what)
 {
     check_rows(k, p, DQ, what);
     check_rows(k, p, DK, what);
     check_rows(k, p, DV, what);
 }
 
-static void check_shape(const shape *s, uint32_t seed)
+static inline void check_shape(const shape *s, uint32_t seed)
 {
     problem *p = problem_new(s, seed);
 

@@ -90,6 +90,22 @@ static heed_node *add_many(case_graph *c)
     return heed_add(c->g, a, b);
 }
 
+/* Rounding has no slope that differences could find, so these have no gradient here; test_cast.c has it. */
+static heed_node *cast(case_graph *c)
+{
+    return heed_to_f32(c->g, heed_to_bf16(c->g, case_parameter(c, heed_shape2(3, 21))));
+}
+
+static heed_node *cast_strided(case_graph *c)
+{
+    return heed_to_f32(c->g, heed_narrow(c->g, heed_to_bf16(c->g, strided(c)), 1, 4));
+}
+
+static heed_node *cast_many(case_graph *c)
+{
+    return heed_to_f32(c->g, heed_to_bf16(c->g, many(c)));
+}
+
 static heed_node *scale(case_graph *c)
 {
     return heed_scale(c->g, case_parameter(c, heed_shape2(3, 21)), -0.7f);
@@ -476,6 +492,9 @@ const op_case op_cases[] = {
     {"matmul of a view", matmul_strided, 7, true},
     {"matmul of heads", matmul_heads, 5, true},
     {"matmul of many", matmul_many, MANY_COLUMNS, true},
+    {"to_bf16 and back", cast, 1, false},
+    {"to_bf16 of a view and back", cast_strided, 1, false},
+    {"to_bf16 of many and back", cast_many, 1, false},
     {"reshape", reshape, 1, true},
     {"reshape of a view", reshape_strided, 1, true},
     {"reshape of heads", reshape_heads, 1, true},
