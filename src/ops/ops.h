@@ -17,6 +17,8 @@ heed_node *heed_embedding(heed_graph *g, heed_node *table, heed_node *ids);
 heed_node *heed_position_embedding(heed_graph *g, heed_node *table, heed_node *past, int64_t T);
 /** Rows past .. past+T-1 of the table of sines and cosines [.., d] -> [T, d]; any position has a row, odd d too. */
 heed_node *heed_sinusoidal(heed_graph *g, heed_node *past, int64_t T, int64_t d);
+/** Its rows T-1, T-2, .. 0 -> [T, d]: distances, the largest first, as relative positions are read. */
+heed_node *heed_sinusoidal_back(heed_graph *g, int64_t T, int64_t d);
 
 /* --- products ---------------------------------------------------------------------------------- */
 
