@@ -38,6 +38,7 @@ typedef struct heed_bench_row {
 
 typedef struct heed_bench_result {
     heed_measure step;
+    heed_measure reading;    /* decoding: a pass that only reads as many bytes, in turns with the tokens */
     heed_machine machine;    /* measured before and after the steps, the better of each */
     double flops;            /* of one step, by walking the graph */
     double bytes;            /* read by one decoded token: the weights and the cache; 0 for training */
@@ -51,7 +52,7 @@ typedef struct heed_bench_result {
 /** Training steps of a model with random weights on random tokens. */
 HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps,
                                          int threads, heed_bench_result *out, heed_error *err);
-/** Decoding one token after the other, batch 1, after a prompt of so many tokens. */
+/** Decoding one token after the other, batch 1, after a prompt of so many tokens; between them, reading alone. */
 HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads,
                                        heed_bench_result *out, heed_error *err);
 

@@ -16,6 +16,7 @@ enum {
     QUICK_PIECES =
         96, /* larger than the caches of a small machine, and written in a few hundredths of a second */
     THOROUGH_PIECES = 768,
+    HANDED_PIECES = 4, /* to a thread at once */
 };
 
 /* One thing to repeat against the clock. */
@@ -87,25 +88,20 @@ static heed_status measure_product(heed_products *products, bool bf16, int64_t n
     return HEED_OK;
 }
 
-typedef struct reading {
-    const uint64_t *x;
-    int64_t n_pieces;
-    int n_threads;
-    uint64_t *sums; /* one for each piece, so that no compiler leaves the reading out */
-} reading;
-
 /* Adds up each piece in vectors that every processor has; the adding is several times faster than any memory. */
 static void read_pieces(void *context, int64_t begin, int64_t end, int thread)
 {
     typedef uint64_t pair __attribute__((vector_size(16), aligned(16)));
-    const reading *r = context;
+    const heed_reading *r = context;
+    const int64_t n_pieces = r->n_words / PIECE_WORDS;
 
     (void)thread;
     for (int64_t piece = begin; piece < end; piece++) {
-        const pair *x = (const pair *)(const void *)(r->x + piece * PIECE_WORDS);
+        const int64_t rest = r->n_pass - piece * PIECE_WORDS, n = rest < PIECE_WORDS ? rest : PIECE_WORDS;
+        const pair *x = (const pair *)(const void *)(r->x + (r->first_piece + piece) % n_pieces * PIECE_WORDS);
         pair sum[4] = {{0}, {0}, {0}, {0}};
 
-        for (int64_t i = 0; i < PIECE_WORDS / 2; i += 4) {
+        for (int64_t i = 0; i < n / 2; i += 4) {
             sum[0] += x[i];
             sum[1] += x[i + 1];
             sum[2] += x[i + 2];
@@ -116,33 +112,82 @@ static void read_pieces(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+static int64_t pieces_of(int64_t words)
+{
+    return words / PIECE_WORDS + (words % PIECE_WORDS != 0);
+}
+
+double heed_reading_pass(heed_reading *reading)
+{
+    const int64_t n = pieces_of(reading->n_pass);
+    const double begin = heed_clock_s();
+
+    heed_parallel(reading->n_threads, n, HANDED_PIECES, read_pieces, reading);
+    reading->first_piece = (reading->first_piece + n) % (reading->n_words / PIECE_WORDS);
+    return heed_clock_s() - begin;
+}
+
+void heed_reading_close(heed_reading *reading)
+{
+    heed_memory_release(reading->x, (size_t)reading->n_words * sizeof(uint64_t));
+    heed_memory_release(reading->sums, (size_t)pieces_of(reading->n_pass) * sizeof(uint64_t));
+    *reading = (heed_reading){0};
+}
+
+/* Passes of so many bytes round a buffer of so many pieces. */
+static heed_status open_reading(heed_reading *r, int n_threads, size_t bytes, int64_t n_pieces, heed_error *err)
+{
+    const int64_t n_pass = (int64_t)(heed_size_align(bytes) / sizeof(uint64_t));
+
+    *r = (heed_reading){.n_words = n_pieces * PIECE_WORDS, .n_pass = n_pass, .n_threads = n_threads};
+    const size_t buffer_bytes = (size_t)r->n_words * sizeof(uint64_t);
+    const size_t sums_bytes = (size_t)pieces_of(n_pass) * sizeof(uint64_t);
+
+    if (buffer_bytes + sums_bytes < heed_memory_available()) {
+        r->x = heed_memory_reserve(buffer_bytes);
+        r->sums = heed_memory_reserve(sums_bytes);
+    }
+    if (!r->x || !r->sums) {
+        heed_reading_close(r);
+        return heed_fail(err, HEED_ERR_MEMORY, "no memory to measure the speed of reading (%zu bytes)",
+                         buffer_bytes + sums_bytes);
+    }
+    /* pages that were never written share one page of zeros, which stays in the cache */
+    memset(r->x, 1, buffer_bytes);
+    return HEED_OK;
+}
+
+/* 1 MB pieces of a buffer that no cache holds, and that leaves half of the free memory alone. */
+static int64_t buffer_pieces(int64_t wished)
+{
+    const size_t room = heed_memory_available() / 2 / (PIECE_WORDS * sizeof(uint64_t));
+
+    return (size_t)wished < room ? wished : QUICK_PIECES;
+}
+
+heed_status heed_reading_open(heed_reading *reading, int n_threads, size_t bytes, heed_error *err)
+{
+    const int64_t pass = pieces_of((int64_t)(heed_size_align(bytes) / sizeof(uint64_t)));
+
+    return open_reading(reading, n_threads, bytes,
+                        buffer_pieces(pass > THOROUGH_PIECES ? pass : THOROUGH_PIECES), err);
+}
+
 static void read_all(void *context)
 {
-    const reading *r = context;
-
-    heed_parallel(r->n_threads, r->n_pieces, 4, read_pieces, context);
+    (void)heed_reading_pass(context);
 }
 
 static heed_status measure_reading(int n_threads, int64_t n_pieces, double seconds, heed_rate *rate,
                                    heed_error *err)
 {
-    const size_t piece_bytes = PIECE_WORDS * sizeof(uint64_t), bytes = (size_t)n_pieces * piece_bytes;
-    const size_t sums_bytes = (size_t)n_pieces * sizeof(uint64_t);
-    void *block = heed_memory_reserve(bytes), *sums = heed_memory_reserve(sums_bytes);
-    heed_status status = HEED_OK;
+    const size_t bytes = (size_t)n_pieces * PIECE_WORDS * sizeof(uint64_t);
+    heed_reading r;
+    const heed_status status = open_reading(&r, n_threads, bytes, n_pieces, err);
 
-    if (block && sums) {
-        reading r = {.x = block, .n_pieces = n_pieces, .n_threads = n_threads, .sums = sums};
-
-        memset(block, 1,
-               bytes); /* pages that were never written share one page of zeros, which stays in the cache */
+    if (status == HEED_OK)
         *rate = repeat(read_all, &r, (double)bytes, seconds);
-    } else {
-        status = heed_fail(err, HEED_ERR_MEMORY, "no memory to measure the speed of reading (%zu bytes)",
-                           bytes);
-    }
-    heed_memory_release(block, bytes);
-    heed_memory_release(sums, sums_bytes);
+    heed_reading_close(&r);
     return status;
 }
 
@@ -164,10 +209,7 @@ heed_status heed_limits_measure(const heed_device *device, double seconds, heed_
 {
     const bool thorough = seconds >= 1.0;
     const int64_t n = thorough ? 2048 : 1024;
-    const int64_t n_pieces = thorough && heed_memory_available() / 2 >
-                                             THOROUGH_PIECES * PIECE_WORDS * sizeof(uint64_t)
-                                 ? THOROUGH_PIECES
-                                 : QUICK_PIECES;
+    const int64_t n_pieces = thorough ? buffer_pieces(THOROUGH_PIECES) : QUICK_PIECES;
     heed_device own;
     heed_status status;
 

@@ -37,4 +37,34 @@ heed_status heed_limits_measure(const heed_device *device, double seconds, heed_
 /** Only the product of float matrices, in about `seconds` and 12 MB. */
 heed_status heed_limits_peak(const heed_device *device, double seconds, heed_rate *rate, heed_error *err);
 
+/*
+ * Reading memory in turns with something else that reads as much. The bandwidth of a machine whose memory others use
+ * too wanders within seconds; two times taken one right after the other are comparable all the same:
+ *
+ *     heed_reading reading;
+ *     heed_status s = heed_reading_open(&reading, n_threads, bytes, err);
+ *     for (int i = 0; i < n; i++) {
+ *         own_s[i] = ...;                              // work that must read `bytes`
+ *         read_s[i] = heed_reading_pass(&reading);     // nothing but reading them
+ *     }
+ *     heed_reading_close(&reading);
+ *
+ * Each pass goes on where the last one ended, round a buffer of 768 MB, or of `bytes` if that is more (96 MB where
+ * memory is short). So even a small pass comes from memory and not from a cache.
+ */
+typedef struct heed_reading {
+    uint64_t *x, *sums;  /* the buffer; one sum for each piece of a pass */
+    int64_t n_words;     /* of the buffer, whole pieces */
+    int64_t n_pass;      /* words of a pass */
+    int64_t first_piece; /* of the next pass */
+    int n_threads;
+} heed_reading;
+
+/** bytes: of one pass, rounded up to 64. HEED_ERR_MEMORY: no such buffer is to be had. */
+heed_status heed_reading_open(heed_reading *reading, int n_threads, size_t bytes, heed_error *err);
+/** Reads the next `bytes` on all threads; seconds. */
+double heed_reading_pass(heed_reading *reading);
+/** Allowed for one that did not open, and for one that is all zeros. */
+void heed_reading_close(heed_reading *reading);
+
 #endif

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "infer/session.h"
+#include "kernels/limits.h"
 #include "measure/measure.h"
 #include "nn/model.h"
 
@@ -31,25 +33,59 @@ static double bytes_a_token(const heed_model *model, double length)
     return bytes + 2.0 * (double)(c->n_layers * c->d_model) * length * sizeof(float);
 }
 
-static heed_status decode(heed_session *session, const heed_config *c, int64_t prompt, int64_t tokens,
-                          double *seconds, heed_error *err)
+static heed_status read_prompt(heed_session *session, const heed_config *c, int64_t prompt, heed_error *err)
+{
+    heed_status status = HEED_OK;
+
+    for (int64_t i = 0; i < prompt && status == HEED_OK; i++) {
+        const int32_t id = (int32_t)(i * 7919 % c->vocab_size);
+        status = heed_session_feed(session, &id, 1, err);
+    }
+    return status;
+}
+
+/* Tokens and passes of reading, in turns. */
+static heed_status decode(heed_session *session, heed_reading *reading, int64_t tokens, double *token_s,
+                          double *read_s, heed_error *err)
 {
     const heed_sampling greedy = {.top_p = 1.0};
     heed_status status = HEED_OK;
-    int32_t id = 0;
 
-    for (int64_t i = 0; i < prompt && status == HEED_OK; i++) {
-        id = (int32_t)(i * 7919 % c->vocab_size);
-        status = heed_session_feed(session, &id, 1, err);
-    }
-    if (status == HEED_OK)
-        heed_plan_profile(heed_session_decode_plan(session), true);
+    heed_plan_profile(heed_session_decode_plan(session), true);
+    (void)heed_reading_pass(reading);
     for (int64_t i = 0; i < tokens && status == HEED_OK; i++) {
         const double begin = heed_clock_s();
-        id = heed_session_sample(session, &greedy);
+        const int32_t id = heed_session_sample(session, &greedy);
         status = heed_session_feed(session, &id, 1, err);
-        seconds[i] = heed_clock_s() - begin;
+        token_s[i] = heed_clock_s() - begin;
+        read_s[i] = heed_reading_pass(reading);
     }
+    return status;
+}
+
+/* Between two measurements of the machine: the prompt, then the tokens. */
+static heed_status measure(heed_session *session, const heed_config *c, int64_t prompt, int64_t tokens,
+                           int threads, heed_bench_result *out, heed_error *err)
+{
+    double *seconds = malloc(2 * (size_t)tokens * sizeof *seconds);
+    heed_reading reading = {0};
+    heed_status status = seconds != NULL ? read_prompt(session, c, prompt, err)
+                                         : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld times",
+                                                     (long long)tokens);
+
+    /* before the buffer that is read beside it */
+    out->resident_bytes = (double)heed_memory_resident();
+    if (status == HEED_OK)
+        status = heed_reading_open(&reading, threads > 0 ? threads : heed_processor_count(), (size_t)out->bytes,
+                                   err);
+    if (status == HEED_OK)
+        status = decode(session, &reading, tokens, seconds, seconds + tokens, err);
+    if (status == HEED_OK) {
+        out->step = heed_measure_of(seconds, (int)tokens);
+        out->reading = heed_measure_of(seconds + tokens, (int)tokens);
+    }
+    heed_reading_close(&reading);
+    free(seconds);
     return status;
 }
 
@@ -60,7 +96,6 @@ heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t
     heed_model *model = NULL;
     heed_session *session = NULL;
     heed_machine before = {0}, after = {0};
-    double *seconds = NULL;
     heed_status status;
 
     *out = (heed_bench_result){.tokens = 1};
@@ -68,33 +103,25 @@ heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t
         return heed_fail(err, HEED_ERR_USAGE,
                          "expected a prompt and tokens of 1 or more that fit the context of %lld",
                          (long long)config->context_length);
-    seconds = malloc((size_t)tokens * sizeof *seconds);
-    status = seconds != NULL
-                 ? HEED_OK
-                 : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld times", (long long)tokens);
-    if (status == HEED_OK)
-        status = heed_model_create(config, 1, &model, err);
+    status = heed_model_create(config, 1, &model, err);
     if (status == HEED_OK)
         status = heed_session_open(model, &options, &session, err);
     if (status == HEED_OK)
         status = heed_machine_measure(threads, MACHINE_SECONDS, &before, err);
-    if (status == HEED_OK)
-        status = decode(session, config, prompt, tokens, seconds, err);
-    out->resident_bytes =
-        (double)heed_memory_resident(); /* before the machine is measured, which takes its own */
+    if (status == HEED_OK) {
+        out->bytes = bytes_a_token(model, (double)prompt + (double)tokens / 2.0);
+        status = measure(session, config, prompt, tokens, threads, out, err);
+    }
     if (status == HEED_OK)
         status = heed_machine_measure(threads, MACHINE_SECONDS, &after, err);
     if (status == HEED_OK) {
         const heed_plan *plan = heed_session_decode_plan(session);
-        out->step = heed_measure_of(seconds, (int)tokens);
         out->machine = heed_machine_better(&before, &after);
         out->flops = heed_plan_cost(plan).flops;
-        out->bytes = bytes_a_token(model, (double)prompt + (double)tokens / 2.0);
         out->planned_bytes = (double)heed_plan_bytes(plan) + (double)heed_weights_bytes(model->weights);
         heed_measure_rows(plan, tokens, out);
     }
     heed_session_close(session);
     heed_model_close(model);
-    free(seconds);
     return status;
 }

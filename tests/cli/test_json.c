@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -157,12 +158,35 @@ static void bench_and_version_speak_json(void **state)
     json_decref(root);
 }
 
+static void bench_decode_gives_the_reading_beside_it(void **state)
+{
+    const json_t *part, *reading;
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(run("bench", "decode", "--n-layers", "1", "--d-model", "16", "--steps", "5", "--threads",
+                         "1", "--json", NULL),
+                     0);
+    root = parse();
+    part = json_object_get(root, "decode");
+    reading = json_object_get(part, "reading");
+    assert_int_equal((int)number(reading, "runs"), 5);
+    assert_true(number(reading, "least_s") > 0);
+    assert_true(fabs(number(part, "bandwidth_share") * number(part, "median_s") - number(reading, "median_s")) <
+                1e-9);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(train_ends_with_a_summary), cmocka_unit_test(generate_gives_the_text),
-        cmocka_unit_test(text_is_escaped),           cmocka_unit_test(eval_and_info_give_figures),
-        cmocka_unit_test(inspect_gives_patterns),    cmocka_unit_test(bench_and_version_speak_json),
+        cmocka_unit_test(train_ends_with_a_summary),
+        cmocka_unit_test(generate_gives_the_text),
+        cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(eval_and_info_give_figures),
+        cmocka_unit_test(inspect_gives_patterns),
+        cmocka_unit_test(bench_and_version_speak_json),
+        cmocka_unit_test(bench_decode_gives_the_reading_beside_it),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

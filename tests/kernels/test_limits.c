@@ -41,10 +41,44 @@ static void a_reference_device_is_measured_by_the_best_kernels(void **state)
     heed_device_close(&device);
 }
 
+#define ONES UINT64_C(0x0101010101010101)
+
+/* Each pass reads every word of its pieces, the last of them in part, and the next one goes on behind it. */
+static void reading_passes_go_round_the_buffer(void **state)
+{
+    const size_t odd_bytes = (5u << 20) + 100;
+    heed_reading r;
+
+    (void)state;
+    assert_int_equal(heed_reading_open(&r, 2, odd_bytes, NULL), HEED_OK);
+    const int64_t n_pieces = r.n_words >> 17;
+    assert_int_equal(r.n_pass, ((5 << 20) + 128) / 8);
+    for (int64_t i = 1; i <= n_pieces; i++) {
+        assert_true(heed_reading_pass(&r) > 0.0);
+        assert_int_equal(r.first_piece, i * 6 % n_pieces);
+        for (int piece = 0; piece < 6; piece++)
+            assert_true(r.sums[piece] == (piece < 5 ? (UINT64_C(1) << 17) * ONES : 16 * ONES));
+    }
+    heed_reading_close(&r);
+    heed_reading_close(&r);
+}
+
+static void a_reading_that_no_memory_holds_is_refused(void **state)
+{
+    heed_reading r;
+    heed_error err = {0};
+
+    (void)state;
+    assert_int_equal(heed_reading_open(&r, 1, (size_t)1 << 55, &err), HEED_ERR_MEMORY);
+    assert_null(r.x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_are_measured_within_reason),
+        cmocka_unit_test(reading_passes_go_round_the_buffer),
+        cmocka_unit_test(a_reading_that_no_memory_holds_is_refused),
         cmocka_unit_test(a_reference_device_is_measured_by_the_best_kernels),
     };
 
