@@ -37,7 +37,7 @@ typedef enum heed_positions {
 typedef struct heed_config {
     int kind;               /* heed_kind */
     int64_t vocab_size;     /* 0: the tokenizer's */
-    int64_t context_length; /* rows of the position table, and the window a model trains on */
+    int64_t context_length; /* rows of a position table, and the window a model trains on */
     int64_t n_layers, n_heads, d_model;
     int64_t d_mlp; /* width of the feed-forward; 0: mlp_factor * d_model */
     double mlp_factor;
@@ -46,7 +46,6 @@ typedef struct heed_config {
     double norm_eps;
     bool attention, mlp, residual; /* parts of a block */
     bool attention_bias, mlp_bias, norm_bias;
-    bool position_table;    /* learned positions are added to the token embedding */
     bool tied_head;         /* the head is the token embedding, otherwise a matrix of its own */
     int positions;          /* heed_positions */
     int64_t n_kv_heads;     /* heads of keys and values, shared evenly by the n_heads; 0: n_heads */
@@ -58,7 +57,7 @@ typedef struct heed_config {
     int64_t rotary_dim; /* 0: all of head_dim */
     bool rotary_interleaved;
     int rotary_scaling;   /* none, linear, ntk, yarn */
-    double rotary_factor; /* how much longer than context_length a context may be */
+    double rotary_factor; /* by how much the scaling stretches the context */
     int norm_type;        /* heed_norm_type */
     int64_t n_experts;    /* feed-forwards a token is sent to some of; 0: one, for all */
     int64_t experts_per_token;
@@ -76,6 +75,11 @@ HEED_API const char *const *heed_config_presets(void);
 HEED_API const heed_field *heed_config_fields(int *n);
 /** Ranges, and what must fit together: n_heads divides d_model, … HEED_ERR_USAGE says what does not. */
 HEED_API heed_status heed_config_check(const heed_config *config, heed_error *err);
+/**
+ * May the model be given a context of so many tokens? Positions with a formula have values everywhere; a table of
+ * positions (learned, relative) has context_length rows, and HEED_ERR_USAGE says which row there is not.
+ */
+HEED_API heed_status heed_config_check_length(const heed_config *config, int64_t length, heed_error *err);
 
 #ifdef __cplusplus
 }

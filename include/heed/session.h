@@ -26,9 +26,10 @@ extern "C" {
 typedef struct heed_session heed_session;
 
 typedef struct heed_session_options {
-    bool no_cache; /* compute the whole text again for each token: slow, the yardstick of the cache */
-    int threads;   /* 0: one a processor */
-    uint64_t seed; /* of sampling */
+    bool no_cache;          /* compute the whole text again for each token: slow, the yardstick of the cache */
+    int threads;            /* 0: one a processor */
+    uint64_t seed;          /* of sampling */
+    int64_t context_length; /* tokens the window holds; 0: the model's */
 } heed_session_options;
 
 /* How the next token is drawn from the logits. */
@@ -41,7 +42,10 @@ typedef struct heed_sampling {
 HEED_API heed_sampling heed_sampling_default(void); /* temperature 0.8, the rest off */
 HEED_API const heed_field *heed_sampling_fields(int *n);
 
-/** options NULL: the cache, all processors, seed 0. HEED_ERR_MEMORY with the number of bytes. */
+/**
+ * options NULL: the cache, all processors, seed 0, the model's context. HEED_ERR_USAGE: a context longer than the table
+ * of its positions; positions that have no table know every length. HEED_ERR_MEMORY with the number of bytes.
+ */
 HEED_API heed_status heed_session_open(const heed_model *model, const heed_session_options *options,
                                        heed_session **session, heed_error *err);
 HEED_API void heed_session_close(heed_session *session); /* NULL is allowed */
@@ -70,14 +74,23 @@ HEED_API heed_status heed_sampling_probabilities(const heed_sampling *sampling, 
 typedef struct heed_evaluation {
     double loss;          /* nats a token */
     double perplexity;    /* e^loss */
-    double nats_per_byte; /* of the text */
+    double nats_per_byte; /* of the text; NaN when not all of its tokens count */
     int64_t n_tokens;     /* predicted */
 } heed_evaluation;
 
-/** The loss on every token of a text but its first, in windows that do not overlap. HEED_ERR_USAGE, HEED_ERR_MEMORY;
- *  HEED_ERR_CHECK when the loss is not a number. */
+typedef struct heed_evaluation_options {
+    int64_t context_length; /* of the windows; 0: the model's. Refused like that of a session. */
+    int64_t last; /* only the last so many tokens of each window count, those that saw the most; 0: all */
+    int threads;  /* 0: one a processor */
+} heed_evaluation_options;
+
+/**
+ * The loss on every token of a text but its first, in windows that do not overlap. options NULL: all zero.
+ * HEED_ERR_USAGE, HEED_ERR_MEMORY; HEED_ERR_CHECK when the loss is not a number.
+ */
 HEED_API heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name,
-                                         int threads, heed_evaluation *out, heed_error *err);
+                                         const heed_evaluation_options *options, heed_evaluation *out,
+                                         heed_error *err);
 
 #ifdef __cplusplus
 }

@@ -10,13 +10,19 @@
 #include "cli/read_text.h"
 
 typedef struct eval_options {
-    int64_t threads;
+    int64_t context_length, last, threads;
     bool json;
 } eval_options;
 
+#define AT(member) offsetof(eval_options, member)
+
 static const heed_field fields[] = {
-    {"threads", "0: one a processor", HEED_FIELD_INTEGER, offsetof(eval_options, threads), 0, 1024, NULL},
-    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, offsetof(eval_options, json), 0, 0, NULL},
+    {"context_length", "tokens of a window; 0: the model's. Tables of positions have no longer ones",
+     HEED_FIELD_INTEGER, AT(context_length), 0, 1 << 24, NULL},
+    {"last", "count only the last so many tokens of each window; 0: all", HEED_FIELD_INTEGER, AT(last), 0,
+     1 << 24, NULL},
+    {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
+    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
 
 static void print_json(const char *model, const char *text, const heed_evaluation *e)
@@ -28,7 +34,8 @@ static void print_json(const char *model, const char *text, const heed_evaluatio
     heed_cli_json_text(&json, "text", text);
     heed_cli_json_number(&json, "loss", e->loss);
     heed_cli_json_number(&json, "perplexity", e->perplexity);
-    heed_cli_json_number(&json, "bits_per_byte", e->nats_per_byte / log(2.0));
+    if (!isnan(e->nats_per_byte))
+        heed_cli_json_number(&json, "bits_per_byte", e->nats_per_byte / log(2.0));
     heed_cli_json_integer(&json, "tokens", e->n_tokens);
     heed_cli_json_close(&json, '}');
 }
@@ -39,7 +46,8 @@ static void print_table(const heed_evaluation *e)
 
     printf("loss           %.4f nats a token\n", e->loss);
     printf("perplexity     %.4f\n", e->perplexity);
-    printf("bits per byte  %.4f\n", e->nats_per_byte / log(2.0));
+    if (!isnan(e->nats_per_byte))
+        printf("bits per byte  %.4f\n", e->nats_per_byte / log(2.0));
     printf("tokens         %s predicted\n", heed_cli_grouped(tokens, (double)e->n_tokens));
 }
 
@@ -62,8 +70,11 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         status = heed_model_open(options.operands[0], &model, err);
     if (status == HEED_OK)
         status = heed_cli_read_file(options.operands[1], &text, &n, err);
-    if (status == HEED_OK)
-        status = heed_model_evaluate(model, text, n, options.operands[1], (int)own.threads, &evaluation, err);
+    if (status == HEED_OK) {
+        const heed_evaluation_options how = {
+            .context_length = own.context_length, .last = own.last, .threads = (int)own.threads};
+        status = heed_model_evaluate(model, text, n, options.operands[1], &how, &evaluation, err);
+    }
     if (status == HEED_OK && own.json)
         print_json(options.operands[0], options.operands[1], &evaluation);
     else if (status == HEED_OK)
@@ -79,8 +90,10 @@ const heed_cli_command heed_cli_eval = {
     .summary = "measure how well a model predicts a text",
     .details =
         "The loss is the mean over every token of the file TEXT but the first, in windows of the model's\n"
-        "context that do not overlap.\n",
+        "context that do not overlap. Beyond the length that a model was trained on, a table of positions has\n"
+        "no rows.\n",
     .examples = "  heed eval story other-stories.txt\n"
-                "  heed eval plays shakespeare.txt --json\n",
+                "  heed eval plays shakespeare.txt --json\n"
+                "  heed eval far shakespeare.txt --context-length 256 --last 16\n",
     .run = run,
 };

@@ -12,7 +12,7 @@
 
 typedef struct generate_options {
     const char *prompt;
-    int64_t max_tokens, seed, threads;
+    int64_t max_tokens, context_length, seed, threads;
     bool no_cache, json, verbose;
 } generate_options;
 
@@ -25,6 +25,8 @@ static const heed_cli_text texts[] = {
 
 static const heed_field fields[] = {
     {"max_tokens", "tokens to write", HEED_FIELD_INTEGER, AT(max_tokens), 0, 1e12, NULL},
+    {"context_length", "tokens the model looks back on; 0: its own. Tables of positions have no longer ones",
+     HEED_FIELD_INTEGER, AT(context_length), 0, 1 << 24, NULL},
     {"seed", "of the random draws: the same seed gives the same text", HEED_FIELD_INTEGER, AT(seed), 0, 9e15,
      NULL},
     {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
@@ -154,11 +156,15 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_apply(&options, err);
     if (status == HEED_OK)
         status = heed_model_open(options.operands[0], &model, err);
+    if (status == HEED_OK && own.context_length > 0)
+        status = heed_config_check_length(heed_model_config(model), own.context_length, err);
     if (status == HEED_OK) {
         writing.model = model;
         writing.max_tokens = own.max_tokens;
-        writing.session = (heed_session_options){
-            .no_cache = own.no_cache, .threads = (int)own.threads, .seed = (uint64_t)own.seed};
+        writing.session = (heed_session_options){.no_cache = own.no_cache,
+                                                 .threads = (int)own.threads,
+                                                 .seed = (uint64_t)own.seed,
+                                                 .context_length = own.context_length};
         status = generate(&writing, &own, err);
     }
     heed_model_close(model);

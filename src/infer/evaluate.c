@@ -56,20 +56,36 @@ static void release(evaluator *e)
     free(e->targets);
 }
 
-static void run(evaluator *e, const heed_corpus *corpus, int64_t batch, int64_t T, heed_evaluation *out)
+/* Takes out of a batch of windows the targets that do not count; how many are left. */
+static int64_t keep_last(int32_t *targets, int64_t batch, int64_t T, int64_t last)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < batch * T; i++) {
+        if (i % T < T - last)
+            targets[i] = HEED_NO_TARGET;
+        n += targets[i] != HEED_NO_TARGET;
+    }
+    return n;
+}
+
+static void run(evaluator *e, const heed_corpus *corpus, int64_t batch, int64_t T, int64_t last,
+                heed_evaluation *out)
 {
     heed_sweep sweep = heed_sweep_make(corpus, HEED_PART_VALIDATION, batch, T);
     double sum = 0.0;
     int64_t n;
 
     while ((n = heed_sweep_next(&sweep, e->ids, e->targets)) > 0) {
+        if (last > 0)
+            n = keep_last(e->targets, batch, T, last);
         heed_plan_run(e->plan);
         sum += (double)heed_tensor_get(heed_plan_value(e->plan, e->loss), 0) * (double)n;
         out->n_tokens += n;
     }
     out->loss = sum / (double)out->n_tokens;
     out->perplexity = exp(out->loss);
-    out->nats_per_byte = sum / (double)corpus->n_bytes;
+    out->nats_per_byte = last > 0 ? NAN : sum / (double)corpus->n_bytes;
 }
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -77,28 +93,40 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name,
-                                int threads, heed_evaluation *out, heed_error *err)
+static heed_status check_options(const heed_model *model, const heed_evaluation_options *o, heed_error *err)
 {
-    const heed_corpus_options options = {.context_length = 1, .whole = true};
-    heed_corpus *corpus = NULL;
-    evaluator e = {0};
-    heed_status status;
-
-    *out = (heed_evaluation){0};
     if (model->tokenizer == NULL)
         return heed_fail(err, HEED_ERR_USAGE,
                          "the model has no tokenizer.json, so a text cannot become tokens");
-    status = heed_corpus_check_text(text, n, name, err);
+    if (o->context_length < 0 || o->last < 0)
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected 0 or more, got %lld",
+                         o->last < 0 ? "last" : "context_length",
+                         (long long)(o->last < 0 ? o->last : o->context_length));
+    return o->context_length > 0 ? heed_config_check_length(&model->config, o->context_length, err) : HEED_OK;
+}
+
+heed_status heed_model_evaluate(const heed_model *model, const char *text, size_t n, const char *name,
+                                const heed_evaluation_options *options, heed_evaluation *out, heed_error *err)
+{
+    const heed_evaluation_options defaults = {0}, *o = options != NULL ? options : &defaults;
+    const heed_corpus_options corpus_options = {.context_length = 1, .whole = true};
+    const int64_t context = o->context_length > 0 ? o->context_length : model->config.context_length;
+    heed_corpus *corpus = NULL;
+    evaluator e = {0};
+    heed_status status = check_options(model, o, err);
+
+    *out = (heed_evaluation){0};
     if (status == HEED_OK)
-        status = heed_corpus_create(model->tokenizer, text, n, name, &options, &corpus, err);
+        status = heed_corpus_check_text(text, n, name, err);
+    if (status == HEED_OK)
+        status = heed_corpus_create(model->tokenizer, text, n, name, &corpus_options, &corpus, err);
     if (status == HEED_OK) {
         /* no window is longer than the text, whatever the context, so that a short text stays cheap */
-        const int64_t T = smaller(model->config.context_length, corpus->n - 1);
+        const int64_t T = smaller(context, corpus->n - 1);
         const int64_t batch = smaller((corpus->n + T - 1) / T, (TOKENS_A_BATCH + T - 1) / T);
-        status = prepare(&e, model, batch, T, threads, err);
+        status = prepare(&e, model, batch, T, o->threads, err);
         if (status == HEED_OK)
-            run(&e, corpus, batch, T, out);
+            run(&e, corpus, batch, T, smaller(o->last, T), out);
     }
     release(&e);
     heed_corpus_destroy(corpus);

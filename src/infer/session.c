@@ -33,11 +33,12 @@ struct heed_session {
     int threads;
     bool use_cache;
     heed_rng rng;
-    int32_t *window; /* [context_length] the tokens that count */
+    int64_t context; /* tokens the window can hold */
+    int32_t *window; /* [context] the tokens that count */
     int64_t length;  /* of the window */
     int64_t cached;  /* tokens of the window that the cache holds */
     int32_t past;    /* what the graphs see of `cached` */
-    int32_t *ids;    /* [context_length] what the graphs read */
+    int32_t *ids;    /* [context] what the graphs read */
     float *cache;    /* keys and values of every layer */
     size_t cache_bytes;
     reader one, many;
@@ -74,7 +75,7 @@ static void bind_cache(const heed_session *s, heed_graph *g)
 static heed_status reader_create(heed_session *s, int64_t n, reader *r, heed_error *err)
 {
     heed_plan_options options = {.device = &r->device, .targets = &r->logits, .n_targets = 1};
-    heed_nn nn = {.config = &s->model->config, .cache_length = s->model->config.context_length};
+    heed_nn nn = {.config = &s->model->config, .cache_length = s->context};
     heed_node *ids;
     heed_gpt gpt;
     heed_status status;
@@ -112,39 +113,72 @@ static heed_status reader_for(heed_session *s, int64_t n, reader **r, heed_error
 
 /* --- opening --- */
 
+/* Numbers in the caches of all layers, counted on the graph that reads one token. */
+static heed_status count_cache(const heed_model *model, int64_t context, int64_t *n, heed_error *err)
+{
+    heed_graph *g = heed_graph_create();
+    heed_nn nn = {.g = g, .config = &model->config, .cache_length = context};
+    heed_status status;
+
+    *n = 0;
+    if (g == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a session");
+    nn.past = heed_graph_input(g, "past", HEED_I32, heed_shape0());
+    heed_gpt_build(&nn, heed_graph_input(g, "ids", HEED_I32, heed_shape2(1, 1)), NULL);
+    for (int i = 0; i < heed_graph_n_nodes(g); i++) {
+        const heed_node *node = heed_graph_node(g, i);
+        if (node->role == HEED_ROLE_STATE)
+            *n += heed_tensor_count(&node->tensor);
+    }
+    status = heed_graph_status(g, err);
+    heed_graph_destroy(g);
+    return status;
+}
+
+static heed_status reserve(heed_session *s, heed_error *err)
+{
+    const size_t context = (size_t)s->context, vocab_size = (size_t)s->model->config.vocab_size;
+    int64_t n_cached = 0;
+    heed_status status = s->use_cache ? count_cache(s->model, s->context, &n_cached, err) : HEED_OK;
+
+    if (status != HEED_OK)
+        return status;
+    s->window = malloc(context * sizeof *s->window);
+    s->ids = malloc(context * sizeof *s->ids);
+    s->logits = malloc(vocab_size * sizeof *s->logits);
+    s->probabilities = malloc(vocab_size * sizeof *s->probabilities);
+    s->sorted = malloc(vocab_size * sizeof *s->sorted);
+    s->cache_bytes = (size_t)n_cached * sizeof(float);
+    if (s->cache_bytes < heed_memory_available()) /* the system would promise more than it has */
+        s->cache = heed_memory_reserve(s->cache_bytes);
+    if (!s->window || !s->ids || !s->logits || !s->probabilities || !s->sorted || !s->cache)
+        return heed_fail(err, HEED_ERR_MEMORY,
+                         "a session needs %.1f MB for its cache, which the system does not give",
+                         (double)s->cache_bytes / 1e6);
+    return HEED_OK;
+}
+
 heed_status heed_session_open(const heed_model *model, const heed_session_options *options,
                               heed_session **session, heed_error *err)
 {
     const heed_session_options defaults = {0}, *o = options != NULL ? options : &defaults;
-    const heed_config *c = &model->config;
-    const int64_t n_cached_layers = c->kind == HEED_KIND_GPT && c->attention ? c->n_layers : 0;
-    heed_session *s = calloc(1, sizeof *s);
-    heed_status status;
+    const int64_t context = o->context_length != 0 ? o->context_length : model->config.context_length;
+    heed_session *s;
+    heed_status status = heed_config_check_length(&model->config, context, err);
 
     *session = NULL;
+    if (status != HEED_OK)
+        return status;
+    s = calloc(1, sizeof *s);
     if (s == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a session");
     s->model = model;
+    s->context = context;
     s->threads = o->threads;
     s->use_cache =
         !o->no_cache; /* without attention it is empty, and a token is read without those before it */
     s->rng = heed_rng_make(o->seed, HEED_STREAM_SAMPLE);
-    s->window = malloc((size_t)c->context_length * sizeof *s->window);
-    s->ids = malloc((size_t)c->context_length * sizeof *s->ids);
-    s->logits = malloc((size_t)c->vocab_size * sizeof *s->logits);
-    s->probabilities = malloc((size_t)c->vocab_size * sizeof *s->probabilities);
-    s->sorted = malloc((size_t)c->vocab_size * sizeof *s->sorted);
-    s->cache_bytes = s->use_cache
-                         ? (size_t)(2 * n_cached_layers * c->context_length * c->d_model) * sizeof(float)
-                         : 0;
-    if (s->cache_bytes < heed_memory_available()) /* the system would promise more than it has */
-        s->cache = heed_memory_reserve(s->cache_bytes);
-    if (!s->window || !s->ids || !s->logits || !s->probabilities || !s->sorted || !s->cache)
-        status = heed_fail(err, HEED_ERR_MEMORY,
-                           "a session needs %.1f MB for its cache, which the system does not give",
-                           (double)s->cache_bytes / 1e6);
-    else
-        status = HEED_OK;
+    status = reserve(s, err);
     if (status != HEED_OK) {
         heed_session_close(s);
         return status;
@@ -187,7 +221,7 @@ static heed_status check_ids(const heed_session *s, const int32_t *ids, size_t n
 /* Adds tokens to the window; each time it is full, its older half is forgotten, and with it the cache. */
 static void extend_window(heed_session *s, const int32_t *ids, size_t n)
 {
-    const int64_t context = s->model->config.context_length, half = context / 2;
+    const int64_t context = s->context, half = context / 2;
 
     for (size_t i = 0; i < n; i++) {
         if (s->length == context) {

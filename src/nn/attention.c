@@ -1,56 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Causal multi-head self-attention.
+ * Causal multi-head self-attention, in all the forms that a configuration can ask for.
  *
- *   q | k | v = x W_attn + b_attn                each split into n_heads of head_dim = d_model / n_heads
- *   z_h       = softmax(q_h k_h^T / sqrt(head_dim) + causal mask) v_h
+ *   q | k | v = x W_attn + b_attn       q: n_heads, k and v: n_kv_heads of head_dim = d_model / n_heads
+ *   z_h       = softmax(scale q_h k_h^T + causal mask) v_h
  *   out       = concat(z_h) W_proj + b_proj
+ *
+ *   grouped    n_kv_heads < n_heads: neighbouring heads read the same k and v (one for all: multi-query)
+ *   tied_kv    v is k, so W_attn makes q | k
+ *   uniform    all scores are 0, so z is the mean of the values that are seen, and W_attn makes v alone
  *
  * One product makes q, k and v; the heads are views of it, and merging them is a view too. While decoding, k and v
  * go to a cache and the queries read all that is there.
- * Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.2.
+ * Sources: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.2; multi-query: Shazeer 2019 (arXiv:1911.02150); grouped: Ainslie
+ * et al. 2023 (arXiv:2305.13245).
  */
 #include "nn/nn.h"
 
-/* Columns part * d .. of the fused q | k | v as heads [B, n_heads, T, head_dim]. */
-static heed_node *heads_of(heed_nn *nn, heed_node *qkv, int part, const char *name)
+/* Columns of the fused row, from `first` head on, as heads [B, n, T, head_dim]. */
+static heed_node *heads_of(heed_nn *nn, heed_node *qkv, int64_t first, int64_t n)
 {
-    const heed_config *c = nn->config;
-    heed_node *columns = heed_narrow(nn->g, qkv, part * c->d_model, c->d_model);
+    const int64_t head_dim = nn->config->d_model / nn->config->n_heads;
 
-    return heed_name(nn->g, heed_split_heads(nn->g, columns, c->n_heads), name);
+    return heed_split_heads(nn->g, heed_narrow(nn->g, qkv, first * head_dim, n * head_dim), n);
 }
 
 /* x written behind the `past` tokens of this layer's cache; the cache. */
 static heed_node *cached(heed_nn *nn, heed_node *x, const char *name)
 {
-    const heed_config *c = nn->config;
     char full[HEED_MAX_NAME];
     heed_node *cache;
+    heed_shape shape;
 
     if (nn->past == NULL || x == NULL)
         return x;
+    shape = x->tensor.shape;
+    shape.size[2] = nn->cache_length;
     heed_scope_name(nn->g, full, sizeof full, name);
-    cache = heed_graph_state(
-        nn->g, full,
-        heed_shape4(x->tensor.shape.size[0], c->n_heads, nn->cache_length, c->d_model / c->n_heads));
+    cache = heed_graph_state(nn->g, full, shape);
     return heed_cache_append(nn->g, cache, x, nn->past);
+}
+
+/* What attention is computed from: queries, and keys and values with those of the cache before them. */
+typedef struct attention_inputs {
+    heed_node *q, *k, *v;
+} attention_inputs;
+
+/* Queries of zeros: each score is 0, whatever the key, and the values serve as keys. */
+static attention_inputs uniform_inputs(heed_nn *nn, heed_node *x)
+{
+    const heed_config *c = nn->config;
+    heed_graph *g = nn->g;
+    const int64_t n_kv = heed_config_n_kv_heads(c);
+    attention_inputs in;
+    heed_node *v;
+
+    v = heed_nn_linear(nn, x, "attn.c_attn", n_kv * (c->d_model / c->n_heads), c->attention_bias);
+    v = heed_name(g, heed_split_heads(g, v, n_kv), "v");
+    in.v = in.k = cached(nn, v, "v_cache");
+    in.q = heed_name(g, heed_scale(g, heed_split_heads(g, x, c->n_heads), 0.0f), "q");
+    return in;
+}
+
+static attention_inputs projected_inputs(heed_nn *nn, heed_node *x)
+{
+    const heed_config *c = nn->config;
+    heed_graph *g = nn->g;
+    const int64_t n = c->n_heads, n_kv = heed_config_n_kv_heads(c);
+    const int64_t columns = (n + (c->tied_kv ? 1 : 2) * n_kv) * (c->d_model / n);
+    attention_inputs in;
+    heed_node *qkv, *k, *v;
+
+    qkv = heed_name(g, heed_nn_linear(nn, x, "attn.c_attn", columns, c->attention_bias), "qkv");
+    in.q = heed_name(g, heads_of(nn, qkv, 0, n), "q");
+    k = heed_name(g, heads_of(nn, qkv, n, n_kv), "k");
+    v = c->tied_kv ? k : heed_name(g, heads_of(nn, qkv, n + n_kv, n_kv), "v");
+    in.k = cached(nn, k, "k_cache");
+    in.v = v == k ? in.k : cached(nn, v, "v_cache");
+    return in;
 }
 
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x)
 {
     const heed_config *c = nn->config;
-    const heed_attention_options options = {.causal = true, .past = nn->past};
+    const heed_attention_options options = {
+        .causal = true, .past = nn->past, .scale = (float)c->attention_scale};
     heed_graph *g = nn->g;
-    heed_node *qkv, *q, *k, *v, *z, *out;
+    attention_inputs in;
+    heed_node *z, *out;
 
     heed_scope_begin(g, "attn");
-    qkv = heed_name(g, heed_nn_linear(nn, x, "attn.c_attn", 3 * c->d_model, c->attention_bias), "qkv");
-    q = heads_of(nn, qkv, 0, "q");
-    k = cached(nn, heads_of(nn, qkv, 1, "k"), "k_cache");
-    v = cached(nn, heads_of(nn, qkv, 2, "v"), "v_cache");
-    heed_name(g, heed_softmax(g, heed_name(g, heed_attention_scores(g, q, k, &options), "scores")), "pattern");
-    z = heed_name(g, heed_attention(g, q, k, v, &options), "z");
+    in = c->uniform_attention ? uniform_inputs(nn, x) : projected_inputs(nn, x);
+    heed_name(g, heed_softmax(g, heed_name(g, heed_attention_scores(g, in.q, in.k, &options), "scores")),
+              "pattern");
+    z = heed_name(g, heed_attention(g, in.q, in.k, in.v, &options), "z");
     out = heed_nn_linear(nn, heed_merge_heads(g, z), "attn.c_proj", c->d_model, c->attention_bias);
     heed_scope_end(g);
     return out;

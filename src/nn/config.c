@@ -9,6 +9,7 @@
 static const char *const kinds[] = {"gpt", "bigram", NULL};
 static const char *const norms[] = {"pre", "post", "none", NULL};
 static const char *const activations[] = {"gelu_tanh", "gelu_erf", "relu", "none", NULL};
+static const char *const positions[] = {"learned", "none", NULL};
 
 #define MOST       16777216.0 /* of any one size: products of two stay far below 2^63 */
 #define AT(member) offsetof(heed_config, member)
@@ -27,16 +28,22 @@ static const heed_field fields[] = {
     {"mlp_factor", "width of the feed-forward as a multiple of d_model", HEED_FIELD_NUMBER, AT(mlp_factor),
      0.001, 1024, NULL},
     {"activation", "of the feed-forward", HEED_FIELD_CHOICE, AT(activation), 0, 0, activations},
-    {"norm", "where LayerNorm stands in a block", HEED_FIELD_CHOICE, AT(norm), 0, 0, norms},
-    {"norm_eps", "added to the variance in LayerNorm", HEED_FIELD_NUMBER, AT(norm_eps), 0, 1, NULL},
+    {"norm", "where the norm stands in a block", HEED_FIELD_CHOICE, AT(norm), 0, 0, norms},
+    {"norm_eps", "added to the variance in the norm", HEED_FIELD_NUMBER, AT(norm_eps), 0, 1, NULL},
     {"attention", "blocks have attention", HEED_FIELD_BOOLEAN, AT(attention), 0, 0, NULL},
     {"mlp", "blocks have a feed-forward", HEED_FIELD_BOOLEAN, AT(mlp), 0, 0, NULL},
     {"residual", "each part of a block is added to its input", HEED_FIELD_BOOLEAN, AT(residual), 0, 0, NULL},
     {"attention_bias", "biases in the maps of attention", HEED_FIELD_BOOLEAN, AT(attention_bias), 0, 0, NULL},
     {"mlp_bias", "biases in the feed-forward", HEED_FIELD_BOOLEAN, AT(mlp_bias), 0, 0, NULL},
     {"norm_bias", "a shift in LayerNorm", HEED_FIELD_BOOLEAN, AT(norm_bias), 0, 0, NULL},
-    {"position_table", "learned positions are added to the token embedding", HEED_FIELD_BOOLEAN,
-     AT(position_table), 0, 0, NULL},
+    {"positions", "how the model knows the order of tokens", HEED_FIELD_CHOICE, AT(positions), 0, 0, positions},
+    {"n_kv_heads", "heads of keys and values, shared by the n_heads; 0: n_heads", HEED_FIELD_INTEGER,
+     AT(n_kv_heads), 0, 1024, NULL},
+    {"tied_kv", "the keys are the values too", HEED_FIELD_BOOLEAN, AT(tied_kv), 0, 0, NULL},
+    {"uniform_attention", "every key that is seen weighs the same", HEED_FIELD_BOOLEAN, AT(uniform_attention),
+     0, 0, NULL},
+    {"attention_scale", "of the scores; 0: 1/sqrt(head_dim)", HEED_FIELD_NUMBER, AT(attention_scale), 0, 1e6,
+     NULL},
     {"tied_head", "the head is the token embedding", HEED_FIELD_BOOLEAN, AT(tied_head), 0, 0, NULL},
     {"dropout", "share of activations dropped while training", HEED_FIELD_NUMBER, AT(dropout), 0, 0.99, NULL},
 };
@@ -65,8 +72,11 @@ heed_config heed_config_default(void)
         .attention_bias = true,
         .mlp_bias = true,
         .norm_bias = true,
-        .position_table = true,
         .tied_head = true,
+        .rotary_base = 10000.0,
+        .rotary_factor = 1.0,
+        .experts_per_token = 2,
+        .balance_weight = 0.01,
     };
 }
 
@@ -125,6 +135,27 @@ heed_status heed_config_preset(const char *name, heed_config *config, heed_error
 
 /* --- what must fit --- */
 
+static heed_status check_attention(const heed_config *c, heed_error *err)
+{
+    const char *kind = positions[c->positions];
+
+    if (c->d_model % c->n_heads != 0)
+        return heed_fail(err, HEED_ERR_USAGE, "n_heads: expected a divisor of d_model = %lld, got %lld",
+                         (long long)c->d_model, (long long)c->n_heads);
+    if (c->n_heads % heed_config_n_kv_heads(c) != 0)
+        return heed_fail(err, HEED_ERR_USAGE, "n_kv_heads: expected a divisor of n_heads = %lld, got %lld",
+                         (long long)c->n_heads, (long long)c->n_kv_heads);
+    if (c->uniform_attention && heed_config_positions_in_attention(c))
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "uniform_attention has no scores that positions %s could change; expected learned, "
+                         "none or sinusoidal",
+                         kind);
+    if (c->uniform_attention && (c->tied_kv || c->attention_scale != 0.0))
+        return heed_fail(err, HEED_ERR_USAGE, "uniform_attention has no keys and no scores: %s does not fit",
+                         c->tied_kv ? "tied_kv" : "attention_scale");
+    return HEED_OK;
+}
+
 heed_status heed_config_check(const heed_config *c, heed_error *err)
 {
     int n;
@@ -138,14 +169,37 @@ heed_status heed_config_check(const heed_config *c, heed_error *err)
                          (long long)c->vocab_size);
     if (c->kind == HEED_KIND_BIGRAM)
         return HEED_OK;
-    if (c->attention && c->d_model % c->n_heads != 0)
-        return heed_fail(err, HEED_ERR_USAGE, "n_heads: expected a divisor of d_model = %lld, got %lld",
-                         (long long)c->d_model, (long long)c->n_heads);
     if (c->n_layers > 0 && !c->attention && !c->mlp)
         return heed_fail(err, HEED_ERR_USAGE,
                          "a block needs attention or a feed-forward, both are switched off");
+    if (!c->attention && heed_config_positions_in_attention(c))
+        return heed_fail(err, HEED_ERR_USAGE, "positions %s are a part of attention, which is switched off",
+                         positions[c->positions]);
     if (heed_config_d_mlp(c) < 1 || heed_config_d_mlp(c) > (int64_t)MOST)
         return heed_fail(err, HEED_ERR_USAGE, "the feed-forward would be %lld wide, expected 1 to %lld",
                          (long long)heed_config_d_mlp(c), (long long)MOST);
+    return c->attention ? check_attention(c, err) : HEED_OK;
+}
+
+/* --- how far positions reach --- */
+
+int64_t heed_config_reach(const heed_config *c)
+{
+    const bool table = c->positions == HEED_POSITIONS_LEARNED || c->positions == HEED_POSITIONS_RELATIVE;
+
+    return c->kind == HEED_KIND_GPT && table ? c->context_length : INT64_MAX;
+}
+
+heed_status heed_config_check_length(const heed_config *c, int64_t length, heed_error *err)
+{
+    const int64_t reach = heed_config_reach(c);
+
+    if (length < 1 || length > (int64_t)MOST)
+        return heed_fail(err, HEED_ERR_USAGE, "context_length: expected 1 to %lld, got %lld", (long long)MOST,
+                         (long long)length);
+    if (length > reach)
+        return heed_fail(err, HEED_ERR_USAGE, "the model has no row for %s %lld: its %s table has %lld rows",
+                         c->positions == HEED_POSITIONS_LEARNED ? "position" : "a distance of",
+                         (long long)reach, positions[c->positions], (long long)reach);
     return HEED_OK;
 }

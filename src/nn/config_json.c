@@ -157,11 +157,24 @@ static const struct {
 };
 #define N_GPT2_ACTIVATIONS (sizeof gpt2_activations / sizeof gpt2_activations[0])
 
+/* Attention as GPT-2 has it; its configuration knows two scales, 1/sqrt(head_dim) and 1. */
+static bool has_gpt2_attention(const heed_config *c)
+{
+    return c->attention && c->attention_bias && heed_config_n_kv_heads(c) == c->n_heads && !c->tied_kv &&
+           !c->uniform_attention && c->window == 0 && (c->attention_scale == 0.0 || c->attention_scale == 1.0);
+}
+
+static bool has_gpt2_mlp(const heed_config *c)
+{
+    return c->mlp && c->mlp_bias && c->n_experts == 0 && c->activation != HEED_ACTIVATION_NONE &&
+           c->activation != HEED_ACTIVATION_SWIGLU;
+}
+
 bool heed_config_is_gpt2(const heed_config *c)
 {
-    return c->kind == HEED_KIND_GPT && c->norm == HEED_NORM_PRE && c->attention && c->mlp && c->residual &&
-           c->attention_bias && c->mlp_bias && c->norm_bias && c->position_table &&
-           c->activation != HEED_ACTIVATION_NONE && c->n_layers > 0;
+    return c->kind == HEED_KIND_GPT && c->n_layers > 0 && c->residual && c->norm == HEED_NORM_PRE &&
+           c->norm_type == HEED_NORM_LAYERNORM && c->norm_bias && c->positions == HEED_POSITIONS_LEARNED &&
+           has_gpt2_attention(c) && has_gpt2_mlp(c);
 }
 
 /* What GPT-2's configuration can say but heed does not do. */
@@ -170,9 +183,7 @@ static heed_status refuse_variants(heed_json_reader *r, heed_error *err)
     static const struct {
         const char *name;
         bool value;
-    } expected[] = {{"scale_attn_weights", true},
-                    {"scale_attn_by_inverse_layer_idx", false},
-                    {"add_cross_attention", false}};
+    } expected[] = {{"scale_attn_by_inverse_layer_idx", false}, {"add_cross_attention", false}};
 
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         if (heed_json_bool(r, expected[i].name, expected[i].value) != expected[i].value)
@@ -203,6 +214,7 @@ static heed_status from_gpt2(const json_t *root, const char *where, heed_config 
     c->norm_eps = heed_json_number(&r, "layer_norm_epsilon", 1e-5, 0.0, 1.0);
     c->tied_head = heed_json_bool(&r, "tie_word_embeddings", true);
     c->dropout = heed_json_number(&r, "resid_pdrop", 0.0, 0.0, 0.99);
+    c->attention_scale = heed_json_bool(&r, "scale_attn_weights", true) ? 0.0 : 1.0;
     activation = heed_json_string(&r, "activation_function", "gelu_new");
     if (r.status != HEED_OK)
         return r.status;
@@ -228,14 +240,52 @@ static json_t *to_gpt2(const heed_config *c)
     /* transformers would take GPT-2's own tokenizer and its token 50256 for the end of a text, were they not named */
     return json_pack(
         "{s:s, s:[s], s:s, s:n, s:n, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:f, s:f, s:f, s:f, s:f, s:b, "
-        "s:s}",
+        "s:b, s:s}",
         "model_type", "gpt2", "architectures", "GPT2LMHeadModel", "tokenizer_class", "PreTrainedTokenizerFast",
         "bos_token_id", "eos_token_id", "vocab_size", (json_int_t)c->vocab_size, "n_positions",
         (json_int_t)c->context_length, "n_ctx", (json_int_t)c->context_length, "n_embd", (json_int_t)c->d_model,
         "n_layer", (json_int_t)c->n_layers, "n_head", (json_int_t)c->n_heads, "n_inner",
         json_integer(heed_config_d_mlp(c)), "activation_function", activation, "layer_norm_epsilon",
         c->norm_eps, "initializer_range", 0.02, "resid_pdrop", c->dropout, "embd_pdrop", c->dropout,
-        "attn_pdrop", 0.0, "tie_word_embeddings", (int)c->tied_head, "torch_dtype", "float32");
+        "attn_pdrop", 0.0, "tie_word_embeddings", (int)c->tied_head, "scale_attn_weights",
+        (int)(c->attention_scale == 0.0), "torch_dtype", "float32");
+}
+
+/* --- heed's own --- */
+
+/* Earlier files say with a switch whether there are learned positions. */
+static heed_status rename_position_table(json_t *own, const char *where, heed_error *err)
+{
+    heed_json_reader r = heed_json_read(own, where, err);
+    const json_t *there = json_object_get(own, "position_table");
+    bool learned;
+
+    if (r.status != HEED_OK || there == NULL || json_object_get(own, "positions") != NULL)
+        return r.status;
+    learned = heed_json_bool(&r, "position_table", true);
+    if (r.status != HEED_OK)
+        return r.status;
+    if (json_object_set_new(own, "positions", json_string(learned ? "learned" : "none")) != 0 ||
+        json_object_del(own, "position_table") != 0)
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
+    return HEED_OK;
+}
+
+static heed_status from_heed(const json_t *root, const char *where, heed_config *config, heed_error *err)
+{
+    int n;
+    const heed_field *fields = heed_config_fields(&n);
+    json_t *own = json_copy((json_t *)root);
+    heed_status status;
+
+    if (own == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
+    json_object_del(own, "model_type");
+    status = rename_position_table(own, where, err);
+    if (status == HEED_OK)
+        status = heed_fields_from_json(fields, n, config, own, where, err);
+    json_decref(own);
+    return status;
 }
 
 /* --- either --- */
@@ -246,8 +296,6 @@ heed_status heed_config_from_json(const json_t *root, const char *where, heed_co
     heed_error inner = {HEED_OK, ""};
     const char *type;
     char shown[64];
-    int n;
-    const heed_field *fields = heed_config_fields(&n);
     heed_status status;
 
     *config = heed_config_default();
@@ -257,14 +305,9 @@ heed_status heed_config_from_json(const json_t *root, const char *where, heed_co
         return r.status;
     if (strcmp(type, "gpt2") == 0)
         status = from_gpt2(root, where, config, err);
-    else if (strcmp(type, "heed") == 0) {
-        json_t *own = json_copy((json_t *)root);
-        if (own == NULL)
-            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
-        json_object_del(own, "model_type");
-        status = heed_fields_from_json(fields, n, config, own, where, err);
-        json_decref(own);
-    } else
+    else if (strcmp(type, "heed") == 0)
+        status = from_heed(root, where, config, err);
+    else
         return heed_fail(err, HEED_ERR_FILE, "%s: expected \"model_type\" gpt2 or heed, got \"%s\"", where,
                          heed_quote(shown, sizeof shown, type, strlen(type)));
     if (status == HEED_OK && heed_config_check(config, &inner) != HEED_OK)

@@ -9,6 +9,7 @@
  * with one layer, no norm, no residual, no feed-forward and a head of its own it is attention and nothing else.
  */
 #include "nn/nn.h"
+#include "nn/positions.h"
 
 heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
 {
@@ -17,14 +18,7 @@ heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
     heed_node *table = heed_graph_parameter(g, "wte.weight", heed_shape2(c->vocab_size, c->d_model));
     heed_node *x = heed_name(g, heed_embedding(g, table, ids), "embed");
 
-    if (c->position_table) {
-        heed_node *positions = heed_graph_parameter(g, "wpe.weight",
-                                                    heed_shape2(c->context_length, c->d_model));
-        const int64_t T = ids != NULL ? heed_shape_size(&ids->tensor.shape, -1) : 0;
-        heed_node *p = heed_name(g, heed_position_embedding(g, positions, nn->past, T), "pos_embed");
-        x = heed_add(g, x, p);
-    }
-    return heed_nn_dropout(nn, x);
+    return heed_nn_dropout(nn, heed_nn_add_positions(nn, x));
 }
 
 /* The head's matrix [V, d_model]: the token embedding itself when they are tied. */
@@ -46,7 +40,7 @@ static heed_gpt build_bigram(heed_nn *nn, heed_node *ids, heed_node *targets)
 
     out.logits = heed_name(nn->g, heed_embedding(nn->g, table, ids), "logits");
     if (targets != NULL)
-        out.loss = heed_name(nn->g, heed_cross_entropy(nn->g, out.logits, targets), "loss");
+        out.objective = out.loss = heed_name(nn->g, heed_cross_entropy(nn->g, out.logits, targets), "loss");
     return out;
 }
 
@@ -68,7 +62,9 @@ heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
     out.resid_final = x;
     out.logits = heed_name(g, heed_linear(g, x, head, NULL, HEED_WEIGHT_OUT_IN), "logits");
     if (targets != NULL)
-        out.loss = heed_name(g, heed_linear_cross_entropy(g, x, head, targets), "loss");
+        out.objective = out.loss = heed_name(g, heed_linear_cross_entropy(g, x, head, targets), "loss");
+    if (targets != NULL && nn->balance != NULL)
+        out.objective = heed_name(g, heed_add(g, out.loss, nn->balance), "objective");
     return out;
 }
 

@@ -34,8 +34,9 @@ heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name)
 {
     const int64_t n = nn->config->d_model;
     heed_node *gamma = heed_nn_parameter(nn, name, "weight", heed_shape1(n));
-    heed_node *beta = nn->config->norm_bias ? heed_nn_parameter(nn, name, "bias", heed_shape1(n)) : NULL;
+    heed_node *beta;
 
+    beta = nn->config->norm_bias ? heed_nn_parameter(nn, name, "bias", heed_shape1(n)) : NULL;
     return heed_layernorm(nn->g, x, gamma, beta, (float)nn->config->norm_eps);
 }
 
@@ -49,4 +50,15 @@ heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x)
 int64_t heed_config_d_mlp(const heed_config *config)
 {
     return config->d_mlp > 0 ? config->d_mlp : (int64_t)(config->mlp_factor * (double)config->d_model + 0.5);
+}
+
+int64_t heed_config_n_kv_heads(const heed_config *config)
+{
+    return config->n_kv_heads > 0 ? config->n_kv_heads : config->n_heads;
+}
+
+bool heed_config_positions_in_attention(const heed_config *config)
+{
+    return config->positions == HEED_POSITIONS_ROTARY || config->positions == HEED_POSITIONS_ALIBI ||
+           config->positions == HEED_POSITIONS_RELATIVE || config->positions == HEED_POSITIONS_TRANSFORMER_XL;
 }

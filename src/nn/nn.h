@@ -38,7 +38,8 @@ typedef struct heed_nn {
 typedef struct heed_gpt {
     heed_node *resid_final; /* [B, T, d_model] what the head reads; NULL for the bigram model */
     heed_node *logits;      /* [B, T, V] */
-    heed_node *loss;        /* scalar; NULL without targets */
+    heed_node *loss;        /* cross-entropy, a scalar; NULL without targets */
+    heed_node *objective;   /* what training makes smaller: the loss, and nn->balance where there is one */
 } heed_gpt;
 
 /** Any model of the configuration. ids i32 [B, T]; targets i32 [B, T] or NULL. */
@@ -53,13 +54,13 @@ heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt);
 heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids);
 /** One block: attention and feed-forward, each with its norm and its residual. x [B, T, d_model]. */
 heed_node *heed_nn_block(heed_nn *nn, heed_node *x, int64_t layer);
-/** Causal multi-head self-attention with its query, key, value and output maps. */
+/** Causal multi-head self-attention with its query, key, value and output maps, and positions that act there. */
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x);
 /** Feed-forward: d_model -> d_mlp -> activation -> d_model. */
 heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x);
 /** Mixture of experts in its place: each token goes through experts_per_token of n_experts; adds to nn->balance. */
 heed_node *heed_nn_moe(heed_nn *nn, heed_node *x);
-/** LayerNorm with gain NAME.weight and, if the configuration has norm biases, shift NAME.bias. */
+/** The norm of the configuration with gain NAME.weight and, a LayerNorm with norm biases, shift NAME.bias. */
 heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name);
 /** W x + b with W [in, out] under NAME.weight and, when bias is set, b under NAME.bias. */
 heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias);
@@ -74,5 +75,11 @@ heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, h
 
 /** d_mlp, or what the factor makes of d_model. */
 int64_t heed_config_d_mlp(const heed_config *config);
+/** Heads of keys and values: n_kv_heads, or n_heads where that is 0. */
+int64_t heed_config_n_kv_heads(const heed_config *config);
+/** True when positions act on queries, keys or scores, not on the embedding. */
+bool heed_config_positions_in_attention(const heed_config *config);
+/** The longest context that positions have values for: the rows of their table, INT64_MAX where there is none. */
+int64_t heed_config_reach(const heed_config *config);
 
 #endif

@@ -19,6 +19,7 @@ static const char *component_of(const char *name)
         {"wte", "token embedding"},
         {"wpe", "position embedding"},
         {"ln_", "norm"},
+        {"relative", "relative positions"},
         {".attn.", "attention"},
         {".mlp.", "mlp"},
         {"lm_head", "head"},

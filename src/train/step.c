@@ -76,6 +76,7 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     heed_nn nn = {.g = g, .config = config, .seed = (uint64_t)options->seed, .training = training};
     heed_status status;
     heed_node *ids, *targets;
+    heed_gpt gpt;
 
     *out = (heed_step_graph){.g = g};
     out->m = calloc((size_t)weights->n, sizeof(heed_node *));
@@ -89,10 +90,11 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     targets = heed_graph_bound_input(g, "targets", HEED_I32, shape, inputs->targets);
     if (training && config->dropout > 0.0)
         nn.step = heed_graph_bound_input(g, "step", HEED_I32, heed_shape0(), &inputs->step);
-    out->loss = heed_gpt_build(&nn, ids, targets).loss;
+    gpt = heed_gpt_build(&nn, ids, targets);
+    out->loss = gpt.loss;
     if (training) {
-        heed_node *one = heed_graph_bound_input(g, "d.loss", HEED_F32, heed_shape0(), &inputs->one);
-        if (heed_graph_differentiate(g, out->loss, one, heed_accumulate))
+        heed_node *one = heed_graph_bound_input(g, "d.objective", HEED_F32, heed_shape0(), &inputs->one);
+        if (heed_graph_differentiate(g, gpt.objective, one, heed_accumulate))
             update(out, weights, options, inputs);
         out->loss = heed_graph_value_of(out->loss);
     }

@@ -2,7 +2,8 @@
 /*
  * The graph of one training step: forward, backward, clipping, AdamW, all of it ordinary nodes.
  *
- *   loss, d.loss/d.p for every parameter p;   norm = |all gradients|;   factor = min(1, clip / norm)
+ *   objective = loss + the experts' load balance, where there are experts
+ *   d.objective/d.p for every parameter p;   norm = |all gradients|;   factor = min(1, clip / norm)
  *   m, v, p  <-  adamw(p, m, v, factor * d.p, lr, t)      weight decay on parameters of two or more axes
  */
 #ifndef HEED_TRAIN_STEP_H

@@ -51,8 +51,9 @@ static inline heed_model *small_model(const heed_config *config, uint64_t seed)
 static inline bool small_variant(int i, heed_config *c, const char **name)
 {
     static const char *const names[] = {
-        "gpt",          "m0",     "bigram",       "post-norm", "no position table",
-        "no residuals", "untied", "no attention", "no layers", "one head"};
+        "gpt",          "m0",        "bigram",   "post-norm", "no positions", "no residuals",         "untied",
+        "no attention", "no layers", "one head", "grouped",   "multi-query",  "tied keys and values", "uniform",
+        "unscaled"};
 
     *c = small_config();
     switch (i) {
@@ -69,7 +70,7 @@ static inline bool small_variant(int i, heed_config *c, const char **name)
         c->norm = HEED_NORM_POST;
         break;
     case 4:
-        c->position_table = false;
+        c->positions = HEED_POSITIONS_NONE;
         break;
     case 5:
         c->residual = false;
@@ -86,6 +87,23 @@ static inline bool small_variant(int i, heed_config *c, const char **name)
     case 9:
         c->n_heads = 1;
         c->context_length = 5;
+        break;
+    case 10:
+        c->n_heads = 4;
+        c->n_kv_heads = 2;
+        break;
+    case 11:
+        c->n_heads = 4;
+        c->n_kv_heads = 1;
+        break;
+    case 12:
+        c->tied_kv = true;
+        break;
+    case 13:
+        c->uniform_attention = true;
+        break;
+    case 14:
+        c->attention_scale = 0.1;
         break;
     default:
         break;

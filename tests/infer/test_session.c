@@ -175,6 +175,79 @@ static void a_context_of_one_token_works(void **state)
     heed_model_close(model);
 }
 
+/*
+ * Where no parameter knows the length, a model that was made for a short context and is given a longer one says what
+ * the same weights say in a model that was made for it, with the cache and without. Tables refuse.
+ */
+static void a_longer_context_is_that_of_a_model_made_for_it(void **state)
+{
+    enum { LONG = 3 * SMALL_CONTEXT };
+    const char *name;
+    heed_config config;
+
+    (void)state;
+    for (int v = 0; small_variant(v, &config, &name); v++) {
+        const bool table = config.kind == HEED_KIND_GPT && (config.positions == HEED_POSITIONS_LEARNED ||
+                                                            config.positions == HEED_POSITIONS_RELATIVE);
+        heed_session_options options = {.threads = 1, .context_length = LONG};
+        heed_model *model = small_model(&config, 13), *made_for_it;
+        heed_session *longer = NULL, *slow = NULL, *reference;
+        heed_error err = {0};
+        int32_t ids[LONG];
+        const heed_status status = heed_session_open(model, &options, &longer, &err);
+        assert_int_equal(status, table ? HEED_ERR_USAGE : HEED_OK);
+        if (table) {
+            assert_non_null(strstr(err.message, "table has"));
+            heed_model_close(model);
+            continue;
+        }
+        config.context_length = LONG;
+        made_for_it = small_model(&config, 13);
+        reference = open_session(made_for_it, false, 0);
+        options.no_cache = true;
+        assert_int_equal(heed_session_open(model, &options, &slow, &err), HEED_OK);
+        make_prompt(ids, LONG, 14);
+        feed(reference, ids, LONG);
+        feed(slow, ids, LONG);
+        for (int i = 0; i < LONG; i++)
+            feed(longer, &ids[i], 1);
+        assert_int_equal(heed_session_length(longer), LONG);
+        expect_near(name, heed_session_logits(longer), heed_session_logits(reference));
+        expect_near(name, heed_session_logits(slow), heed_session_logits(reference));
+        heed_session_close(longer);
+        heed_session_close(slow);
+        heed_session_close(reference);
+        heed_model_close(model);
+        heed_model_close(made_for_it);
+    }
+}
+
+/* A cache holds the heads of keys and values that there are: half of them, half the memory. */
+static void shared_keys_take_less_memory(void **state)
+{
+    heed_config config = small_config();
+    const heed_session_options options = {.threads = 1};
+    heed_session *session = NULL;
+    heed_error err = {0};
+    double megabytes[3];
+
+    (void)state;
+    config.positions = HEED_POSITIONS_NONE;
+    config.context_length = 1 << 24;
+    config.n_layers = 1000;
+    for (int i = 0; i < 3; i++) {
+        config.n_kv_heads = i == 1 ? 1 : 0;
+        config.tied_kv = i == 2;
+        heed_model *model = small_model(&config, 12);
+        assert_int_equal(heed_session_open(model, &options, &session, &err), HEED_ERR_MEMORY);
+        assert_int_equal(sscanf(strstr(err.message, "needs "), "needs %lf MB", &megabytes[i]), 1);
+        heed_model_close(model);
+    }
+    assert_true(fabs(megabytes[0] - 2.0 * 1000.0 * 16.0 * 4.0 * (1 << 24) / 1e6) < 1.0);
+    assert_true(fabs(megabytes[1] - megabytes[0] / 2.0) < 1.0);
+    assert_true(fabs(megabytes[2] - megabytes[0] / 2.0) < 1.0);
+}
+
 /* --- several sessions --- */
 
 static void sessions_on_one_model_do_not_disturb_each_other(void **state)
@@ -290,7 +363,7 @@ static void a_cache_larger_than_memory_is_refused(void **state)
     heed_error err = {0};
 
     (void)state;
-    config.position_table = false; /* weights stay small */
+    config.positions = HEED_POSITIONS_NONE; /* weights stay small */
     config.context_length = 1 << 24;
     config.n_layers = 1000;
     heed_model *model = small_model(&config, 12);
@@ -307,6 +380,8 @@ int main(void)
         cmocka_unit_test(a_text_in_pieces_is_the_text_at_once),
         cmocka_unit_test(a_full_window_forgets_its_older_half),
         cmocka_unit_test(a_context_of_one_token_works),
+        cmocka_unit_test(a_longer_context_is_that_of_a_model_made_for_it),
+        cmocka_unit_test(shared_keys_take_less_memory),
         cmocka_unit_test(sessions_on_one_model_do_not_disturb_each_other),
         cmocka_unit_test(threads_with_sessions_of_their_own_write_what_they_write_alone),
         cmocka_unit_test(wrong_tokens_are_refused_and_change_nothing),

@@ -29,14 +29,21 @@ static void expect_sentence(const heed_error *err, const char *part)
 
 /* --- there and back --- */
 
-/* A configuration of GPT-2's form spells out the width of its feed-forward. */
+/* A configuration of GPT-2's form spells out the width of its feed-forward, and leaves out what it has no use for. */
 static heed_config spelled_out(const heed_config *config)
 {
     heed_config c = *config;
 
     if (heed_config_is_gpt2(&c)) {
+        const heed_config defaults = heed_config_default();
         c.d_mlp = heed_config_d_mlp(&c);
-        c.mlp_factor = heed_config_default().mlp_factor;
+        c.mlp_factor = defaults.mlp_factor;
+        c.n_kv_heads = 0;
+        c.rotary_base = defaults.rotary_base; /* of positions that it does not have */
+        c.rotary_dim = defaults.rotary_dim;
+        c.rotary_interleaved = defaults.rotary_interleaved;
+        c.rotary_scaling = defaults.rotary_scaling;
+        c.rotary_factor = defaults.rotary_factor;
     }
     return c;
 }
@@ -107,9 +114,16 @@ static heed_config random_config(heed_rng *rng)
     c.activation = (int)heed_rng_below(rng, 4);
     c.norm = heed_rng_below(rng, 2) ? HEED_NORM_PRE : (int)heed_rng_below(rng, 3);
     c.norm_eps = heed_rng_double(rng) * 1e-4;
+    c.positions = heed_rng_below(rng, 2) ? HEED_POSITIONS_LEARNED : HEED_POSITIONS_NONE;
+    c.n_kv_heads = heed_rng_below(rng, 2) ? heed_rng_below(rng, 13) : 0;
+    c.attention_scale = heed_rng_below(rng, 4)   ? 0.0
+                        : heed_rng_below(rng, 2) ? 1.0
+                                                 : 2.0 * heed_rng_double(rng);
+    c.tied_kv = heed_rng_below(rng, 8) == 0;
+    c.uniform_attention = heed_rng_below(rng, 8) == 0;
     c.dropout = heed_rng_below(rng, 2) ? 0.9 * heed_rng_double(rng) : 0.0;
-    bool *const switches[] = {&c.attention, &c.mlp,       &c.residual,       &c.attention_bias,
-                              &c.mlp_bias,  &c.norm_bias, &c.position_table, &c.tied_head};
+    bool *const switches[] = {&c.attention, &c.mlp,       &c.residual, &c.attention_bias,
+                              &c.mlp_bias,  &c.norm_bias, &c.tied_head};
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
         *switches[i] = heed_rng_below(rng, 8) > 0;
     return c;
@@ -121,7 +135,7 @@ static void any_configuration_comes_back(void **state)
     int n_gpt2 = 0, n_own = 0;
 
     (void)state;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 8000; i++) {
         const heed_config config = random_config(&rng);
         if (heed_config_check(&config, NULL) != HEED_OK)
             continue;
@@ -201,8 +215,8 @@ static void a_wrong_file_gets_one_sentence(void **state)
         {"{\"model_type\": \"gpt2\", \"vocab_size\": 1e9, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2}",
          "vocab_size"},
         {"{\"model_type\": \"gpt2\", \"vocab_size\": 10, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2, "
-         "\"activation_function\": \"silu\"}",
-         "silu"},
+         "\"activation_function\": \"mish\"}",
+         "mish"},
         {"{\"model_type\": \"gpt2\", \"vocab_size\": 10, \"n_embd\": 8, \"n_layer\": 1, \"n_head\": 2, "
          "\"scale_attn_by_inverse_layer_idx\": true}",
          "scale_attn_by_inverse_layer_idx"},
@@ -210,6 +224,9 @@ static void a_wrong_file_gets_one_sentence(void **state)
          "\"layer_norm_epsilon\": \"small\"}",
          "layer_norm_epsilon"},
         {"{\"model_type\": \"heed\"}", "vocab_size"},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"position_table\": 3}", "position_table"},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"positions\": \"rope\"}", "positions"},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"n_kv_heads\": 3}", "n_kv_heads"},
         {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"n_layer\": 2}", "n_layers"},
         {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"norm\": \"rms\"}", "norm"},
         {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"mlp\": 1}", "mlp"},
@@ -230,6 +247,71 @@ static void a_wrong_file_gets_one_sentence(void **state)
             fail_msg("%s was taken", cases[i][0]);
         expect_sentence(&err, "config.json");
         expect_sentence(&err, cases[i][1]);
+    }
+}
+
+/* --- what older files and GPT-2's say --- */
+
+static void a_file_without_the_newer_keys_means_what_it_meant(void **state)
+{
+    static const struct {
+        const char *text;
+        int positions;
+    } cases[] = {
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10}", HEED_POSITIONS_LEARNED},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"position_table\": true}", HEED_POSITIONS_LEARNED},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"position_table\": false}", HEED_POSITIONS_NONE},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"positions\": \"none\"}", HEED_POSITIONS_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        heed_config config, expected = heed_config_default();
+        heed_error err = {0};
+        if (read_config(cases[i].text, &config, &err) != HEED_OK)
+            fail_msg("%s", err.message);
+        expected.vocab_size = 10;
+        expected.positions = cases[i].positions;
+        expect_same_config(&expected, &config);
+    }
+}
+
+/* GPT-2's configuration can say that scores are not scaled; nothing else of the attention family. */
+static void what_gpt2_cannot_say_is_said_in_heeds_words(void **state)
+{
+    heed_config config = valid();
+    json_t *object;
+
+    (void)state;
+    config.attention_scale = 1.0;
+    config.n_kv_heads = config.n_heads;
+    assert_true(heed_config_is_gpt2(&config));
+    object = heed_config_to_json(&config);
+    assert_true(json_is_false(json_object_get(object, "scale_attn_weights")));
+    json_decref(object);
+    for (int i = 0; i < 5; i++) {
+        config = valid();
+        switch (i) {
+        case 0:
+            config.n_kv_heads = 2;
+            break;
+        case 1:
+            config.tied_kv = true;
+            break;
+        case 2:
+            config.uniform_attention = true;
+            break;
+        case 3:
+            config.attention_scale = 0.5;
+            break;
+        default:
+            config.positions = HEED_POSITIONS_NONE;
+            break;
+        }
+        object = heed_config_to_json(&config);
+        assert_string_equal(json_string_value(json_object_get(object, "model_type")), "heed");
+        json_decref(object);
+        check_round_trip(&config);
     }
 }
 
@@ -280,6 +362,58 @@ static void what_does_not_fit_is_said(void **state)
     }
 }
 
+/* Parts of attention that do not go together, each with the words that its sentence must hold. */
+static void parts_of_attention_must_fit(void **state)
+{
+    static const struct {
+        heed_config change; /* what differs from the defaults; sizes of 0 are left as they are */
+        const char *words[2];
+    } cases[] = {
+        {{.n_kv_heads = 3}, {"n_kv_heads", "n_heads = 4"}},
+        {{.n_kv_heads = 8}, {"n_kv_heads", "n_heads = 4"}},
+        {{.tied_kv = true, .uniform_attention = true}, {"uniform_attention", "tied_kv"}},
+        {{.attention_scale = 0.5, .uniform_attention = true}, {"uniform_attention", "attention_scale"}},
+        {{.attention_scale = -1.0}, {"attention_scale", "-1"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const heed_config *change = &cases[i].change;
+        heed_config config = valid();
+        heed_error err = {0};
+        config.positions = change->positions;
+        config.n_kv_heads = change->n_kv_heads;
+        config.n_heads = change->n_heads > 0 ? change->n_heads : config.n_heads;
+        config.uniform_attention = change->uniform_attention;
+        config.tied_kv = change->tied_kv;
+        config.attention_scale = change->attention_scale;
+        if (heed_config_check(&config, &err) != HEED_ERR_USAGE)
+            fail_msg("case %zu was taken", i);
+        expect_sentence(&err, cases[i].words[0]);
+        expect_sentence(&err, cases[i].words[1]);
+    }
+}
+
+static void a_table_of_positions_ends_and_a_formula_does_not(void **state)
+{
+    heed_error err = {0};
+
+    (void)state;
+    for (int positions = HEED_POSITIONS_LEARNED; positions <= HEED_POSITIONS_NONE; positions++) {
+        heed_config config = valid();
+        const bool table = positions == HEED_POSITIONS_LEARNED || positions == HEED_POSITIONS_RELATIVE;
+        config.positions = positions;
+        assert_int_equal(heed_config_check_length(&config, 64, &err), HEED_OK);
+        assert_int_equal(heed_config_check_length(&config, 65, &err), table ? HEED_ERR_USAGE : HEED_OK);
+        if (table)
+            expect_sentence(&err, "64 rows");
+        assert_int_equal(heed_config_check_length(&config, 0, &err), HEED_ERR_USAGE);
+        config.attention = false; /* then it makes no sense to act there */
+        assert_int_equal(heed_config_check(&config, &err),
+                         positions <= HEED_POSITIONS_SINUSOIDAL ? HEED_OK : HEED_ERR_USAGE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,7 +422,11 @@ int main(void)
         cmocka_unit_test(a_model_of_gpt2s_form_has_hugging_faces_names),
         cmocka_unit_test(a_published_file_is_understood),
         cmocka_unit_test(a_wrong_file_gets_one_sentence),
+        cmocka_unit_test(a_file_without_the_newer_keys_means_what_it_meant),
+        cmocka_unit_test(what_gpt2_cannot_say_is_said_in_heeds_words),
         cmocka_unit_test(what_does_not_fit_is_said),
+        cmocka_unit_test(parts_of_attention_must_fit),
+        cmocka_unit_test(a_table_of_positions_ends_and_a_formula_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,7 +138,7 @@ VARIANT(no_attention_bias, c->attention_bias = false)
 VARIANT(no_mlp_bias, c->mlp_bias = false)
 VARIANT(no_norm_bias, c->norm_bias = false)
 VARIANT(untied, c->tied_head = false)
-VARIANT(no_positions, c->position_table = false)
+VARIANT(no_positions, c->positions = HEED_POSITIONS_NONE)
 VARIANT(gelu_erf, c->activation = HEED_ACTIVATION_GELU_ERF)
 VARIANT(relu, c->activation = HEED_ACTIVATION_RELU)
 VARIANT(linear_mlp, c->activation = HEED_ACTIVATION_NONE)
@@ -149,8 +149,15 @@ VARIANT(one_head, c->n_heads = 1)
 VARIANT(heads_of_one, c->n_heads = c->d_model)
 VARIANT(post_norm_no_residual, c->norm = HEED_NORM_POST; c->residual = false)
 VARIANT(bare, c->norm = HEED_NORM_NONE; c->residual = c->attention_bias = c->mlp_bias = false; c->mlp = false)
-VARIANT(bare_mlp, c->attention = false; c->n_layers = 1; c->norm = HEED_NORM_NONE;
-        c->tied_head = c->position_table = false)
+VARIANT(bare_mlp, c->attention = false; c->n_layers = 1; c->norm = HEED_NORM_NONE; c->tied_head = false;
+        c->positions = HEED_POSITIONS_NONE)
+VARIANT(grouped, c->n_heads = 4; c->n_kv_heads = 2)
+VARIANT(multi_query, c->n_heads = 4; c->n_kv_heads = 1)
+VARIANT(tied_kv, c->tied_kv = true)
+VARIANT(tied_kv_grouped, c->n_heads = 4; c->n_kv_heads = 2; c->tied_kv = true)
+VARIANT(uniform, c->uniform_attention = true)
+VARIANT(uniform_grouped, c->uniform_attention = true; c->n_kv_heads = 1)
+VARIANT(unscaled, c->attention_scale = 1.0)
 VARIANT(m0, c->n_layers = 1; c->norm = HEED_NORM_NONE; c->mlp = c->residual = c->tied_head = false)
 VARIANT(bigram, c->kind = HEED_KIND_BIGRAM; c->n_layers = 0)
 #undef VARIANT
@@ -185,6 +192,13 @@ static const variant variants[] = {
     ROW(post_norm_no_residual),
     ROW(bare),
     ROW(bare_mlp),
+    ROW(grouped),
+    ROW(multi_query),
+    ROW(tied_kv),
+    ROW(tied_kv_grouped),
+    ROW(uniform),
+    ROW(uniform_grouped),
+    ROW(unscaled),
     ROW(m0),
     ROW(bigram),
 };
@@ -341,21 +355,38 @@ static void parameters_are_counted_on_the_graph(void **state)
     assert_int_equal(count_of(&config), 65 * 65);
 }
 
+/* Attention with its output map: the columns of the fused map, and what positions add. */
+static int64_t expected_attention(const heed_config *c)
+{
+    const int64_t d = c->d_model, head_dim = d / c->n_heads;
+    const int64_t kv = head_dim * (c->n_kv_heads > 0 ? c->n_kv_heads : c->n_heads);
+    const int64_t columns = c->uniform_attention ? kv : d + (c->tied_kv ? kv : 2 * kv);
+    int64_t n = d * columns + d * d + (c->attention_bias ? columns + d : 0);
+
+    if (c->positions == HEED_POSITIONS_RELATIVE)
+        n += c->context_length * head_dim;
+    if (c->positions == HEED_POSITIONS_TRANSFORMER_XL)
+        n += d * d + 2 * d;
+    return n;
+}
+
 /* The formula of the parts, for every variant. */
 static int64_t expected_count(const heed_config *c)
 {
     const int64_t d = c->d_model, V = c->vocab_size, mlp = heed_config_d_mlp(c);
-    const int64_t norm = c->norm == HEED_NORM_NONE ? 0 : d * (c->norm_bias ? 2 : 1);
+    const int64_t shift = c->norm_bias && c->norm_type == HEED_NORM_LAYERNORM ? d : 0;
+    const int64_t norm = c->norm == HEED_NORM_NONE ? 0 : d + shift;
+    const int64_t into = c->activation == HEED_ACTIVATION_SWIGLU ? 2 : 1; /* maps into the feed-forward */
+    const int64_t table = c->positions == HEED_POSITIONS_LEARNED ? c->context_length * d : 0;
     int64_t block = 0;
 
     if (c->kind == HEED_KIND_BIGRAM)
         return V * V;
     if (c->attention)
-        block += norm + 4 * d * d + (c->attention_bias ? 4 * d : 0);
+        block += norm + expected_attention(c);
     if (c->mlp)
-        block += norm + 2 * d * mlp + (c->mlp_bias ? mlp + d : 0);
-    return V * d * (c->tied_head ? 1 : 2) + (c->position_table ? c->context_length * d : 0) +
-           c->n_layers * block + (c->norm == HEED_NORM_PRE ? norm : 0);
+        block += norm + (into + 1) * d * mlp + (c->mlp_bias ? into * mlp + d : 0);
+    return V * d * (c->tied_head ? 1 : 2) + table + c->n_layers * block + (c->norm == HEED_NORM_PRE ? norm : 0);
 }
 
 static void every_model_has_the_parameters_it_should(void **state)
@@ -372,23 +403,27 @@ static void every_model_has_the_parameters_it_should(void **state)
 static void components_make_up_the_whole(void **state)
 {
     static const char *const known[] = {
-        "token embedding", "position embedding", "attention", "mlp", "norm", "head"};
-    heed_config config = base_config();
+        "token embedding", "position embedding", "relative positions", "attention", "mlp", "norm", "head",
+        "bigram table"};
     heed_model *model = NULL;
     heed_error err = {0};
 
     (void)state;
-    config.tied_head = false;
-    expect_ok(heed_model_create(&config, 1, &model, &err), &err, "model");
-    for (int i = 0; i < heed_model_n_parameters(model); i++) {
-        const heed_parameter p = heed_model_parameter(model, i);
-        bool found = false;
-        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
-            found |= strcmp(p.component, known[k]) == 0;
-        if (!found)
-            fail_msg("%s is of the component \"%s\"", p.name, p.component);
+    for (int v = 0; v < N_VARIANTS; v++) {
+        const heed_config config = config_of(&variants[v]);
+        expect_ok(heed_model_create(&config, 1, &model, &err), &err, variants[v].name);
+        for (int i = 0; i < heed_model_n_parameters(model); i++) {
+            const heed_parameter p = heed_model_parameter(model, i);
+            bool found = false;
+            for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+                found |= strcmp(p.component, known[k]) == 0;
+            if (!found)
+                fail_msg("%s is of the component \"%s\"", p.name, p.component);
+            assert_true((strstr(p.name, "relative") != NULL) ==
+                        (strcmp(p.component, "relative positions") == 0));
+        }
+        heed_model_close(model);
     }
-    heed_model_close(model);
 }
 
 static void random_weights_have_the_spread_they_should(void **state)
