@@ -16,14 +16,14 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "kernels/product_engine.h"
+#include "kernels/product_pack.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum {
-    K_BLOCK = 256,
+    K_BLOCK = HEED_TILE_K,
     N_BLOCK = 1024, /* a multiple of every tile_columns */
-    M_BLOCK = 120,  /* rows, at most; a multiple of every tile_rows */
+    M_BLOCK = HEED_TILE_M,
 };
 
 typedef struct tile_state {
@@ -107,32 +107,6 @@ static heed_status tile_make(void *state, const heed_product_shape *shape, heed_
     return HEED_OK;
 }
 
-/*
- * Packs `count` vectors of length k that lie at x + i * step, elements `stride` apart, into panels:
- * [panel][k][width]. Missing vectors of the last panel are zeros.
- */
-static void pack_panels(float *packed, const float *x, int64_t step, int64_t stride, int64_t count, int64_t k,
-                        int64_t width)
-{
-    for (int64_t begin = 0; begin < count; begin += width, packed += k * width) {
-        const int64_t n = smaller(width, count - begin);
-        const float *panel = x + begin * step;
-
-        if (n < width)
-            memset(packed, 0, (size_t)(k * width) * sizeof *packed);
-        if (step == 1) {
-            for (int64_t l = 0; l < k; l++)
-                memcpy(packed + l * width, panel + l * stride, (size_t)n * sizeof *packed);
-            continue;
-        }
-        /* a transpose: in strips of 16, so that the lines read and the lines written all stay in the cache */
-        for (int64_t strip = 0; strip < k; strip += 16)
-            for (int64_t i = 0; i < n; i++)
-                for (int64_t l = strip; l < smaller(strip + 16, k); l++)
-                    packed[l * width + i] = panel[i * step + l * stride];
-    }
-}
-
 static void pack_columns(void *context, int64_t begin, int64_t end, int thread)
 {
     const tile_pass *pass = context;
@@ -142,15 +116,9 @@ static void pack_columns(void *context, int64_t begin, int64_t end, int thread)
     const int64_t first = begin * width, last = smaller(end * width, pass->n_block);
 
     (void)thread;
-    pack_panels(pass->b_packed + first * pass->k_block, pass->b + (pass->j + first) * step + pass->l * stride,
-                step, stride, last - first, pass->k_block, width);
-}
-
-/* C starts as the bias, or gets it added, before the products. */
-static void add_bias(float *c, const float *bias, int64_t n, bool accumulate)
-{
-    for (int64_t j = 0; j < n; j++)
-        c[j] = accumulate ? c[j] + bias[j] : bias[j];
+    heed_pack_panels(pass->b_packed + first * pass->k_block,
+                     pass->b + (pass->j + first) * step + pass->l * stride, step, stride, last - first,
+                     pass->k_block, width);
 }
 
 static void multiply_rows(void *context, int64_t begin, int64_t end, int thread)
@@ -163,10 +131,10 @@ static void multiply_rows(void *context, int64_t begin, int64_t end, int thread)
     float *c = pass->c + begin * s->n + pass->j;
     const bool first = pass->l == 0;
 
-    pack_panels(a_packed, pass->a + begin * step + pass->l * stride, step, stride, end - begin, pass->k_block,
-                plan->kernels->tile_rows);
+    heed_pack_panels(a_packed, pass->a + begin * step + pass->l * stride, step, stride, end - begin,
+                     pass->k_block, plan->kernels->tile_rows);
     for (int64_t i = 0; first && s->has_bias && i < end - begin; i++)
-        add_bias(c + i * s->n, pass->bias + pass->j, pass->n_block, s->accumulate);
+        heed_add_bias(c + i * s->n, pass->bias + pass->j, pass->n_block, s->accumulate);
     plan->kernels->product_block(c, s->n, a_packed, pass->b_packed, end - begin, pass->n_block, pass->k_block,
                                  !first || s->has_bias || s->accumulate);
 }

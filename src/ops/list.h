@@ -35,6 +35,14 @@ extern const heed_op heed_op_dropout;
 extern const heed_op heed_op_softmax, heed_op_softmax_backward;
 extern const heed_op heed_op_layernorm, heed_op_layernorm_backward;
 
+/* mixture of experts */
+extern const heed_op heed_op_top_k, heed_op_expert_gates, heed_op_expert_gates_backward, heed_op_expert_rows;
+extern const heed_op heed_op_expert_dispatch, heed_op_expert_dispatch_backward;
+extern const heed_op heed_op_expert_linear, heed_op_expert_linear_backward_input;
+extern const heed_op heed_op_expert_linear_backward_weight;
+extern const heed_op heed_op_expert_combine, heed_op_expert_combine_backward;
+extern const heed_op heed_op_balance_loss, heed_op_balance_loss_backward;
+
 /* losses and sums */
 extern const heed_op heed_op_cross_entropy, heed_op_cross_entropy_backward, heed_op_cross_entropy_rows;
 extern const heed_op heed_op_linear_cross_entropy, heed_op_linear_cross_entropy_backward;

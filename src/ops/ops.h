@@ -157,6 +157,33 @@ heed_node *heed_rotary(heed_graph *g, heed_node *x, heed_node *past, const heed_
 /** Writes x [B, H, T, D] into cache [B, H, C, D] at positions past .. past+T-1 and returns the cache. */
 heed_node *heed_cache_append(heed_graph *g, heed_node *cache, heed_node *x, heed_node *past);
 
+/* --- mixture of experts ------------------------------------------------------------------------- */
+
+/* Where tokens go: k of E experts each, A = tokens * k assignments in all. The rows of all experts are sorted by expert. */
+typedef struct heed_routes {
+    heed_node *index;   /* i32 [..., k] the experts of a token, the likeliest first; of equals the first */
+    heed_node *gates;   /* [..., k] what they weigh: probabilities over their sum; as they are for k = 1 */
+    heed_node *row;     /* i32 [..., k] where an assignment stands among the rows of all experts; -1: dropped */
+    heed_node *source;  /* i32 [R] the assignment (token * k + choice) in a row, -1: none; R <= A */
+    heed_node *offsets; /* i32 [E + 1] expert e has rows offsets[e] .. offsets[e+1]-1 */
+    heed_node *load;    /* [E] share of the assignments that are for e, before any is dropped; they sum to 1 */
+} heed_routes;
+
+/**
+ * p [..., E]: the router's probabilities. An expert takes ceil(capacity * A / E) assignments, the first ones by token;
+ * 0: all. Gradients flow through the gates alone.
+ */
+heed_routes heed_route(heed_graph *g, heed_node *p, int64_t k, double capacity);
+/** x [..., d] -> [R, d]: each token in the rows of its experts. */
+heed_node *heed_expert_dispatch(heed_graph *g, heed_node *x, const heed_routes *routes);
+/** x [R, in], weight [E, in, out], bias [E, out] or NULL -> [R, out]: each row with the weight of its expert. */
+heed_node *heed_expert_linear(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias,
+                              heed_node *offsets);
+/** z [R, d] -> [..., d]: for each token the sum of its experts' rows times their gates; what was dropped adds nothing. */
+heed_node *heed_expert_combine(heed_graph *g, heed_node *z, const heed_routes *routes);
+/** E sum_e load_e mean_t p_te: 1 when experts are used evenly, E when one gets everything. Gradient through p alone. */
+heed_node *heed_balance_loss(heed_graph *g, heed_node *p, heed_node *load);
+
 /* --- precision --------------------------------------------------------------------------------- */
 
 heed_node *heed_to_bf16(heed_graph *g, heed_node *x); /* f32 -> bf16, rounded to nearest */

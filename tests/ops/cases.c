@@ -61,6 +61,14 @@ heed_node *case_int(case_graph *c, int value)
     return case_ints(c, heed_shape0(), value, value);
 }
 
+/* Element i of rows of n: each row is a permutation of n places half a unit apart, and a little beside them. */
+static float ranked(heed_rng *rng, int64_t i, int64_t n)
+{
+    const int64_t row = i / n, place = n % 2 == 1 ? (2 * (i % n) + row) % n : ((n - 1) * (i % n) + row) % n;
+
+    return 0.5f * (float)(place - n / 2) + 0.1f * heed_rng_float(rng);
+}
+
 static float draw(heed_rng *rng, const case_source *s, int64_t i)
 {
     float x;
@@ -73,6 +81,8 @@ static float draw(heed_rng *rng, const case_source *s, int64_t i)
         return x < 0.0f ? x - 0.5f : x + 0.5f;
     case CASE_POSITIVE:
         return 0.125f + 0.875f * heed_rng_float(rng);
+    case CASE_RANKED:
+        return ranked(rng, i, heed_cols(&s->node->tensor));
     case CASE_TARGETS:
         if (i % 3 == 1)
             return HEED_IGNORE_TARGET;

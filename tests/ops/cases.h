@@ -21,6 +21,7 @@ typedef enum case_fill {
     CASE_NORMAL,   /* standard normal */
     CASE_APART,    /* normal, at least 1/2 away from 0: for ops with a kink there */
     CASE_POSITIVE, /* uniform in 1/8 .. 1 */
+    CASE_RANKED,   /* numbers of one row at least 2/5 apart: for ops that choose the largest */
     CASE_RANGE,    /* integers (in either type) uniform in low .. high */
     CASE_TARGETS,  /* the same with every third one -100 */
 } case_fill;

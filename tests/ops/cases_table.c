@@ -4,6 +4,7 @@
  * also met through views (narrow, split_heads), so that their inputs and the gradients that reach them have strides.
  * Sources are declared one by one: arguments of a call have no order, and the numbers should not depend on the compiler.
  */
+#include "cases_experts.h"
 #include "cases_products.h"
 
 /* --- shapes of inputs that many cases use --- */
@@ -526,6 +527,30 @@ const op_case op_cases[] = {
     {"linear_cross_entropy of a view", head_strided, 9, true},
     {"linear_cross_entropy in tiles", head_tiles, 1301, true},
     {"linear_cross_entropy in chunks", head_chunks, 1033, true},
+    /* cases_experts.c */
+    {"top_k", top_k, 1, false},
+    {"top_k of equal numbers", top_k_equal, 1, false},
+    {"top_k of all", top_k_all, 1, false},
+    {"expert_gates", gates, 5, true},
+    {"expert_gates of one expert", gates_one, 5, true},
+    {"expert_gates of all experts", gates_all, 5, true},
+    {"expert_gates of many", gates_many, 16, true},
+    {"expert_rows", expert_rows, 1, false},
+    {"expert_rows with little room", expert_rows_full, 1, false},
+    {"expert_rows of experts without tokens", expert_rows_empty, 1, false},
+    {"expert_dispatch", dispatch, 3, true},
+    {"expert_dispatch with little room", dispatch_full, 3, true},
+    {"expert_dispatch of a view", dispatch_strided, 2, true},
+    {"expert_linear", experts_linear, 7, true},
+    {"expert_linear without bias", experts_linear_no_bias, 7, true},
+    {"expert_linear with little room", experts_linear_full, 7, true},
+    {"expert_linear of views", experts_linear_strided, 7, true},
+    {"expert_linear of many", experts_linear_many, 300, true},
+    {"expert_combine", combine, 6, true},
+    {"expert_combine with little room", combine_full, 6, true},
+    {"expert_combine of many", combine_many, 515, true},
+    {"balance_loss", balance, 40, true},
+    {"mixture of experts", mixture, 60, true},
 };
 
 const int n_op_cases = (int)(sizeof op_cases / sizeof op_cases[0]);
