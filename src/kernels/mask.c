@@ -3,6 +3,7 @@
 #include "kernels/mask.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* --- one pair --- */
 
@@ -54,40 +55,122 @@ heed_key_range heed_mask_range(const heed_mask *m, int64_t query_begin, int64_t 
     return range;
 }
 
+/* Is there a multiple of the stride, or a distance smaller than it, in low .. high? */
+static bool stride_meets(int64_t stride, int64_t low, int64_t high)
+{
+    return low < stride || high / stride * stride >= low;
+}
+
 /* The rules of order for a block, without the lists. */
 static heed_seen order_of_tile(const heed_mask *m, int64_t first, int64_t last, int64_t key_begin,
                                int64_t key_end)
 {
-    const bool prefix_some = key_begin < m->prefix, prefix_all = key_end <= m->prefix;
+    const int64_t nearest = first - (key_end - 1), farthest = last - key_begin; /* how far back keys lie */
 
-    if (prefix_all)
+    if (key_end <= m->prefix)
         return HEED_SEEN_ALL;
-    if (!prefix_some &&
-        ((m->causal && key_begin > last) || (m->window > 0 && key_end <= first - m->window + 1)))
+    if (key_begin >= m->prefix && ((m->causal && farthest < 0) || (m->window > 0 && nearest >= m->window) ||
+                                   (m->stride > 0 && !stride_meets(m->stride, nearest, farthest))))
         return HEED_SEEN_NONE;
-    if ((m->causal && key_end - 1 > first) || (m->window > 0 && key_begin <= last - m->window) ||
-        (m->stride > 0 && last - key_begin >= m->stride))
+    if ((m->causal && nearest < 0) || (m->window > 0 && farthest >= m->window) ||
+        (m->stride > 1 && farthest >= m->stride))
         return HEED_SEEN_SOME;
     return HEED_SEEN_ALL;
+}
+
+/* What two rules leave of a block together; where both leave some, it may be nothing. */
+static heed_seen both(heed_seen a, heed_seen b)
+{
+    return a < b ? a : b;
+}
+
+/* How a run of n flags reads: all 0, all set, or some. Eight at a time, until both have been met. */
+static heed_seen flags_of(const uint8_t *flags, int64_t n, bool *set, bool *clear)
+{
+    int64_t j = 0;
+
+    for (; j + 8 <= n && !(*set && *clear); j += 8) {
+        uint64_t eight;
+
+        memcpy(&eight, flags + j, sizeof eight);
+        if (eight == 0)
+            *clear = true;
+        else if (eight == UINT64_C(0x0101010101010101))
+            *set = true;
+        else
+            break;
+    }
+    for (; j < n && !(*set && *clear); j++)
+        *(flags[j] ? set : clear) = true;
+    return !*set ? HEED_SEEN_NONE : *clear ? HEED_SEEN_SOME : HEED_SEEN_ALL;
+}
+
+typedef struct document_range {
+    int32_t least, largest;
+} document_range;
+
+static document_range documents_of(const int32_t *documents, int64_t begin, int64_t end)
+{
+    document_range range = {documents[begin], documents[begin]};
+
+    for (int64_t n = begin + 1; n < end; n++) {
+        range.least = documents[n] < range.least ? documents[n] : range.least;
+        range.largest = documents[n] > range.largest ? documents[n] : range.largest;
+    }
+    return range;
+}
+
+/* Numbers of documents may come in any order; where they grow, as packed texts have them, this hides all it can. */
+static heed_seen documents_of_tile(const heed_mask *m, int64_t query_begin, int64_t query_end,
+                                   int64_t key_begin, int64_t key_end)
+{
+    const document_range query = documents_of(m->query_documents, query_begin, query_end);
+    const document_range key = documents_of(m->key_documents, key_begin, key_end);
+
+    if (query.largest < key.least || key.largest < query.least)
+        return HEED_SEEN_NONE;
+    return query.least == query.largest && key.least == key.largest ? HEED_SEEN_ALL : HEED_SEEN_SOME;
+}
+
+static heed_seen blocks_of_tile(const heed_mask *m, int64_t query_begin, int64_t query_end, int64_t key_begin,
+                                int64_t key_end)
+{
+    const int64_t first = key_begin / m->block, n = (key_end - 1) / m->block - first + 1;
+    heed_seen seen = HEED_SEEN_NONE;
+    bool set = false, clear = false;
+
+    for (int64_t i = query_begin / m->block; i <= (query_end - 1) / m->block; i++)
+        seen = flags_of(m->blocks + i * m->blocks_stride + first, n, &set, &clear);
+    return seen;
+}
+
+static heed_seen pairs_of_tile(const heed_mask *m, int64_t query_begin, int64_t query_end, int64_t key_begin,
+                               int64_t key_end)
+{
+    heed_seen seen = HEED_SEEN_NONE;
+    bool set = false, clear = false;
+
+    for (int64_t i = query_begin; i < query_end; i++)
+        seen = flags_of(m->pairs + i * m->pairs_stride + key_begin, key_end - key_begin, &set, &clear);
+    return seen;
 }
 
 heed_seen heed_mask_tile(const heed_mask *m, int64_t query_begin, int64_t query_end, int64_t key_begin,
                          int64_t key_end)
 {
-    const heed_seen order = order_of_tile(m, m->position + query_begin, m->position + query_end - 1, key_begin,
-                                          key_end);
-    int64_t seen = 0;
+    heed_seen seen = order_of_tile(m, m->position + query_begin, m->position + query_end - 1, key_begin,
+                                   key_end);
+    bool set = false, clear = false;
 
-    if (order == HEED_SEEN_NONE ||
-        (m->keys == NULL && m->key_documents == NULL && m->blocks == NULL && m->pairs == NULL))
-        return order;
-    for (int64_t i = query_begin; i < query_end; i++) {
-        for (int64_t j = key_begin; j < key_end; j++)
-            seen += heed_mask_sees(m, i, j);
-    }
-    return seen == 0                                                   ? HEED_SEEN_NONE
-           : seen == (query_end - query_begin) * (key_end - key_begin) ? HEED_SEEN_ALL
-                                                                       : HEED_SEEN_SOME;
+    if (seen != HEED_SEEN_NONE && m->keys != NULL)
+        seen = both(seen, flags_of(m->keys + key_begin, key_end - key_begin, &set, &clear));
+    if (seen != HEED_SEEN_NONE && m->key_documents != NULL)
+        seen = both(seen, documents_of_tile(m, query_begin, query_end, key_begin, key_end));
+    if (seen != HEED_SEEN_NONE && m->blocks != NULL)
+        seen = both(seen, blocks_of_tile(m, query_begin, query_end, key_begin, key_end));
+    if (seen != HEED_SEEN_NONE && m->pairs != NULL)
+        seen = both(seen, pairs_of_tile(m, query_begin, query_end, key_begin, key_end));
+    return seen;
 }
 
 double heed_mask_pairs(const heed_mask *m, int64_t n_query, int64_t n_key)

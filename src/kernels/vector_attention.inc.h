@@ -14,23 +14,13 @@
  * Scores are kept as plain q . k, exact where q and k are whole numbers; log2(e) * scale comes in when the
  * largest has been subtracted.
  *
- * Causal tiles. Query vector v of a tile sees a row range of the chunk that starts at its first row and ends at
- * edge[v + 1], within LANES rows past its diagonal. Only those rows are computed; inside the last LANES of them
- * a mask writes weights of exactly 0. Products over keys or queries start or stop at the diagonal to within the
- * rows of a register block. A number that is not finite in a key or value that a query may not see can still
- * reach it there (0 * inf); finite ones never do.
+ * Of a chunk only the rows low[v] .. edge[v + 1] are computed for query vector v (vector_attention_keys.inc.h).
+ * Products over keys or queries start and stop at the diagonal, and at the window's begin, to within the rows of a
+ * register block. A number that is not finite in a key or value that a query may not see can still reach it there
+ * (0 * inf); finite ones never do.
  *
- * Needs vector.inc.h and TILE_VECTORS (4 with 32 registers, else 2).
+ * Needs vector_attention_keys.inc.h.
  */
-#include <math.h>
-
-enum {
-    QUERIES = TILE_VECTORS * LANES,
-    BLOCK_ROWS = 8, /* the most rows of a register block */
-    CHUNK = 192,    /* keys of a tile, a multiple of QUERIES; the last chunk may hold QUERIES more */
-    CHUNK_MAX = CHUNK + QUERIES,
-    ROW_QUERIES = LANES / 4, /* at most so many queries are taken one by one: beyond, a tile is faster */
-};
 
 static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
 
@@ -38,58 +28,6 @@ static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
 typedef struct query_values {
     vf v[TILE_VECTORS];
 } query_values;
-
-/* Which keys a tile holds, and which of them its queries see. */
-typedef struct tile_shape {
-    int64_t query, n_queries; /* the tile's first query; how many there are, at most QUERIES */
-    int vectors;              /* of queries: n_queries / LANES, rounded up */
-    int64_t key, n_keys;      /* the chunk */
-    int64_t diagonal;         /* the row of the chunk whose key is the position of the tile's first query */
-    int64_t edge[TILE_VECTORS + 1]; /* rows edge[v] .. edge[v + 1] are seen by vectors v and later */
-    bool causal;
-} tile_shape;
-
-INLINE int64_t clamp(int64_t x, int64_t low, int64_t high)
-{
-    return x < low ? low : x > high ? high : x;
-}
-
-/* A row length, filled up to whole vectors. */
-INLINE int64_t whole_vectors(int64_t n)
-{
-    return (n + LANES - 1) / LANES * LANES;
-}
-
-/* The tile of the queries that begin at `query`, without keys yet. */
-INLINE tile_shape tile_of_queries(const heed_attention_head *head, int64_t query, int64_t query_end)
-{
-    const int64_t n = query_end - query < QUERIES ? query_end - query : QUERIES;
-
-    return (tile_shape){
-        .query = query, .n_queries = n, .vectors = (int)((n + LANES - 1) / LANES), .causal = head->mask.causal};
-}
-
-/* The number of keys that at least one query of the tile sees: 0 .. n_key. */
-INLINE int64_t tile_visible_keys(const heed_attention_head *head, const tile_shape *t)
-{
-    if (!t->causal)
-        return head->n_key;
-    return clamp(head->mask.position + t->query + t->n_queries, 0, head->n_key);
-}
-
-/*
- * Moves the tile to its chunk of keys that begins at `key`; visible is tile_visible_keys(). The diagonal lies
- * in the last chunk alone: that one holds whatever is left once it is at most CHUNK_MAX.
- */
-INLINE void tile_take_keys(tile_shape *t, const heed_attention_head *head, int64_t key, int64_t visible)
-{
-    t->key = key;
-    t->n_keys = visible - key <= CHUNK_MAX ? visible - key : CHUNK;
-    t->diagonal = head->mask.position + t->query - key;
-    t->edge[0] = 0;
-    for (int v = 0; v < t->vectors; v++)
-        t->edge[v + 1] = t->causal ? clamp(t->diagonal + (v + 1) * LANES, 0, t->n_keys) : t->n_keys;
-}
 
 /* ---- the register block ---- */
 
@@ -178,52 +116,51 @@ INLINE void score_rows(float *tile, const float *k, int64_t k_stride, const floa
     }
 }
 
-/* tile[j][i] = sum_d k[j][d] packed[d][i] for the rows of the chunk and the vectors that see them. */
+/*
+ * tile[j][i] = sum_d k[j][d] packed[d][i] for the rows of the chunk and the vectors that see them: row for row those
+ * are vectors begin .. end - 1, and both only grow.
+ */
 static void tile_scores(float *tile, const tile_shape *t, const float *k, int64_t k_stride, const float *packed,
                         int64_t dim)
 {
-    for (int v = 0; v < t->vectors; v++) {
-        float *to = tile + t->edge[v] * QUERIES + v * LANES;
-        const float *from = k + (t->key + t->edge[v]) * k_stride, *with = packed + v * LANES;
-        const int64_t n = t->edge[v + 1] - t->edge[v];
-        const int vectors = t->vectors - v;
+    int begin = 0, end = 0;
 
-        if (TILE_VECTORS > 3 && vectors == 4)
-            score_rows(to, from, k_stride, with, dim, n, TILE_VECTORS > 3 ? 4 : 1);
-        else if (TILE_VECTORS > 2 && vectors == 3)
-            score_rows(to, from, k_stride, with, dim, n, TILE_VECTORS > 2 ? 3 : 1);
-        else if (vectors == 2)
-            score_rows(to, from, k_stride, with, dim, n, 2);
-        else
-            score_rows(to, from, k_stride, with, dim, n, 1);
-    }
-}
+    for (int64_t j = t->low[0], stop; j < t->n_keys; j = stop) {
+        while (begin < t->vectors && t->edge[begin + 1] <= j)
+            begin++;
+        while (end < t->vectors && t->low[end] <= j)
+            end++;
+        if (begin == t->vectors)
+            return;
+        stop = end < t->vectors && t->low[end] < t->edge[begin + 1] ? t->low[end] : t->edge[begin + 1];
 
-/* Scores of keys that lie behind a query's position become -inf. */
-INLINE void tile_mask(float *tile, const tile_shape *t)
-{
-    if (!t->causal)
-        return;
-    for (int v = 0; v < t->vectors; v++) {
-        const int64_t diagonal = t->diagonal +
-                                 v * LANES; /* the row whose key is the position of the first lane */
+        float *to = tile + j * QUERIES + begin * LANES;
+        const float *from = k + (t->key + j) * k_stride, *with = packed + begin * LANES;
 
-        for (int64_t j = clamp(diagonal + 1, t->edge[v], t->edge[v + 1]); j < t->edge[v + 1]; j++)
-            vf_store_first(tile + j * QUERIES + v * LANES, vf_splat(-INFINITY), j - diagonal);
+        if (TILE_VECTORS > 3 && end - begin == 4)
+            score_rows(to, from, k_stride, with, dim, stop - j, TILE_VECTORS > 3 ? 4 : 1);
+        else if (TILE_VECTORS > 2 && end - begin == 3)
+            score_rows(to, from, k_stride, with, dim, stop - j, TILE_VECTORS > 2 ? 3 : 1);
+        else if (end - begin == 2)
+            score_rows(to, from, k_stride, with, dim, stop - j, 2);
+        else if (end - begin == 1)
+            score_rows(to, from, k_stride, with, dim, stop - j, 1);
     }
 }
 
 /*
- * A register block may reach from the last queries of vector v - 1 into the first of v, and with them below the
- * edge of v - 1, where nothing was computed: those weights are 0.
+ * A register block may reach from the last queries of vector v - 1 into the first of v: with them below the edge of
+ * v - 1 and above low[v], where nothing was computed. Those weights are 0.
  */
 INLINE void tile_clear_below_edges(float *tile, const tile_shape *t)
 {
     for (int v = 1; v < t->vectors; v++) {
-        const int64_t end = clamp(t->edge[v] + BLOCK_ROWS, 0, t->edge[v + 1]);
+        const int64_t end = clamp(t->edge[v] + BLOCK_ROWS, 0, t->n_keys);
 
         for (int64_t j = t->edge[v]; j < end; j++)
             vf_store(tile + j * QUERIES + (v - 1) * LANES, vf_splat(0.0f));
+        for (int64_t j = clamp(t->low[v] - BLOCK_ROWS, 0, t->low[v]); j < t->low[v]; j++)
+            vf_store(tile + j * QUERIES + v * LANES, vf_splat(0.0f));
     }
 }
 
@@ -260,10 +197,12 @@ INLINE void by_query_block(const block_target *to, const float *tile, const tile
                            int64_t b_stride, int64_t i, int64_t column, const int rows, const int vectors)
 {
     vf sum[BLOCK_ROWS][TILE_VECTORS];
-    const int64_t n = t->causal ? clamp(t->diagonal + i + rows, 0, t->n_keys) : t->n_keys;
+    const int64_t begin = t->window > 0 ? clamp(t->diagonal + i - t->window + 1, 0, t->n_keys) : 0;
+    const int64_t end = t->causal ? clamp(t->diagonal + i + rows, 0, t->n_keys) : t->n_keys;
 
     clear(sum, rows, vectors);
-    multiply(sum, rows, vectors, tile + i, 1, QUERIES, b + column, b_stride, n);
+    multiply(sum, rows, vectors, tile + begin * QUERIES + i, 1, QUERIES, b + begin * b_stride + column,
+             b_stride, end - begin);
     finish_block(sum, rows, vectors, to, i, column);
 }
 
@@ -305,11 +244,13 @@ INLINE void by_key_block(const block_target *to, const float *tile, const tile_s
                          int64_t b_stride, int64_t j, int64_t column, const int rows, const int vectors)
 {
     vf sum[BLOCK_ROWS][TILE_VECTORS];
-    const int64_t i = t->causal ? clamp(j - t->diagonal, 0, t->n_queries) : 0;
+    const int64_t begin = t->causal ? clamp(j - t->diagonal, 0, t->n_queries) : 0;
+    const int64_t end = t->window > 0 ? clamp(j + rows - 1 - t->diagonal + t->window, 0, t->n_queries)
+                                      : t->n_queries;
 
     clear(sum, rows, vectors);
-    multiply(sum, rows, vectors, tile + j * QUERIES + i, QUERIES, 1, b + i * b_stride + column, b_stride,
-             t->n_queries - i);
+    multiply(sum, rows, vectors, tile + j * QUERIES + begin, QUERIES, 1, b + begin * b_stride + column,
+             b_stride, end - begin);
     finish_block(sum, rows, vectors, to, j, column);
 }
 

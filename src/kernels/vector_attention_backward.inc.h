@@ -23,7 +23,7 @@
 /* Where the parts of the scratch lie, in floats; the part that is not needed is empty. */
 typedef struct backward_layout {
     int64_t packed_q, packed_dout, packed_out, weights, dscores;
-    int64_t rows_q, rows_dout, rows_k, rows_dq, rows_dk, rows_dv, total;
+    int64_t rows_q, rows_dout, rows_k, rows_dq, rows_dk, rows_dv, adjust, total;
 } backward_layout;
 
 INLINE backward_layout backward_layout_of(const heed_attention_head *head)
@@ -43,7 +43,8 @@ INLINE backward_layout backward_layout_of(const heed_attention_head *head)
     at.rows_dq = at.rows_k + CHUNK_MAX * pad;
     at.rows_dk = at.rows_dq + QUERIES * pad;
     at.rows_dv = at.rows_dk + head->n_key * pad;
-    at.total = at.rows_dv + head->n_key * v_pad;
+    at.adjust = at.rows_dv + head->n_key * v_pad;
+    at.total = at.adjust + relative_layout_of(head, true).total;
     return at;
 }
 
@@ -82,19 +83,22 @@ static void base_from_saved(backward_tile *b, const heed_attention_head *head, c
     invert_sums(&b->inverse, &sum);
 }
 
-/* base and inverse by going over all keys of the tile; `tile` is overwritten. */
-static void base_from_keys(backward_tile *b, const heed_attention_head *head, tile_shape *t,
-                           const float *packed_q, float *tile, int64_t visible)
+/* base and inverse by going over all keys of the tile. */
+static void base_from_keys(backward_tile *b, const heed_attention_head *head, tile_shape t, float *scratch)
 {
+    const backward_layout at = backward_layout_of(head);
+    float *tile = scratch + at.weights;
     query_values max, sum, factor;
 
     statistics_start(&max, &sum);
-    for (int64_t key = 0; key < visible; key += t->n_keys) {
-        tile_take_keys(t, head, key, visible);
-        tile_scores(tile, t, head->k, head->k_stride, packed_q, head->head_dim);
-        tile_softmax(&max, &sum, &factor, tile, b->exponent, t);
+    for (;; tile_next_keys(&t, head)) {
+        tile_scores(tile, &t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
+        tile_adjust(tile, &t, head, scratch + at.adjust);
+        tile_softmax(&max, &sum, &factor, tile, b->exponent, &t);
+        if (t.last)
+            break;
     }
-    for (int v = 0; v < t->vectors; v++)
+    for (int v = 0; v < t.vectors; v++)
         b->base.v[v] = finite_max(max.v[v]);
     invert_sums(&b->inverse, &sum);
 }
@@ -104,14 +108,15 @@ static void base_from_keys(backward_tile *b, const heed_attention_head *head, ti
  * When the tile holds all keys, delta_i = dout_i . out_i = sum_j p_ij dp_ij is found on the way, without a look
  * at out.
  */
-INLINE void gradient_column(float *weights, float *dscores, const backward_tile *b, int v, int64_t n,
+INLINE void gradient_column(float *weights, float *dscores, const backward_tile *b, const tile_shape *t, int v,
                             const bool is_exp, const bool all_keys)
 {
+    const int64_t begin = t->low[v] * QUERIES + v * LANES, end = t->edge[v + 1] * QUERIES;
     const vf base = b->base.v[v], inverse = b->inverse.v[v];
     const float exponent = b->exponent;
     vf delta = all_keys ? vf_splat(0.0f) : b->delta.v[v];
 
-    for (int64_t at = v * LANES; at < n * QUERIES; at += QUERIES) {
+    for (int64_t at = begin; at < end; at += QUERIES) {
         const vf dp = vf_load(dscores + at);
         vf p = vf_load(weights + at);
 
@@ -124,7 +129,7 @@ INLINE void gradient_column(float *weights, float *dscores, const backward_tile 
         else
             vf_store(dscores + at, p * (dp - delta));
     }
-    for (int64_t at = v * LANES; all_keys && at < n * QUERIES; at += QUERIES)
+    for (int64_t at = begin; all_keys && at < end; at += QUERIES)
         vf_store(dscores + at, vf_load(weights + at) * (vf_load(dscores + at) - delta));
 }
 
@@ -132,34 +137,34 @@ static void tile_gradient(float *weights, float *dscores, const backward_tile *b
 {
     for (int v = 0; v < t->vectors; v++) {
         if (b->own_base)
-            gradient_column(weights, dscores, b, v, t->edge[v + 1], true, true);
+            gradient_column(weights, dscores, b, t, v, true, true);
         else if (b->all_keys)
-            gradient_column(weights, dscores, b, v, t->edge[v + 1], false, true);
+            gradient_column(weights, dscores, b, t, v, false, true);
         else
-            gradient_column(weights, dscores, b, v, t->edge[v + 1], false, false);
+            gradient_column(weights, dscores, b, t, v, false, false);
     }
     tile_clear_below_edges(weights, t);
     tile_clear_below_edges(dscores, t);
 }
 
 /*
- * out (key rows of one chunk) += sum_i tile[j][i] b_i. Keys from the diagonal on meet their first queries in
- * this tile, all keys do in the first tile: those are stored and not added, unless `accumulate`.
+ * out (key rows of one chunk) += sum_i tile[j][i] b_i. Where `store`, keys from the diagonal on meet their first
+ * queries in this tile, and all keys do in the first tile: those are stored and not added.
  */
 static void add_by_key(float *out, int64_t out_stride, const float *tile, const tile_shape *t, whole_rows b,
-                       int64_t dim, bool accumulate)
+                       int64_t dim, bool store)
 {
-    const int64_t fresh = accumulate      ? t->n_keys
+    const int64_t fresh = !store          ? t->n_keys
                           : t->query == 0 ? 0
                           : t->causal     ? clamp(t->diagonal, 0, t->n_keys)
                                           : t->n_keys;
-    const block_target store = {.out = out, .out_stride = out_stride};
-    block_target add = store;
+    const block_target set = {.out = out, .out_stride = out_stride};
+    block_target add = set;
 
     add.previous = out;
     add.previous_stride = out_stride;
     tile_by_key(&add, tile, t, b.from, b.stride, dim, 0, fresh);
-    tile_by_key(&store, tile, t, b.from, b.stride, dim, fresh, t->n_keys);
+    tile_by_key(&set, tile, t, b.from, b.stride, dim, fresh, t->n_keys);
 }
 
 /* The five products of one chunk. */
@@ -172,6 +177,7 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
     float *weights = scratch + at.weights, *dscores = scratch + at.dscores;
 
     tile_scores(weights, t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
+    tile_adjust(weights, t, head, scratch + at.adjust);
     tile_scores(dscores, t, head->v, head->v_stride, scratch + at.packed_dout, head->v_dim);
     if (b->own_base) {
         query_values max, sum, factor;
@@ -183,19 +189,22 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
         tile_mask(weights, t);
     }
     tile_gradient(weights, dscores, b, t);
+    adjust_gradient(dscores, t, head, scratch + at.adjust);
 
+    const bool plain = mask_is_plain(&head->mask);
     float *dv = v_whole ? head->dv + t->key * head->dv_stride : scratch + at.rows_dv + t->key * v_width;
     float *dk = whole ? head->dk + t->key * head->dk_stride : scratch + at.rows_dk + t->key * width;
     add_by_key(dv, v_whole ? head->dv_stride : v_width, weights, t, b->dout, v_width,
-               v_whole && head->accumulate_kv);
-    add_by_key(dk, whole ? head->dk_stride : width, dscores, t, b->q, width, whole && head->accumulate_kv);
+               plain && !(v_whole && head->accumulate_kv));
+    add_by_key(dk, whole ? head->dk_stride : width, dscores, t, b->q, width,
+               plain && !(whole && head->accumulate_kv));
 
     const whole_rows k = rows_of(head->k + t->key * head->k_stride, head->k_stride, t->n_keys, head->head_dim,
                                  scratch + at.rows_k);
     float *dq = whole ? head->dq + t->query * head->dq_stride : scratch + at.rows_dq;
     block_target to = {.out = dq, .out_stride = whole ? head->dq_stride : width};
 
-    if (t->key > 0) {
+    if (!t->first) {
         to.previous = to.out;
         to.previous_stride = to.out_stride;
     }
@@ -206,9 +215,11 @@ static void backward_of_tile(const heed_attention_head *head, tile_shape *t, flo
 {
     const backward_layout at = backward_layout_of(head);
     const float *q = head->q + t->query * head->q_stride, *dout = head->dout + t->query * head->dout_stride;
-    const int64_t visible = tile_visible_keys(head, t);
-    backward_tile b = {.exponent = head->scale * log2_e, .all_keys = visible <= CHUNK_MAX};
+    backward_tile b = {.exponent = head->scale * log2_e};
 
+    tile_first_keys(t, head);
+    b.all_keys = t->last;
+    adjust_start(head, t, scratch + at.adjust);
     pack_transposed(scratch + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim, 1.0f);
     pack_transposed(scratch + at.packed_dout, dout, head->dout_stride, t->n_queries, head->v_dim, head->scale);
     if (!b.all_keys) {
@@ -224,14 +235,14 @@ static void backward_of_tile(const heed_attention_head *head, tile_shape *t, flo
     else if (b.all_keys)
         b.own_base = true;
     else
-        base_from_keys(&b, head, t, scratch + at.packed_q, scratch + at.weights, visible);
+        base_from_keys(&b, head, *t, scratch);
 
-    for (int64_t key = 0;; key += t->n_keys) {
-        tile_take_keys(t, head, key, visible);
+    for (;; tile_next_keys(t, head)) {
         backward_chunk(head, t, &b, scratch);
-        if (key + t->n_keys >= visible)
+        if (t->last)
             break;
     }
+    adjust_finish(head, t, scratch + at.adjust);
     if (whole_vectors(head->head_dim) != head->head_dim)
         for (int64_t i = 0; i < t->n_queries; i++)
             memcpy(head->dq + (t->query + i) * head->dq_stride,
@@ -249,19 +260,43 @@ static void deliver_rows(float *y, int64_t stride, const float *rows, int64_t n,
             y[j * stride + d] = rows[j * width + d] + (accumulate ? y[j * stride + d] : 0.0f);
 }
 
+/*
+ * Rows of dk or dv that no tile stores become 0. A plain mask leaves those behind the last query's position; any
+ * other may leave any.
+ */
+static void clear_unseen(float *y, int64_t stride, int64_t dim, const heed_attention_head *head)
+{
+    const heed_mask *m = &head->mask;
+    const int64_t seen = !mask_is_plain(m) ? 0
+                         : m->causal       ? clamp(m->position + head->n_query, 0, head->n_key)
+                                           : head->n_key;
+
+    for (int64_t j = seen; j < head->n_key; j++)
+        memset(y + j * stride, 0, (size_t)dim * sizeof *y);
+}
+
 static void attention_backward(const heed_attention_head *head, float *scratch)
 {
     const backward_layout at = backward_layout_of(head);
+    const int64_t width = whole_vectors(head->head_dim), v_width = whole_vectors(head->v_dim);
 
+    if (width != head->head_dim)
+        clear_unseen(scratch + at.rows_dk, width, width, head);
+    else if (!head->accumulate_kv)
+        clear_unseen(head->dk, head->dk_stride, width, head);
+    if (v_width != head->v_dim)
+        clear_unseen(scratch + at.rows_dv, v_width, v_width, head);
+    else if (!head->accumulate_kv)
+        clear_unseen(head->dv, head->dv_stride, v_width, head);
     for (int64_t query = 0; query < head->n_query; query += QUERIES) {
         tile_shape t = tile_of_queries(head, query, head->n_query);
 
         backward_of_tile(head, &t, scratch);
     }
-    if (whole_vectors(head->head_dim) != head->head_dim)
+    if (width != head->head_dim)
         deliver_rows(head->dk, head->dk_stride, scratch + at.rows_dk, head->n_key, head->head_dim,
                      head->accumulate_kv);
-    if (whole_vectors(head->v_dim) != head->v_dim)
+    if (v_width != head->v_dim)
         deliver_rows(head->dv, head->dv_stride, scratch + at.rows_dv, head->n_key, head->v_dim,
                      head->accumulate_kv);
 }

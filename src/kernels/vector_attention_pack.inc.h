@@ -55,16 +55,27 @@ INLINE void load_columns(vf column[4], const float *x, int64_t stride, float fac
     column[3] = PAIRS(ab_high, cd_high, 2);
 }
 
-/* Where rows or columns are missing: the same of a copy that is filled up with zeros. */
-static void pack_corner(float *packed, const float *x, int64_t stride, int64_t rows, int64_t columns,
-                        float factor)
+/* The same where only some of LANES rows and of four columns exist; the others read as 0. */
+INLINE void load_columns_of(vf column[4], const float *x, int64_t stride, int64_t rows, int64_t columns,
+                            float factor)
 {
     float corner[LANES * 4] = {0};
-    vf column[4];
 
+    if (rows == LANES && columns == 4) {
+        load_columns(column, x, stride, factor);
+        return;
+    }
     for (int64_t r = 0; r < rows; r++)
         memcpy(corner + 4 * r, x + r * stride, (size_t)columns * sizeof *x);
     load_columns(column, corner, 4, factor);
+}
+
+static void pack_corner(float *packed, const float *x, int64_t stride, int64_t rows, int64_t columns,
+                        float factor)
+{
+    vf column[4];
+
+    load_columns_of(column, x, stride, rows, columns, factor);
     for (int64_t c = 0; c < columns; c++)
         vf_store(packed + c * QUERIES, column[c]);
 }

@@ -54,37 +54,110 @@ INLINE void scale_row(float *x, int64_t n, float factor)
         x[j] *= factor;
 }
 
+/* What a block of one query's scores gets added, and -inf for keys that it does not see; `more` is scratch. */
+static void adjust_row(float *scores, const heed_attention_head *head, int64_t query, int64_t key, int64_t n,
+                       float *more)
+{
+    const int64_t position = head->mask.position + query;
+    const bool some = heed_mask_tile(&head->mask, query, query + 1, key, key + n) == HEED_SEEN_SOME;
+    int64_t first = 0, end = n;
+
+    if (head->relative) {
+        while (some && first < end && !heed_mask_sees(&head->mask, query, key + first))
+            first++;
+        while (some && first < end && !heed_mask_sees(&head->mask, query, key + end - 1))
+            end--;
+        rows_dot(more, head->relative + (key + first - position) * head->relative_stride, head->relative_stride,
+                 head->q_relative + query * head->q_relative_stride, NULL, end - first, head->head_dim);
+        for (int64_t j = first; j < end; j++)
+            scores[j] += more[j - first];
+    }
+    for (int64_t j = 0; head->bias && j < n; j++)
+        scores[j] += head->bias[query * head->bias_stride + key + j] / head->scale;
+    for (int64_t j = 0; head->slope != 0.0f && j < n; j++)
+        scores[j] += (float)(key + j - position) * (head->slope / head->scale);
+    for (int64_t j = 0; some && j < n; j++)
+        if (!heed_mask_sees(&head->mask, query, key + j))
+            scores[j] = -INFINITY;
+}
+
+/* Shows a block of scores; returns the sum of w log2 w, with w relative to `max`. */
+static float show_row(const heed_attention_head *head, int64_t query, int64_t key, const float *scores,
+                      int64_t n, float max)
+{
+    vf sum = vf_splat(0.0f);
+
+    if (head->pattern)
+        memcpy(head->pattern + query * head->pattern_stride + key, scores, (size_t)n * sizeof *scores);
+    for (int64_t j = 0; head->scores && j < n; j++)
+        head->scores[query * head->scores_stride + key + j] = head->scale * scores[j];
+    for (int64_t j = 0; head->entropy && j < n; j += LANES) {
+        const vf x = vf_load_up_to(scores + j, n - j < LANES ? n - j : LANES, -INFINITY);
+        const vf log_w = (x - max) * (head->scale * log2_e), w = vf_exp2_not_positive(log_w);
+
+        sum += vf_select(w == 0.0f, vf_splat(0.0f), w * log_w);
+    }
+    return vf_sum(sum);
+}
+
+/* What has been found of a query's scores so far. */
+typedef struct row_sums {
+    float max, sum, w_log_w;
+} row_sums;
+
+static void save_row(const heed_attention_head *head, int64_t query, const row_sums *s)
+{
+    const float max = s->max == -INFINITY ? 0.0f : s->max;
+
+    if (head->max)
+        head->max[query] = s->max;
+    if (head->sum)
+        head->sum[query] = s->sum;
+    if (head->lse)
+        head->lse[query] = max * head->scale + vf_log(vf_splat(s->sum))[0];
+    if (head->entropy)
+        head->entropy[query] = entropy_of(vf_splat(s->sum), vf_splat(s->w_log_w))[0];
+    if (head->pattern)
+        finish_pattern(head->pattern + query * head->pattern_stride, head->n_key, max,
+                       s->sum == 0.0f ? 0.0f : 1.0f / s->sum, head->scale * log2_e);
+}
+
 static void attention_row(const heed_attention_head *head, int64_t query, float *scores)
 {
     const float *q = head->q + query * head->q_stride, scale = head->scale * log2_e;
-    const tile_shape t = tile_of_queries(head, query, query + 1);
-    const int64_t visible = tile_visible_keys(head, &t);
+    const heed_key_range range = heed_mask_range(&head->mask, query, query + 1, head->n_key);
     float *out = head->out + query * head->out_stride;
-    float max = -INFINITY, sum = 0.0f;
+    row_sums s = {.max = -INFINITY};
 
     memset(out, 0, (size_t)head->v_dim * sizeof *out);
-    for (int64_t key = 0; key < visible; key += ROW_KEYS) {
-        const int64_t n = visible - key < ROW_KEYS ? visible - key : ROW_KEYS;
+    if (head->scores)
+        hide_rows(head->scores + query * head->scores_stride, 0, 1, head->n_key);
+    if (head->pattern)
+        hide_rows(head->pattern + query * head->pattern_stride, 0, 1, head->n_key);
+    for (int64_t key = range.begin; key < range.end; key += ROW_KEYS) {
+        const int64_t n = range.end - key < ROW_KEYS ? range.end - key : ROW_KEYS;
 
+        if (heed_mask_tile(&head->mask, query, query + 1, key, key + n) == HEED_SEEN_NONE)
+            continue;
         rows_dot(scores, head->k + key * head->k_stride, head->k_stride, q, NULL, n, head->head_dim);
+        adjust_row(scores, head, query, key, n, scores + ROW_KEYS);
         const float top = largest_score(scores, n);
-        if (top > max) {
-            const float factor = vf_exp2_not_positive(vf_splat(max - top) * scale)[0];
+        if (top > s.max) {
+            const float shift = (s.max - top) * scale, factor = vf_exp2_not_positive(vf_splat(shift))[0];
 
             scale_row(out, head->v_dim, factor);
-            sum *= factor;
-            max = top;
+            s.w_log_w = s.sum == 0.0f ? 0.0f : factor * (s.w_log_w + s.sum * shift);
+            s.sum *= factor;
+            s.max = top;
         }
-        sum += exp_scores(scores, n, max == -INFINITY ? 0.0f : max, scale);
+        const float max = s.max == -INFINITY ? 0.0f : s.max;
+        if (head_is_shown(head))
+            s.w_log_w += show_row(head, query, key, scores, n, max);
+        s.sum += exp_scores(scores, n, max, scale);
         rows_combine(out, head->v + key * head->v_stride, head->v_stride, scores, out, head->v_dim, n);
     }
-    scale_row(out, head->v_dim, sum == 0.0f ? 0.0f : 1.0f / sum);
-    if (head->max)
-        head->max[query] = max;
-    if (head->sum)
-        head->sum[query] = sum;
-    if (head->lse)
-        head->lse[query] = (max == -INFINITY ? 0.0f : max) * head->scale + vf_log(vf_splat(sum))[0];
+    scale_row(out, head->v_dim, s.sum == 0.0f ? 0.0f : 1.0f / s.sum);
+    save_row(head, query, &s);
 }
 
 /* Which way is taken depends on the number of queries alone, so that looking at more changes no bit of out. */

@@ -7,8 +7,12 @@
 /* clang-format off */
 #include "kernels/kernels.h"
 #include "kernels/vector.inc.h"
+#include "kernels/vector_attention_keys.inc.h"
 #include "kernels/vector_attention.inc.h"
 #include "kernels/vector_attention_pack.inc.h"
+#include "kernels/vector_attention_softmax.inc.h"
+#include "kernels/vector_attention_adjust.inc.h"
+#include "kernels/vector_attention_show.inc.h"
 #include "kernels/vector_attention_forward.inc.h"
 #include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
