@@ -90,8 +90,13 @@ typedef struct heed_kernels {
     /* element by element; y may be x or a (in place) */
     void (*add)(float *y, const float *a, const float *b, int64_t n); /* y = a + b */
     void (*scale)(float *y, const float *x, float factor, int64_t n); /* y = factor x */
-    heed_map_fn *gelu_tanh, *gelu_erf, *relu;
-    heed_map_backward_fn *gelu_tanh_backward, *gelu_erf_backward, *relu_backward;
+    heed_map_fn *gelu_tanh, *gelu_erf, *relu, *silu, *sigmoid, *tanh;
+    heed_map_backward_fn *gelu_tanh_backward, *gelu_erf_backward, *relu_backward, *silu_backward;
+    heed_map_backward_fn *sigmoid_backward, *tanh_backward;                  /* of y = f(x) in place of x */
+    void (*swiglu)(float *y, const float *gate, const float *up, int64_t n); /* y = silu(gate) up */
+    /* dgate or dup may be NULL, and either may lie over any input */
+    void (*swiglu_backward)(float *dgate, float *dup, const float *gate, const float *up, const float *dy,
+                            int64_t n);
 
     /* row by row, rows of n contiguous floats one after the other */
     void (*softmax)(float *y, const float *x, int64_t rows, int64_t n);

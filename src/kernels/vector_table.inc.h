@@ -16,6 +16,7 @@
 #include "kernels/vector_attention_forward.inc.h"
 #include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
+#include "kernels/vector_gates.inc.h"
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_attention_row.inc.h"
 #include "kernels/vector_attention_bf16.inc.h"
@@ -37,6 +38,14 @@ const heed_kernels TABLE = {
     .gelu_tanh_backward = gelu_tanh_backward,
     .gelu_erf_backward = gelu_erf_backward,
     .relu_backward = relu_backward,
+    .silu = silu,
+    .sigmoid = sigmoid,
+    .tanh = tanh_map,
+    .silu_backward = silu_backward,
+    .sigmoid_backward = sigmoid_backward,
+    .tanh_backward = tanh_backward,
+    .swiglu = swiglu,
+    .swiglu_backward = swiglu_backward,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
     .layernorm = layernorm,

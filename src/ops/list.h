@@ -29,6 +29,10 @@ extern const heed_op heed_op_scale;
 extern const heed_op heed_op_gelu_tanh, heed_op_gelu_tanh_backward;
 extern const heed_op heed_op_gelu_erf, heed_op_gelu_erf_backward;
 extern const heed_op heed_op_relu, heed_op_relu_backward;
+extern const heed_op heed_op_silu, heed_op_silu_backward;
+extern const heed_op heed_op_sigmoid, heed_op_sigmoid_backward;
+extern const heed_op heed_op_tanh, heed_op_tanh_backward;
+extern const heed_op heed_op_swiglu, heed_op_swiglu_backward;
 extern const heed_op heed_op_dropout;
 
 /* rows */

@@ -159,6 +159,74 @@ static heed_node *relu_heads(case_graph *c)
     return heed_merge_heads(c->g, heed_relu(c->g, heed_split_heads(c->g, x, 3)));
 }
 
+static heed_node *silu(case_graph *c)
+{
+    return heed_silu(c->g, case_parameter(c, heed_shape2(3, 37)));
+}
+
+static heed_node *silu_heads(case_graph *c)
+{
+    return heed_merge_heads(c->g, heed_silu(c->g, heads(c)));
+}
+
+static heed_node *sigmoid(case_graph *c)
+{
+    return heed_sigmoid(c->g, case_parameter(c, heed_shape2(3, 37)));
+}
+
+static heed_node *sigmoid_heads(case_graph *c)
+{
+    return heed_merge_heads(c->g, heed_sigmoid(c->g, heads(c)));
+}
+
+static heed_node *tanh_map(case_graph *c)
+{
+    return heed_tanh(c->g, case_parameter(c, heed_shape2(3, 37)));
+}
+
+static heed_node *tanh_heads(case_graph *c)
+{
+    return heed_merge_heads(c->g, heed_tanh(c->g, heads(c)));
+}
+
+static heed_node *swiglu(case_graph *c)
+{
+    heed_node *gate = case_parameter(c, heed_shape2(3, 37)), *up = case_parameter(c, heed_shape2(3, 37));
+
+    return heed_swiglu(c->g, gate, up);
+}
+
+static heed_node *swiglu_of_itself(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape1(5));
+
+    return heed_swiglu(c->g, x, x);
+}
+
+/* Both are views, of two tensors, and rows lie apart. */
+static heed_node *swiglu_strided(case_graph *c)
+{
+    heed_node *gate = strided(c), *up = strided(c);
+
+    return heed_swiglu(c->g, gate, up);
+}
+
+/* The halves of one map's rows: their gradients are written side by side. The second half is the gate. */
+static heed_node *swiglu_halves(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape3(2, 3, 5)), *w = case_parameter(c, heed_shape2(5, 22));
+    heed_node *both = heed_linear(c->g, x, w, NULL, HEED_WEIGHT_IN_OUT);
+
+    return heed_swiglu(c->g, heed_narrow(c->g, both, 11, 11), heed_narrow(c->g, both, 0, 11));
+}
+
+static heed_node *swiglu_many(case_graph *c)
+{
+    heed_node *gate = many(c), *up = many(c);
+
+    return heed_swiglu(c->g, gate, up);
+}
+
 static heed_node *dropout(case_graph *c)
 {
     heed_node *x = case_parameter(c, heed_shape2(3, 37)), *step = case_int(c, 5);
@@ -428,6 +496,17 @@ const op_case op_cases[] = {
     {"gelu_erf of heads", gelu_erf_heads, 4, true},
     {"relu", relu, 1, true},
     {"relu of heads", relu_heads, 1, true},
+    {"silu", silu, 4, true},
+    {"silu of heads", silu_heads, 4, true},
+    {"sigmoid", sigmoid, 4, true},
+    {"sigmoid of heads", sigmoid_heads, 4, true},
+    {"tanh", tanh_map, 4, true},
+    {"tanh of heads", tanh_heads, 4, true},
+    {"swiglu", swiglu, 4, true},
+    {"swiglu of itself", swiglu_of_itself, 4, true},
+    {"swiglu of views", swiglu_strided, 4, true},
+    {"swiglu of halves of one row", swiglu_halves, 10, true},
+    {"swiglu of many", swiglu_many, 4, true},
     {"dropout", dropout, 1, true},
     {"dropout of a view", dropout_strided, 1, true},
     {"dropout of many", dropout_many, 1, true},

@@ -33,6 +33,16 @@ static double gelu_erf_of(double v)
     return 0.5 * v * (1.0 + erf(v / sqrt(2.0)));
 }
 
+static double sigmoid_of(double v)
+{
+    return 1.0 / (1.0 + exp(-v));
+}
+
+static double silu_of(double v)
+{
+    return v * sigmoid_of(v);
+}
+
 typedef heed_node *activation(heed_graph *g, heed_node *x);
 
 /*
@@ -65,13 +75,17 @@ static void activations_are_those_of_double_precision(void **state)
         check_activation(&devices[d], heed_relu, relu_of);
         check_activation(&devices[d], heed_gelu_tanh, gelu_tanh_of);
         check_activation(&devices[d], heed_gelu_erf, gelu_erf_of);
+        check_activation(&devices[d], heed_silu, silu_of);
+        check_activation(&devices[d], heed_sigmoid, sigmoid_of);
+        check_activation(&devices[d], heed_tanh, tanh);
     }
     case_devices_close(devices, n_devices);
 }
 
 static void a_nan_passes_through_activations(void **state)
 {
-    static activation *const activations[] = {heed_relu, heed_gelu_tanh, heed_gelu_erf};
+    static activation *const activations[] = {heed_relu, heed_gelu_tanh, heed_gelu_erf,
+                                              heed_silu, heed_sigmoid,   heed_tanh};
     heed_device devices[CASE_MAX_DEVICES];
     const int n_devices = case_devices(devices, 1);
 
@@ -86,6 +100,39 @@ static void a_nan_passes_through_activations(void **state)
                 assert_true(isnan(y[i]));
             heed_graph_destroy(g);
         }
+    }
+    case_devices_close(devices, n_devices);
+}
+
+/* Where a gate is open or shut for good nothing overflows, in the value or in the gradient. */
+static void gates_end_at_their_limits(void **state)
+{
+    static const float ends[] = {-INFINITY, -1e30f, -1000.0f, 1000.0f, 1e30f, INFINITY};
+    static activation *const gates[] = {heed_sigmoid, heed_tanh, heed_silu};
+    heed_device devices[CASE_MAX_DEVICES];
+    const int n_devices = case_devices(devices, 1);
+    float one = 1.0f;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        x[i] = ends[i];
+    for (int k = 0; k < 3 * n_devices; k++) {
+        heed_graph *g = heed_graph_create();
+        heed_node *source = one_source(g, "x", HEED_F32, heed_shape1(6), x), *value = gates[k % 3](g, source);
+
+        heed_graph_differentiate(g, heed_sum(g, value), one_source(g, "seed", HEED_F32, heed_shape0(), &one),
+                                 heed_accumulate);
+        one_run(g, value, &devices[k / 3], y);
+        one_run(g, source->grad, &devices[k / 3], z);
+        for (int i = 0; i < 6; i++) {
+            const float low = k % 3 == 1 ? -1.0f : 0.0f, high = k % 3 == 2 ? x[i] : 1.0f;
+            const float slope = k % 3 == 2 && i >= 3 ? 1.0f : 0.0f;
+
+            if (y[i] != (i < 3 ? low : high) || z[i] != slope)
+                fail_msg("gate %d on %s: f(%g) is %g, its gradient %g", k % 3,
+                         heed_device_name(&devices[k / 3]), (double)x[i], (double)y[i], (double)z[i]);
+        }
+        heed_graph_destroy(g);
     }
     case_devices_close(devices, n_devices);
 }
@@ -177,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations_are_those_of_double_precision),
         cmocka_unit_test(a_nan_passes_through_activations),
+        cmocka_unit_test(gates_end_at_their_limits),
         cmocka_unit_test(dropout_keeps_its_share_and_scales_it_up),
         cmocka_unit_test(dropout_masks_differ_by_step_seed_and_index),
         cmocka_unit_test(dropout_at_rate_zero_is_its_input),

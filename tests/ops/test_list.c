@@ -103,6 +103,12 @@ static heed_node *wrong_gamma(heed_graph *g, heed_node *x, heed_node *ids)
     return heed_layernorm(g, x, vector(g, 5), NULL, 1e-5f);
 }
 
+static heed_node *wrong_up(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return heed_swiglu(g, x, heed_narrow(g, x, 0, 3));
+}
+
 static heed_node *wrong_targets(heed_graph *g, heed_node *x, heed_node *ids)
 {
     return heed_cross_entropy(g, heed_reshape(g, x, heed_shape2(6, 4)), ids);
@@ -162,6 +168,7 @@ static void what_does_not_fit_is_refused_by_name(void **state)
         {"add: expected b with the last axes of a [2, 3, 4], got [3]", wrong_add},
         {"relu: expected x of type f32, got ids of type i32", wrong_type},
         {"layernorm: expected gamma of shape [4], got [5]", wrong_gamma},
+        {"swiglu: expected up of shape [2, 3, 4], got [2, 3, 3]", wrong_up},
         {"cross_entropy: expected targets of shape [6], got [2, 3]", wrong_targets},
         {"cross_entropy: expected targets of type i32", wrong_target_type},
         {"sum_leading: expected x with at least 4 axes, got 3", wrong_rank},

@@ -69,6 +69,12 @@ heed_node *vector_activation(vector_graph *s, const char *name, heed_node *x)
         return heed_gelu_tanh(s->g, x);
     if (strcmp(name, "gelu_erf") == 0)
         return heed_gelu_erf(s->g, x);
+    if (strcmp(name, "silu") == 0)
+        return heed_silu(s->g, x);
+    if (strcmp(name, "sigmoid") == 0)
+        return heed_sigmoid(s->g, x);
+    if (strcmp(name, "tanh") == 0)
+        return heed_tanh(s->g, x);
     return strcmp(name, "relu") == 0 ? heed_relu(s->g, x) : NULL;
 }
 

@@ -38,6 +38,40 @@ void run_relu(vector_case *v)
     run_map(v);
 }
 
+void run_silu(vector_case *v)
+{
+    run_map(v);
+}
+
+void run_sigmoid(vector_case *v)
+{
+    run_map(v);
+}
+
+void run_tanh(vector_case *v)
+{
+    run_map(v);
+}
+
+void run_swiglu(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *gate = vector_parameter(v, &s, "gate"), *up = vector_parameter(v, &s, "up");
+
+    check_out(v, &s, heed_swiglu(s.g, gate, up));
+}
+
+void run_ffn_swiglu(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *x = vector_parameter(v, &s, "x"), *w_gate = vector_parameter(v, &s, "w_gate");
+    heed_node *w_up = vector_parameter(v, &s, "w_up"), *w_down = vector_parameter(v, &s, "w_down");
+    heed_node *gate = heed_linear(s.g, x, w_gate, NULL, HEED_WEIGHT_OUT_IN);
+    heed_node *up = heed_linear(s.g, x, w_up, NULL, HEED_WEIGHT_OUT_IN);
+
+    check_out(v, &s, heed_linear(s.g, heed_swiglu(s.g, gate, up), w_down, NULL, HEED_WEIGHT_OUT_IN));
+}
+
 void run_softmax(vector_case *v)
 {
     vector_graph s = vector_graph_open();

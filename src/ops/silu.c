@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sigmoid linear unit (swish), element by element.      s = 1 / (1 + e^-x)
+ *
+ *   silu            y  = x s
+ *   silu_backward   dx = dy s (1 + x (1 - s))
+ *
+ * Far left of 0 both are 0, for -inf too.
+ * Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415); Elfwing et al. 2017 (arXiv:1702.03118).
+ */
+#include "ops/common.h"
+#include "ops/gates.h"
+#include "ops/list.h"
+#include "ops/ops.h"
+
+static float silu_gradient(float x, float dy)
+{
+    return dy * heed_silu_slope(x);
+}
+
+/* --- silu_backward: in x, dy; out dx --- */
+
+static bool silu_backward_shape(heed_graph *g, heed_node *dx)
+{
+    return heed_shape_like_first(g, dx) && heed_expect_shape(g, dx, 1, "dy", HEED_F32, dx->in[0]->tensor.shape);
+}
+
+static void silu_backward_forward(const heed_op_args *a)
+{
+    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float *x = heed_row(a->in[0], r), *dy = heed_row(a->in[1], r);
+        float *dx = heed_row(a->out, r);
+
+        for (int64_t i = 0; i < n; i++)
+            dx[i] = silu_gradient(x[i], dy[i]);
+    }
+}
+
+static void silu_backward_span(const void *context, const heed_span *s)
+{
+    const heed_op_args *a = context;
+
+    a->device->kernels->silu_backward(s->out[0], s->in[0], s->in[1], s->n);
+}
+
+static void silu_backward_fast(const heed_op_args *a)
+{
+    heed_map_elements(a, HEED_INPUT(0) | HEED_INPUT(1), silu_backward_span, a);
+}
+
+static void silu_backward_cost(const heed_node *dx, heed_cost *cost)
+{
+    heed_cost_elementwise(dx, 9, cost);
+}
+
+static void silu_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+
+    (void)output;
+    heed_explain_formula(e, "dx = dy s (1 + x (1 - s)), s = 1 / (1 + exp(-x))");
+    heed_explain_value(e, silu_gradient(x, dy));
+}
+
+const heed_op heed_op_silu_backward = {
+    .name = "silu_backward",
+    .n_inputs = 2,
+    .shape = silu_backward_shape,
+    .forward = silu_backward_forward,
+    .fast = silu_backward_fast,
+    .cost = silu_backward_cost,
+    .explain = silu_backward_explain,
+    .reuse = {HEED_INPUT(0) | HEED_INPUT(1)},
+};
+
+/* --- silu: in x; out y --- */
+
+static void silu_forward(const heed_op_args *a)
+{
+    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float *x = heed_row(a->in[0], r);
+        float *y = heed_row(a->out, r);
+
+        for (int64_t i = 0; i < n; i++)
+            y[i] = heed_silu_of(x[i]);
+    }
+}
+
+static void silu_span(const void *context, const heed_span *s)
+{
+    const heed_op_args *a = context;
+
+    a->device->kernels->silu(s->out[0], s->in[0], s->n);
+}
+
+static void silu_fast(const heed_op_args *a)
+{
+    heed_map_elements(a, HEED_INPUT(0), silu_span, a);
+}
+
+static void silu_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_node **dx)
+{
+    if (heed_node_wants_grad(y->in[0]))
+        dx[0] = heed_node_append(g, &heed_op_silu_backward, y->in[0], dy[0]);
+}
+
+static void silu_cost(const heed_node *y, heed_cost *cost)
+{
+    heed_cost_elementwise(y, 5, cost);
+}
+
+static void silu_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const float x = heed_explain_read1(e, a, 0, "x", element);
+
+    (void)output;
+    heed_explain_formula(e, "y = x s, s = 1 / (1 + exp(-x))");
+    heed_explain_value(e, heed_silu_of(x));
+}
+
+const heed_op heed_op_silu = {
+    .name = "silu",
+    .n_inputs = 1,
+    .shape = heed_shape_like_first,
+    .forward = silu_forward,
+    .fast = silu_fast,
+    .grad = silu_grad,
+    .cost = silu_cost,
+    .explain = silu_explain,
+    .reuse = {HEED_INPUT(0)},
+};
+
+heed_node *heed_silu(heed_graph *g, heed_node *x)
+{
+    return heed_node_append(g, &heed_op_silu, x);
+}

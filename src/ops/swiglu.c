@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A gated linear unit with SiLU as its gate.      gate, up [...]  ->  y [...]
+ *
+ *   s = 1 / (1 + e^-gate)
+ *   swiglu            y     = gate s up
+ *   swiglu_backward   dgate = dy up s (1 + gate (1 - s))        dup = dy gate s
+ *
+ * gate and up are most often two maps of one x, or the two halves of one wider map's rows. In the second case dgate
+ * and dup lie side by side in one storage, as gate and up do, and heed_accumulate() finds the gradient of the wide
+ * rows finished. Far left of 0 the gate is 0, for -inf too.
+ * Source: Shazeer 2020 (arXiv:2002.05202) 2.
+ */
+#include "ops/common.h"
+#include "ops/gates.h"
+#include "ops/list.h"
+#include "ops/ops.h"
+
+/* --- swiglu_backward: in gate, up, dy; out dgate, dup --- */
+
+enum { GATE, UP, DY };
+
+/* True when the rows of one dense tensor are cut in the middle into gate and up, in either order. */
+static bool are_halves_of_one_row(const heed_node *gate, const heed_node *up)
+{
+    const int64_t n = heed_cols(&gate->tensor);
+    int64_t gate_stride, up_stride;
+
+    return gate->owner == up->owner && heed_tensor_is_dense(&gate->owner->tensor) &&
+           gate->offset + up->offset == n && (gate->offset == 0 || up->offset == 0) &&
+           heed_tensor_count(&gate->owner->tensor) == 2 * heed_tensor_count(&gate->tensor) &&
+           heed_tensor_rows_fold(&gate->tensor, &gate_stride) &&
+           heed_tensor_rows_fold(&up->tensor, &up_stride) &&
+           (heed_rows(&gate->tensor) == 1 || (gate_stride == 2 * n && up_stride == 2 * n));
+}
+
+static bool swiglu_backward_shape(heed_graph *g, heed_node *dgate)
+{
+    const heed_node *gate = dgate->in[GATE], *up = dgate->in[UP];
+
+    if (!heed_shape_like_first(g, dgate) ||
+        !heed_expect_shape(g, dgate, UP, "up", HEED_F32, gate->tensor.shape) ||
+        !heed_expect_shape(g, dgate, DY, "dy", HEED_F32, gate->tensor.shape))
+        return false;
+    heed_node_set_shape(dgate, 1, HEED_F32, gate->tensor.shape);
+    if (are_halves_of_one_row(gate, up)) {
+        for (int k = GATE; k <= UP; k++) {
+            for (int axis = 0; axis < gate->tensor.shape.rank; axis++)
+                dgate->outputs[k]->tensor.stride[axis] = dgate->in[k]->tensor.stride[axis];
+            heed_node_share_storage(dgate, k, dgate, dgate->in[k]->offset);
+        }
+    }
+    return true;
+}
+
+static float dgate_of(float gate, float up, float dy)
+{
+    return heed_silu_slope(gate) * (up * dy);
+}
+
+static float dup_of(float gate, float dy)
+{
+    return heed_silu_of(gate) * dy;
+}
+
+static void swiglu_backward_forward(const heed_op_args *a)
+{
+    const int64_t rows = heed_rows(a->in[GATE]), n = heed_cols(a->in[GATE]);
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float *gate = heed_row(a->in[GATE], r), *up = heed_row(a->in[UP], r);
+        const float *dy = heed_row(a->in[DY], r);
+        float *dgate = a->outs[0] != NULL ? heed_row(a->outs[0], r) : NULL;
+        float *dup = a->outs[1] != NULL ? heed_row(a->outs[1], r) : NULL;
+
+        for (int64_t i = 0; i < n; i++) { /* all is read before anything is written */
+            const float dgate_i = dgate_of(gate[i], up[i], dy[i]), dup_i = dup_of(gate[i], dy[i]);
+
+            if (dgate != NULL)
+                dgate[i] = dgate_i;
+            if (dup != NULL)
+                dup[i] = dup_i;
+        }
+    }
+}
+
+static void swiglu_backward_span(const void *context, const heed_span *s)
+{
+    const heed_op_args *a = context;
+
+    a->device->kernels->swiglu_backward(s->out[0], s->out[1], s->in[GATE], s->in[UP], s->in[DY], s->n);
+}
+
+static void swiglu_backward_fast(const heed_op_args *a)
+{
+    heed_map_elements(a, HEED_INPUT(GATE) | HEED_INPUT(UP) | HEED_INPUT(DY), swiglu_backward_span, a);
+}
+
+static void swiglu_backward_cost(const heed_node *dgate, heed_cost *cost)
+{
+    heed_cost_elementwise(dgate, 12, cost);
+}
+
+static void swiglu_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const float gate = heed_explain_read1(e, a, GATE, "gate", element);
+    const float dy = heed_explain_read1(e, a, DY, "dy", element);
+
+    if (output == 0) {
+        const float up = heed_explain_read1(e, a, UP, "up", element);
+
+        heed_explain_formula(e, "dgate = dy up s (1 + gate (1 - s)), s = 1 / (1 + exp(-gate))");
+        heed_explain_value(e, dgate_of(gate, up, dy));
+    } else {
+        heed_explain_formula(e, "dup = dy gate / (1 + exp(-gate))");
+        heed_explain_value(e, dup_of(gate, dy));
+    }
+}
+
+const heed_op heed_op_swiglu_backward = {
+    .name = "swiglu_backward",
+    .n_inputs = 3,
+    .n_outputs = 2,
+    .shape = swiglu_backward_shape,
+    .forward = swiglu_backward_forward,
+    .fast = swiglu_backward_fast,
+    .cost = swiglu_backward_cost,
+    .explain = swiglu_backward_explain,
+    .reuse = {HEED_INPUT(GATE) | HEED_INPUT(UP) | HEED_INPUT(DY),
+              HEED_INPUT(GATE) | HEED_INPUT(UP) | HEED_INPUT(DY)},
+};
+
+/* --- swiglu: in gate, up; out y --- */
+
+static bool swiglu_shape(heed_graph *g, heed_node *y)
+{
+    return heed_expect_dtype(g, y, GATE, "gate", HEED_F32) && heed_shape_like_first(g, y) &&
+           heed_expect_shape(g, y, UP, "up", HEED_F32, y->in[GATE]->tensor.shape);
+}
+
+static void swiglu_forward(const heed_op_args *a)
+{
+    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float *gate = heed_row(a->in[GATE], r), *up = heed_row(a->in[UP], r);
+        float *y = heed_row(a->out, r);
+
+        for (int64_t i = 0; i < n; i++)
+            y[i] = heed_silu_of(gate[i]) * up[i];
+    }
+}
+
+static void swiglu_span(const void *context, const heed_span *s)
+{
+    const heed_op_args *a = context;
+
+    a->device->kernels->swiglu(s->out[0], s->in[GATE], s->in[UP], s->n);
+}
+
+static void swiglu_fast(const heed_op_args *a)
+{
+    heed_map_elements(a, HEED_INPUT(GATE) | HEED_INPUT(UP), swiglu_span, a);
+}
+
+static void swiglu_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_node **dx)
+{
+    heed_node *both = heed_node_append(g, &heed_op_swiglu_backward, y->in[GATE], y->in[UP], dy[0]);
+
+    for (int i = GATE; i <= UP && both != NULL; i++) {
+        if (heed_node_wants_grad(y->in[i]))
+            dx[i] = both->outputs[i];
+    }
+}
+
+static void swiglu_cost(const heed_node *y, heed_cost *cost)
+{
+    heed_cost_elementwise(y, 6, cost);
+}
+
+static void swiglu_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const float gate = heed_explain_read1(e, a, GATE, "gate", element);
+    const float up = heed_explain_read1(e, a, UP, "up", element);
+
+    (void)output;
+    heed_explain_formula(e, "y = gate / (1 + exp(-gate)) up");
+    heed_explain_value(e, heed_silu_of(gate) * up);
+}
+
+const heed_op heed_op_swiglu = {
+    .name = "swiglu",
+    .n_inputs = 2,
+    .shape = swiglu_shape,
+    .forward = swiglu_forward,
+    .fast = swiglu_fast,
+    .grad = swiglu_grad,
+    .cost = swiglu_cost,
+    .explain = swiglu_explain,
+    .reuse = {HEED_INPUT(GATE) | HEED_INPUT(UP)},
+};
+
+heed_node *heed_swiglu(heed_graph *g, heed_node *gate, heed_node *up)
+{
+    return heed_node_append(g, &heed_op_swiglu, gate, up);
+}
