@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "cli/json_out.h"
-#include "cli/options.h"
+#include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/read_text.h"
 
@@ -62,14 +62,10 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
-    status = heed_cli_read(&options, argc, argv, err);
-    if (status != HEED_OK || options.help_shown)
+    status = heed_cli_open_model(&options, argc, argv, &model, err);
+    if (model == NULL)
         return status;
-    status = heed_cli_apply(&options, err);
-    if (status == HEED_OK)
-        status = heed_model_open(options.operands[0], &model, err);
-    if (status == HEED_OK)
-        status = heed_cli_read_file(options.operands[1], &text, &n, err);
+    status = heed_cli_read_file(options.operands[1], &text, &n, err);
     if (status == HEED_OK) {
         const heed_evaluation_options how = {
             .context_length = own.context_length, .last = own.last, .threads = (int)own.threads};

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cli/json_out.h"
-#include "cli/options.h"
+#include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/read_text.h"
 #include "cli/writing.h"
@@ -150,12 +150,9 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     heed_cli_add_group(&options, "How a token is drawn", sampling_fields, n, &writing.sampling, false);
-    status = heed_cli_read(&options, argc, argv, err);
-    if (status != HEED_OK || options.help_shown)
+    status = heed_cli_open_model(&options, argc, argv, &model, err);
+    if (model == NULL)
         return status;
-    status = heed_cli_apply(&options, err);
-    if (status == HEED_OK)
-        status = heed_model_open(options.operands[0], &model, err);
     if (status == HEED_OK && own.context_length > 0)
         status = heed_config_check_length(heed_model_config(model), own.context_length, err);
     if (status == HEED_OK) {

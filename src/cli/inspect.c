@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/json_out.h"
-#include "cli/options.h"
+#include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/writing.h"
 
@@ -300,12 +300,9 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
-    status = heed_cli_read(&options, argc, argv, err);
-    if (status != HEED_OK || options.help_shown)
+    status = heed_cli_open_model(&options, argc, argv, &model, err);
+    if (model == NULL)
         return status;
-    status = heed_cli_apply(&options, err);
-    if (status == HEED_OK)
-        status = heed_model_open(options.operands[0], &model, err);
     if (status == HEED_OK && own.text == NULL)
         status = write_text(model, &text, &n, err);
     if (status == HEED_OK)
