@@ -83,10 +83,12 @@ HEED_API heed_status heed_trainer_create(const char *text_path, const heed_confi
                                          const heed_train_options *options, const char *folder,
                                          heed_trainer **trainer, heed_error *err);
 /**
- * Goes on from the checkpoint in folder, with the text and the options it was made with. HEED_ERR_FILE: no checkpoint
- * there, a damaged one, or a text that is gone or has changed.
+ * Goes on from the checkpoint in folder, with the text and the options it was made with; only the threads may be other
+ * ones (-1: as before, 0: one a processor). HEED_ERR_FILE: no checkpoint there, a damaged one, or a text that is gone or
+ * has changed.
  */
-HEED_API heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed_error *err);
+HEED_API heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer,
+                                         heed_error *err);
 HEED_API void heed_trainer_close(heed_trainer *trainer); /* NULL is allowed; saves nothing */
 
 /** Lent by the trainer. The plan, what it trains, the folder. */

@@ -242,12 +242,24 @@ static heed_status finish(train_run *r, heed_error *err)
 
 /* --- the command --- */
 
+/* The first setting of the model or of the training that was given; the threads are the machine's, not the run's. */
+static const char *given_setting(const heed_cli_options *options, const heed_config *config,
+                                 const heed_train_options *train)
+{
+    for (int i = 0; i < options->n_settings; i++) {
+        const heed_cli_setting *s = &options->settings[i];
+        if (s->group->structure == config ||
+            (s->group->structure == train && strcmp(s->field->name, "threads") != 0))
+            return s->field->name;
+    }
+    return NULL;
+}
+
 /* A resumed run has its settings from its folder. */
 static heed_status check_resume(const heed_cli_options *options, const train_options *own,
                                 const heed_config *config, const heed_train_options *train, heed_error *err)
 {
-    const char *field = heed_cli_given(options, config) != NULL ? heed_cli_given(options, config)
-                                                                : heed_cli_given(options, train);
+    const char *field = given_setting(options, config, train);
     const char *other = options->n_operands > 0 ? "a text"
                         : own->out != NULL      ? "--out"
                         : own->preset != NULL   ? "--preset"
@@ -256,9 +268,10 @@ static heed_status check_resume(const heed_cli_options *options, const train_opt
 
     if (own->resume == NULL || other == NULL)
         return HEED_OK;
-    return heed_cli_fail(err, HEED_ERR_USAGE,
-                         "--resume takes text and settings from the run's folder, so %s%s cannot be given",
-                         other == field ? "the setting " : "", other);
+    return heed_cli_fail(
+        err, HEED_ERR_USAGE,
+        "--resume takes text and settings but the threads from the run's folder, so %s%s cannot be given",
+        other == field ? "the setting " : "", other);
 }
 
 static heed_status open_trainer(const train_options *own, const char *text, const heed_config *config,
@@ -268,7 +281,7 @@ static heed_status open_trainer(const train_options *own, const char *text, cons
     heed_status status = HEED_OK;
 
     if (own->resume != NULL)
-        return heed_trainer_resume(own->resume, trainer, err);
+        return heed_trainer_resume(own->resume, (int)train->threads, trainer, err);
     if (own->out == NULL)
         status = name_folder(text, folder, sizeof folder, err);
     return status == HEED_OK
@@ -317,6 +330,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status != HEED_OK || options.help_shown)
         return status;
     status = check_resume(&options, &own, &config, &train, err);
+    if (own.resume != NULL)
+        train.threads = -1; /* as before, unless the line says otherwise */
     if (status == HEED_OK)
         status = heed_cli_configure(&options, own.preset, own.config, &config, &train, err);
     if (status != HEED_OK)

@@ -18,7 +18,7 @@ typedef struct bench {
     heed_step_inputs inputs;
     heed_step_graph step;
     heed_plan *plan;
-    char *block; /* weights | moments | arena */
+    char *block; /* as train/step.h lays it */
     size_t block_bytes;
 } bench;
 
@@ -31,22 +31,6 @@ static void release(bench *b)
     heed_memory_release(b->block, b->block_bytes);
     free(b->inputs.ids);
     free(b->inputs.targets);
-}
-
-static void bind(bench *b)
-{
-    const size_t bytes = heed_weights_bytes(b->weights);
-    const char *first = b->block;
-
-    heed_weights_place(b->weights, b->block, NULL);
-    heed_weights_bind(b->weights, b->step.g);
-    for (int i = 0; i < b->weights->n; i++) {
-        const size_t at = (size_t)((const char *)b->weights->list[i].data - first);
-        if (b->step.m[i] == NULL)
-            continue;
-        b->step.m[i]->tensor.data = b->block + bytes + at;
-        b->step.v[i]->tensor.data = b->block + 2 * bytes + at;
-    }
 }
 
 static heed_status prepare(bench *b, const heed_config *config, int64_t batch, int threads, heed_error *err)
@@ -69,16 +53,16 @@ static heed_status prepare(bench *b, const heed_config *config, int64_t batch, i
         status = heed_step_graph_plan(&b->step, &b->device, &b->plan, err);
     if (status != HEED_OK)
         return status;
-    b->block_bytes = 3 * heed_weights_bytes(b->weights) + heed_plan_bytes(b->plan);
+    b->block_bytes = heed_step_state_bytes(b->weights) + heed_plan_bytes(b->plan);
     b->block = b->block_bytes < heed_memory_available() ? heed_memory_reserve(b->block_bytes) : NULL;
     if (b->block == NULL)
         return heed_fail(
             err, HEED_ERR_MEMORY,
             "a training step of this model needs %.1f GB of memory, the system has %.1f GB to give",
             (double)b->block_bytes / 1e9, (double)heed_memory_available() / 1e9);
-    bind(b);
+    heed_step_place(&b->step, b->weights, b->block);
     heed_weights_init(b->weights, 1);
-    return heed_plan_place(b->plan, b->block + 3 * heed_weights_bytes(b->weights), err);
+    return heed_plan_place(b->plan, b->block + heed_step_state_bytes(b->weights), err);
 }
 
 static void run(bench *b, const heed_config *config, int64_t batch, int64_t steps, double *seconds)

@@ -193,7 +193,7 @@ static heed_status write_numbers(const heed_trainer *t, const char *path, bool m
         if (name == NULL)
             status = HEED_ERR_MEMORY;
         entries[i] = entry_of(p, name,
-                              moments ? heed_trainer_moment(t, (int)(i % (size_t)w->n), second) : p->data);
+                              moments ? heed_step_moment(w, (int)(i % (size_t)w->n), second) : p->data);
     }
     if (entries == NULL || names == NULL || status != HEED_OK)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
@@ -252,6 +252,22 @@ heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
 
 /* --- reading them --- */
 
+/* The numbers of trainer.json that are no settings. */
+static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t *position)
+{
+    const char *text = heed_json_string(r, "text", ""), *hash = heed_json_string(r, "text_hash", "0");
+
+    t->step = heed_json_int(r, "step", 0, 0, INT64_MAX);
+    *position = (uint64_t)heed_json_int(r, "batches_position", 0, 0, INT64_MAX);
+    t->text.bytes = (uint64_t)heed_json_int(r, "text_bytes", 0, 0, INT64_MAX);
+    t->text.hash = strtoull(hash, NULL, 16);
+    if (r->status == HEED_OK && strlen(text) >= sizeof t->text.path)
+        r->status = heed_fail(r->err, HEED_ERR_FILE, "%.300s: the text's path is too long", r->where);
+    if (r->status == HEED_OK)
+        memcpy(t->text.path, text, strlen(text) + 1);
+    return r->status;
+}
+
 heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed_config *config,
                                        uint64_t *position, heed_error *err)
 {
@@ -262,74 +278,84 @@ heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed
     json_t *root = NULL;
     heed_status status = path_of(path, folder, "trainer.json", "", err);
 
-    if (status == HEED_OK && !heed_file_exists(path))
+    if (status != HEED_OK)
+        return status;
+    if (!heed_file_exists(path))
         return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a training run (trainer.json), there is none",
                          folder);
+    status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
+    if (status != HEED_OK)
+        return status;
+
+    heed_json_reader r = heed_json_read(root, path, err);
+    heed_json_require(&r, "options");
+    heed_json_require(&r, "config");
+    const json_t *options = heed_json_object(&r, "options"), *model = heed_json_object(&r, "config");
+    status = read_position(&r, t, position);
     if (status == HEED_OK)
-        status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
-    if (status == HEED_OK) {
-        heed_json_reader r = heed_json_read(root, path, err);
-        const char *text = heed_json_string(&r, "text", ""), *hash = heed_json_string(&r, "text_hash", "0");
-        t->step = heed_json_int(&r, "step", 0, 0, INT64_MAX);
-        *position = (uint64_t)heed_json_int(&r, "batches_position", 0, 0, INT64_MAX);
-        t->text.bytes = (uint64_t)heed_json_int(&r, "text_bytes", 0, 0, INT64_MAX);
-        t->text.hash = strtoull(hash, NULL, 16);
-        heed_json_require(&r, "options");
-        heed_json_require(&r, "config");
-        const json_t *options = heed_json_object(&r, "options"), *model = heed_json_object(&r, "config");
-        status = r.status;
-        if (status == HEED_OK && strlen(text) >= sizeof t->text.path)
-            status = heed_fail(err, HEED_ERR_FILE, "%.300s: the text's path is too long", path);
-        if (status == HEED_OK)
-            memcpy(t->text.path, text, strlen(text) + 1);
-        if (status == HEED_OK)
-            status = heed_fields_from_json(option_fields, n_options, &t->options, options, path, err);
-        if (status == HEED_OK)
-            status = heed_fields_from_json(config_fields, n_config, config, model, path, err);
-    }
+        status = heed_fields_from_json(option_fields, n_options, &t->options, options, path, err);
+    if (status == HEED_OK)
+        status = heed_fields_from_json(config_fields, n_config, config, model, path, err);
     json_decref(root);
     return status;
 }
 
-static heed_status read_moments(heed_trainer *t, heed_error *err)
+/* One tensor of optimizer.safetensors into the block. */
+static heed_status read_moment(const heed_trainer *t, const heed_safetensors *file, const char *path, int i,
+                               int second, heed_error *err)
 {
     const heed_weights *w = t->model->weights;
-    char path[HEED_PATH_BYTES], name[160];
+    const heed_parameter *p = &w->list[i];
+    const heed_safetensors_entry *entry = NULL;
+    char name[160];
+    heed_status status;
+
+    snprintf(name, sizeof name, "%s.%s", second ? "v" : "m", p->name);
+    status = heed_safetensors_get(file, name, &entry, err);
+    if (status != HEED_OK)
+        return status;
+    if (entry->count != p->count)
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: %s: expected %lld numbers, file has %lld", path, name,
+                         (long long)p->count, (long long)entry->count);
+    return heed_safetensors_read_f32(entry, heed_step_moment(w, i, second), err);
+}
+
+static heed_status read_moments(heed_trainer *t, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
     heed_safetensors *file = NULL;
     heed_status status = path_of(path, t->folder, "optimizer.safetensors", "", err);
 
     if (status == HEED_OK)
         status = heed_safetensors_open(path, &file, err);
-    for (int i = 0; i < 2 * w->n && status == HEED_OK; i++) {
-        const heed_parameter *p = &w->list[i / 2];
-        const heed_safetensors_entry *entry = NULL;
-        snprintf(name, sizeof name, "%s.%s", i % 2 ? "v" : "m", p->name);
-        status = heed_safetensors_get(file, name, &entry, err);
-        if (status == HEED_OK && entry->count != p->count)
-            status = heed_fail(err, HEED_ERR_FILE, "%.300s: %s: expected %lld numbers, file has %lld", path,
-                               name, (long long)p->count, (long long)entry->count);
-        if (status == HEED_OK)
-            status = heed_safetensors_read_f32(entry, heed_trainer_moment(t, i / 2, i % 2), err);
-    }
+    for (int i = 0; i < 2 * t->model->weights->n && status == HEED_OK; i++)
+        status = read_moment(t, file, path, i / 2, i % 2, err);
+    heed_safetensors_close(file);
+    return status;
+}
+
+static heed_status read_weights(heed_trainer *t, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    heed_safetensors *file = NULL;
+    heed_status status = path_of(path, t->folder, "model.safetensors", "", err);
+
+    if (status == HEED_OK)
+        status = heed_safetensors_open(path, &file, err);
+    if (status == HEED_OK)
+        status = heed_weights_load(t->model->weights, file, path, err);
     heed_safetensors_close(file);
     return status;
 }
 
 heed_status heed_checkpoint_read_numbers(heed_trainer *t, heed_error *err)
 {
-    char path[HEED_PATH_BYTES];
-    heed_safetensors *file = NULL;
     heed_status status;
 
     if (t->step == 0) {
         heed_weights_init(t->model->weights, (uint64_t)t->options.seed);
         return HEED_OK;
     }
-    status = path_of(path, t->folder, "model.safetensors", "", err);
-    if (status == HEED_OK)
-        status = heed_safetensors_open(path, &file, err);
-    if (status == HEED_OK)
-        status = heed_weights_load(t->model->weights, file, path, err);
-    heed_safetensors_close(file);
+    status = read_weights(t, err);
     return status == HEED_OK ? read_moments(t, err) : status;
 }

@@ -86,15 +86,6 @@ static heed_status open_corpus(heed_trainer *t, heed_config *config, heed_tokeni
 
 /* --- memory --- */
 
-float *heed_trainer_moment(const heed_trainer *t, int i, int second)
-{
-    const heed_weights *w = t->model->weights;
-    const char *weights = (const char *)w->list[0].data;
-    const size_t at = (size_t)((const char *)w->list[i].data - weights);
-
-    return (float *)(void *)(t->block + heed_weights_bytes(w) * (size_t)(1 + second) + at);
-}
-
 static heed_status too_large(const heed_trainer *t, double bytes, heed_error *err)
 {
     return heed_fail(
@@ -110,21 +101,11 @@ static heed_status check_state(heed_trainer *t, heed_error *err)
     const size_t available = heed_memory_available();
 
     t->plan.n_parameters = heed_weights_count(w);
-    t->plan.state_bytes = 3.0 * (double)heed_weights_bytes(w);
+    t->plan.state_bytes = (double)heed_step_state_bytes(w);
     t->plan.available_bytes = available == SIZE_MAX ? 0.0 : (double)available;
     if (t->plan.available_bytes > 0.0 && t->plan.state_bytes > t->plan.available_bytes)
         return too_large(t, t->plan.state_bytes, err);
     return HEED_OK;
-}
-
-static void bind_moments(heed_trainer *t)
-{
-    for (int i = 0; i < t->model->weights->n; i++) {
-        if (t->train.m[i] == NULL)
-            continue;
-        t->train.m[i]->tensor.data = heed_trainer_moment(t, i, 0);
-        t->train.v[i]->tensor.data = heed_trainer_moment(t, i, 1);
-    }
 }
 
 /* Graphs, plans, and the one block that holds everything. */
@@ -133,7 +114,7 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     heed_weights *w = t->model->weights;
     const int64_t T = t->model->config.context_length;
     const size_t n = (size_t)(t->options.batch_size * T);
-    const size_t state = 3 * heed_weights_bytes(w);
+    const size_t state = heed_step_state_bytes(w);
     size_t arena;
     heed_status status = check_state(t, err);
 
@@ -164,10 +145,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     t->block = heed_memory_reserve(t->block_bytes);
     if (t->block == NULL)
         return too_large(t, (double)t->block_bytes, err);
-    heed_weights_place(w, t->block, NULL);
-    heed_weights_bind(w, t->train.g);
+    heed_step_place(&t->train, w, t->block);
     heed_weights_bind(w, t->eval.g);
-    bind_moments(t);
     status = heed_plan_place(t->train_plan, t->block + state, err);
     return status == HEED_OK ? heed_plan_place(t->eval_plan, t->block + state, err) : status;
 }
@@ -333,7 +312,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     return HEED_OK;
 }
 
-heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed_error *err)
+heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer, heed_error *err)
 {
     heed_trainer *t = calloc(1, sizeof *t);
     heed_config config = heed_config_default();
@@ -356,6 +335,8 @@ heed_status heed_trainer_resume(const char *folder, heed_trainer **trainer, heed
         status = heed_checkpoint_recover(folder, err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_state(folder, t, &config, &position, err);
+    if (threads >= 0)
+        t->options.threads = threads;
     if (status == HEED_OK)
         status = set_up(t, &config, true, err);
     if (status == HEED_OK)

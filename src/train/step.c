@@ -113,6 +113,30 @@ void heed_step_graph_destroy(heed_step_graph *step)
     *step = (heed_step_graph){0};
 }
 
+size_t heed_step_state_bytes(const heed_weights *weights)
+{
+    return 3 * heed_weights_bytes(weights);
+}
+
+float *heed_step_moment(const heed_weights *weights, int i, int second)
+{
+    char *at = (char *)weights->list[i].data;
+
+    return (float *)(void *)(at + (size_t)(1 + second) * heed_weights_bytes(weights));
+}
+
+void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block)
+{
+    heed_weights_place(weights, block, NULL);
+    heed_weights_bind(weights, step->g);
+    for (int i = 0; i < weights->n; i++) {
+        if (step->m[i] == NULL)
+            continue;
+        step->m[i]->tensor.data = heed_step_moment(weights, i, 0);
+        step->v[i]->tensor.data = heed_step_moment(weights, i, 1);
+    }
+}
+
 heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan,
                                  heed_error *err)
 {

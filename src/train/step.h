@@ -35,6 +35,15 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
                                    heed_step_graph *out, heed_error *err);
 void heed_step_graph_destroy(heed_step_graph *step);
 
+/* What a step works on lies in one block: weights | first moments | second moments | arena of the plan. */
+
+/** Bytes before the arena. */
+size_t heed_step_state_bytes(const heed_weights *weights);
+/** Lays the weights into the block, and binds them and the moments in the graph. */
+void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block);
+/** Where the first or second moments of parameter i lie, once the weights have their place. */
+float *heed_step_moment(const heed_weights *weights, int i, int second);
+
 /** Plans it for the device. */
 heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan,
                                  heed_error *err);

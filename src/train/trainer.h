@@ -33,8 +33,7 @@ struct heed_trainer {
     heed_step_inputs inputs;
     heed_step_graph train, eval;
     heed_plan *train_plan, *eval_plan;
-    /* one block: weights | first moments | second moments | arena of a step */
-    char *block;
+    char *block; /* weights, moments and the larger arena, as train/step.h lays them */
     size_t block_bytes;
 
     int64_t step; /* done */
@@ -45,9 +44,6 @@ struct heed_trainer {
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
     double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
 };
-
-/** Where the moments of parameter i lie in the block. */
-float *heed_trainer_moment(const heed_trainer *trainer, int i, int second);
 
 /** trainer.json alone, before the first step: what a run needs to begin again from its seed. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);

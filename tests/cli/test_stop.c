@@ -84,6 +84,17 @@ static void resuming_takes_no_other_settings(void **state)
     assert_contains(output("stderr"), "a text cannot be given");
 }
 
+static void resuming_takes_other_threads(void **state)
+{
+    (void)state;
+    assert_int_equal(run("train", TINY, "--steps", "2", "--threads", "1", "--out", "threads", NULL), 0);
+    assert_contains(output("stderr"), "1 thread");
+    assert_int_equal(run("train", "--resume", "threads", "--threads", "3", NULL), 0);
+    assert_contains(output("stderr"), "3 threads");
+    assert_int_equal(run("train", "--resume", "threads", NULL), 0);
+    assert_contains(output("stderr"), "1 thread"); /* nothing was left to do, so nothing was saved */
+}
+
 /* Files may not grow beyond 8 kB, which a checkpoint does: to heed that is a full disk. */
 static void full_disk_leaves_the_earlier_checkpoint(void **state)
 {
@@ -122,6 +133,7 @@ int main(void)
         cmocka_unit_test(second_interrupt_ends_at_once),
         cmocka_unit_test(resumed_run_ends_with_the_same_bytes),
         cmocka_unit_test(resuming_takes_no_other_settings),
+        cmocka_unit_test(resuming_takes_other_threads),
         cmocka_unit_test(full_disk_leaves_the_earlier_checkpoint),
     };
 

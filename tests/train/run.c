@@ -87,7 +87,7 @@ heed_trainer *run_open_again(const run_case *c, const char *name)
     heed_trainer *trainer = NULL;
     heed_error err = {0};
 
-    if (heed_trainer_resume(run_path(c, name), &trainer, &err) != HEED_OK)
+    if (heed_trainer_resume(run_path(c, name), -1, &trainer, &err) != HEED_OK)
         fail_msg("%s", err.message);
     return trainer;
 }

@@ -31,7 +31,7 @@ static void finish_and_compare(const run_case *c, const char *name, int n)
     heed_trainer *trainer = NULL;
     heed_error err = {0};
 
-    if (heed_trainer_resume(run_path(c, name), &trainer, &err) != HEED_OK)
+    if (heed_trainer_resume(run_path(c, name), -1, &trainer, &err) != HEED_OK)
         fail_msg("after operation %d: %s; the folder holds%s", n, err.message, run_list(c, name));
     run_steps(trainer, RUN_MAX_STEPS, NULL);
     heed_trainer_close(trainer);
@@ -53,7 +53,7 @@ static bool dies_at(const run_case *c, const char *name, int n, bool create)
         fault_arm(FAULT_EXIT, n);
         if (create ? heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name), &trainer, NULL) !=
                          HEED_OK
-                   : heed_trainer_resume(run_path(c, name), &trainer, NULL) != HEED_OK)
+                   : heed_trainer_resume(run_path(c, name), -1, &trainer, NULL) != HEED_OK)
             _exit(1);
         for (int i = 0; i < 6 && !progress.done; i++) /* over one checkpoint, not to the next */
             heed_trainer_step(trainer, &progress, NULL);
@@ -196,7 +196,7 @@ static void fail_and_die(const run_case *c, int n, int when, bool in_next_save)
     heed_status status = HEED_OK;
     bool failed;
 
-    if (heed_trainer_resume(run_path(c, "crash"), &trainer, NULL) != HEED_OK)
+    if (heed_trainer_resume(run_path(c, "crash"), -1, &trainer, NULL) != HEED_OK)
         _exit(1);
     fault_arm(FAULT_ERROR, n);
     if (!in_next_save)
@@ -256,7 +256,7 @@ static void a_file_that_may_not_grow_is_reported(void **state)
         heed_status failed = HEED_OK;
         const struct rlimit limit = {1500, 1500};
         signal(SIGXFSZ, SIG_IGN);
-        if (heed_trainer_resume(run_path(&c, "base"), &trainer, &err) != HEED_OK ||
+        if (heed_trainer_resume(run_path(&c, "base"), -1, &trainer, &err) != HEED_OK ||
             setrlimit(RLIMIT_FSIZE, &limit) != 0)
             _exit(1);
         for (int i = 0; i < 6 && failed == HEED_OK; i++)

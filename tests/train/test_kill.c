@@ -55,7 +55,7 @@ static void train_in_child(const run_case *c, const char *name, shared *said)
     heed_error err = {0};
     const char *trainer_file = run_file(c, name, "trainer.json");
     const heed_status status = access(trainer_file, F_OK) == 0
-                                   ? heed_trainer_resume(run_path(c, name), &trainer, &err)
+                                   ? heed_trainer_resume(run_path(c, name), -1, &trainer, &err)
                                    : heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name),
                                                          &trainer, &err);
 

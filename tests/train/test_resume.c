@@ -181,7 +181,7 @@ static void expect_refusal(const run_case *c, const char *name, heed_status expe
 {
     heed_trainer *trainer = (heed_trainer *)c;
     heed_error err = {0};
-    const heed_status status = heed_trainer_resume(run_path(c, name), &trainer, &err);
+    const heed_status status = heed_trainer_resume(run_path(c, name), -1, &trainer, &err);
 
     if (status != expected)
         fail_msg("expected status %d, got %d: %s", (int)expected, (int)status, err.message);
@@ -294,7 +294,7 @@ static void a_trainer_file_that_makes_no_sense_is_refused(void **state)
         heed_error err = {0};
         run_copy(&c, "good", "a");
         edit(&c, "a", "trainer.json", edits[i][0], edits[i][1]);
-        const heed_status status = heed_trainer_resume(run_path(&c, "a"), &trainer, &err);
+        const heed_status status = heed_trainer_resume(run_path(&c, "a"), -1, &trainer, &err);
         if (status == HEED_OK)
             fail_msg("%s was taken", edits[i][1]);
         assert_true(status == HEED_ERR_FILE || status == HEED_ERR_USAGE);

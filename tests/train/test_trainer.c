@@ -321,7 +321,7 @@ static void two_trainers_never_share_a_folder(void **state)
     (void)state;
     run_open(&c);
     first = run_create(&c, "a");
-    assert_int_equal(heed_trainer_resume(run_path(&c, "a"), &second, &err), HEED_ERR_USAGE);
+    assert_int_equal(heed_trainer_resume(run_path(&c, "a"), -1, &second, &err), HEED_ERR_USAGE);
     run_expect_sentence(&err, "another process");
     assert_null(second);
     heed_trainer_close(first);
