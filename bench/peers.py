@@ -47,7 +47,7 @@ def last_json(command):
     """What the command's last line says, with the seconds it took; None when it fails."""
     begin = time.time()
     # threads that spin while they wait would make whoever is measured crawl when anything else runs; the same for all
-    env = {**os.environ, "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000")}
+    env = {**os.environ, "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "10000")}
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
     lines = run.stdout.strip()
     if run.returncode != 0 or not lines:
