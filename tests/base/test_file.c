@@ -13,34 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/heed-test-file-XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    char command[96];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command) != 0;
-}
-
-static const char *inside(const char *name)
-{
-    static char path[4][160];
-    static int turn;
-
-    turn = (turn + 1) % 4;
-    assert_int_equal(heed_path_join(path[turn], sizeof path[turn], folder, name, NULL), HEED_OK);
-    return path[turn];
-}
+#include "folder.h"
 
 static int count_entries(const char *path)
 {

@@ -10,33 +10,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "folder.h"
 #include "formats/axis.h"
 #include "formats/colour.h"
 #include "formats/picture.h"
-
-static char folder[64], path[96];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/heed-test-picture-XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    char command[96];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command) != 0;
-}
-
-static const char *inside(const char *name)
-{
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 /* The file's bytes with a zero behind them; the caller frees. */
 static char *slurp(const char *name, size_t *size)
