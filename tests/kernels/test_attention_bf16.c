@@ -132,7 +132,7 @@ static void check_half(const heed_kernels *k, const half_problem *h, int a, cons
 /* Statistics stay floats; sum and lse carry the 1e-4 of exp(). */
 static void check_statistics(const heed_kernels *k, const half_problem *h)
 {
-    for (int a = LSE; a < N_ARRAYS; a++)
+    for (int a = LSE; a < SCORES; a++)
         for (int64_t i = 0; i < h->p->r[a].n; i++) {
             const double want = h->p->r[a].want[i];
 
