@@ -56,6 +56,66 @@ HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batc
 HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads,
                                        heed_bench_result *out, heed_error *err);
 
+/* --- attention alone --- */
+
+#define HEED_BENCH_LENGTHS     16 /* at most */
+#define HEED_BENCH_MASKS       6
+#define HEED_BENCH_CACHED_KEYS 8192
+
+typedef struct heed_bench_attention_options {
+    int64_t n_heads, head_dim;
+    const int64_t *lengths; /* causal, one batch */
+    int n_lengths;
+    int64_t window; /* keys that a query sees, its own included; 0: all before it */
+    bool bf16;      /* q, k, v in bfloat16, sums in f32 */
+    bool plain;     /* the text book beside it: scores, softmax, product, in f32 */
+    bool masks;     /* what masks save */
+    bool decode;    /* one query over HEED_BENCH_CACHED_KEYS keys */
+    double seconds;  /* about so long for each length, each form and for the masks; 0: 2 */
+    int threads;
+    void (*report)(void *context, const char *doing); /* before each part; may be NULL */
+    void *context;
+} heed_bench_attention_options;
+
+typedef struct heed_bench_pass {
+    heed_measure time; /* n 0: not measured */
+    double flops;      /* of the pairs that see each other: 4 head_dim each forward, 12 with backward */
+    double peak_share; /* of the matrix product that ran in turns with it */
+    double bytes;      /* what the pass works in, beside q, k and v */
+} heed_bench_pass;
+
+typedef struct heed_bench_attention_row {
+    int64_t length;
+    double peak_flops; /* FLOP/s of the matrix product, median */
+    heed_bench_pass forward, both, plain_forward, plain_both;
+} heed_bench_attention_row;
+
+/* Exponents of growth with the length, fitted in logarithms over all rows; NaN below two. */
+typedef struct heed_bench_growth {
+    double forward, both, bytes;
+} heed_bench_growth;
+
+typedef struct heed_bench_mask {
+    const char *mask;
+    double pairs, forward, both; /* as a share of those without a mask */
+} heed_bench_mask;
+
+typedef struct heed_bench_attention_result {
+    heed_bench_attention_row rows[HEED_BENCH_LENGTHS];
+    int n_rows;
+    heed_bench_growth growth, plain_growth;
+    int64_t mask_length;
+    heed_bench_mask masks[HEED_BENCH_MASKS];
+    int n_masks;
+    heed_measure decode, reading; /* one query; reading as many bytes right after it */
+    double decode_bytes;          /* keys and values; 0: not measured */
+    double peak_bytes;            /* the most that the process held, measuring included */
+} heed_bench_attention_result;
+
+/** Attention by itself on random numbers. HEED_ERR_USAGE for sizes that cannot be. */
+HEED_API heed_status heed_bench_attention(const heed_bench_attention_options *options,
+                                          heed_bench_attention_result *out, heed_error *err);
+
 #ifdef __cplusplus
 }
 #endif

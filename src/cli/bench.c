@@ -3,6 +3,7 @@
 #include <heed/bench.h>
 #include <string.h>
 
+#include "cli/bench_attention.h"
 #include "cli/json_out.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
@@ -252,8 +253,10 @@ static heed_status choose_parts(bench_run *b, const char *what, heed_error *err)
     b->training = what == NULL || strcmp(what, "train") == 0;
     b->decode = what == NULL || strcmp(what, "decode") == 0;
     if (!b->limits && !b->training && !b->decode)
-        return heed_cli_fail(err, HEED_ERR_USAGE, "bench: expected train, decode or limits, got \"%s\"",
-                             heed_cli_quote(shown, sizeof shown, what));
+        return heed_cli_fail(
+            err, HEED_ERR_USAGE,
+            "bench: expected train, decode or limits, or attention before all options, got \"%s\"",
+            heed_cli_quote(shown, sizeof shown, what));
     return HEED_OK;
 }
 
@@ -267,6 +270,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     const heed_field *config_fields = heed_config_fields(&n);
     heed_status status;
 
+    if (argc > 0 && strcmp(argv[0], "attention") == 0) /* it has options of its own */
+        return heed_cli_bench_attention.run(&heed_cli_bench_attention, argc - 1, argv + 1, err);
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     heed_cli_add_group(&options, "Model", config_fields, n, &b.config, false);
     status = heed_cli_read(&options, argc, argv, err);
@@ -290,15 +295,17 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
 
 const heed_cli_command heed_cli_bench = {
     .name = "bench",
-    .operands = "[train|decode|limits]",
+    .operands = "[train|decode|limits|attention]",
     .summary = "measure this machine, and heed as a share of it",
     .details =
         "Training steps and decoding of a model with random weights; without a word both. The limits of the\n"
         "machine are measured before and after each, and the better figure counts. Between decoded tokens all\n"
-        "threads read as many bytes as a token must, and do nothing else: no decoding can take less time.\n",
+        "threads read as many bytes as a token must, and do nothing else: no decoding can take less time.\n"
+        "attention has options of its own: heed bench attention --help\n",
     .examples = "  heed bench\n"
                 "  heed bench limits --threads 1\n"
                 "  heed bench train --preset gpt2 --batch-size 4 --context-length 256\n"
-                "  heed bench decode --preset gpt2 --json\n",
+                "  heed bench decode --preset gpt2 --json\n"
+                "  heed bench attention --lengths 1024,4096\n",
     .run = run,
 };

@@ -177,6 +177,45 @@ static void bench_decode_gives_the_reading_beside_it(void **state)
     json_decref(root);
 }
 
+static void bench_attention_measures_each_length_and_mask(void **state)
+{
+    const json_t *rows, *masks, *row, *decode;
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(run("bench", "attention", "--n-heads", "2", "--head-dim", "16", "--lengths", "64,192",
+                         "--plain", "--seconds", "0.05", "--threads", "1", "--json", NULL),
+                     0);
+    assert_int_equal(output_size("stderr"), 0);
+    root = parse();
+    rows = json_object_get(root, "lengths");
+    masks = json_object_get(root, "masks");
+    decode = json_object_get(root, "decode");
+    assert_int_equal((int)json_array_size(rows), 2);
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const passes[] = {"forward", "forward_backward", "plain_forward",
+                                             "plain_forward_backward"};
+        const double length = i == 0 ? 64 : 192, pairs = length * (length + 1) / 2;
+        row = json_array_get(rows, i);
+        assert_true(number(row, "length") == length);
+        for (int k = 0; k < 4; k++) {
+            const json_t *pass = json_object_get(row, passes[k]);
+            assert_true(number(pass, "flops") == (k % 2 == 0 ? 4 : 12) * 16 * 2 * pairs);
+            assert_true(number(pass, "least_s") > 0 && number(pass, "least_s") <= number(pass, "most_s"));
+            assert_true(number(pass, "peak_share") > 0 && number(pass, "bytes") > 0);
+        }
+    }
+    /* nine times the pairs are stored by the text book, and by no other */
+    assert_true(number(json_object_get(root, "plain_growth"), "bytes") > 1.5);
+    assert_true(number(json_object_get(root, "growth"), "bytes") < 1.2);
+    assert_int_equal((int)json_array_size(masks), 6);
+    assert_string_equal(string(json_array_get(masks, 1), "mask"), "causal");
+    assert_true(fabs(number(json_array_get(masks, 1), "pairs_share") - 193.0 / 384.0) < 1e-9);
+    assert_true(number(decode, "bytes") == 2.0 * 8192 * 2 * 16 * 4);
+    assert_true(number(decode, "reading_alone_bytes_per_s") > 0 && number(decode, "bandwidth_share") > 0);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +226,7 @@ int main(void)
         cmocka_unit_test(inspect_gives_patterns),
         cmocka_unit_test(bench_and_version_speak_json),
         cmocka_unit_test(bench_decode_gives_the_reading_beside_it),
+        cmocka_unit_test(bench_attention_measures_each_length_and_mask),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

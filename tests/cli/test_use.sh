@@ -64,7 +64,12 @@ refuse 2 '--out: expected DIR, got an empty word' train --out ''
 refuse 2 'got one more: "b"' train a b
 refuse 2 'expected heed generate MODEL' generate
 refuse 2 'expected heed eval MODEL TEXT' eval m
-refuse 2 'expected train, decode or limits, got "fast"' bench fast
+refuse 2 'or attention before all options, got "fast"' bench fast
+refuse 2 'lengths: expected 1 to 16 numbers' bench attention --lengths 256,
+refuse 2 'lengths: expected 1 to 16 numbers' bench attention --lengths 0
+refuse 2 'lengths: expected 1 to 16 numbers' bench attention --lengths 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17
+refuse 2 'window: expected a whole number' bench attention --window -1
+refuse 2 'expected one of f32, bf16' bench attention --dtype f16
 refuse 2 'expected a preset' train --preset gpt9
 refuse 2 'expected one of pre, post, none' train --norm middle
 refuse 2 'expected true or false' train --mlp=maybe
