@@ -3,7 +3,7 @@
  * Fast loops: pointers and sizes, no tensors, no threads, no allocation.
  *
  * One table for each instruction set. The bodies are written once, over vectors of LANES floats, and
- * compiled once for each set (generic.c, avx2.c, avx512.c, avx512bf16.c). The readable reference of every
+ * compiled once for each set (generic.c, avx2.c, avx512.c, avx512bf16.c, amx.c). The readable reference of every
  * function is the `forward` of the op that uses it; tests hold the two against each other.
  * All rows are contiguous floats; `stride` is the distance of rows in floats where one is given.
  * Callers split rows over threads; a function never sums over anything its arguments do not show.
@@ -84,7 +84,7 @@ typedef struct heed_attention_bf16 {
 } heed_attention_bf16;
 
 typedef struct heed_kernels {
-    const char *name; /* "generic", "avx2", "avx512", "avx512bf16" */
+    const char *name; /* "generic", "avx2", "avx512", "avx512bf16", "amx" */
     int lanes;        /* floats in a vector */
 
     /* element by element; y may be x or a (in place) */
@@ -158,7 +158,7 @@ typedef struct heed_kernels {
 } heed_kernels;
 
 /**
- * The table for this processor, or the one named (HEED_CPU): "generic", "avx2", "avx512", "avx512bf16".
+ * The table for this processor, or the one named (HEED_CPU): "generic", "avx2", "avx512", "avx512bf16", "amx".
  * name NULL or "": the best that runs here. HEED_ERR_USAGE: unknown name, or this processor lacks it.
  */
 heed_status heed_kernels_select(const char *name, const heed_kernels **kernels, heed_error *err);

@@ -5,9 +5,17 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 extern const heed_kernels heed_kernels_generic;
 #if defined(__x86_64__)
-extern const heed_kernels heed_kernels_avx2, heed_kernels_avx512, heed_kernels_avx512bf16;
+extern const heed_kernels heed_kernels_avx2, heed_kernels_avx512, heed_kernels_avx512bf16, heed_kernels_amx;
 
 /* The builds of these sets also use F16C, which every processor with AVX2 and FMA has. */
 static bool has_avx2(void)
@@ -24,6 +32,31 @@ static bool has_avx512(void)
 static bool has_avx512bf16(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
+/*
+ * The tiles' 8 KB are a state that Linux saves only for a program that has asked for it. A system that does not know the
+ * request refuses it, and the kernels below serve. Asking again is harmless; threads inherit the permission.
+ */
+static bool system_allows_tiles(void)
+{
+#if defined(__linux__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
+/* CPUID leaf 7: bits 22 and 24 of EDX are AMX-BF16 and AMX-TILE. */
+static bool has_amx(void)
+{
+    const unsigned wanted = 1u << 22 | 1u << 24;
+    unsigned eax, ebx, ecx, edx;
+
+    return has_avx512bf16() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & wanted) == wanted &&
+           system_allows_tiles();
 }
 #endif
 
@@ -42,6 +75,7 @@ static const struct table {
     {&heed_kernels_avx2, has_avx2},
     {&heed_kernels_avx512, has_avx512},
     {&heed_kernels_avx512bf16, has_avx512bf16},
+    {&heed_kernels_amx, has_amx},
 #endif
 };
 enum { N_TABLES = sizeof tables / sizeof tables[0] };

@@ -70,12 +70,7 @@ static heed_attention_head float_head_of(const heed_attention_bf16 *a, const bf1
     return head;
 }
 
-static int64_t attention_bf16_scratch(const heed_attention_bf16 *a, bool backward)
-{
-    return bf16_layout_of(&a->head, backward).total;
-}
-
-static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
+static void float_forward(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
 {
     const bf16_layout at = bf16_layout_of(&a->head, false);
     const heed_attention_head head = float_head_of(a, &at, scratch);
@@ -87,7 +82,7 @@ static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, in
     rows_to_bf16(a->out, a->head.out_stride, scratch + at.out, query_begin, query_end, head.v_dim);
 }
 
-static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch)
+static void float_backward(const heed_attention_bf16 *a, float *scratch)
 {
     const bf16_layout at = bf16_layout_of(&a->head, true);
     const heed_attention_head head = float_head_of(a, &at, scratch);
@@ -106,3 +101,65 @@ static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch
     rows_to_bf16(a->dk, a->head.dk_stride, scratch + at.dk, 0, head.n_key, head.head_dim);
     rows_to_bf16(a->dv, a->head.dv_stride, scratch + at.dv, 0, head.n_key, head.v_dim);
 }
+
+/* ---- by the products of bfloat16, where there are ---- */
+
+#if defined(__AVX512BF16__)
+/* Each builds on those before it. */
+/* clang-format off */
+#include "kernels/vector_attention_bf16_pack.inc.h"
+#include "kernels/vector_attention_bf16_keys.inc.h"
+#include "kernels/vector_attention_bf16_forward.inc.h"
+#include "kernels/vector_attention_bf16_backward.inc.h"
+/* clang-format on */
+
+/*
+ * Not what is added to scores, nor a few queries, of which a tile would be mostly empty. What is only shown does not count:
+ * looking at more changes no bit of out.
+ */
+static bool half_serves(const heed_attention_head *head)
+{
+    return head->n_query > ROW_QUERIES && !head->bias && head->slope == 0.0f && !head->q_relative;
+}
+
+static int64_t attention_bf16_scratch(const heed_attention_bf16 *a, bool backward)
+{
+    if (!half_serves(&a->head))
+        return bf16_layout_of(&a->head, backward).total;
+    return backward ? half_backward_layout_of(&a->head).total : half_forward_layout_of(&a->head).total;
+}
+
+static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
+{
+    if (half_serves(&a->head))
+        half_forward(a, query_begin, query_end, scratch);
+    else
+        float_forward(a, query_begin, query_end, scratch);
+}
+
+static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch)
+{
+    if (half_serves(&a->head))
+        half_backward(a, scratch);
+    else
+        float_backward(a, scratch);
+}
+
+#else
+
+static int64_t attention_bf16_scratch(const heed_attention_bf16 *a, bool backward)
+{
+    return bf16_layout_of(&a->head, backward).total;
+}
+
+static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
+{
+    float_forward(a, query_begin, query_end, scratch);
+}
+
+static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch)
+{
+    float_backward(a, scratch);
+}
+
+#endif
