@@ -1,47 +1,139 @@
 /* SPDX-License-Identifier: MIT */
-/* What attention.c, attention_backward.c and attention_scores.c share: who sees whom, and one score. */
+/*
+ * What the ops of attention share: what they are asked for, who sees whom, and one score.
+ *
+ *     const heed_attention_run run = heed_attention_run_of(a, V + 1, true);
+ *     heed_attention_row row = heed_attention_row_of(&run, b, h, i);                  query i of head h, batch b
+ *     for (int64_t j = 0; j < run.n_key; j++)
+ *         if (heed_attention_weighs(&row, j))                                         hidden keys are passed over
+ *             p = heed_attention_weight(&row, heed_attention_score(&row, j));
+ *
+ * heed_attention_score() and heed_mask_sees() are the definitions; forward, scores, backward, look-up and explain go
+ * through them, and the kernels are tested against them.
+ */
 #ifndef HEED_OPS_ATTENTION_H
 #define HEED_OPS_ATTENTION_H
 
+#include "ops/common.h"
 #include "ops/ops.h"
 
+/* The inputs behind an op's own, in this order; all optional. */
+typedef enum heed_attention_extra {
+    HEED_ATTENTION_PAST,
+    HEED_ATTENTION_KEYS,
+    HEED_ATTENTION_DOCUMENTS,
+    HEED_ATTENTION_BLOCKS,
+    HEED_ATTENTION_PAIRS,
+    HEED_ATTENTION_BIAS,
+    HEED_ATTENTION_Q_RELATIVE,
+    HEED_ATTENTION_RELATIVE,
+    HEED_ATTENTION_EXTRAS,
+} heed_attention_extra;
+
+/* heed_attention_options without its nodes, which are inputs. */
 typedef struct heed_attention_attrs {
     float scale;
-    bool causal;
+    bool causal, at_position, fill_1e9, alibi;
+    int64_t position, window, stride, prefix, block, relative_zero;
 } heed_attention_attrs;
 
-/* Heads h of q read key/value head h / group. n_key counts the keys that exist, capacity the rows of k and v. */
-typedef struct heed_attention_sizes {
+/* Head h of q reads key/value head h / group. n_key counts the keys that exist, capacity the rows of k and v. */
+typedef struct heed_attention_run {
+    const heed_attention_attrs *attrs;
+    const heed_tensor *q, *k, *v; /* v: NULL where there are only scores */
+    const heed_tensor *extra[HEED_ATTENTION_EXTRAS];
     int64_t batch, n_heads, n_kv_heads, group;
-    int64_t n_query, n_key, capacity, head_dim;
-} heed_attention_sizes;
+    int64_t n_query, n_key, capacity, head_dim, v_dim;
+    int64_t position; /* of query 0 */
+} heed_attention_run;
 
-/** Sizes of a run; past is a scalar or NULL (then all of k's rows exist). */
-heed_attention_sizes heed_attention_sizes_of(const heed_tensor *q, const heed_tensor *k,
-                                             const heed_tensor *past);
-/** Query i sees keys 0 .. this number - 1. */
-int64_t heed_attention_visible(const heed_attention_sizes *s, bool causal, int64_t i);
-/** Pairs of query and key that see each other in one head. */
-double heed_attention_pairs(const heed_attention_sizes *s, bool causal);
-/** Checks q (input 0), k (input 1) and past (input `past`) of node; false after heed_graph_fail(). */
-bool heed_attention_check(heed_graph *g, const heed_node *node, int past);
+/* --- attention_options.c ------------------------------------------------------------------------- */
+
 /** Attributes from the options of the builder; 1/sqrt(head_dim) where no scale is given. */
 heed_attention_attrs heed_attention_attrs_of(const heed_node *q, const heed_attention_options *options);
+/** The nodes of the options in the order of the inputs. */
+void heed_attention_extras_of(const heed_attention_options *options, heed_node **extra);
+/** A run of a node whose inputs 0 and 1 are q and k, 2 is v where has_v, and the extra ones begin at `extra`. */
+heed_attention_run heed_attention_run_of(const heed_op_args *a, int extra, bool has_v);
+/** The same before any data is known: a cache is taken as full, masks that are inputs are left out. */
+heed_attention_run heed_attention_run_of_node(const heed_node *node, int extra, bool has_v);
+/** The mask of one batch. */
+heed_mask heed_attention_mask(const heed_attention_run *run, int64_t b);
+/** Pairs that see each other, of all batches and heads. */
+double heed_attention_pairs(const heed_attention_run *run);
 
-/** sum_d q_d k_d, d ascending. */
-float heed_attention_dot(const float *q, const float *k, int64_t head_dim);
-/**
- * What a key weighs: exp(scale (dot - max)) / sum. The difference comes first: where q and k are whole numbers it is
- * exact, however large the scores are.
- */
-float heed_attention_weight(float dot, float max, float sum, float scale);
-/** Row i of head h of batch b. */
-float *heed_attention_row(const heed_tensor *x, int64_t b, int64_t h, int64_t i);
+/** Where rows of [b, h, ..] lie in a tensor [n, m], [H, n, m] or [B, H, n, m]: missing axes repeat. */
+int64_t heed_attention_leading(const heed_tensor *x, int64_t b, int64_t h);
+/** Row i of head (b, h) of an f32 tensor. */
+float *heed_attention_floats(const heed_tensor *x, int64_t b, int64_t h, int64_t i);
 
+/* --- attention_check.c --------------------------------------------------------------------------- */
+
+/** Checks everything that a run_of_node() of this node takes for granted; false after heed_graph_fail(). */
+bool heed_attention_check(heed_graph *g, const heed_node *node, int extra, bool has_v);
+
+/* --- attention_pairs.c: the reference ------------------------------------------------------------ */
+
+/* A row of numbers of either type. */
+typedef struct heed_attention_numbers {
+    const heed_tensor *x;
+    int64_t at;
+} heed_attention_numbers;
+
+heed_attention_numbers heed_attention_numbers_of(const heed_tensor *x, int64_t b, int64_t h, int64_t i);
+float heed_attention_number(const heed_attention_numbers *x, int64_t d);
+/** Element i of x, in the order of memory; rounded where x is bf16. */
+void heed_attention_put(const heed_tensor *x, int64_t at, float value);
+/** sum_d x_d y_d, d ascending. */
+float heed_attention_dot(const heed_attention_numbers *x, const heed_attention_numbers *y, int64_t n);
+
+/* One query. */
+typedef struct heed_attention_row {
+    const heed_attention_run *run;
+    heed_mask mask;
+    int64_t b, h, i;
+    float slope; /* ALiBi's; 0: none */
+    float max, sum;
+    bool blind; /* it sees no key at all, and fill_1e9 has it weigh all alike */
+} heed_attention_row;
+
+/** The row without max and sum, and with them. */
+heed_attention_row heed_attention_row_begin(const heed_attention_run *run, int64_t b, int64_t h, int64_t i);
+heed_attention_row heed_attention_row_of(const heed_attention_run *run, int64_t b, int64_t h, int64_t i);
+bool heed_attention_sees(const heed_attention_row *row, int64_t j);
+/** s_ij of a key that is seen, before the scale: q_i . k_j + q_relative_i . relative[..] + (bias_ij - slope ..) / scale. */
+float heed_attention_score(const heed_attention_row *row, int64_t j);
+/** The scaled score as it is shown: with the mask's filling where the key is hidden. */
+float heed_attention_shown_score(const heed_attention_row *row, int64_t j);
+/** exp(scale (score - max)) / sum. The difference comes first: where q and k are whole numbers it is exact. */
+float heed_attention_weight(const heed_attention_row *row, float score);
+/** Does key j take part in the query's mean, and by how much? */
+bool heed_attention_weighs(const heed_attention_row *row, int64_t j);
+float heed_attention_pattern(const heed_attention_row *row, int64_t j);
+float heed_attention_lse(const heed_attention_row *row);
+float heed_attention_entropy(const heed_attention_row *row);
+
+/* --- attention_explain.c ------------------------------------------------------------------------- */
+
+/** Notes what decides who sees whom. */
+void heed_attention_explain_mask(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run,
+                                 int extra, const heed_attention_row *row);
+/** Notes what all scores of one query are made from. */
+void heed_attention_explain_row(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                                int extra);
+/** Notes what the score of one pair that is seen is made from, but for k and v. */
+void heed_attention_explain_pair(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                                 int extra, int64_t j);
+
+/* --- attention_head.c: the kernels' view --------------------------------------------------------- */
+
+/** Head (b, h) of the run: q, k, v, the mask and what is added to scores; outputs are the caller's to set. */
+heed_attention_head heed_attention_head_of(const heed_attention_run *run, int64_t b, int64_t h);
 /** Floats of one thread's scratch, a whole number of cache lines. */
-int64_t heed_attention_scratch(const heed_node *node, const struct heed_device *device, bool backward);
+int64_t heed_attention_scratch(const heed_attention_run *run, const heed_device *device, bool backward);
 
-/** in: q, k, v, z, max, sum, dz, past   out: dq, dk, dv. */
-heed_node *heed_attention_backward(heed_graph *g, heed_node *const *in, const heed_attention_attrs *attrs);
+/** in: q, k, v, z, max, sum, dz, then the extra ones. out: dq, dk, dv, dbias, dq_relative, drelative. */
+heed_node *heed_attention_backward(heed_graph *g, heed_node *const *in, int n_in,
+                                   const heed_attention_attrs *attrs);
 
 #endif

@@ -1,131 +1,176 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scores that attention forms inside, written down.      q [B, H, n_query, D], k [B, Hkv, n_key, D]  ->  s
+ * The scores that attention forms inside, written down.      q [B, H, n_query, D], k [B, Hkv, n_key, D], ..  ->  s
  *
- *   attention_scores            s_ij = scale q_i . k_j   for the keys j that query i sees, -inf elsewhere
- *   attention_scores_backward   dq_i = sum_j scale ds_ij k_j        dk_j = sum_i scale ds_ij q_i
+ *   s_ij = scale q_i . k_j + what is added    for the keys j that query i sees, -inf (or -1e9) elsewhere
  *
  *   s [B, H, n_query, n_key]
  *
- * Who sees whom, and which heads share a key, is as in attention.c. Softmax of s is the attention pattern. The
- * gradient skips hidden pairs; dk sums over the query heads of its group, one head after the other.
+ * The score of a pair is that of attention_pairs.c, times the scale; who sees whom, and which heads share a key, is as in
+ * attention.c. Softmax of s is the attention pattern, and its product with v is attention. Keys that do not exist yet
+ * have -inf.
  */
 #include <math.h>
-#include <string.h>
 
 #include "base/parallel.h"
 #include "ops/attention.h"
-#include "ops/common.h"
 #include "ops/list.h"
 
-enum { Q, K, PAST };
+enum { Q, K, EXTRA, N_INPUTS = EXTRA + HEED_ATTENTION_EXTRAS };
 
 static bool scores_shape(heed_graph *g, heed_node *s)
 {
     const int64_t *q = s->in[Q]->tensor.shape.size, *k = s->in[K]->tensor.shape.size;
 
-    if (!heed_attention_check(g, s, PAST))
+    if (!heed_attention_check(g, s, EXTRA, false))
         return false;
     heed_node_set_shape(s, 0, HEED_F32, heed_shape4(q[0], q[1], q[2], k[2]));
     return true;
 }
 
+static heed_attention_row row_number(const heed_attention_run *run, int64_t number)
+{
+    return heed_attention_row_begin(run, number / run->n_query / run->n_heads,
+                                    number / run->n_query % run->n_heads, number % run->n_query);
+}
+
 static void scores_forward(const heed_op_args *a)
 {
-    const heed_attention_sizes s = heed_attention_sizes_of(a->in[Q], a->in[K], a->in[PAST]);
-    const heed_attention_attrs *attrs = a->attrs;
+    const heed_attention_run run = heed_attention_run_of(a, EXTRA, false);
 
-    for (int64_t row = 0; row < heed_rows(a->out); row++) {
-        const int64_t i = row % s.n_query, h = row / s.n_query % s.n_heads, b = row / s.n_query / s.n_heads;
-        const int64_t n = heed_attention_visible(&s, attrs->causal, i);
-        const float *q = heed_attention_row(a->in[Q], b, h, i);
-        float *scores = heed_row(a->out, row);
+    for (int64_t number = 0; number < heed_rows(a->out); number++) {
+        const heed_attention_row row = row_number(&run, number);
+        float *scores = heed_row(a->out, number);
 
-        for (int64_t j = 0; j < s.capacity; j++)
-            scores[j] = j < n
-                            ? attrs->scale * heed_attention_dot(
-                                                 q, heed_attention_row(a->in[K], b, h / s.group, j), s.head_dim)
-                            : -INFINITY;
+        for (int64_t j = 0; j < run.capacity; j++)
+            scores[j] = j < run.n_key ? heed_attention_shown_score(&row, j) : -INFINITY;
+    }
+}
+
+/* --- fast: the products by a kernel, what is added and hidden as above ---------------------------- */
+
+typedef struct scores_job {
+    const heed_op_args *a;
+    heed_attention_run run;
+} scores_job;
+
+/* scores = q . k so far; adds what the options add, scales, hides. */
+static void finish_row(const heed_attention_row *row, float *scores, const heed_kernels *kernels)
+{
+    const heed_attention_run *run = row->run;
+    const heed_tensor *bias = run->extra[HEED_ATTENTION_BIAS], *relative = run->extra[HEED_ATTENTION_RELATIVE];
+    const float *added = bias != NULL ? heed_attention_floats(bias, row->b, row->h, row->i) : NULL;
+    const int64_t position = run->position + row->i, D = run->head_dim;
+
+    for (int64_t j = 0; j < run->n_key; j++) {
+        if (!heed_attention_sees(row, j)) {
+            scores[j] = run->attrs->fill_1e9 ? -1e9f : -INFINITY;
+            continue;
+        }
+        if (relative != NULL) {
+            float met;
+
+            kernels->rows_dot(
+                &met, heed_attention_floats(relative, row->b, row->h, run->attrs->relative_zero + j - position),
+                D, heed_attention_floats(run->extra[HEED_ATTENTION_Q_RELATIVE], row->b, row->h, row->i), NULL,
+                1, D);
+            scores[j] += met;
+        }
+        scores[j] = run->attrs->scale * scores[j] + (added != NULL ? added[j] : 0.0f) -
+                    row->slope * (float)(position - j);
     }
 }
 
 static void scores_rows(void *context, int64_t begin, int64_t end, int thread)
 {
-    const heed_op_args *a = context;
-    const heed_kernels *kernels = a->device->kernels;
-    const heed_attention_sizes s = heed_attention_sizes_of(a->in[Q], a->in[K], a->in[PAST]);
-    const heed_attention_attrs *attrs = a->attrs;
+    const scores_job *job = context;
+    const heed_attention_run *run = &job->run;
+    const heed_kernels *kernels = job->a->device->kernels;
 
     (void)thread;
-    for (int64_t row = begin; row < end; row++) {
-        const int64_t i = row % s.n_query, h = row / s.n_query % s.n_heads, b = row / s.n_query / s.n_heads;
-        const int64_t n = heed_attention_visible(&s, attrs->causal, i);
-        float *scores = heed_row(a->out, row);
+    for (int64_t number = begin; number < end; number++) {
+        const heed_attention_row row = row_number(run, number);
+        float *scores = heed_row(job->a->out, number);
 
-        kernels->rows_dot(scores, heed_attention_row(a->in[K], b, h / s.group, 0), a->in[K]->stride[2],
-                          heed_attention_row(a->in[Q], b, h, i), NULL, n, s.head_dim);
-        kernels->scale(scores, scores, attrs->scale, n);
-        for (int64_t j = n; j < s.capacity; j++)
+        kernels->rows_dot(scores, heed_attention_floats(run->k, row.b, row.h / run->group, 0),
+                          run->k->stride[2], heed_attention_floats(run->q, row.b, row.h, row.i), NULL,
+                          run->n_key, run->head_dim);
+        finish_row(&row, scores, kernels);
+        for (int64_t j = run->n_key; j < run->capacity; j++)
             scores[j] = -INFINITY;
     }
 }
 
 static void scores_fast(const heed_op_args *a)
 {
+    scores_job job = {.a = a, .run = heed_attention_run_of(a, EXTRA, false)};
     const int64_t row_work = heed_cols(a->out) * heed_cols(a->in[Q]);
 
-    heed_parallel(a->device->n_threads, heed_rows(a->out), 1 + HEED_PIECE / row_work, scores_rows, (void *)a);
+    if (a->in[Q]->dtype != HEED_F32)
+        scores_forward(a);
+    else
+        heed_parallel(a->device->n_threads, heed_rows(a->out), 1 + HEED_PIECE / row_work, scores_rows, &job);
 }
+
+/* --- the rest ------------------------------------------------------------------------------------ */
 
 static void scores_grad(heed_graph *g, heed_node *s, heed_node *const *dy, heed_node **dx)
 {
-    heed_node *in[] = {s->in[Q], s->in[K], dy[0], s->in[PAST]};
-    heed_node *dq = heed_node_append_list(g, &heed_op_attention_scores_backward, s->attrs,
-                                          sizeof(heed_attention_attrs), in, 4);
+    enum { OWN = 3, GIVEN = OWN + HEED_ATTENTION_EXTRAS };
+    static const int wanted[] = {Q, K, EXTRA + HEED_ATTENTION_BIAS, EXTRA + HEED_ATTENTION_Q_RELATIVE,
+                                 EXTRA + HEED_ATTENTION_RELATIVE}; /* in the order of the outputs */
+    heed_node *in[GIVEN] = {s->in[Q], s->in[K], dy[0]};
+    heed_node *dq;
 
-    for (int i = 0; i < 2 && dq != NULL; i++) {
-        if (heed_node_wants_grad(s->in[i]))
-            dx[i] = dq->outputs[i];
+    for (int i = 0; i < HEED_ATTENTION_EXTRAS; i++)
+        in[OWN + i] = s->in[EXTRA + i];
+    dq = heed_node_append_list(g, &heed_op_attention_scores_backward, s->attrs, sizeof(heed_attention_attrs),
+                               in, GIVEN);
+    for (int i = 0; i < 5 && dq != NULL; i++) {
+        if (heed_node_wants_grad(s->in[wanted[i]]))
+            dx[wanted[i]] = dq->outputs[i];
     }
 }
 
-/* A multiply-add a number of k, for the pairs that see each other. */
+/* A multiply-add a number of k, and one of the distance, for the pairs that see each other. */
 static void scores_cost(const heed_node *node, heed_cost *cost)
 {
-    const heed_attention_sizes s = heed_attention_sizes_of(&node->in[Q]->tensor, &node->in[K]->tensor, NULL);
-    const heed_attention_attrs *attrs = node->attrs;
+    const heed_attention_run run = heed_attention_run_of_node(node, EXTRA, false);
+    const int64_t products = run.extra[HEED_ATTENTION_RELATIVE] != NULL ? 2 : 1;
 
-    cost->flops += 2.0 * (double)(s.head_dim * s.batch * s.n_heads) * heed_attention_pairs(&s, attrs->causal);
+    cost->flops += 2.0 * (double)(products * run.head_dim) * heed_attention_pairs(&run);
     heed_cost_add_traffic(node, cost);
 }
 
 static void scores_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const heed_attention_sizes s = heed_attention_sizes_of(a->in[Q], a->in[K], a->in[PAST]);
-    const heed_attention_attrs *attrs = a->attrs;
-    const int64_t D = s.head_dim, row = element / s.capacity, j = element % s.capacity;
-    const int64_t bh = row / s.n_query, kv_head = bh / s.n_heads * s.n_kv_heads + bh % s.n_heads / s.group;
+    const heed_attention_run run = heed_attention_run_of(a, EXTRA, false);
+    const heed_attention_row row = row_number(&run, element / run.capacity);
+    const int64_t j = element % run.capacity, D = run.head_dim;
+    const int64_t key = (row.b * run.n_kv_heads + row.h / run.group) * run.capacity + j;
+    const bool exists = j < run.n_key;
 
     (void)output;
-    if (a->in[PAST] != NULL)
-        heed_explain_read1(e, a, PAST, "past", 0);
-    if (j >= heed_attention_visible(&s, attrs->causal, row % s.n_query)) {
-        heed_explain_formula(e, "-inf: query %lld does not see key %lld", (long long)(row % s.n_query),
-                             (long long)j);
-        heed_explain_value(e, -INFINITY);
-        return;
+    heed_attention_explain_mask(e, a, &run, EXTRA, &row);
+    if (exists && heed_attention_sees(&row, j)) {
+        heed_explain_read(e, a, Q, "q", element / run.capacity * D, 1, D);
+        heed_explain_read(e, a, K, "k", key * D, 1, D);
+        heed_attention_explain_pair(e, a, &row, EXTRA, j);
+        heed_explain_formula(e, "s_ij = %g sum_d q_id k_jd%s", (double)run.attrs->scale,
+                             run.attrs->alibi || a->in[EXTRA + HEED_ATTENTION_BIAS] != NULL ||
+                                     a->in[EXTRA + HEED_ATTENTION_RELATIVE] != NULL
+                                 ? " + what its position and the bias add"
+                                 : "");
+    } else {
+        heed_explain_formula(e, "query %lld does not see key %lld", (long long)row.i, (long long)j);
     }
-    const float *q = heed_explain_read(e, a, Q, "q", row * D, 1, D);
-    const float *k = heed_explain_read(e, a, K, "k", (kv_head * s.capacity + j) * D, 1, D);
-
-    heed_explain_formula(e, "s_ij = %g sum_d q_id k_jd", (double)attrs->scale);
-    heed_explain_value(e, attrs->scale * heed_attention_dot(q, k, D));
+    heed_explain_value(e, exists ? heed_attention_shown_score(&row, j) : -INFINITY);
 }
 
 const heed_op heed_op_attention_scores = {
     .name = "attention_scores",
-    .n_inputs = 3,
-    .required_inputs = 2,
+    .n_inputs = N_INPUTS,
+    .required_inputs = EXTRA,
     .shape = scores_shape,
     .forward = scores_forward,
     .fast = scores_fast,
@@ -138,94 +183,8 @@ heed_node *heed_attention_scores(heed_graph *g, heed_node *q, heed_node *k,
                                  const heed_attention_options *options)
 {
     const heed_attention_attrs attrs = heed_attention_attrs_of(q, options);
+    heed_node *in[N_INPUTS] = {q, k};
 
-    return heed_node_append_with(g, &heed_op_attention_scores, &attrs, sizeof attrs, q, k, options->past);
+    heed_attention_extras_of(options, in + EXTRA);
+    return heed_node_append_list(g, &heed_op_attention_scores, &attrs, sizeof attrs, in, N_INPUTS);
 }
-
-/* --- backward: q, k, ds, past  ->  dq, dk -------------------------------------------------------- */
-
-enum { B_DS = 2, B_PAST = 3 };
-
-static bool scores_backward_shape(heed_graph *g, heed_node *dq)
-{
-    (void)g;
-    heed_node_set_shape(dq, Q, HEED_F32, dq->in[Q]->tensor.shape);
-    heed_node_set_shape(dq, K, HEED_F32, dq->in[K]->tensor.shape);
-    return true;
-}
-
-static void scores_backward_forward(const heed_op_args *a)
-{
-    const heed_attention_sizes s = heed_attention_sizes_of(a->in[Q], a->in[K], a->in[B_PAST]);
-    const heed_attention_attrs *attrs = a->attrs;
-
-    memset(a->outs[Q]->data, 0, (size_t)heed_tensor_count(a->outs[Q]) * sizeof(float));
-    if (a->outs[K] != NULL)
-        memset(a->outs[K]->data, 0, (size_t)heed_tensor_count(a->outs[K]) * sizeof(float));
-    for (int64_t row = 0; row < heed_rows(a->in[B_DS]); row++) {
-        const int64_t i = row % s.n_query, h = row / s.n_query % s.n_heads, b = row / s.n_query / s.n_heads;
-        const float *ds = heed_row(a->in[B_DS], row), *q = heed_attention_row(a->in[Q], b, h, i);
-        float *dq = heed_attention_row(a->outs[Q], b, h, i);
-
-        for (int64_t j = 0; j < heed_attention_visible(&s, attrs->causal, i); j++) {
-            const float *k = heed_attention_row(a->in[K], b, h / s.group, j), scaled = attrs->scale * ds[j];
-            float *dk = a->outs[K] != NULL ? heed_attention_row(a->outs[K], b, h / s.group, j) : NULL;
-
-            for (int64_t d = 0; d < s.head_dim; d++)
-                dq[d] += scaled * k[d];
-            for (int64_t d = 0; dk != NULL && d < s.head_dim; d++)
-                dk[d] += scaled * q[d];
-        }
-    }
-}
-
-static void scores_backward_cost(const heed_node *node, heed_cost *cost)
-{
-    scores_cost(node, cost);
-    scores_cost(node, cost);
-    cost->bytes_read /= 2.0; /* the tensors are read and written once */
-    cost->bytes_written /= 2.0;
-}
-
-static void scores_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
-{
-    const heed_attention_sizes s = heed_attention_sizes_of(a->in[Q], a->in[K], a->in[B_PAST]);
-    const heed_attention_attrs *attrs = a->attrs;
-    const int64_t D = s.head_dim, row = element / D, d = element % D;
-    float sum = 0.0f;
-
-    if (a->in[B_PAST] != NULL)
-        heed_explain_read1(e, a, B_PAST, "past", 0);
-    if (output == Q) {
-        const int64_t bh = row / s.n_query, kv_head = bh / s.n_heads * s.n_kv_heads + bh % s.n_heads / s.group;
-        const int64_t n = heed_attention_visible(&s, attrs->causal, row % s.n_query);
-        const float *ds = heed_explain_read(e, a, B_DS, "ds", row * s.capacity, 1, n);
-        const float *k = heed_explain_read(e, a, K, "k", kv_head * s.capacity * D + d, D, n);
-
-        for (int64_t j = 0; j < n; j++)
-            sum += attrs->scale * ds[j] * k[j];
-        heed_explain_formula(e, "dq_id = sum_j %g ds_ij k_jd", (double)attrs->scale);
-    } else {
-        const int64_t j = row % s.capacity, first = row / s.capacity * s.group * s.n_query;
-
-        for (int64_t query = first; query < first + s.group * s.n_query; query++) {
-            if (j >= heed_attention_visible(&s, attrs->causal, query % s.n_query))
-                continue;
-            sum += attrs->scale * heed_explain_read1(e, a, B_DS, "ds", query * s.capacity + j) *
-                   heed_explain_read1(e, a, Q, "q", query * D + d);
-        }
-        heed_explain_formula(e, "dk_jd = sum_i %g ds_ij q_id", (double)attrs->scale);
-    }
-    heed_explain_value(e, sum);
-}
-
-const heed_op heed_op_attention_scores_backward = {
-    .name = "attention_scores_backward",
-    .n_inputs = 4,
-    .required_inputs = 3,
-    .n_outputs = 2,
-    .shape = scores_backward_shape,
-    .forward = scores_backward_forward,
-    .cost = scores_backward_cost,
-    .explain = scores_backward_explain,
-};

@@ -3,53 +3,103 @@
 
 #include "vectors.h"
 
-/* What a case asks of attention that heed has not got, or NULL. */
-static const char *beyond(const vector_case *v)
+/* Bytes of the file (U8) as an input; NULL when it has no such tensor. */
+static heed_node *vector_bytes(vector_case *v, vector_graph *s, const char *name)
 {
-    if (vector_number(v, "window") > 0)
-        return "sliding window";
-    if (vector_number(v, "key_padding") > 0)
-        return "key padding";
-    if (vector_number(v, "explicit_mask") > 0)
-        return "explicit mask";
-    if (vector_number(v, "alibi") > 0)
-        return "ALiBi";
-    if (strcmp(vector_text(v, "bias"), "none") != 0 && strcmp(vector_text(v, "bias"), "0") != 0)
-        return "score bias";
-    return strcmp(vector_text(v, "rope"), "none") != 0 ? "rotary positions" : NULL;
+    const heed_safetensors_entry *entry = vector_find(v, name);
+    heed_shape shape = {.rank = entry != NULL ? entry->rank : 0};
+
+    if (entry == NULL)
+        return NULL;
+    for (int i = 0; i < entry->rank; i++)
+        shape.size[i] = entry->size[i];
+    return heed_graph_bound_input(s->g, name, HEED_U8, shape, (void *)(uintptr_t)entry->data);
 }
 
-void run_sdpa(vector_case *v)
+/*
+ * The text book: softmax of written-down scores, times values. The heads that share values lie one after the other, so
+ * their queries are the rows of one larger matrix: nothing is repeated.
+ */
+static heed_node *by_the_book(vector_graph *s, heed_node *q, heed_node *k, heed_node *v,
+                              const heed_attention_options *options)
+{
+    heed_node *pattern = heed_softmax(s->g, heed_attention_scores(s->g, q, k, options));
+    const int64_t *size = pattern != NULL ? pattern->tensor.shape.size : NULL;
+
+    vector_watch(s, "probs", pattern);
+    if (pattern == NULL)
+        return NULL;
+    const int64_t B = size[0], H = size[1], T = size[2], n = size[3], Hkv = v->tensor.shape.size[1];
+    heed_node *rows = heed_reshape(s->g, pattern, heed_shape4(B, Hkv, H / Hkv * T, n));
+
+    return heed_reshape(s->g, heed_matmul(s->g, rows, v, false, false),
+                        heed_shape4(B, H, T, heed_cols(&v->tensor)));
+}
+
+static heed_attention_options options_of(vector_case *v, vector_graph *s)
+{
+
+    return (heed_attention_options){
+        .scale = (float)vector_number(v, "scale"),
+        .causal = vector_number(v, "causal") > 0,
+        .window = (int64_t)vector_number(v, "window"),
+        .at_position = true,
+        .position = (int64_t)vector_number(v, "causal_offset"),
+        .alibi = vector_number(v, "alibi") > 0,
+        .keys = vector_number(v, "key_padding") > 0 ? vector_bytes(v, s, "key_mask") : NULL,
+        .pairs = vector_number(v, "explicit_mask") > 0 ? vector_bytes(v, s, "mask") : NULL,
+        .bias = vector_optional(v, s, "bias"),
+    };
+}
+
+/* The case's own rules, or with from_mask the complete table of pairs, which it then has. */
+static void run_sdpa_as(vector_case *v, bool from_mask)
 {
     vector_graph s = vector_graph_open();
-    heed_attention_options options = {.scale = (float)vector_number(v, "scale"),
-                                      .causal = vector_number(v, "causal") > 0};
-    const double offset = vector_number(v, "causal_offset");
-    heed_node *q, *k, *val, *z;
+    heed_attention_options options = options_of(v, &s);
+    heed_node *q = vector_parameter(v, &s, "q"), *k = vector_parameter(v, &s, "k");
+    heed_node *val = vector_parameter(v, &s, "v"), *z;
 
-    if (beyond(v) != NULL) {
-        vector_skip(v, beyond(v));
-        heed_graph_destroy(s.g);
-        return;
-    }
-    q = vector_parameter(v, &s, "q");
-    k = vector_parameter(v, &s, "k");
-    val = vector_parameter(v, &s, "v");
-    if (options.causal && offset != vector_number(v, "Tk") - vector_number(v, "Tq")) {
-        if (offset < 0) {
-            vector_skip(v, "queries before the first key");
-            heed_graph_destroy(s.g);
-            return;
-        }
-        options.past = vector_scalar_int(v, &s, "past", (int32_t)offset);
+    if (from_mask) {
+        options.causal = false;
+        options.window = 0;
+        options.keys = NULL;
+        options.pairs = options.pairs != NULL ? options.pairs : vector_bytes(v, &s, "mask");
     }
     z = heed_attention(s.g, q, k, val, &options);
     vector_watch(&s, "out", z);
     if (z != NULL && vector_find(v, "lse") != NULL)
-        vector_watch(&s, "lse", z->outputs[1]);
-    if (vector_find(v, "probs") != NULL)
-        vector_watch(&s, "probs", heed_softmax(s.g, heed_attention_scores(s.g, q, k, &options)));
+        vector_watch(&s, "lse", z->outputs[HEED_ATTENTION_LSE]);
+    if (z != NULL && vector_find(v, "probs") != NULL) {
+        vector_watch(&s, "probs", z->outputs[HEED_ATTENTION_PATTERN]);
+        vector_watch(&s, "out", by_the_book(&s, q, k, val, &options));
+    }
     vector_graph_check(v, &s, z, false);
+}
+
+/* Gradients of the text book's path: scores, softmax and product each send their own. */
+static void run_sdpa_by_the_book(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_attention_options options = options_of(v, &s);
+    heed_node *q = vector_parameter(v, &s, "q"), *k = vector_parameter(v, &s, "k");
+    heed_node *z = by_the_book(&s, q, k, vector_parameter(v, &s, "v"), &options);
+
+    vector_watch(&s, "out", z);
+    vector_graph_check(v, &s, z, false);
+}
+
+void run_sdpa(vector_case *v)
+{
+    if (strcmp(vector_text(v, "rope"), "none") != 0) {
+        vector_skip(v, "rotary positions");
+        return;
+    }
+    run_sdpa_as(v, false);
+    if (vector_number(v, "has_mask_tensor") > 0)
+        run_sdpa_as(v, true);
+    if (vector_find(v, "probs") != NULL)
+        run_sdpa_by_the_book(v);
 }
 
 /* A bias, when the case has them: files that share weights between cases hold some that not every case uses. */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The inputs and outputs of attention_backward, and its two ways of computing. */
+#ifndef HEED_OPS_ATTENTION_BACKWARD_H
+#define HEED_OPS_ATTENTION_BACKWARD_H
+
+#include "ops/attention.h"
+
+/* Inputs, the extra ones behind; the first three are also what outputs 0, 1 and 2 are the gradients of. */
+enum {
+    HEED_BACKWARD_Q,
+    HEED_BACKWARD_K,
+    HEED_BACKWARD_V,
+    HEED_BACKWARD_Z,
+    HEED_BACKWARD_MAX,
+    HEED_BACKWARD_SUM,
+    HEED_BACKWARD_DZ,
+    HEED_BACKWARD_EXTRA,
+    HEED_BACKWARD_INPUTS = HEED_BACKWARD_EXTRA + HEED_ATTENTION_EXTRAS,
+};
+
+/* Outputs 3, 4, 5. */
+enum { HEED_BACKWARD_DBIAS = 3, HEED_BACKWARD_DQ_RELATIVE, HEED_BACKWARD_DRELATIVE, HEED_BACKWARD_OUTPUTS };
+
+/** True for an output whose input is not there: a scalar 0. */
+bool heed_attention_backward_is_absent(const heed_attention_run *run, int output);
+/** Element `element` of an output, by plain sums: what forward writes and explain recomputes. */
+float heed_attention_backward_element(const heed_op_args *a, const heed_attention_run *run, int output,
+                                      int64_t element);
+/** The plain loops. */
+void heed_attention_backward_plain(const heed_op_args *a);
+
+void heed_attention_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e);
+
+bool heed_attention_backward_can(const heed_op_args *a, const heed_attention_run *run);
+void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_run *run);
+size_t heed_attention_backward_fast_workspace(const heed_node *dq, const heed_attention_run *run,
+                                              const heed_device *device);
+
+#endif
