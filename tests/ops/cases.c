@@ -56,6 +56,14 @@ heed_node *case_ints(case_graph *c, heed_shape shape, int low, int high)
     return case_filled_ints(c, shape, CASE_RANGE, low, high);
 }
 
+heed_node *case_bytes(case_graph *c, heed_shape shape, int low, int high)
+{
+    char name[16];
+
+    return add_source(c, heed_graph_input(c->g, source_name(c, name, sizeof name), HEED_U8, shape), CASE_RANGE,
+                      low, high);
+}
+
 heed_node *case_int(case_graph *c, int value)
 {
     return case_ints(c, heed_shape0(), value, value);

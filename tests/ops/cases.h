@@ -15,7 +15,7 @@
 #include "kernels/device.h"
 #include "ops/ops.h"
 
-enum { CASE_MAX_SOURCES = 12, CASE_MAX_DEVICES = 8 };
+enum { CASE_MAX_SOURCES = 16, CASE_MAX_DEVICES = 8 };
 
 typedef enum case_fill {
     CASE_NORMAL,   /* standard normal */
@@ -59,6 +59,7 @@ heed_node *case_filled(case_graph *c, heed_shape shape, case_fill fill);
 heed_node *case_state(case_graph *c, heed_shape shape);
 heed_node *case_filled_ints(case_graph *c, heed_shape shape, case_fill fill, int low, int high);
 heed_node *case_ints(case_graph *c, heed_shape shape, int low, int high);
+heed_node *case_bytes(case_graph *c, heed_shape shape, int low, int high); /* u8 */
 heed_node *case_int(case_graph *c, int value);
 
 /** Builds the case, differentiates it, and fills the sources. Fails the test when the graph has an error. */

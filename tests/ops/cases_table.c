@@ -5,6 +5,7 @@
  * Sources are declared one by one: arguments of a call have no order, and the numbers should not depend on the compiler.
  */
 #include "cases_experts.h"
+#include "cases_attention.h"
 #include "cases_products.h"
 
 /* --- shapes of inputs that many cases use --- */
@@ -594,6 +595,31 @@ const op_case op_cases[] = {
     {"attention of a fused row, shared keys", attention_fused_shared, 30, true},
     {"attention of a fused row used twice", attention_fused_twice, 16, true},
     {"attention, long", attention_long, 609, true},
+    /* cases_attention.c */
+    {"attention with padding", attention_keys, 30, true},
+    {"attention in a window", attention_window, 30, true},
+    {"attention with strides", attention_stride, 30, true},
+    {"attention with a prefix and a window", attention_prefix, 30, true},
+    {"attention within documents", attention_documents, 30, true},
+    {"attention to some blocks", attention_blocks, 30, true},
+    {"attention of given pairs", attention_pairs, 30, true},
+    {"attention of given pairs in each batch", attention_pairs_of_each, 30, true},
+    {"attention from before the first key", attention_before, 30, true},
+    {"attention from behind the last key", attention_behind, 30, true},
+    {"attention filled with -1e9", attention_filled, 30, true},
+    {"attention with a bias for all", attention_bias, 30, true},
+    {"attention with a bias for each head", attention_bias_of_heads, 30, true},
+    {"attention with a bias", attention_bias_of_all, 30, true},
+    {"attention with ALiBi", attention_alibi, 30, true},
+    {"attention with relative positions", attention_relative, 40, true},
+    {"attention with relative positions for all heads", attention_relative_shared, 60, true},
+    {"attention with everything", attention_everything, 60, true},
+    {"attention with everything, long", attention_everything_long, 200, true},
+    {"attention with tied keys and values", attention_tied, 60, true},
+    {"attention_scores with everything", scores_of_everything, 20, false},
+    {"attention_scores with a bias", bias_scores, 20, true},
+    {"attention_scores with everything to a pattern", pattern_of_everything, 40, true},
+    {"attention_scores filled to a pattern", pattern_filled, 40, true},
     {"attention_scores", attention_scores, 6, false},
     {"attention_scores to a pattern", attention_pattern, 20, true},
     {"attention_scores to a pattern after a past", attention_pattern_past, 12, true},
