@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/model_options.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 heed_status heed_cli_configure(const heed_cli_options *options, const char *preset, const char *file,
                                heed_config *config, heed_train_options *train, heed_error *err)
@@ -18,15 +20,48 @@ heed_status heed_cli_configure(const heed_cli_options *options, const char *pres
     return status == HEED_OK ? heed_cli_apply(options, err) : status;
 }
 
+/* Writes more behind the text in out. */
+static void append(char *out, size_t size, const char *format, ...)
+{
+    const size_t used = strlen(out);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(out + used, size - used, format, args);
+    va_end(args);
+}
+
+/* What sets its attention apart from GPT-2's, each behind a comma. */
+static void describe_attention(const heed_config *c, char *out, size_t size)
+{
+    int n;
+    const heed_field *fields = heed_config_fields(&n);
+
+    if (c->positions != HEED_POSITIONS_LEARNED)
+        append(out, size, ", positions %s", heed_field_find(fields, n, "positions")->choices[c->positions]);
+    if (!c->attention)
+        return;
+    if (c->n_kv_heads > 0 && c->n_kv_heads != c->n_heads)
+        append(out, size, ", %lld heads of keys", (long long)c->n_kv_heads);
+    if (c->tied_kv)
+        append(out, size, ", keys that are the values");
+    if (c->uniform_attention)
+        append(out, size, ", uniform attention");
+    if (c->window > 0)
+        append(out, size, ", a window of %lld", (long long)c->window);
+}
+
 const char *heed_cli_describe_model(const heed_config *c, char *out, size_t size)
 {
-    if (c->kind == HEED_KIND_BIGRAM)
+    if (c->kind == HEED_KIND_BIGRAM) {
         snprintf(out, size, "a bigram table of %lld x %lld", (long long)c->vocab_size,
                  (long long)c->vocab_size);
-    else
-        snprintf(out, size, "a GPT of %lld layer%s, %lld head%s, d_model %lld, context %lld, vocabulary %lld",
-                 (long long)c->n_layers, c->n_layers == 1 ? "" : "s", (long long)c->n_heads,
-                 c->n_heads == 1 ? "" : "s", (long long)c->d_model, (long long)c->context_length,
-                 (long long)c->vocab_size);
+        return out;
+    }
+    snprintf(out, size, "a GPT of %lld layer%s, %lld head%s", (long long)c->n_layers,
+             c->n_layers == 1 ? "" : "s", (long long)c->n_heads, c->n_heads == 1 ? "" : "s");
+    append(out, size, ", d_model %lld, context %lld, vocabulary %lld", (long long)c->d_model,
+           (long long)c->context_length, (long long)c->vocab_size);
+    describe_attention(c, out, size);
     return out;
 }

@@ -8,7 +8,7 @@
 
 static const char *const kinds[] = {"gpt", "bigram", NULL};
 static const char *const norms[] = {"pre", "post", "none", NULL};
-static const char *const activations[] = {"gelu_tanh", "gelu_erf", "relu", "none", NULL};
+static const char *const activations[] = {"gelu_tanh", "gelu_erf", "relu", "none", "silu", "swiglu", NULL};
 static const char *const positions[] = {"learned", "none", NULL};
 
 #define MOST       16777216.0 /* of any one size: products of two stay far below 2^63 */
@@ -27,7 +27,8 @@ static const heed_field fields[] = {
      NULL},
     {"mlp_factor", "width of the feed-forward as a multiple of d_model", HEED_FIELD_NUMBER, AT(mlp_factor),
      0.001, 1024, NULL},
-    {"activation", "of the feed-forward", HEED_FIELD_CHOICE, AT(activation), 0, 0, activations},
+    {"activation", "of the feed-forward; swiglu multiplies it with a gate", HEED_FIELD_CHOICE, AT(activation),
+     0, 0, activations},
     {"norm", "where the norm stands in a block", HEED_FIELD_CHOICE, AT(norm), 0, 0, norms},
     {"norm_eps", "added to the variance in the norm", HEED_FIELD_NUMBER, AT(norm_eps), 0, 1, NULL},
     {"attention", "blocks have attention", HEED_FIELD_BOOLEAN, AT(attention), 0, 0, NULL},

@@ -150,10 +150,9 @@ static const struct {
     const char *name;
     heed_activation activation;
 } gpt2_activations[] = {
-    {"gelu_new", HEED_ACTIVATION_GELU_TANH},
-    {"gelu_pytorch_tanh", HEED_ACTIVATION_GELU_TANH},
-    {"gelu", HEED_ACTIVATION_GELU_ERF},
-    {"relu", HEED_ACTIVATION_RELU},
+    {"gelu_new", HEED_ACTIVATION_GELU_TANH}, {"gelu_pytorch_tanh", HEED_ACTIVATION_GELU_TANH},
+    {"gelu", HEED_ACTIVATION_GELU_ERF},      {"relu", HEED_ACTIVATION_RELU},
+    {"silu", HEED_ACTIVATION_SILU},
 };
 #define N_GPT2_ACTIVATIONS (sizeof gpt2_activations / sizeof gpt2_activations[0])
 
@@ -223,8 +222,8 @@ static heed_status from_gpt2(const json_t *root, const char *where, heed_config 
     if (i == N_GPT2_ACTIVATIONS)
         return heed_fail(
             err, HEED_ERR_FILE,
-            "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu or relu, got \"%s\"", where,
-            heed_quote(shown, sizeof shown, activation, strlen(activation)));
+            "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu, relu or silu, got \"%s\"",
+            where, heed_quote(shown, sizeof shown, activation, strlen(activation)));
     c->activation = (int)gpt2_activations[i].activation;
     return refuse_variants(&r, err);
 }
@@ -271,7 +270,7 @@ static heed_status rename_position_table(json_t *own, const char *where, heed_er
     return HEED_OK;
 }
 
-static heed_status from_heed(const json_t *root, const char *where, heed_config *config, heed_error *err)
+heed_status heed_config_from_fields(const json_t *root, const char *where, heed_config *config, heed_error *err)
 {
     int n;
     const heed_field *fields = heed_config_fields(&n);
@@ -306,7 +305,7 @@ heed_status heed_config_from_json(const json_t *root, const char *where, heed_co
     if (strcmp(type, "gpt2") == 0)
         status = from_gpt2(root, where, config, err);
     else if (strcmp(type, "heed") == 0)
-        status = from_heed(root, where, config, err);
+        status = heed_config_from_fields(root, where, config, err);
     else
         return heed_fail(err, HEED_ERR_FILE, "%s: expected \"model_type\" gpt2 or heed, got \"%s\"", where,
                          heed_quote(shown, sizeof shown, type, strlen(type)));

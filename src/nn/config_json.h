@@ -13,6 +13,9 @@
 
 /** Reads a configuration; `where` names the file. HEED_ERR_FILE: another architecture, a value that is not possible. */
 heed_status heed_config_from_json(const json_t *root, const char *where, heed_config *config, heed_error *err);
+/** The same from heed's own names alone, those of earlier files included; model_type may be absent. */
+heed_status heed_config_from_fields(const json_t *root, const char *where, heed_config *config,
+                                    heed_error *err);
 /** A new object, NULL when memory is out. */
 json_t *heed_config_to_json(const heed_config *config);
 /** True when GPT-2's architecture can express it. */

@@ -271,9 +271,8 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
 heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed_config *config,
                                        uint64_t *position, heed_error *err)
 {
-    int n_options, n_config;
+    int n_options;
     const heed_field *option_fields = heed_train_fields(&n_options);
-    const heed_field *config_fields = heed_config_fields(&n_config);
     char path[HEED_PATH_BYTES];
     json_t *root = NULL;
     heed_status status = path_of(path, folder, "trainer.json", "", err);
@@ -295,7 +294,7 @@ heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed
     if (status == HEED_OK)
         status = heed_fields_from_json(option_fields, n_options, &t->options, options, path, err);
     if (status == HEED_OK)
-        status = heed_fields_from_json(config_fields, n_config, config, model, path, err);
+        status = heed_config_from_fields(model, path, config, err);
     json_decref(root);
     return status;
 }

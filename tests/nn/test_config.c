@@ -111,7 +111,7 @@ static heed_config random_config(heed_rng *rng)
     c.d_model = c.n_heads * (1 + heed_rng_below(rng, 64));
     c.d_mlp = heed_rng_below(rng, 2) ? heed_rng_below(rng, 4096) : 0;
     c.mlp_factor = 0.5 + 7.0 * heed_rng_double(rng);
-    c.activation = (int)heed_rng_below(rng, 4);
+    c.activation = (int)heed_rng_below(rng, 6);
     c.norm = heed_rng_below(rng, 2) ? HEED_NORM_PRE : (int)heed_rng_below(rng, 3);
     c.norm_eps = heed_rng_double(rng) * 1e-4;
     c.positions = heed_rng_below(rng, 2) ? HEED_POSITIONS_LEARNED : HEED_POSITIONS_NONE;
@@ -285,9 +285,11 @@ static void what_gpt2_cannot_say_is_said_in_heeds_words(void **state)
     (void)state;
     config.attention_scale = 1.0;
     config.n_kv_heads = config.n_heads;
+    config.activation = HEED_ACTIVATION_SILU;
     assert_true(heed_config_is_gpt2(&config));
     object = heed_config_to_json(&config);
     assert_true(json_is_false(json_object_get(object, "scale_attn_weights")));
+    assert_string_equal(json_string_value(json_object_get(object, "activation_function")), "silu");
     json_decref(object);
     for (int i = 0; i < 5; i++) {
         config = valid();

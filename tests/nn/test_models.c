@@ -151,6 +151,9 @@ VARIANT(post_norm_no_residual, c->norm = HEED_NORM_POST; c->residual = false)
 VARIANT(bare, c->norm = HEED_NORM_NONE; c->residual = c->attention_bias = c->mlp_bias = false; c->mlp = false)
 VARIANT(bare_mlp, c->attention = false; c->n_layers = 1; c->norm = HEED_NORM_NONE; c->tied_head = false;
         c->positions = HEED_POSITIONS_NONE)
+VARIANT(silu, c->activation = HEED_ACTIVATION_SILU)
+VARIANT(swiglu, c->activation = HEED_ACTIVATION_SWIGLU)
+VARIANT(swiglu_no_bias, c->activation = HEED_ACTIVATION_SWIGLU; c->mlp_bias = false)
 VARIANT(grouped, c->n_heads = 4; c->n_kv_heads = 2)
 VARIANT(multi_query, c->n_heads = 4; c->n_kv_heads = 1)
 VARIANT(tied_kv, c->tied_kv = true)
@@ -192,6 +195,9 @@ static const variant variants[] = {
     ROW(post_norm_no_residual),
     ROW(bare),
     ROW(bare_mlp),
+    ROW(silu),
+    ROW(swiglu),
+    ROW(swiglu_no_bias),
     ROW(grouped),
     ROW(multi_query),
     ROW(tied_kv),

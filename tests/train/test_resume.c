@@ -304,6 +304,19 @@ static void a_trainer_file_that_makes_no_sense_is_refused(void **state)
     run_close(&c);
 }
 
+/* It was a switch once whether there are learned positions. */
+static void a_run_of_an_earlier_form_goes_on(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    edit(&c, "a", "trainer.json", "\"positions\": \"learned\"", "\"position_table\": true");
+    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    run_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_folder_without_a_run_is_refused),
         cmocka_unit_test(a_text_that_changed_or_went_is_refused),
         cmocka_unit_test(a_truncated_checkpoint_is_refused),
+        cmocka_unit_test(a_run_of_an_earlier_form_goes_on),
         cmocka_unit_test(a_trainer_file_that_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
