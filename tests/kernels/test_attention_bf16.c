@@ -9,7 +9,7 @@
  */
 #include "../cmocka_all.h"
 
-#include "attention_problem.h"
+#include "random_attention.h"
 #include "tensor/tensor.h"
 
 /* A problem whose inputs are rounded, and its arrays in bfloat16. */
@@ -26,9 +26,10 @@ static void to_half(const heed_kernels *k, half_problem *h, int a)
     k->to_bf16(h->x[a], h->p->r[a].x, h->p->r[a].length);
 }
 
-static half_problem half_new(const shape *s, uint32_t seed)
+/* Takes the problem over and rounds what goes in. */
+static half_problem half_of(problem *p)
 {
-    half_problem h = {.p = problem_new(s, seed)};
+    half_problem h = {.p = p};
     const heed_kernels *k = heed_kernels_at(0);
 
     for (int a = Q; a < LSE; a++) {
@@ -46,6 +47,11 @@ static half_problem half_new(const shape *s, uint32_t seed)
     }
     problem_bind(h.p);
     return h;
+}
+
+static half_problem half_new(const shape *s, uint32_t seed)
+{
+    return half_of(problem_new(s, seed));
 }
 
 static void half_bind(half_problem *h)
@@ -129,42 +135,74 @@ static void check_half(const heed_kernels *k, const half_problem *h, int a, cons
     }
 }
 
-/* Statistics stay floats; sum and lse carry the 1.1e-4 of exp(). */
-static void check_statistics(const heed_kernels *k, const half_problem *h)
+/* What stays floats, beside out; all but the scores and their maximum carry the 1.1e-4 of exp(). */
+static void check_floats(const heed_kernels *k, const half_problem *h, int a)
 {
-    for (int a = LSE; a < SCORES; a++)
-        for (int64_t i = 0; i < h->p->r[a].n; i++) {
-            const double want = h->p->r[a].want[i];
+    const rows *r = &h->p->r[a];
+    const bool is_score = a == MAX || a == SCORES, is_gradient = a >= DBIAS;
+    /* gradients of what is added to scores read the rounded out, through delta */
+    const double tolerance = tolerance_of(h->p, a) + (is_score ? 0.0 : is_gradient ? 2.0 / 256.0 : 1.1e-4);
 
-            check_near(k, array_names[a], h->p->r[a].n, i, (double)h->p->r[a].x[i], want,
-                       (tolerance_of(h->p, a) + (a == MAX ? 0.0 : 1.1e-4)) * h->p->r[a].size[i]);
-        }
+    for (int64_t e = 0; e < r->n * r->dim; e++)
+        check_near(k, array_names[a], r->n, e, at(h->p, a, e / r->dim, e % r->dim), r->want[e],
+                   tolerance * r->size[e] + 1e-28);
+}
+
+/* out has the same bits when nobody looks. */
+static void check_shown_half(const heed_kernels *k, half_problem *h)
+{
+    const size_t bytes = (size_t)h->p->r[OUT].length * sizeof(uint16_t);
+    uint16_t *shown = malloc(bytes);
+
+    assert_non_null(shown);
+    memcpy(shown, h->x[OUT], bytes);
+    for (int a = LSE; a <= PATTERN; a++)
+        check_floats(k, h, a);
+    h->half.head.lse = h->half.head.entropy = h->half.head.scores = h->half.head.pattern = NULL;
+    half_forward(k, h, h->p->head.n_query);
+    assert_memory_equal(h->x[OUT], shown, bytes);
+    free(shown);
+}
+
+static void check_half_gradients(const heed_kernels *k, half_problem *h, const char *what)
+{
+    start_sums(h->p);
+    half_backward(k, h);
+    for (int a = DQ; a <= DV; a++)
+        check_half(k, h, a, what);
+    if (h->p->bias)
+        check_floats(k, h, DBIAS);
+    if (h->p->relative) {
+        check_floats(k, h, DQ_RELATIVE);
+        check_floats(k, h, DRELATIVE);
+    }
+}
+
+static void check_half_problem(problem *p)
+{
+    half_problem h = half_of(p);
+
+    problem_solve(p);
+    for (int i = 0; heed_kernels_at(i); i++) {
+        const heed_kernels *k = heed_kernels_at(i);
+
+        problem_bind(p);
+        half_bind(&h);
+        half_forward(k, &h, p->head.n_query);
+        check_half(k, &h, OUT, "forward");
+        check_shown_half(k, &h);
+        check_half_gradients(k, &h, "backward from max and sum");
+        h.half.head.max = h.half.head.sum = NULL;
+        half_forward(k, &h, p->head.n_query);
+        check_half(k, &h, OUT, "forward without max and sum");
+        check_half_gradients(k, &h, "backward without them");
+    }
+    half_free(&h);
 }
 
 static void check_half_shape(const shape *s, uint32_t seed)
 {
-    half_problem h = half_new(s, seed);
-
-    problem_solve(h.p);
-    for (int i = 0; heed_kernels_at(i); i++) {
-        const heed_kernels *k = heed_kernels_at(i);
-
-        problem_bind(h.p);
-        half_bind(&h);
-        half_forward(k, &h, s->n_query);
-        check_half(k, &h, OUT, "forward");
-        check_statistics(k, &h);
-        half_backward(k, &h);
-        for (int a = DQ; a <= DV; a++)
-            check_half(k, &h, a, "backward from max and sum");
-        h.half.head.max = h.half.head.sum = NULL;
-        half_forward(k, &h, s->n_query);
-        check_half(k, &h, OUT, "forward without max and sum");
-        half_backward(k, &h);
-        for (int a = DQ; a <= DV; a++)
-            check_half(k, &h, a, "backward without them");
-    }
-    half_free(&h);
+    check_half_problem(problem_new(s, seed));
 }
 
 static void attention_matches_double_for_any_shape(void **state)
@@ -204,6 +242,21 @@ static void attention_matches_double_for_random_shapes(void **state)
                          size[4] % 3 != 0, 1.0f};
         check_half_shape(&s, n + 100);
     }
+}
+
+static void any_mask_matches_double(void **state)
+{
+    uint32_t x = 5u;
+
+    (void)state;
+    for (int rule = 0; rule < N_RULES; rule++)
+        for (int n = 0; n < 8; n++)
+            check_half_problem(
+                random_problem(&x, 1u << rule | (n % 2 ? 1u << CAUSAL : 0), false, false, false));
+    for (int n = 0; n < 60; n++)
+        check_half_problem(random_problem(&x, (unsigned)next(&x, 0, 1 << N_RULES), false, false, false));
+    for (int n = 0; n < 24; n++)
+        check_half_problem(random_problem(&x, n % 3 ? 1u << CAUSAL : 0, n & 1, n & 2, n & 4));
 }
 
 /* Of all elements together the errors are smaller: roundings fall to both sides. */
@@ -298,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_matches_double_for_any_shape),
         cmocka_unit_test(attention_matches_double_for_random_shapes),
+        cmocka_unit_test(any_mask_matches_double),
         cmocka_unit_test(errors_are_those_of_single_roundings),
         cmocka_unit_test(cuts_at_64_queries_give_the_same_bits),
         cmocka_unit_test(accumulate_kv_adds_to_the_gradients_of_keys_and_values),
