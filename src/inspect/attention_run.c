@@ -148,7 +148,7 @@ static heed_status set_mask(attention_graph *a, heed_error *err)
                       (m->pairs == NULL || m->pairs_stride == n_key);
     heed_attention_options *o = &a->options;
 
-    o->at_position = true;
+    o->at_position = m->position != n_key - n_query; /* the default otherwise */
     o->position = m->position;
     if (!fits) {
         const heed_status status = heed_mask_draw(m, n_query, n_key, &a->drawn, err);

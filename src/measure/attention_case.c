@@ -77,7 +77,7 @@ static heed_attention_options options_of(heed_attention_case *c)
     heed_attention_options o = {.causal = m->causal,
                                 .window = m->window,
                                 .prefix = m->prefix,
-                                .at_position = true,
+                                .at_position = m->position != n_key - n_query, /* its own default otherwise */
                                 .position = m->position};
 
     if (m->key_documents != NULL)

@@ -41,7 +41,7 @@ static double score(const heed_attention_inputs *in, int64_t h, int64_t i, int64
     dot *= in->scale != 0.0 ? in->scale : 1.0 / sqrt((double)in->head_dim);
     if (in->bias != NULL)
         dot += (double)in->bias[(h * in->n_query + i) * in->n_key + j];
-    return dot - slope(in, h) * fabs((double)(in->mask.position + i - j));
+    return dot - slope(in, h) * (double)(in->mask.position + i - j);
 }
 
 static double *zeros(int64_t n)
