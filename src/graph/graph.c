@@ -241,7 +241,9 @@ static heed_node *new_output(heed_graph *g, heed_node *first, const heed_op *op,
 /* All inputs that the op requires are there, none is from a failed builder. */
 static bool inputs_are_there(heed_graph *g, const heed_op *op, heed_node *const *in, int n_in)
 {
-    const int required = op->required_inputs > 0 ? op->required_inputs : op->n_inputs;
+    const int required = op->required_inputs > 0   ? op->required_inputs
+                         : op->required_inputs < 0 ? 0
+                                                   : op->n_inputs;
 
     if (g->error.status != HEED_OK)
         return false;

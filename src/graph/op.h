@@ -48,7 +48,7 @@ typedef struct heed_explanation heed_explanation; /* graph/explain.h */
 struct heed_op {
     const char *name;
     int n_inputs;        /* at most; see required_inputs */
-    int required_inputs; /* the first so many must be there; 0 means all of them */
+    int required_inputs; /* the first so many must be there; 0 means all of them, -1 none */
     int n_outputs;       /* 0 means 1 */
     bool is_view;        /* output 0 shares the storage of input 0 and nothing runs */
     bool

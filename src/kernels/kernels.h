@@ -98,14 +98,28 @@ typedef struct heed_kernels {
     void (*swiglu_backward)(float *dgate, float *dup, const float *gate, const float *up, const float *dy,
                             int64_t n);
 
+    /*
+     * Turns n_heads heads of one position: the first rotary_dim of head_dim numbers, the others are copied. Pairs
+     * (m, m + rotary_dim / 2): cosine and sine hold one number a pair. Interleaved pairs (2m, 2m + 1): cosine holds each
+     * number twice, sine too, the first of the two negated. y may be x.
+     */
+    void (*rotary)(float *y, const float *x, const float *cosine, const float *sine, int64_t n_heads,
+                   int64_t y_stride, int64_t x_stride, int64_t rotary_dim, int64_t head_dim, bool interleaved);
+
     /* row by row, rows of n contiguous floats one after the other */
     void (*softmax)(float *y, const float *x, int64_t rows, int64_t n);
     void (*softmax_backward)(float *dx, const float *y, const float *dy, int64_t rows, int64_t n);
+    void (*log_softmax)(float *y, const float *x, int64_t rows, int64_t n);
+    void (*log_softmax_backward)(float *dx, const float *y, const float *dy, int64_t rows, int64_t n);
     void (*layernorm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int64_t rows,
                       int64_t n);
     /* dgamma, dbeta [n] are added to; beta is optional everywhere (NULL), dbeta then too. dx may be NULL. */
     void (*layernorm_backward)(float *dx, float *dgamma, float *dbeta, const float *x, const float *gamma,
                                const float *dy, float eps, int64_t rows, int64_t n);
+    /* dgamma is added to; dx may be NULL */
+    void (*rmsnorm)(float *y, const float *x, const float *gamma, float eps, int64_t rows, int64_t n);
+    void (*rmsnorm_backward)(float *dx, float *dgamma, const float *x, const float *gamma, const float *dy,
+                             float eps, int64_t rows, int64_t n);
     /* sums[j] += sum over rows of x[row][j], rows in order */
     void (*column_sums)(float *sums, const float *x, int64_t stride, int64_t rows, int64_t n);
 

@@ -17,10 +17,13 @@
 #include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
 #include "kernels/vector_gates.inc.h"
+#include "kernels/vector_rotary.inc.h"
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_attention_row.inc.h"
 #include "kernels/vector_attention_bf16.inc.h"
 #include "kernels/vector_rows.inc.h"
+#include "kernels/vector_log_softmax.inc.h"
+#include "kernels/vector_rmsnorm.inc.h"
 /* clang-format on */
 
 extern const heed_kernels TABLE;
@@ -46,10 +49,15 @@ const heed_kernels TABLE = {
     .tanh_backward = tanh_backward,
     .swiglu = swiglu,
     .swiglu_backward = swiglu_backward,
+    .rotary = rotary,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
+    .log_softmax = log_softmax,
+    .log_softmax_backward = log_softmax_backward,
     .layernorm = layernorm,
     .layernorm_backward = layernorm_backward,
+    .rmsnorm = rmsnorm,
+    .rmsnorm_backward = rmsnorm_backward,
     .column_sums = column_sums,
     .tile_max_sum = tile_max_sum,
     .tile_probabilities = tile_probabilities,

@@ -20,6 +20,7 @@
 #include "base/parallel.h"
 #include "ops/common.h"
 #include "ops/list.h"
+#include "ops/norm.h"
 #include "ops/ops.h"
 
 typedef struct layernorm_attrs {
@@ -53,39 +54,13 @@ static float normalized(float x, row_stats s)
     return (float)(((double)x - s.mean) * s.rstd);
 }
 
-/* The checks that both directions share: x, and a vector as long as its rows. */
-static bool gamma_fits(heed_graph *g, const heed_node *node)
-{
-    const heed_shape *x = &node->in[0]->tensor.shape;
-
-    if (!heed_expect_dtype(g, node, 0, "x", HEED_F32))
-        return false;
-    if (x->rank < 1)
-        return heed_graph_fail(g, node, HEED_ERR_SHAPE, "expected x with rows to normalize, got a scalar");
-    return heed_expect_shape(g, node, 1, "gamma", HEED_F32, heed_shape_last(x, 1));
-}
-
 /* --- layernorm_backward: in x, gamma, dy; out dx, dgamma, dbeta --- */
-
-enum { MAX_BLOCKS = 32, MIN_BLOCK_ROWS = 16 };
-
-static int64_t rows_of_a_block(int64_t rows)
-{
-    const int64_t block = (rows + MAX_BLOCKS - 1) / MAX_BLOCKS;
-
-    return block < MIN_BLOCK_ROWS ? MIN_BLOCK_ROWS : block;
-}
-
-static int64_t blocks_of(int64_t rows)
-{
-    return (rows + rows_of_a_block(rows) - 1) / rows_of_a_block(rows);
-}
 
 static bool layernorm_backward_shape(heed_graph *g, heed_node *node)
 {
     const heed_shape *x = &node->in[0]->tensor.shape;
 
-    if (!gamma_fits(g, node) || !heed_expect_shape(g, node, 2, "dy", HEED_F32, *x))
+    if (!heed_norm_check(g, node) || !heed_expect_shape(g, node, 2, "dy", HEED_F32, *x))
         return false;
     heed_node_set_shape(node, 0, HEED_F32, *x);
     heed_node_set_shape(node, 1, HEED_F32, heed_shape_last(x, 1));
@@ -99,7 +74,7 @@ static size_t layernorm_backward_workspace(const heed_node *node, struct heed_de
     const int64_t rows = heed_rows(&node->in[0]->tensor), n = heed_cols(&node->in[0]->tensor);
 
     (void)device;
-    return (size_t)(blocks_of(rows) * 2 * n) * sizeof(float);
+    return (size_t)(heed_norm_blocks(rows) * 2 * n) * sizeof(float);
 }
 
 /* sum_j g_j / n and sum_j g_j xhat_j / n of one row. */
@@ -135,19 +110,11 @@ static void add_row(float *dgamma, float *dbeta, const float *x, const float *dy
         dbeta[i] += dy[i];
 }
 
-static float *zeros(const heed_tensor *out)
-{
-    if (out == NULL)
-        return NULL;
-    memset(out->data, 0, (size_t)heed_tensor_count(out) * sizeof(float));
-    return out->data;
-}
-
 static void layernorm_backward_forward(const heed_op_args *a)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
     const float *gamma = heed_row(a->in[1], 0);
-    float *dgamma = zeros(a->outs[1]), *dbeta = zeros(a->outs[2]);
+    float *dgamma = heed_norm_zeros(a->outs[1]), *dbeta = heed_norm_zeros(a->outs[2]);
 
     for (int64_t r = 0; r < rows; r++) {
         const float *x = heed_row(a->in[0], r), *dy = heed_row(a->in[2], r);
@@ -168,7 +135,7 @@ static void backward_block(void *context, int64_t begin, int64_t end, int thread
 {
     const heed_op_args *a = context;
     const heed_tensor *x = a->in[0], *dy = a->in[2], *dx = a->outs[0];
-    const int64_t n = heed_cols(x), block = begin / rows_of_a_block(heed_rows(x));
+    const int64_t n = heed_cols(x), block = begin / heed_norm_block_rows(heed_rows(x));
     float *dgamma = (float *)a->workspace + block * 2 * n, *dbeta = a->outs[2] != NULL ? dgamma + n : NULL;
     const float *gamma = heed_row(a->in[1], 0);
     const bool dense = heed_tensor_is_dense(x) && heed_tensor_is_dense(dy);
@@ -186,11 +153,11 @@ static void layernorm_backward_fast(const heed_op_args *a)
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
     const float *sums = a->workspace;
 
-    heed_parallel(a->device->n_threads, rows, rows_of_a_block(rows), backward_block, (void *)(uintptr_t)a);
+    heed_parallel(a->device->n_threads, rows, heed_norm_block_rows(rows), backward_block, (void *)(uintptr_t)a);
     if (a->outs[1] != NULL)
-        heed_column_sums(a->device, heed_row(a->outs[1], 0), sums, 2 * n, blocks_of(rows), n);
+        heed_column_sums(a->device, heed_row(a->outs[1], 0), sums, 2 * n, heed_norm_blocks(rows), n);
     if (a->outs[2] != NULL)
-        heed_column_sums(a->device, heed_row(a->outs[2], 0), sums + n, 2 * n, blocks_of(rows), n);
+        heed_column_sums(a->device, heed_row(a->outs[2], 0), sums + n, 2 * n, heed_norm_blocks(rows), n);
 }
 
 static void layernorm_backward_cost(const heed_node *node, heed_cost *cost)
@@ -273,7 +240,7 @@ const heed_op heed_op_layernorm_backward = {
 
 static bool layernorm_shape(heed_graph *g, heed_node *y)
 {
-    if (!gamma_fits(g, y))
+    if (!heed_norm_check(g, y))
         return false;
     heed_node_set_shape(y, 0, HEED_F32, y->in[0]->tensor.shape);
     return heed_expect_shape(g, y, 2, "beta", HEED_F32, heed_shape_last(&y->in[0]->tensor.shape, 1));

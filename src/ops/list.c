@@ -9,6 +9,8 @@ const heed_op *const heed_ops[] = {
     &heed_op_embedding_backward,
     &heed_op_position_embedding,
     &heed_op_position_embedding_backward,
+    &heed_op_sinusoidal,
+    &heed_op_rotary,
     /* products */
     &heed_op_linear,
     &heed_op_linear_backward_input,
@@ -45,8 +47,12 @@ const heed_op *const heed_ops[] = {
     /* rows */
     &heed_op_softmax,
     &heed_op_softmax_backward,
+    &heed_op_log_softmax,
+    &heed_op_log_softmax_backward,
     &heed_op_layernorm,
     &heed_op_layernorm_backward,
+    &heed_op_rmsnorm,
+    &heed_op_rmsnorm_backward,
     /* attention */
     &heed_op_attention,
     &heed_op_attention_backward,

@@ -8,6 +8,7 @@
 /* looking up */
 extern const heed_op heed_op_embedding, heed_op_embedding_backward;
 extern const heed_op heed_op_position_embedding, heed_op_position_embedding_backward;
+extern const heed_op heed_op_sinusoidal, heed_op_rotary;
 
 /* products */
 extern const heed_op heed_op_linear, heed_op_linear_backward_input, heed_op_linear_backward_weight;
@@ -37,7 +38,9 @@ extern const heed_op heed_op_dropout;
 
 /* rows */
 extern const heed_op heed_op_softmax, heed_op_softmax_backward;
+extern const heed_op heed_op_log_softmax, heed_op_log_softmax_backward;
 extern const heed_op heed_op_layernorm, heed_op_layernorm_backward;
+extern const heed_op heed_op_rmsnorm, heed_op_rmsnorm_backward;
 
 /* mixture of experts */
 extern const heed_op heed_op_top_k, heed_op_expert_gates, heed_op_expert_gates_backward, heed_op_expert_rows;

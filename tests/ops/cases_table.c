@@ -276,6 +276,26 @@ static heed_node *softmax_many(case_graph *c)
     return heed_softmax(c->g, many(c));
 }
 
+static heed_node *log_softmax(case_graph *c)
+{
+    return heed_log_softmax(c->g, case_parameter(c, heed_shape2(3, 21)));
+}
+
+static heed_node *log_softmax_one(case_graph *c)
+{
+    return heed_log_softmax(c->g, case_parameter(c, heed_shape2(4, 1)));
+}
+
+static heed_node *log_softmax_strided(case_graph *c)
+{
+    return heed_log_softmax(c->g, strided(c));
+}
+
+static heed_node *log_softmax_many(case_graph *c)
+{
+    return heed_log_softmax(c->g, many(c));
+}
+
 /* gamma and beta for rows of n. */
 static heed_node *normalized(case_graph *c, heed_node *x, int64_t n, float eps)
 {
@@ -311,6 +331,121 @@ static heed_node *layernorm_strided(case_graph *c)
 static heed_node *layernorm_many(case_graph *c)
 {
     return normalized(c, many(c), MANY_COLUMNS, 1e-5f);
+}
+
+static heed_node *rms_normalized(case_graph *c, heed_node *x, int64_t n, float eps)
+{
+    return heed_rmsnorm(c->g, x, case_parameter(c, heed_shape1(n)), eps);
+}
+
+static heed_node *rmsnorm(case_graph *c)
+{
+    return rms_normalized(c, case_parameter(c, heed_shape3(2, 3, 21)), 21, 1e-5f);
+}
+
+/* Near 0 the slope changes within the step of the differences unless eps is of its size. */
+static heed_node *rmsnorm_one(case_graph *c)
+{
+    return rms_normalized(c, case_parameter(c, heed_shape2(3, 1)), 1, 0.5f);
+}
+
+static heed_node *rmsnorm_strided(case_graph *c)
+{
+    return rms_normalized(c, strided(c), 7, 0.1f);
+}
+
+static heed_node *rmsnorm_many(case_graph *c)
+{
+    return rms_normalized(c, many(c), MANY_COLUMNS, 1e-5f);
+}
+
+/* --- positions --- */
+
+static heed_node *sinusoidal(case_graph *c)
+{
+    return heed_sinusoidal(c->g, case_int(c, 3), 5, 8);
+}
+
+/* More rows than are computed one by one, far out, and a last column alone. */
+static heed_node *sinusoidal_far(case_graph *c)
+{
+    return heed_sinusoidal(c->g, case_int(c, 1000000), 75, 7);
+}
+
+static heed_node *sinusoidal_back(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape2(40, 9));
+
+    return heed_add(c->g, x, heed_sinusoidal_back(c->g, 40, 9));
+}
+
+static heed_node *rotary(case_graph *c)
+{
+    return heed_rotary(c->g, heads(c), NULL, &(heed_rotary_options){.base = 100.0});
+}
+
+static heed_node *rotary_interleaved(case_graph *c)
+{
+    return heed_rotary(c->g, heads(c), NULL, &(heed_rotary_options){.interleaved = true});
+}
+
+/* Dense heads, of which a part turns, behind a long past. */
+static heed_node *rotary_part(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape4(2, 3, 4, 21)), *past = case_int(c, 2000000);
+
+    return heed_rotary(c->g, x, past, &(heed_rotary_options){.rotary_dim = 14});
+}
+
+static heed_node *rotary_part_interleaved(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape4(2, 3, 4, 41)), *past = case_int(c, 7);
+
+    return heed_merge_heads(
+        c->g, heed_rotary(c->g, x, past, &(heed_rotary_options){.rotary_dim = 38, .interleaved = true}));
+}
+
+static heed_node *rotary_positions(case_graph *c)
+{
+    heed_node *x = heads(c), *positions = case_ints(c, heed_shape1(5), -9, 100);
+
+    return heed_rotary(
+        c->g, x, NULL,
+        &(heed_rotary_options){.positions = positions, .scaling = HEED_ROTARY_LINEAR, .factor = 4.0});
+}
+
+static heed_node *rotary_ntk(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape4(1, 2, 3, 34)), *past = case_int(c, 5);
+
+    return heed_rotary(c->g, x, past, &(heed_rotary_options){.scaling = HEED_ROTARY_NTK, .factor = 8.0});
+}
+
+/* Twice, so that its gradient is differentiated through one more turn. 64 positions make pairs of all three parts. */
+static heed_node *rotary_yarn(case_graph *c)
+{
+    const heed_rotary_options options = {
+        .base = 50.0, .scaling = HEED_ROTARY_YARN, .factor = 2.5, .trained_length = 400};
+    heed_node *x = case_parameter(c, heed_shape4(1, 2, 3, 16));
+
+    return heed_rotary(c->g, heed_rotary(c->g, x, NULL, &options), NULL, &options);
+}
+
+/* More rows than are computed one by one, and pieces for several threads: q of a fused row. */
+static heed_node *rotary_many(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape3(2, 71, 3 * 128));
+
+    return heed_merge_heads(c->g, heed_rotary(c->g, heed_split_heads(c->g, heed_narrow(c->g, x, 128, 128), 4),
+                                              NULL, &(heed_rotary_options){.base = 0.0}));
+}
+
+static heed_node *rotary_many_interleaved(case_graph *c)
+{
+    heed_node *x = case_parameter(c, heed_shape3(2, 71, 128));
+
+    return heed_merge_heads(c->g, heed_rotary(c->g, heed_split_heads(c->g, x, 4), NULL,
+                                              &(heed_rotary_options){.interleaved = true}));
 }
 
 /* --- losses and sums --- */
@@ -516,11 +651,31 @@ const op_case op_cases[] = {
     {"softmax of a view", softmax_strided, 7, true},
     {"softmax of heads", softmax_heads, 4, true},
     {"softmax of many", softmax_many, MANY_COLUMNS, true},
+    {"log_softmax", log_softmax, 21, true},
+    {"log_softmax of single elements", log_softmax_one, 1, true},
+    {"log_softmax of a view", log_softmax_strided, 7, true},
+    {"log_softmax of many", log_softmax_many, MANY_COLUMNS, true},
     {"layernorm", layernorm, 21, true},
     {"layernorm of single elements", layernorm_one, 3, true},
     {"layernorm without beta", layernorm_no_beta, 8, true},
     {"layernorm of a view", layernorm_strided, 7, true},
     {"layernorm of many", layernorm_many, MANY_COLUMNS, true},
+    {"rmsnorm", rmsnorm, 21, true},
+    {"rmsnorm of single elements", rmsnorm_one, 3, true},
+    {"rmsnorm of a view", rmsnorm_strided, 7, true},
+    {"rmsnorm of many", rmsnorm_many, MANY_COLUMNS, true},
+    {"sinusoidal", sinusoidal, 1, false},
+    {"sinusoidal far out, odd", sinusoidal_far, 1, false},
+    {"sinusoidal of distances", sinusoidal_back, 1, true},
+    {"rotary", rotary, 2, true},
+    {"rotary, interleaved", rotary_interleaved, 2, true},
+    {"rotary of a part after a past", rotary_part, 2, true},
+    {"rotary of a part, interleaved", rotary_part_interleaved, 2, true},
+    {"rotary of given positions, linear", rotary_positions, 2, true},
+    {"rotary, ntk", rotary_ntk, 2, true},
+    {"rotary twice, yarn", rotary_yarn, 4, true},
+    {"rotary of many", rotary_many, 2, true},
+    {"rotary of many, interleaved", rotary_many_interleaved, 2, true},
     {"cross_entropy", cross_entropy, 13, true},
     {"cross_entropy of one class", cross_entropy_one, 3, true},
     {"cross_entropy with some targets ignored", cross_entropy_some_ignored, 9, true},

@@ -39,6 +39,15 @@ static void every_op_has_what_the_contract_asks_for(void **state)
     }
 }
 
+static bool has_inputs(const heed_node *node)
+{
+    for (int i = 0; i < node->n_in; i++) {
+        if (node->in[i] != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void every_op_has_a_case_and_a_cost(void **state)
 {
     bool *met = calloc((size_t)heed_n_ops, sizeof *met);
@@ -60,7 +69,7 @@ static void every_op_has_a_case_and_a_cost(void **state)
             if (node->op->is_view)
                 continue;
             node->op->cost(node, &cost);
-            if (!(cost.flops >= 0.0 && cost.bytes_read > 0.0 && cost.bytes_written > 0.0))
+            if (!(cost.flops >= 0.0 && (cost.bytes_read > 0.0) == has_inputs(node) && cost.bytes_written > 0.0))
                 fail_msg("%s: a %s costs %g FLOPs, %g bytes read, %g written", op_cases[i].name, node->op->name,
                          cost.flops, cost.bytes_read, cost.bytes_written);
         }
@@ -107,6 +116,65 @@ static heed_node *wrong_up(heed_graph *g, heed_node *x, heed_node *ids)
 {
     (void)ids;
     return heed_swiglu(g, x, heed_narrow(g, x, 0, 3));
+}
+
+static heed_node *wrong_rms_gamma(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return heed_rmsnorm(g, x, vector(g, 3), 1e-5f);
+}
+
+static heed_node *turned(heed_graph *g, heed_node *x, const heed_rotary_options *options)
+{
+    return heed_rotary(g, heed_reshape(g, x, heed_shape4(1, 2, 3, 4)), NULL, options);
+}
+
+static heed_node *wrong_rotary(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return heed_rotary(g, x, NULL, &(heed_rotary_options){.base = 10.0});
+}
+
+static heed_node *wrong_rotary_odd(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return turned(g, x, &(heed_rotary_options){.rotary_dim = 3});
+}
+
+static heed_node *wrong_rotary_wide(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return turned(g, x, &(heed_rotary_options){.rotary_dim = 6});
+}
+
+static heed_node *wrong_rotary_base(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return turned(g, x, &(heed_rotary_options){.base = -1.0});
+}
+
+static heed_node *wrong_rotary_factor(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return turned(g, x, &(heed_rotary_options){.scaling = HEED_ROTARY_NTK});
+}
+
+static heed_node *wrong_rotary_length(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)ids;
+    return turned(g, x, &(heed_rotary_options){.scaling = HEED_ROTARY_YARN, .factor = 2.0});
+}
+
+static heed_node *wrong_rotary_positions(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    return turned(g, x, &(heed_rotary_options){.positions = ids});
+}
+
+static heed_node *wrong_sinusoidal(heed_graph *g, heed_node *x, heed_node *ids)
+{
+    (void)x;
+    (void)ids;
+    return heed_sinusoidal(g, NULL, 0, 4);
 }
 
 static heed_node *wrong_targets(heed_graph *g, heed_node *x, heed_node *ids)
@@ -168,6 +236,15 @@ static void what_does_not_fit_is_refused_by_name(void **state)
         {"add: expected b with the last axes of a [2, 3, 4], got [3]", wrong_add},
         {"relu: expected x of type f32, got ids of type i32", wrong_type},
         {"layernorm: expected gamma of shape [4], got [5]", wrong_gamma},
+        {"rmsnorm: expected gamma of shape [4], got [3]", wrong_rms_gamma},
+        {"rotary: expected x [batch, heads, T, head_dim], got [2, 3, 4]", wrong_rotary},
+        {"rotary: expected a rotary_dim that is even and from 2 to head_dim 4, got 3", wrong_rotary_odd},
+        {"rotary: expected a rotary_dim that is even and from 2 to head_dim 4, got 6", wrong_rotary_wide},
+        {"rotary: expected a rotary base above 0, got -1", wrong_rotary_base},
+        {"rotary: expected a rotary factor of 1 or more, got 0", wrong_rotary_factor},
+        {"rotary: expected a trained_length of 1 or more for yarn, got 0", wrong_rotary_length},
+        {"rotary: expected positions of shape [3], got [2, 3]", wrong_rotary_positions},
+        {"sinusoidal: expected at least one row of at least one number, got [0, 4]", wrong_sinusoidal},
         {"swiglu: expected up of shape [2, 3, 4], got [2, 3, 3]", wrong_up},
         {"cross_entropy: expected targets of shape [6], got [2, 3]", wrong_targets},
         {"cross_entropy: expected targets of type i32", wrong_target_type},

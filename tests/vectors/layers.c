@@ -16,6 +16,14 @@ void run_layernorm(vector_case *v)
     check_out(v, &s, heed_layernorm(s.g, x, gamma, beta, (float)vector_number(v, "eps")));
 }
 
+void run_rmsnorm(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    heed_node *x = vector_parameter(v, &s, "x"), *gamma = vector_parameter(v, &s, "gamma");
+
+    check_out(v, &s, heed_rmsnorm(s.g, x, gamma, (float)vector_number(v, "eps")));
+}
+
 static void run_map(vector_case *v)
 {
     vector_graph s = vector_graph_open();
@@ -77,6 +85,13 @@ void run_softmax(vector_case *v)
     vector_graph s = vector_graph_open();
 
     check_out(v, &s, heed_softmax(s.g, vector_parameter(v, &s, "x")));
+}
+
+void run_log_softmax(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+
+    check_out(v, &s, heed_log_softmax(s.g, vector_parameter(v, &s, "x")));
 }
 
 void run_cross_entropy(vector_case *v)

@@ -164,6 +164,7 @@ void vector_compare_floats(vector_case *v, const char *name, const float *got, i
 
 const vector_op vector_ops[] = {
     {"layernorm", run_layernorm},
+    {"rmsnorm", run_rmsnorm},
     {"gelu_tanh", run_gelu_tanh},
     {"gelu_erf", run_gelu_erf},
     {"relu", run_relu},
@@ -173,8 +174,12 @@ const vector_op vector_ops[] = {
     {"swiglu", run_swiglu},
     {"ffn_swiglu", run_ffn_swiglu},
     {"softmax", run_softmax},
+    {"log_softmax", run_log_softmax},
     {"cross_entropy", run_cross_entropy},
     {"embedding", run_embedding},
+    {"rope", run_rope},
+    {"sinusoidal", run_sinusoidal},
+    {"alibi_slopes", run_alibi_slopes},
     {"linear", run_linear},
     {"conv1d", run_conv1d},
     {"mlp", run_mlp},

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of the table of sines and cosines.      past (scalar or absent: 0)  ->  y [T, d]
+ *
+ *   y[t, 2m]     = sin(p / 10000^(2m / d))
+ *   y[t, 2m + 1] = cos(p / 10000^(2m / d))        p = past + t, or T - 1 - t for distances, the largest first
+ *
+ * For odd d the last column is a sine. Every position has a row, beyond any length that was trained and below 0 too.
+ * Angles are in double: a row is right to float's last place at any position. No gradient flows.
+ * Source: Vaswani et al. 2017 (arXiv:1706.03762) 3.5; distances: Dai et al. 2019 (arXiv:1901.02860) 3.3.
+ */
+#include <math.h>
+
+#include "ops/angles.h"
+#include "ops/common.h"
+#include "ops/dense.h"
+#include "ops/list.h"
+#include "ops/ops.h"
+
+typedef struct sinusoidal_attrs {
+    int64_t T, d;
+    bool back; /* distances T-1 .. 0 in place of positions */
+} sinusoidal_attrs;
+
+static bool sinusoidal_shape(heed_graph *g, heed_node *y)
+{
+    const sinusoidal_attrs *attrs = y->attrs;
+
+    if (attrs->T < 1 || attrs->d < 1)
+        return heed_graph_fail(g, y, HEED_ERR_SHAPE,
+                               "expected at least one row of at least one number, got [%lld, %lld]",
+                               (long long)attrs->T, (long long)attrs->d);
+    heed_node_set_shape(y, 0, HEED_F32, heed_shape2(attrs->T, attrs->d));
+    return heed_expect_scalar(g, y, 0, "past", HEED_I32);
+}
+
+static int64_t position_of(const heed_op_args *a, int64_t t)
+{
+    const sinusoidal_attrs *attrs = a->attrs;
+
+    if (attrs->back)
+        return attrs->T - 1 - t;
+    return (a->in[0] != NULL ? heed_scalar_i32(a->in[0]) : 0) + t;
+}
+
+static double frequency_of(int64_t m, int64_t d)
+{
+    return pow(10000.0, -2.0 * (double)m / (double)d);
+}
+
+static float sinusoidal_of(int64_t position, int64_t column, int64_t d)
+{
+    const double angle = (double)position * frequency_of(column / 2, d);
+
+    return (float)(column % 2 == 0 ? sin(angle) : cos(angle));
+}
+
+static void sinusoidal_forward(const heed_op_args *a)
+{
+    const int64_t T = heed_rows(a->out), d = heed_cols(a->out);
+
+    for (int64_t t = 0; t < T; t++) {
+        float *y = heed_row(a->out, t);
+
+        for (int64_t j = 0; j < d; j++)
+            y[j] = sinusoidal_of(position_of(a, t), j, d);
+    }
+}
+
+/* Frequencies and the scratch of angles, in doubles. */
+static size_t sinusoidal_workspace(const heed_node *y, heed_device *device)
+{
+    const sinusoidal_attrs *attrs = y->attrs;
+    const int64_t n = (attrs->d + 1) / 2;
+
+    (void)device;
+    return heed_floats_bytes(2 * n * (1 + 2 * HEED_ANGLES_BLOCK));
+}
+
+static void sinusoidal_fast(const heed_op_args *a)
+{
+    const int64_t T = heed_rows(a->out), d = heed_cols(a->out), n = (d + 1) / 2, last = d - 1;
+    const bool back = ((const sinusoidal_attrs *)a->attrs)->back;
+    double *frequency = a->workspace;
+    float *y = heed_row(a->out, 0);
+
+    /* Distances T-1 .. 0 are positions -(T-1) .. 0 turned the other way. */
+    for (int64_t m = 0; m < n; m++)
+        frequency[m] = back ? -frequency_of(m, d) : frequency_of(m, d);
+    heed_angles_fill(&(heed_angles){.frequency = frequency,
+                                    .n = d / 2,
+                                    .first = back ? 1 - T : position_of(a, 0),
+                                    .amplitude = 1.0,
+                                    .cosine = y + 1,
+                                    .sine = y,
+                                    .row_stride = d,
+                                    .column_stride = 2},
+                     T, frequency + n, a->device->n_threads);
+    for (int64_t t = 0; t < T && d % 2 == 1; t++)
+        y[t * d + last] = sinusoidal_of(position_of(a, t), last, d);
+}
+
+static void sinusoidal_cost(const heed_node *y, heed_cost *cost)
+{
+    heed_cost_add_traffic(y, cost);
+    cost->flops += 2.0 * (double)heed_tensor_count(&y->tensor);
+}
+
+static void sinusoidal_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
+    const int64_t d = heed_cols(a->out), t = element / d, j = element % d;
+
+    (void)output;
+    if (a->in[0] != NULL)
+        heed_explain_read1(e, a, 0, "past", 0);
+    heed_explain_formula(e, "y[t, %lld] = %s(p / 10000^(%lld / %lld)), p = %lld", (long long)j,
+                         j % 2 == 0 ? "sin" : "cos", (long long)(j / 2 * 2), (long long)d,
+                         (long long)position_of(a, t));
+    heed_explain_value(e, sinusoidal_of(position_of(a, t), j, d));
+}
+
+const heed_op heed_op_sinusoidal = {
+    .name = "sinusoidal",
+    .n_inputs = 1,
+    .required_inputs = -1,
+    .shape = sinusoidal_shape,
+    .forward = sinusoidal_forward,
+    .fast = sinusoidal_fast,
+    .cost = sinusoidal_cost,
+    .explain = sinusoidal_explain,
+    .workspace = sinusoidal_workspace,
+};
+
+heed_node *heed_sinusoidal(heed_graph *g, heed_node *past, int64_t T, int64_t d)
+{
+    const sinusoidal_attrs attrs = {.T = T, .d = d};
+
+    return heed_node_append_with(g, &heed_op_sinusoidal, &attrs, sizeof attrs, past);
+}
+
+heed_node *heed_sinusoidal_back(heed_graph *g, int64_t T, int64_t d)
+{
+    const sinusoidal_attrs attrs = {.T = T, .d = d, .back = true};
+
+    return heed_node_append_with(g, &heed_op_sinusoidal, &attrs, sizeof attrs, (heed_node *)NULL);
+}
