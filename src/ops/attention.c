@@ -112,13 +112,12 @@ static void attend(const heed_op_args *a, const heed_attention_row *row)
     }
 }
 
-/* Statistics from number `first` on, scores and pattern. */
-static void show(const heed_op_args *a, const heed_attention_row *row, int first)
+static void show(const heed_op_args *a, const heed_attention_row *row)
 {
     const heed_attention_run *run = row->run;
     const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i;
 
-    for (int k = first; k <= ENTROPY; k++) {
+    for (int k = LSE; k <= ENTROPY; k++) {
         if (a->outs[k] != NULL)
             ((float *)a->outs[k]->data)[number] = statistic(row, k);
     }
@@ -138,7 +137,7 @@ static void attention_forward(const heed_op_args *a)
                 const heed_attention_row row = heed_attention_row_of(&run, b, h, i);
 
                 attend(a, &row);
-                show(a, &row, LSE);
+                show(a, &row);
             }
         }
     }
@@ -146,29 +145,11 @@ static void attention_forward(const heed_op_args *a)
 
 /* --- the rest ------------------------------------------------------------------------------------ */
 
-/* What the kernels do not show is found by the plain loops beside them. */
-static void show_rest(const heed_op_args *a, const heed_attention_run *run)
-{
-    const bool asked = a->outs[ENTROPY] != NULL || a->outs[SCORES] != NULL || a->outs[PATTERN] != NULL;
-
-    for (int64_t number = 0; asked && number < run->batch * run->n_heads * run->n_query; number++) {
-        const int64_t bh = number / run->n_query;
-        const heed_attention_row row = heed_attention_row_of(run, bh / run->n_heads, bh % run->n_heads,
-                                                             number % run->n_query);
-        show(a, &row, ENTROPY);
-    }
-}
-
 static void attention_fast(const heed_op_args *a)
 {
     const heed_attention_run run = heed_attention_run_of(a, EXTRA, true);
 
-    if (!heed_attention_fast_can(&run)) {
-        attention_forward(a);
-        return;
-    }
     heed_attention_fast(a, &run);
-    show_rest(a, &run);
 }
 
 static size_t attention_workspace(const heed_node *z, heed_device *device)

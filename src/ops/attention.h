@@ -45,6 +45,7 @@ typedef struct heed_attention_run {
     int64_t batch, n_heads, n_kv_heads, group;
     int64_t n_query, n_key, capacity, head_dim, v_dim;
     int64_t position; /* of query 0 */
+    bool has_lists;   /* masks that are inputs */
 } heed_attention_run;
 
 /* --- attention_options.c ------------------------------------------------------------------------- */
@@ -128,8 +129,8 @@ void heed_attention_explain_pair(heed_explanation *e, const heed_op_args *a, con
 /* --- attention_head.c: the kernels' view --------------------------------------------------------- */
 
 /** Head (b, h) of the run: q, k, v, the mask and what is added to scores; outputs are the caller's to set. */
-heed_attention_head heed_attention_head_of(const heed_attention_run *run, int64_t b, int64_t h);
-/** Floats of one thread's scratch, a whole number of cache lines. */
+heed_attention_bf16 heed_attention_head_of(const heed_attention_run *run, int64_t b, int64_t h);
+/** Floats of one thread's scratch, a whole number of cache lines; the same when planned and when run. */
 int64_t heed_attention_scratch(const heed_attention_run *run, const heed_device *device, bool backward);
 
 /** in: q, k, v, z, max, sum, dz, then the extra ones. out: dq, dk, dv, dbias, dq_relative, drelative. */

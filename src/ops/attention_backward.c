@@ -104,17 +104,14 @@ static void attention_backward_fast(const heed_op_args *a)
 {
     const heed_attention_run run = heed_attention_run_of(a, HEED_BACKWARD_EXTRA, true);
 
-    if (heed_attention_backward_can(a, &run))
-        heed_attention_backward_fast(a, &run);
-    else
-        heed_attention_backward_plain(a);
+    heed_attention_backward_fast(a, &run);
 }
 
 static size_t attention_backward_workspace(const heed_node *dq, heed_device *device)
 {
     const heed_attention_run run = heed_attention_run_of_node(dq, HEED_BACKWARD_EXTRA, true);
 
-    return heed_attention_backward_fast_workspace(dq, &run, device);
+    return heed_attention_backward_fast_workspace(&run, device);
 }
 
 /* Five products of the forward's two: scores again, dz . v, dq, dk, dv; and two more with a table of distances. */

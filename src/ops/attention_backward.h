@@ -31,9 +31,7 @@ void heed_attention_backward_plain(const heed_op_args *a);
 
 void heed_attention_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e);
 
-bool heed_attention_backward_can(const heed_op_args *a, const heed_attention_run *run);
 void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_run *run);
-size_t heed_attention_backward_fast_workspace(const heed_node *dq, const heed_attention_run *run,
-                                              const heed_device *device);
+size_t heed_attention_backward_fast_workspace(const heed_attention_run *run, const heed_device *device);
 
 #endif

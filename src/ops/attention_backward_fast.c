@@ -1,118 +1,389 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient of attention by the kernels: threads split batch and key/value heads, never a sum.
+ * The gradient of attention by the kernels. Threads share out units of work:
+ *
+ *   a group   the heads that write to the same rows: query heads that share a key head; all batches where a bias or a
+ *             table of distances serves them all; all heads where it serves those too
+ *   a part    of the queries, where there are few groups: parts are cut so that each has as many pairs
+ *
+ * Part 0 writes dk, dv and drelative where they belong, the others each into an area of their own, and the areas are
+ * added in order. Groups and parts depend on sizes alone, so no bit depends on the number of threads; the areas are as
+ * long as k and v, so memory stays linear in the length.
  */
-#include "base/parallel.h"
-#include "ops/attention_backward.h"
-#include "ops/attention_fast.h"
-#include "ops/dense.h"
-
 #include <string.h>
 
+#include "base/parallel.h"
+#include "kernels/mask.h"
+#include "ops/attention_backward.h"
+#include "ops/dense.h"
+
 enum { Q = HEED_BACKWARD_Q, K = HEED_BACKWARD_K, V = HEED_BACKWARD_V };
+enum {
+    DBIAS = HEED_BACKWARD_DBIAS,
+    DQ_RELATIVE = HEED_BACKWARD_DQ_RELATIVE,
+    DRELATIVE = HEED_BACKWARD_DRELATIVE
+};
+
+enum {
+    PARTS = 4,
+    FEW_GROUPS = 4,     /* fewer than this are cut into parts */
+    MANY_QUERIES = 512, /* that are worth cutting */
+    STEP = 64,          /* queries: parts begin at multiples */
+};
 
 typedef struct backward_job {
     const heed_op_args *a;
     const heed_attention_run *run;
-    int64_t scratch; /* floats a thread for the kernel */
-    int64_t dump;    /* floats a thread for a dk or dv that nobody needs */
+    int64_t n_groups, batches, heads; /* a group has so many batches and key heads */
+    int64_t n_parts, begin[PARTS + 1];
+    int64_t scratch, dump; /* floats a thread: for the kernel; for gradients that nobody needs */
+    float *areas;          /* of parts 1 .. */
 } backward_job;
 
-bool heed_attention_backward_can(const heed_op_args *a, const heed_attention_run *run)
-{
-    const heed_attention_attrs *attrs = run->attrs;
+/* --- how the work is cut ------------------------------------------------------------------------- */
 
-    (void)a;
-    for (int i = HEED_ATTENTION_KEYS; i < HEED_ATTENTION_EXTRAS; i++) {
-        if (run->extra[i] != NULL)
-            return false;
-    }
-    return run->q->dtype == HEED_F32 && attrs->window == 0 && attrs->stride == 0 && attrs->prefix == 0 &&
-           !attrs->at_position && !attrs->fill_1e9 && !attrs->alibi;
+static int rank_of(const heed_attention_run *run, heed_attention_extra which)
+{
+    return run->extra[which] != NULL ? run->extra[which]->shape.rank : 4;
 }
 
-/* Floats that the dk and dv of one head take together. */
+static bool may_cut(const heed_attention_run *run)
+{
+    const int64_t block = run->attrs->block;
+
+    return run->q->dtype == HEED_F32 && run->n_query >= MANY_QUERIES && (block == 0 || STEP % block == 0);
+}
+
+static void set_groups(backward_job *job)
+{
+    const heed_attention_run *run = job->run;
+    const int bias = rank_of(run, HEED_ATTENTION_BIAS), relative = rank_of(run, HEED_ATTENTION_RELATIVE);
+    const bool by_batch = bias == 4 && relative == 4, by_head = bias >= 3 && relative >= 3;
+
+    job->batches = by_batch ? 1 : run->batch;
+    job->heads = by_head ? 1 : run->n_kv_heads;
+    job->n_groups = run->batch / job->batches * (run->n_kv_heads / job->heads);
+    job->n_parts = job->n_groups < FEW_GROUPS && may_cut(run) ? PARTS : 1;
+}
+
+/* Keys that query blocks may see, added up, tell where a quarter of the work is done. */
+static void set_parts(backward_job *job)
+{
+    const heed_attention_run *run = job->run;
+    const heed_mask mask = heed_attention_mask(run, 0);
+    int64_t all = 0, done = 0, part = 1;
+
+    for (int64_t i = 0; i < run->n_query; i += STEP) {
+        const heed_key_range range = heed_mask_range(
+            &mask, i, i + STEP < run->n_query ? i + STEP : run->n_query, run->n_key);
+        all += range.end - range.begin;
+    }
+    for (int64_t i = 0; i < run->n_query; i += STEP) {
+        const heed_key_range range = heed_mask_range(
+            &mask, i, i + STEP < run->n_query ? i + STEP : run->n_query, run->n_key);
+        for (; part < job->n_parts && done * job->n_parts >= all * part; part++)
+            job->begin[part] = i;
+        done += range.end - range.begin;
+    }
+    for (; part <= job->n_parts; part++)
+        job->begin[part] = run->n_query;
+}
+
+/* --- places of gradients ------------------------------------------------------------------------- */
+
+static int64_t count_of(const heed_tensor *x)
+{
+    return x != NULL ? heed_tensor_count(x) : 0;
+}
+
+/* Floats of an area: dk, dv, drelative, each dense. */
+static int64_t area_floats(const heed_attention_run *run)
+{
+    return count_of(run->k) + count_of(run->v) + count_of(run->extra[HEED_ATTENTION_RELATIVE]);
+}
+
+/* dk and dv of one head, dq_relative of one head, drelative of one. */
 static int64_t dump_floats(const heed_attention_run *run)
 {
-    return (run->capacity * (run->head_dim + run->v_dim) + 15) / 16 * 16;
+    const heed_tensor *relative = run->extra[HEED_ATTENTION_RELATIVE];
+    int64_t n = run->capacity * (run->head_dim + run->v_dim);
+
+    if (relative != NULL)
+        n += (run->n_query + relative->shape.size[relative->shape.rank - 2]) * run->head_dim;
+    return (n + 15) / 16 * 16;
 }
 
-static heed_attention_head head_of(const backward_job *job, int64_t b, int64_t h)
+/* The tensor that part `part` adds its share of dk, dv or drelative to: the output itself or one in the part's area. */
+static heed_tensor target_of(const backward_job *job, int output, int64_t part)
+{
+    const heed_attention_run *run = job->run;
+    const heed_tensor *like = output == K ? run->k : output == V ? run->v : run->extra[HEED_ATTENTION_RELATIVE];
+    const int64_t before = output == K   ? 0
+                           : output == V ? count_of(run->k)
+                                         : count_of(run->k) + count_of(run->v);
+
+    if (part == 0)
+        return *job->a->outs[output];
+    return heed_tensor_make(HEED_F32, like->shape, job->areas + (part - 1) * area_floats(run) + before);
+}
+
+/* --- one head ------------------------------------------------------------------------------------ */
+
+/* What head (b, h) reads. */
+static heed_attention_bf16 read_head(const backward_job *job, int64_t b, int64_t h)
 {
     const heed_op_args *a = job->a;
-    const heed_tensor *z = a->in[HEED_BACKWARD_Z], *dz = a->in[HEED_BACKWARD_DZ];
+    const heed_tensor *z = a->in[HEED_BACKWARD_Z], *dz = a->in[HEED_BACKWARD_DZ], *dq = a->outs[Q];
     const int64_t number = (b * job->run->n_heads + h) * job->run->n_query;
-    heed_attention_head head = heed_attention_head_of(job->run, b, h);
+    heed_attention_bf16 of = heed_attention_head_of(job->run, b, h);
 
-    head.out = heed_attention_floats(z, b, h, 0);
-    head.out_stride = z->stride[2];
-    head.dout = heed_attention_floats(dz, b, h, 0);
-    head.dout_stride = dz->stride[2];
-    head.dq = heed_attention_floats(a->outs[Q], b, h, 0);
-    head.dq_stride = a->outs[Q]->stride[2];
-    head.max = (float *)a->in[HEED_BACKWARD_MAX]->data + number;
-    head.sum = (float *)a->in[HEED_BACKWARD_SUM]->data + number;
-    return head;
+    if (z->dtype == HEED_BF16) {
+        of.out = (uint16_t *)z->data + heed_attention_leading(z, b, h);
+        of.dout = (const uint16_t *)dz->data + heed_attention_leading(dz, b, h);
+        of.dq = (uint16_t *)dq->data + heed_attention_leading(dq, b, h);
+    } else {
+        of.head.out = heed_attention_floats(z, b, h, 0);
+        of.head.dout = heed_attention_floats(dz, b, h, 0);
+        of.head.dq = heed_attention_floats(dq, b, h, 0);
+    }
+    of.head.out_stride = z->stride[2];
+    of.head.dout_stride = dz->stride[2];
+    of.head.dq_stride = dq->stride[2];
+    of.head.max = (float *)a->in[HEED_BACKWARD_MAX]->data + number;
+    of.head.sum = (float *)a->in[HEED_BACKWARD_SUM]->data + number;
+    return of;
 }
 
-/* Points dk or dv of the head to its place, or to the dump. */
-static void place_key_gradient(const heed_tensor *dx, int64_t b, int64_t h_kv, float *dump, int64_t n,
-                               float **to, int64_t *stride)
+/* dk and dv: to the part's place, or to the dump. */
+static void place_keys(const backward_job *job, heed_attention_bf16 *of, int64_t b, int64_t h_kv, int64_t part,
+                       float *dump)
 {
-    *to = dx != NULL ? heed_attention_floats(dx, b, h_kv, 0) : dump;
-    *stride = dx != NULL ? dx->stride[2] : n;
+    const bool half = job->run->k->dtype == HEED_BF16;
+    float *const dump_v = dump + job->run->capacity * job->run->head_dim;
+
+    of->head.dk = dump;
+    of->head.dv = dump_v;
+    of->dk = (uint16_t *)(void *)dump;
+    of->dv = (uint16_t *)(void *)dump_v;
+    of->head.dk_stride = job->run->head_dim;
+    of->head.dv_stride = job->run->v_dim;
+    if (job->a->outs[K] != NULL) {
+        const heed_tensor to = target_of(job, K, part);
+
+        of->head.dk = half ? NULL : heed_attention_floats(&to, b, h_kv, 0);
+        of->dk = half ? (uint16_t *)to.data + heed_attention_leading(&to, b, h_kv) : NULL;
+        of->head.dk_stride = to.stride[2];
+    }
+    if (job->a->outs[V] != NULL) {
+        const heed_tensor to = target_of(job, V, part);
+
+        of->head.dv = half ? NULL : heed_attention_floats(&to, b, h_kv, 0);
+        of->dv = half ? (uint16_t *)to.data + heed_attention_leading(&to, b, h_kv) : NULL;
+        of->head.dv_stride = to.stride[2];
+    }
 }
 
-/* Rows begin .. end-1 of one head. */
-static void clear_rows(const heed_tensor *x, int64_t b, int64_t h, int64_t begin, int64_t end)
+/* dbias, dq_relative, drelative: only where somebody needs them. */
+static void place_added(const backward_job *job, heed_attention_head *head, int64_t b, int64_t h, int64_t part,
+                        float *dump)
 {
-    for (int64_t j = begin; x != NULL && j < end; j++)
-        memset(heed_attention_floats(x, b, h, j), 0, (size_t)heed_cols(x) * sizeof(float));
-}
-
-/* Key/value heads begin .. end-1 of all batches, each with the query heads that share it. */
-static void backward_pieces(void *context, int64_t begin, int64_t end, int thread)
-{
-    const backward_job *job = context;
     const heed_op_args *a = job->a;
     const heed_attention_run *run = job->run;
-    float *scratch = (float *)a->workspace + thread * (job->scratch + job->dump),
-          *dump = scratch + job->scratch;
+    const int64_t D = run->head_dim;
 
-    for (int64_t piece = begin; piece < end; piece++) {
-        const int64_t b = piece / run->n_kv_heads, h_kv = piece % run->n_kv_heads;
+    if (head->bias != NULL && a->outs[DBIAS] != NULL) {
+        head->dbias = heed_attention_floats(a->outs[DBIAS], b, h, 0);
+        head->dbias_stride = run->capacity;
+    }
+    if (head->relative == NULL || (a->outs[DQ_RELATIVE] == NULL && a->outs[DRELATIVE] == NULL))
+        return;
+    head->dq_relative = dump + run->capacity * (D + run->v_dim);
+    head->drelative = head->dq_relative + (run->n_query + run->attrs->relative_zero) * D;
+    head->dq_relative_stride = head->drelative_stride = D;
+    if (a->outs[DQ_RELATIVE] != NULL)
+        head->dq_relative = heed_attention_floats(a->outs[DQ_RELATIVE], b, h, 0);
+    if (a->outs[DRELATIVE] != NULL) {
+        const heed_tensor to = target_of(job, DRELATIVE, part);
 
-        for (int64_t i = 0; i < run->group; i++) {
-            heed_attention_head head = head_of(job, b, h_kv * run->group + i);
+        head->drelative = heed_attention_floats(&to, b, h, run->attrs->relative_zero);
+    }
+}
 
-            place_key_gradient(a->outs[K], b, h_kv, dump, head.head_dim, &head.dk, &head.dk_stride);
-            place_key_gradient(a->outs[V], b, h_kv, dump + run->capacity * head.head_dim, head.v_dim, &head.dv,
-                               &head.dv_stride);
-            head.accumulate_kv = i > 0;
-            a->device->kernels->attention_backward(&head, scratch);
+/* The head of queries begin .. end-1 alone. f32, where there are parts. */
+static void take_queries(heed_attention_head *head, int64_t begin, int64_t end)
+{
+    heed_mask *mask = &head->mask;
+
+    head->n_query = end - begin;
+    head->q += begin * head->q_stride;
+    head->out += begin * head->out_stride;
+    head->dout += begin * head->dout_stride;
+    head->dq += begin * head->dq_stride;
+    head->max += begin;
+    head->sum += begin;
+    head->bias = head->bias != NULL ? head->bias + begin * head->bias_stride : NULL;
+    head->dbias = head->dbias != NULL ? head->dbias + begin * head->dbias_stride : NULL;
+    head->q_relative = head->q_relative != NULL ? head->q_relative + begin * head->q_relative_stride : NULL;
+    head->dq_relative = head->dq_relative != NULL ? head->dq_relative + begin * head->dq_relative_stride : NULL;
+    mask->position += begin;
+    mask->query_documents = mask->query_documents != NULL ? mask->query_documents + begin : NULL;
+    mask->pairs = mask->pairs != NULL ? mask->pairs + begin * mask->pairs_stride : NULL;
+    mask->blocks = mask->blocks != NULL ? mask->blocks + begin / mask->block * mask->blocks_stride : NULL;
+}
+
+/* fill_1e9: a query that sees nothing took the mean of n values, and sends each of them dz_i / n. */
+static void fill_values(const backward_job *job, const heed_attention_bf16 *of, int64_t b, int64_t h,
+                        int64_t begin, int64_t end)
+{
+    const heed_attention_run *run = job->run;
+    const bool half = run->v->dtype == HEED_BF16;
+
+    for (int64_t i = begin; i < end; i++) {
+        const heed_attention_row row = heed_attention_row_begin(run, b, h, i);
+        const heed_attention_numbers dz = heed_attention_numbers_of(job->a->in[HEED_BACKWARD_DZ], b, h, i);
+
+        for (int64_t j = 0; row.blind && j < run->n_key; j++) {
+            for (int64_t d = 0; d < run->v_dim; d++) {
+                const float share = heed_attention_number(&dz, d) / (float)run->n_key;
+
+                if (half) {
+                    uint16_t *to = of->dv + j * of->head.dv_stride + d;
+                    *to = heed_bf16_of_float(heed_float_of_bf16(*to) + share);
+                } else {
+                    of->head.dv[j * of->head.dv_stride + d] += share;
+                }
+            }
         }
-        clear_rows(a->outs[K], b, h_kv, run->n_key, run->capacity);
-        clear_rows(a->outs[V], b, h_kv, run->n_key, run->capacity);
+    }
+}
+
+/* --- one unit ------------------------------------------------------------------------------------ */
+
+static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part, float *scratch)
+{
+    const heed_kernels *kernels = job->a->device->kernels;
+    const int64_t group = job->run->group, begin = job->begin[part], end = job->begin[part + 1];
+    heed_attention_bf16 of = read_head(job, b, h);
+
+    place_keys(job, &of, b, h / group, part, scratch + job->scratch);
+    place_added(job, &of.head, b, h, part, scratch + job->scratch);
+    of.head.accumulate_kv = h % group > 0;
+    if (job->n_parts > 1)
+        take_queries(&of.head, begin, end);
+    if (job->run->q->dtype == HEED_BF16)
+        kernels->attention_bf16_backward(&of, scratch);
+    else
+        kernels->attention_backward(&of.head, scratch);
+    if (job->run->attrs->fill_1e9)
+        fill_values(job, &of, b, h, begin, end);
+}
+
+static void backward_units(void *context, int64_t begin, int64_t end, int thread)
+{
+    const backward_job *job = context;
+    const heed_attention_run *run = job->run;
+    const int64_t head_groups = run->n_kv_heads / job->heads;
+    float *scratch = (float *)job->a->workspace + thread * (job->scratch + job->dump);
+
+    for (int64_t unit = begin; unit < end; unit++) {
+        const int64_t part = unit / job->n_groups, group = unit % job->n_groups;
+        const int64_t first_b = group / head_groups * job->batches, first_kv = group % head_groups * job->heads;
+
+        for (int64_t b = first_b; b < first_b + job->batches; b++) {
+            for (int64_t h = first_kv * run->group; h < (first_kv + job->heads) * run->group; h++)
+                run_head(job, b, h, part, scratch);
+        }
+    }
+}
+
+/* --- all of them --------------------------------------------------------------------------------- */
+
+typedef struct area_job {
+    const backward_job *job;
+    int output;
+} area_job;
+
+/* Rows begin .. end-1 of dk, dv or drelative: what the other parts found is added, in order. */
+static void add_areas(void *context, int64_t begin, int64_t end, int thread)
+{
+    const area_job *areas = context;
+    const heed_tensor to = target_of(areas->job, areas->output, 0);
+    const int64_t n = heed_cols(&to);
+
+    (void)thread;
+    for (int64_t row = begin; row < end; row++) {
+        for (int64_t part = 1; part < areas->job->n_parts; part++) {
+            const heed_tensor from = target_of(areas->job, areas->output, part);
+            float *y = heed_row(&to, row);
+
+            areas->job->a->device->kernels->add(y, y, heed_row(&from, row), n);
+        }
+    }
+}
+
+static void join_parts(const backward_job *job)
+{
+    static const int outputs[] = {K, V, DRELATIVE};
+
+    for (int k = 0; k < 3; k++) {
+        area_job areas = {.job = job, .output = outputs[k]};
+
+        if (job->n_parts > 1 && job->a->outs[outputs[k]] != NULL &&
+            !heed_attention_backward_is_absent(job->run, outputs[k]))
+            heed_parallel(job->a->device->n_threads, heed_rows(job->a->outs[outputs[k]]), STEP, add_areas,
+                          &areas);
+    }
+}
+
+/* What is added to starts at 0; so does what is not there. */
+static void clear_sums(const backward_job *job)
+{
+    for (int k = DBIAS; k <= DRELATIVE; k++) {
+        if (job->a->outs[k] != NULL)
+            memset(job->a->outs[k]->data, 0, (size_t)heed_tensor_count(job->a->outs[k]) * sizeof(float));
+    }
+    for (int64_t part = 1; part < job->n_parts; part++)
+        memset(job->areas + (part - 1) * area_floats(job->run), 0,
+               (size_t)area_floats(job->run) * sizeof(float));
+}
+
+/* Keys that do not exist yet get zeros. */
+static void clear_missing_keys(const backward_job *job, int output)
+{
+    const heed_attention_run *run = job->run;
+    const heed_tensor *x = job->a->outs[output];
+
+    for (int64_t bh = 0; x != NULL && bh < run->batch * run->n_kv_heads; bh++) {
+        for (int64_t j = run->n_key; j < run->capacity; j++) {
+            const heed_attention_numbers row = heed_attention_numbers_of(x, bh / run->n_kv_heads,
+                                                                         bh % run->n_kv_heads, j);
+            for (int64_t d = 0; d < heed_cols(x); d++)
+                heed_attention_put(x, row.at + d, 0.0f);
+        }
     }
 }
 
 void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_run *run)
 {
-    backward_job job = {.a = a, .run = run};
+    backward_job job = {.a = a, .run = run, .dump = dump_floats(run)};
 
+    set_groups(&job);
+    set_parts(&job);
     job.scratch = heed_attention_scratch(run, a->device, true);
-    job.dump = dump_floats(run);
-    for (int k = HEED_BACKWARD_DBIAS; k < HEED_BACKWARD_OUTPUTS; k++) {
-        if (a->outs[k] != NULL && heed_attention_backward_is_absent(run, k))
-            *(float *)a->outs[k]->data = 0.0f;
-    }
-    heed_parallel(a->device->n_threads, run->batch * run->n_kv_heads, 1, backward_pieces, &job);
+    job.areas = (float *)a->workspace + (job.scratch + job.dump) * a->device->n_threads;
+    clear_sums(&job);
+    heed_parallel(a->device->n_threads, job.n_groups * job.n_parts, 1, backward_units, &job);
+    clear_missing_keys(&job, K);
+    clear_missing_keys(&job, V);
+    join_parts(&job);
 }
 
-size_t heed_attention_backward_fast_workspace(const heed_node *dq, const heed_attention_run *run,
-                                              const heed_device *device)
+size_t heed_attention_backward_fast_workspace(const heed_attention_run *run, const heed_device *device)
 {
-    (void)dq;
+    backward_job job = {.run = run};
+
+    set_groups(&job);
     return heed_floats_bytes((heed_attention_scratch(run, device, true) + dump_floats(run)) *
-                             device->n_threads);
+                                 device->n_threads +
+                             (job.n_parts - 1) * area_floats(run));
 }

@@ -5,9 +5,18 @@
 
 #include "ops/attention.h"
 
-/** True when the kernels know all that this run asks for. */
-bool heed_attention_fast_can(const heed_attention_run *run);
 void heed_attention_fast(const heed_op_args *a, const heed_attention_run *run);
 size_t heed_attention_fast_workspace(const heed_attention_run *run, const heed_device *device);
+
+/** Head (b, h) with the outputs that are asked for, scores and pattern in rows of `capacity`. */
+heed_attention_bf16 heed_attention_shown_head(const heed_op_args *a, const heed_attention_run *run, int64_t b,
+                                              int64_t h);
+
+/* attention_decode.c: few queries over many keys. */
+bool heed_attention_splits_keys(const heed_attention_run *run);
+int64_t heed_attention_split_floats(const heed_attention_run *run);
+/** partial: heed_attention_split_floats() of them; scratch: `scratch_floats` a thread. */
+void heed_attention_split(const heed_op_args *a, const heed_attention_run *run, float *partial, float *scratch,
+                          int64_t scratch_floats);
 
 #endif

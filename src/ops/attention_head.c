@@ -2,10 +2,17 @@
 /* One head of a run as the kernels take it. */
 #include "ops/attention.h"
 
-/* Row 0 of head (b, h); NULL where the tensor has no numbers yet (planning) or is not f32. */
+/* Row 0 of head (b, h) of an f32 tensor; NULL where there is none or it has no numbers yet (planning). */
 static const float *first_row(const heed_tensor *x, int64_t b, int64_t h)
 {
     return x != NULL && x->dtype == HEED_F32 && x->data != NULL ? heed_attention_floats(x, b, h, 0) : NULL;
+}
+
+static const uint16_t *first_half_row(const heed_tensor *x, int64_t b, int64_t h)
+{
+    return x != NULL && x->dtype == HEED_BF16 && x->data != NULL
+               ? (const uint16_t *)x->data + heed_attention_leading(x, b, h)
+               : NULL;
 }
 
 static int64_t row_stride(const heed_tensor *x)
@@ -13,14 +20,19 @@ static int64_t row_stride(const heed_tensor *x)
     return x != NULL ? x->stride[x->shape.rank - 2] : 0;
 }
 
-heed_attention_head heed_attention_head_of(const heed_attention_run *run, int64_t b, int64_t h)
+heed_attention_bf16 heed_attention_head_of(const heed_attention_run *run, int64_t b, int64_t h)
 {
     const heed_tensor *bias = run->extra[HEED_ATTENTION_BIAS], *relative = run->extra[HEED_ATTENTION_RELATIVE];
     const heed_tensor *q_relative = run->extra[HEED_ATTENTION_Q_RELATIVE];
-    heed_attention_head head = {
+    const int64_t h_kv = h / run->group;
+    heed_attention_bf16 of = {.q = first_half_row(run->q, b, h),
+                              .k = first_half_row(run->k, b, h_kv),
+                              .v = first_half_row(run->v, b, h_kv)};
+
+    of.head = (heed_attention_head){
         .q = first_row(run->q, b, h),
-        .k = first_row(run->k, b, h / run->group),
-        .v = first_row(run->v, b, h / run->group),
+        .k = first_row(run->k, b, h_kv),
+        .v = first_row(run->v, b, h_kv),
         .q_stride = row_stride(run->q),
         .k_stride = row_stride(run->k),
         .v_stride = row_stride(run->v),
@@ -38,15 +50,30 @@ heed_attention_head heed_attention_head_of(const heed_attention_run *run, int64_
         .relative = first_row(relative, b, h),
         .relative_stride = row_stride(relative),
     };
-
-    if (head.relative != NULL)
-        head.relative += run->attrs->relative_zero * head.relative_stride;
-    return head;
+    if (of.head.relative != NULL)
+        of.head.relative += run->attrs->relative_zero * of.head.relative_stride;
+    return of;
 }
 
 int64_t heed_attention_scratch(const heed_attention_run *run, const heed_device *device, bool backward)
 {
-    const heed_attention_head head = heed_attention_head_of(run, 0, 0);
+    static const float there =
+        0.0f; /* stands for what has no numbers yet: kernels ask only whether it is there */
+    static const uint8_t listed = 1;
+    heed_attention_run sizes = *run;
+    heed_attention_bf16 of;
 
-    return (device->kernels->attention_scratch(&head, backward) + 15) / 16 * 16;
+    sizes.n_key = sizes.capacity;
+    for (int i = HEED_ATTENTION_KEYS; i <= HEED_ATTENTION_PAIRS; i++)
+        sizes.extra[i] = NULL;
+    of = heed_attention_head_of(&sizes, 0, 0);
+    of.head.mask.keys = run->has_lists ? &listed : NULL;
+    if (run->extra[HEED_ATTENTION_BIAS] != NULL)
+        of.head.bias = &there;
+    if (run->extra[HEED_ATTENTION_RELATIVE] != NULL)
+        of.head.q_relative = of.head.relative = &there;
+    return ((run->q->dtype == HEED_BF16 ? device->kernels->attention_bf16_scratch(&of, backward)
+                                        : device->kernels->attention_scratch(&of.head, backward)) +
+            15) /
+           16 * 16;
 }

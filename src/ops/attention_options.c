@@ -69,6 +69,8 @@ heed_attention_run heed_attention_run_of(const heed_op_args *a, int extra, bool 
 
     for (int i = 0; i < HEED_ATTENTION_EXTRAS; i++)
         run.extra[i] = a->in[extra + i];
+    for (int i = HEED_ATTENTION_KEYS; i <= HEED_ATTENTION_PAIRS; i++)
+        run.has_lists |= run.extra[i] != NULL;
     if (run.extra[HEED_ATTENTION_PAST] != NULL) { /* no further than the rows that there are */
         const int64_t exist = (int64_t)heed_scalar_i32(run.extra[HEED_ATTENTION_PAST]) + run.n_query;
 
@@ -90,6 +92,8 @@ heed_attention_run heed_attention_run_of_node(const heed_node *node, int extra, 
 
     for (int i = HEED_ATTENTION_BIAS; i < HEED_ATTENTION_EXTRAS; i++)
         run.extra[i] = tensor_of(node->in[extra + i]);
+    for (int i = HEED_ATTENTION_KEYS; i <= HEED_ATTENTION_PAIRS; i++)
+        run.has_lists |= node->in[extra + i] != NULL;
     return run;
 }
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Few queries over many keys, as when a token is generated: the keys are cut into segments, each gives z, max and sum of
+ * its own, and these are joined in order (Dao et al. 2023, "Flash-Decoding"):
+ *
+ *   max = max_s max_s        f_s = sum_s exp(scale (max_s - max)) / sum        sum = sum_s sum_s exp(scale (max_s - max))
+ *   z = sum_s f_s z_s        p_j = f_s p_sj        entropy = sum_s f_s (entropy_s - log f_s)
+ *
+ * Segments have a fixed length, so their number depends on n_key alone and no bit on the number of threads.
+ */
+#include <math.h>
+
+#include "base/parallel.h"
+#include "kernels/mask.h"
+#include "ops/attention_fast.h"
+
+enum {
+    SEGMENT = 1024,   /* keys */
+    FEW_QUERIES = 16, /* at most */
+    FEW_HEADS = 16,   /* fewer heads than this leave processors without work */
+};
+
+/* What a segment found out about one query. */
+typedef struct segment_sums {
+    float max, sum, entropy;
+} segment_sums;
+
+typedef struct split_job {
+    const heed_op_args *a;
+    const heed_attention_run *run;
+    float *partial, *scratch;
+    int64_t scratch_floats, n_segments;
+} split_job;
+
+/* It must not change between planning and running: the keys are counted as rows of k. */
+bool heed_attention_splits_keys(const heed_attention_run *run)
+{
+    return run->q->dtype == HEED_F32 && run->n_query <= FEW_QUERIES && run->batch * run->n_heads < FEW_HEADS &&
+           run->capacity > SEGMENT && run->attrs->block == 0;
+}
+
+static int64_t segments_of(int64_t n_key)
+{
+    return (n_key + SEGMENT - 1) / SEGMENT;
+}
+
+/* Floats of one segment of one head: rows of z, then max, sum and entropy of each query. */
+static int64_t segment_floats(const heed_attention_run *run)
+{
+    return run->n_query * (run->v_dim + 3);
+}
+
+int64_t heed_attention_split_floats(const heed_attention_run *run)
+{
+    return run->batch * run->n_heads * segments_of(run->capacity) * segment_floats(run);
+}
+
+static float *segment_of(const split_job *job, int64_t bh, int64_t s)
+{
+    return job->partial + (bh * job->n_segments + s) * segment_floats(job->run);
+}
+
+static void split_pieces(void *context, int64_t begin, int64_t end, int thread)
+{
+    const split_job *job = context;
+    const heed_attention_run *run = job->run;
+
+    for (int64_t piece = begin; piece < end; piece++) {
+        const int64_t bh = piece / job->n_segments, s = piece % job->n_segments, first = s * SEGMENT;
+        heed_attention_head head =
+            heed_attention_shown_head(job->a, run, bh / run->n_heads, bh % run->n_heads).head;
+        float *to = segment_of(job, bh, s), *statistics = to + run->n_query * run->v_dim;
+
+        head.mask = heed_mask_from_key(&head.mask, first);
+        head.n_key = run->n_key - first < SEGMENT ? run->n_key - first : SEGMENT;
+        head.k += first * head.k_stride;
+        head.v += first * head.v_stride;
+        head.bias = head.bias != NULL ? head.bias + first : NULL;
+        head.scores = head.scores != NULL ? head.scores + first : NULL;
+        head.pattern = head.pattern != NULL ? head.pattern + first : NULL;
+        head.out = to;
+        head.out_stride = run->v_dim;
+        head.max = statistics;
+        head.sum = statistics + run->n_query;
+        head.entropy = head.entropy != NULL ? statistics + 2 * run->n_query : NULL;
+        head.lse = NULL;
+        job->a->device->kernels->attention(&head, 0, run->n_query, job->scratch + thread * job->scratch_floats);
+    }
+}
+
+static segment_sums sums_of(const split_job *job, int64_t bh, int64_t s, int64_t i)
+{
+    const int64_t n = job->run->n_query;
+    const float *at = segment_of(job, bh, s) + n * job->run->v_dim + i;
+
+    return (segment_sums){.max = at[0], .sum = at[n], .entropy = at[2 * n]};
+}
+
+/* sum_s exp(scale (max_s - max)); a segment in which nothing is seen has none. */
+static float weight_of(const segment_sums *of, float max, float scale)
+{
+    return of->sum == 0.0f ? 0.0f : of->sum * expf(scale * (of->max - (max == -INFINITY ? 0.0f : max)));
+}
+
+/* Query i of head bh: what its segments found becomes one. */
+static void join(const split_job *job, const heed_attention_head *head, int64_t bh, int64_t i)
+{
+    const heed_attention_run *run = job->run;
+    float *z = head->out + i * head->out_stride, max = -INFINITY, sum = 0.0f, entropy = 0.0f;
+
+    for (int64_t s = 0; s < job->n_segments; s++) {
+        const segment_sums of = sums_of(job, bh, s, i);
+        max = of.max > max ? of.max : max;
+    }
+    for (int64_t s = 0; s < job->n_segments; s++) {
+        const segment_sums of = sums_of(job, bh, s, i);
+        sum += weight_of(&of, max, head->scale);
+    }
+    for (int64_t d = 0; d < run->v_dim; d++)
+        z[d] = 0.0f;
+    for (int64_t s = 0; s < job->n_segments; s++) {
+        const segment_sums of = sums_of(job, bh, s, i);
+        const float factor = sum == 0.0f ? 0.0f : weight_of(&of, max, head->scale) / sum;
+        const float *part = segment_of(job, bh, s) + i * run->v_dim;
+
+        for (int64_t d = 0; d < run->v_dim; d++)
+            z[d] += factor * part[d];
+        for (int64_t j = s * SEGMENT; head->pattern != NULL && j < run->n_key && j < (s + 1) * SEGMENT; j++)
+            head->pattern[i * head->pattern_stride + j] *= factor;
+        if (factor != 0.0f)
+            entropy += factor * (of.entropy - logf(factor));
+    }
+    if (head->max != NULL)
+        head->max[i] = max;
+    if (head->sum != NULL)
+        head->sum[i] = sum;
+    if (head->lse != NULL)
+        head->lse[i] = head->scale * (max == -INFINITY ? 0.0f : max) + logf(sum);
+    if (head->entropy != NULL)
+        head->entropy[i] = entropy;
+}
+
+void heed_attention_split(const heed_op_args *a, const heed_attention_run *run, float *partial, float *scratch,
+                          int64_t scratch_floats)
+{
+    split_job job = {
+        .a = a, .run = run, .partial = partial, .scratch = scratch, .scratch_floats = scratch_floats};
+
+    job.n_segments = segments_of(run->n_key);
+    heed_parallel(a->device->n_threads, run->batch * run->n_heads * job.n_segments, 1, split_pieces, &job);
+    for (int64_t bh = 0; bh < run->batch * run->n_heads; bh++) {
+        const heed_attention_head head =
+            heed_attention_shown_head(a, run, bh / run->n_heads, bh % run->n_heads).head;
+
+        for (int64_t i = 0; i < run->n_query; i++)
+            join(&job, &head, bh, i);
+    }
+}
