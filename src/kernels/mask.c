@@ -37,10 +37,35 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+typedef struct document_range {
+    int32_t least, largest;
+} document_range;
+
+/* The least and the largest number of begin .. end - 1. */
+static document_range documents_of(const int32_t *documents, int64_t begin, int64_t end)
+{
+    document_range range = {documents[begin], documents[begin]};
+
+    for (int64_t n = begin + 1; n < end; n++) {
+        range.least = documents[n] < range.least ? documents[n] : range.least;
+        range.largest = documents[n] > range.largest ? documents[n] : range.largest;
+    }
+    return range;
+}
+
+/* Is key j padding, or of a document that none of these queries belongs to? */
+static bool nobody_sees(const heed_mask *m, document_range queries, int64_t j)
+{
+    return (m->keys != NULL && !m->keys[j]) ||
+           (m->key_documents != NULL &&
+            (m->key_documents[j] < queries.least || m->key_documents[j] > queries.largest));
+}
+
 heed_key_range heed_mask_range(const heed_mask *m, int64_t query_begin, int64_t query_end, int64_t n_key)
 {
     const int64_t first = m->position + query_begin, last = m->position + query_end - 1;
     heed_key_range range = {0, n_key};
+    document_range queries = {0, 0};
 
     if (m->causal)
         range.end = smaller(n_key, larger(last + 1, m->prefix));
@@ -48,9 +73,11 @@ heed_key_range heed_mask_range(const heed_mask *m, int64_t query_begin, int64_t 
         range.begin = larger(0, first - m->window + 1);
     range.end = larger(range.end, 0);
     range.begin = smaller(range.begin, range.end);
-    while (m->keys != NULL && range.begin < range.end && !m->keys[range.end - 1])
+    if (m->key_documents != NULL)
+        queries = documents_of(m->query_documents, query_begin, query_end);
+    while (range.begin < range.end && nobody_sees(m, queries, range.end - 1))
         range.end--;
-    while (m->keys != NULL && range.begin < range.end && !m->keys[range.begin])
+    while (range.begin < range.end && nobody_sees(m, queries, range.begin))
         range.begin++;
     return range;
 }
@@ -103,21 +130,6 @@ static heed_seen flags_of(const uint8_t *flags, int64_t n, bool *set, bool *clea
     for (; j < n && !(*set && *clear); j++)
         *(flags[j] ? set : clear) = true;
     return !*set ? HEED_SEEN_NONE : *clear ? HEED_SEEN_SOME : HEED_SEEN_ALL;
-}
-
-typedef struct document_range {
-    int32_t least, largest;
-} document_range;
-
-static document_range documents_of(const int32_t *documents, int64_t begin, int64_t end)
-{
-    document_range range = {documents[begin], documents[begin]};
-
-    for (int64_t n = begin + 1; n < end; n++) {
-        range.least = documents[n] < range.least ? documents[n] : range.least;
-        range.largest = documents[n] > range.largest ? documents[n] : range.largest;
-    }
-    return range;
 }
 
 /* Numbers of documents may come in any order; where they grow, as packed texts have them, this hides all it can. */
@@ -173,21 +185,53 @@ heed_seen heed_mask_tile(const heed_mask *m, int64_t query_begin, int64_t query_
     return seen;
 }
 
+/* --- how many pairs --- */
+
+/* Keys that order lets a query at this position see. */
+static int64_t count_by_order(const heed_mask *m, int64_t position, int64_t n_key)
+{
+    const int64_t prefix = smaller(m->prefix, n_key);
+    const int64_t begin = larger(prefix, m->window > 0 ? position - m->window + 1 : 0);
+    const int64_t end = m->causal ? smaller(n_key, position + 1) : n_key;
+    const int64_t near = m->stride > 0 ? larger(begin, position - m->stride + 1) : begin;
+    int64_t seen = prefix + larger(end - near, 0);
+
+    if (begin < smaller(near, end)) /* multiples of the stride, farther back */
+        seen += (position - begin) / m->stride - (position - smaller(near, end)) / m->stride;
+    return seen;
+}
+
+enum { COUNT = 64 }; /* pairs are counted in squares of that many queries and keys */
+
+static double count_square(const heed_mask *m, int64_t query_begin, int64_t query_end, int64_t key_begin,
+                           int64_t key_end)
+{
+    const heed_seen seen = heed_mask_tile(m, query_begin, query_end, key_begin, key_end);
+    int64_t pairs = 0;
+
+    if (seen != HEED_SEEN_SOME)
+        return seen == HEED_SEEN_ALL ? (double)(query_end - query_begin) * (double)(key_end - key_begin) : 0.0;
+    for (int64_t i = query_begin; i < query_end; i++)
+        for (int64_t j = key_begin; j < key_end; j++)
+            pairs += heed_mask_sees(m, i, j);
+    return (double)pairs;
+}
+
 double heed_mask_pairs(const heed_mask *m, int64_t n_query, int64_t n_key)
 {
-    const bool lists = m->keys != NULL || m->key_documents != NULL || m->blocks != NULL || m->pairs != NULL;
     double pairs = 0.0;
 
-    if (!m->causal && m->window == 0 && m->stride == 0 && !lists)
-        return (double)n_query * (double)n_key;
-    for (int64_t i = 0; i < n_query; i++) {
-        const heed_key_range range = heed_mask_range(m, i, i + 1, n_key);
+    if (m->keys == NULL && m->key_documents == NULL && m->blocks == NULL && m->pairs == NULL) {
+        for (int64_t i = 0; i < n_query; i++)
+            pairs += (double)count_by_order(m, m->position + i, n_key);
+        return pairs;
+    }
+    for (int64_t i = 0; i < n_query; i += COUNT) {
+        const int64_t i_end = smaller(i + COUNT, n_query);
+        const heed_key_range range = heed_mask_range(m, i, i_end, n_key);
 
-        if (!lists && m->stride == 0 && (m->prefix == 0 || m->window == 0))
-            pairs += (double)(range.end - range.begin);
-        else
-            for (int64_t j = range.begin; j < range.end; j++)
-                pairs += heed_mask_sees(m, i, j);
+        for (int64_t j = range.begin; j < range.end; j += COUNT)
+            pairs += count_square(m, i, i_end, j, smaller(j + COUNT, range.end));
     }
     return pairs;
 }

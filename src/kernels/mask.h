@@ -21,7 +21,10 @@ heed_seen heed_mask_tile(const heed_mask *mask, int64_t query_begin, int64_t que
                          int64_t key_end);
 /** Pairs that see each other; by counting where lists are given. */
 double heed_mask_pairs(const heed_mask *mask, int64_t n_query, int64_t n_key);
-/** The same mask over keys that begin at key `first` of these: what a part of the keys is masked by. */
+/**
+ * The same mask over keys that begin at key `first` of these: what a part of the keys is masked by. With a table of
+ * blocks, first is a multiple of their size.
+ */
 heed_mask heed_mask_from_key(const heed_mask *mask, int64_t first);
 
 #endif

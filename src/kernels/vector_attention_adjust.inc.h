@@ -98,6 +98,26 @@ INLINE int64_t first_relative(const relative_rows *r)
     return r->row_0 + r->begin;
 }
 
+/* x[0], x[step], x[2 step], … */
+INLINE vf load_steps(const float *x, const int step)
+{
+#if VECTOR_LANES == 16
+    vi at;
+
+    UNROLL
+    for (int l = 0; l < LANES; l++)
+        at[l] = l * step;
+    return (vf)_mm512_i32gather_ps((__m512i)at, x, sizeof *x);
+#else
+    vf y;
+
+    UNROLL
+    for (int l = 0; l < LANES; l++)
+        y[l] = x[l * step];
+    return y;
+#endif
+}
+
 static void add_relative(float *tile, const tile_shape *t, const heed_attention_head *head, float *scratch)
 {
     const relative_layout at = relative_layout_of(head, false);
@@ -111,12 +131,26 @@ static void add_relative(float *tile, const tile_shape *t, const heed_attention_
         for (int64_t j = t->low[v]; j < t->edge[v + 1]; j++) {
             const float *from = skewed + (j + QUERIES - 1) * QUERIES - v * LANES * (QUERIES - 1);
             float *x = tile + j * QUERIES + v * LANES;
-            vf product;
 
-            UNROLL
+            vf_store(x, vf_load(x) + load_steps(from, 1 - QUERIES));
+        }
+}
+
+/* skewed[r][i] = tile[j][i], r = j - i + QUERIES - 1, and 0 where nothing is computed. */
+static void skew(float *skewed, const float *tile, const relative_rows *r, const tile_shape *t)
+{
+    for (int v = 0; v < t->vectors; v++)
+        for (int64_t row = r->begin; row < r->end; row++) {
+            const int64_t j = row - (QUERIES - 1) + v * LANES; /* the key of the first lane */
+            float *to = skewed + row * QUERIES + v * LANES;
+
+            if (j >= t->low[v] && j + LANES <= t->edge[v + 1]) {
+                vf_store(to, load_steps(tile + j * QUERIES + v * LANES, QUERIES + 1));
+                continue;
+            }
             for (int l = 0; l < LANES; l++)
-                product[l] = from[-l * (QUERIES - 1)];
-            vf_store(x, vf_load(x) + product);
+                to[l] = j + l >= t->low[v] && j + l < t->edge[v + 1] ? tile[(j + l) * QUERIES + v * LANES + l]
+                                                                     : 0.0f;
         }
 }
 
@@ -131,15 +165,7 @@ static void relative_gradient(const float *dscores, const tile_shape *t, const h
     float *skewed = scratch + at.skewed, *dq = head->dq_relative + t->query * head->dq_relative_stride;
     float *drelative = r.end > 0 ? head->drelative + first_relative(&r) * stride : NULL;
 
-    memset(skewed + r.begin * QUERIES, 0, (size_t)((r.end - r.begin) * QUERIES) * sizeof *skewed);
-    for (int64_t i = 0; i < t->n_queries; i++) {
-        const int64_t low = t->low[i / LANES], edge = t->edge[i / LANES + 1], shift = QUERIES - 1 - i;
-        const int64_t first = r.begin - shift > low ? r.begin - shift : low;
-        const int64_t end = r.end - shift < edge ? r.end - shift : edge;
-
-        for (int64_t j = first; j < end; j++)
-            skewed[(j + shift) * QUERIES + i] = dscores[j * QUERIES + i];
-    }
+    skew(skewed, dscores, &r, t);
     skewed += r.begin * QUERIES;
 
     const whole_rows rows = rows_of(head->relative + first_relative(&r) * head->relative_stride,

@@ -254,16 +254,44 @@ static void hide_by_blocks(float *tile, const tile_shape *t)
     }
 }
 
+/* Of each of LANES queries, `rows` at most exist, the flags of four keys: key c is byte c of a lane. */
+INLINE vi load_four_flags(const uint8_t *flags, int64_t stride, int64_t rows)
+{
+    uint32_t four[LANES] = {0};
+    vi lanes;
+
+    for (int64_t l = 0; l < rows; l++) {
+        const uint8_t *f = flags + l * stride;
+
+        four[l] = (uint32_t)f[0] | (uint32_t)f[1] << 8 | (uint32_t)f[2] << 16 | (uint32_t)f[3] << 24;
+    }
+    memcpy(&lanes, four, sizeof lanes);
+    return lanes;
+}
+
 static void hide_by_pairs(float *tile, const tile_shape *t)
 {
     const heed_mask *m = t->mask;
 
-    for (int64_t i = 0; i < t->n_queries; i++) {
+    for (int64_t i = 0; i < t->n_queries; i += LANES) {
+        const int64_t rows = t->n_queries - i < LANES ? t->n_queries - i : LANES;
         const uint8_t *seen = m->pairs + (t->query + i) * m->pairs_stride + t->key;
+        int64_t j = 0;
 
-        for (int64_t j = 0; j < t->n_keys; j++)
-            if (!seen[j])
-                tile[j * QUERIES + i] = -INFINITY;
+        for (; j + 4 <= t->n_keys; j += 4) {
+            const vi four = load_four_flags(seen + j, m->pairs_stride, rows);
+
+            for (int c = 0; c < 4; c++) {
+                float *x = tile + (j + c) * QUERIES + i;
+                const vi hidden = (four & vi_splat((int32_t)(0xffu << 8 * c))) == vi_splat(0);
+
+                vf_store(x, vf_select(hidden, vf_splat(-INFINITY), vf_load(x)));
+            }
+        }
+        for (; j < t->n_keys; j++)
+            for (int64_t l = 0; l < rows; l++)
+                if (!seen[l * m->pairs_stride + j])
+                    tile[j * QUERIES + i + l] = -INFINITY;
     }
 }
 
