@@ -21,8 +21,10 @@
 #include <string.h>
 
 enum {
-    N_BLOCK = 256, /* columns, at most: a packed block of B stays in the second-level cache */
-    FEW_ROWS = 4,  /* up to here B is streamed */
+    N_BLOCK = 256,         /* columns, at most: a packed block of B stays in the second-level cache */
+    FEW_ROWS = 4,          /* up to here B is streamed */
+    FEW_TRANSPOSED = 32,   /* the same where packing B is a transpose, which costs more */
+    BLOCK_WEIGHTS = 49152, /* weights (192 kB) that stay in the second-level cache while a few rows pass */
 };
 
 /* One run: what the threads share. */
@@ -95,20 +97,30 @@ static group_product product_of(const groups_job *job, int64_t group)
                            .k = s->k};
 }
 
-/* A few rows of A, each over all of B while it passes. */
+static bool has_few_rows(const groups_job *job, const group_product *p)
+{
+    return !job->groups->weights && p->m <= (job->groups->transpose_b ? FEW_TRANSPOSED : FEW_ROWS);
+}
+
+/* A few rows of A, each over a block of B while that is in the cache. */
 static void stream_rows(const groups_job *job, const group_product *p)
 {
     const heed_groups *s = job->groups;
     const heed_kernels *kernels = job->device->kernels;
-    const float *bias = p->bias != NULL ? p->bias + p->j : NULL;
+    const int64_t step = s->transpose_b ? BLOCK_WEIGHTS / p->k / 4 * 4 + 4 : p->columns;
 
-    for (int64_t i = 0; i < p->m; i++) {
-        float *c = p->c + i * s->n + p->j;
+    for (int64_t j = p->j; j < p->j + p->columns; j += step) {
+        const int64_t n = smaller(step, p->j + p->columns - j);
+        const float *bias = p->bias != NULL ? p->bias + j : NULL;
 
-        if (s->transpose_b)
-            kernels->rows_dot(c, p->b + p->j * p->k, p->k, p->a + i * p->k, bias, p->columns, p->k);
-        else
-            kernels->rows_combine(c, p->b + p->j, s->n, p->a + i * p->k, bias, p->columns, p->k);
+        for (int64_t i = 0; i < p->m; i++) {
+            float *c = p->c + i * s->n + j;
+
+            if (s->transpose_b)
+                kernels->rows_dot(c, p->b + j * p->k, p->k, p->a + i * p->k, bias, n, p->k);
+            else
+                kernels->rows_combine(c, p->b + j, s->n, p->a + i * p->k, bias, n, p->k);
+        }
     }
 }
 
@@ -167,7 +179,7 @@ static void run_tasks(void *context, int64_t begin, int64_t end, int thread)
         p.columns = smaller(job->n_block, job->groups->n - p.j);
         if (p.k <= 0)
             clear(job, &p);
-        else if (p.m <= FEW_ROWS && !job->groups->weights)
+        else if (has_few_rows(job, &p))
             stream_rows(job, &p);
         else
             multiply(job, &p, job->workspace + (size_t)thread * bytes);

@@ -122,7 +122,7 @@ static void check(const problem *p)
 
 static void each_group_is_multiplied_by_its_own_matrix(void **state)
 {
-    static const int64_t sizes[][2] = {{1, 1}, {5, 7}, {64, 256}, {63, 257}, {300, 33}, {515, 70}};
+    static const int64_t sizes[][2] = {{1, 1}, {5, 7}, {64, 256}, {63, 257}, {300, 257}, {515, 70}};
 
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
