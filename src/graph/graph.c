@@ -96,8 +96,8 @@ static heed_node *new_node(heed_graph *g, const char *name)
     return node;
 }
 
-/* No size that a file or an option asks for may overflow a count of bytes. */
-static bool fits_memory(heed_graph *g, const heed_node *node, const heed_shape *shape)
+/* No size that a file or an option asks for may overflow a count of bytes. total: with all others, or NULL. */
+static bool fits_memory(heed_graph *g, const heed_node *node, const heed_shape *shape, size_t *total)
 {
     size_t bytes = sizeof(double);
     char text[96];
@@ -107,6 +107,9 @@ static bool fits_memory(heed_graph *g, const heed_node *node, const heed_shape *
             return heed_graph_fail(g, node, HEED_ERR_MEMORY, "a tensor %s is larger than any memory",
                                    heed_shape_format(text, sizeof text, shape));
     }
+    if (total != NULL && (!heed_size_add(*total, bytes, total) || *total > INT64_MAX))
+        return heed_graph_fail(g, node, HEED_ERR_MEMORY, "with a tensor %s the model is larger than any memory",
+                               heed_shape_format(text, sizeof text, shape));
     return true;
 }
 
@@ -134,7 +137,7 @@ static heed_node *new_source(heed_graph *g, heed_role role, const char *name, he
             return NULL;
         }
     }
-    if (!fits_memory(g, node, &shape))
+    if (!fits_memory(g, node, &shape, &g->source_bytes))
         return NULL;
     node->tensor = heed_tensor_make(dtype, shape, NULL);
     return node;
@@ -286,7 +289,7 @@ heed_node *heed_node_append_list(heed_graph *g, const heed_op *op, const void *a
     if (!op->shape(g, first))
         return NULL;
     for (int k = 0; k < n_outputs; k++) {
-        if (!fits_memory(g, first->outputs[k], &first->outputs[k]->tensor.shape))
+        if (!fits_memory(g, first->outputs[k], &first->outputs[k]->tensor.shape, NULL))
             return NULL;
     }
     return first;

@@ -228,7 +228,7 @@ static heed_status pack(heed_plan *plan, heed_error *err)
         }
     }
     for (int i = 0; i < n; i++)
-        fits = fits && heed_size_add(total, blocks[i].bytes, &total);
+        fits = fits && heed_size_add(total, blocks[i].bytes, &total) && total <= INT64_MAX;
     if (blocks != NULL && in_the_way != NULL && fits) {
         qsort(blocks, (size_t)n, sizeof *blocks, by_decreasing_size);
         for (int i = 0; i < n; i++) {
