@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/nearest.h"
 
+#include <limits.h>
 #include <string.h>
 
 int heed_edit_distance(const char *a, const char *b)
@@ -9,7 +10,7 @@ int heed_edit_distance(const char *a, const char *b)
     const int n = (int)strlen(a), m = (int)strlen(b);
 
     if (n > 63 || m > 63)
-        return 1000;
+        return INT_MAX;
     for (int j = 0; j <= m; j++)
         row[j] = j;
     for (int i = 1; i <= n; i++) {

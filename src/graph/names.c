@@ -3,6 +3,7 @@
 #include "base/nearest.h"
 #include "graph/internal.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,7 @@ const char *heed_graph_nearest_name(const heed_graph *g, const char *name)
 
     for (int i = 0; i < g->name_capacity; i++) {
         const char *candidate = g->names[i].name;
-        const int distance = candidate != NULL ? heed_edit_distance(name, candidate) : 1000;
+        const int distance = candidate != NULL ? heed_edit_distance(name, candidate) : INT_MAX;
         if (!heed_is_near(name, distance))
             continue;
         if (best == NULL || distance < best_distance ||

@@ -34,6 +34,24 @@ static void expect_no_error(const heed_graph *g)
         fail_msg("%s", err.message);
 }
 
+/* Each source has a count of bytes, and so has their sum, with room for two moments and a gradient of each. */
+static void sources_beyond_any_memory_are_refused(void **state)
+{
+    const int64_t wide = (int64_t)1 << 29;
+    heed_graph *g = new_graph();
+    heed_error err = {0};
+
+    (void)state;
+    assert_non_null(heed_graph_parameter(g, "a", heed_shape2(wide, wide)));
+    assert_non_null(heed_graph_parameter(g, "b", heed_shape2(wide, wide)));
+    assert_int_equal(heed_graph_status(g, &err), HEED_OK);
+    assert_non_null(heed_graph_parameter(g, "c", heed_shape2(wide, wide)));
+    assert_null(heed_graph_parameter(g, "d", heed_shape2(wide, wide)));
+    assert_int_equal(heed_graph_status(g, &err), HEED_ERR_MEMORY);
+    assert_non_null(strstr(err.message, "d: "));
+    heed_graph_destroy(g);
+}
+
 /* --- names --- */
 
 static void names_are_unique_and_found(void **state)
@@ -155,6 +173,7 @@ static void names_of_transformer_lens_are_understood(void **state)
 
 static void a_wrong_name_gets_the_nearest(void **state)
 {
+    char endless[5000] = "";
     heed_config config;
     heed_gpt gpt;
     heed_graph *g = gpt_graph(&config, &gpt);
@@ -163,6 +182,8 @@ static void a_wrong_name_gets_the_nearest(void **state)
     assert_string_equal(heed_graph_nearest_name(g, "blocks.0.attn.patern"), "blocks.0.attn.pattern");
     assert_string_equal(heed_graph_nearest_name(g, "logit"), "logits");
     assert_null(heed_graph_nearest_name(g, "something that is like nothing in here at all"));
+    memset(endless, 'a', sizeof endless - 1);
+    assert_null(heed_graph_nearest_name(g, endless));
     heed_graph_destroy(g);
 }
 
@@ -354,6 +375,7 @@ static void observers_see_every_value_and_change_no_bit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sources_beyond_any_memory_are_refused),
         cmocka_unit_test(names_are_unique_and_found),
         cmocka_unit_test(two_sources_of_one_name_are_an_error),
         cmocka_unit_test(many_nodes_of_one_op_are_named_quickly),
