@@ -229,6 +229,12 @@ static heed_status finish(train_run *r, heed_error *err)
 
     if (isnan(r->validation_loss))
         r->validation_loss = heed_trainer_evaluate(r->trainer, LAST_EVAL_BATCHES);
+    if (isnan(r->validation_loss))
+        return heed_cli_fail(
+            err, HEED_ERR_CHECK,
+            "%.300s: the validation loss is not a number; the weights are damaged, or the run has "
+            "diverged",
+            folder);
     if (snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path)
         status = heed_run_picture(folder, path, err);
     if (status == HEED_OK)

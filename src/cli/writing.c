@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/writing.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,21 @@ heed_status heed_cli_prompt(const heed_model *model, const char *prompt, size_t 
 
 /* --- tokens --- */
 
+/* What is drawn from logits that are no numbers would look like a text. */
+static heed_status check_logits(const heed_cli_writing *w, const heed_session *session, heed_error *err)
+{
+    const float *logits = heed_session_logits(session);
+    const int64_t n = heed_model_config(w->model)->vocab_size;
+
+    for (int64_t i = 0; logits != NULL && i < n; i++) {
+        if (isnan(logits[i]))
+            return heed_cli_fail(
+                err, HEED_ERR_CHECK,
+                "the model's logits are not numbers; its weights are damaged or it has diverged");
+    }
+    return HEED_OK;
+}
+
 heed_status heed_cli_write(heed_cli_writing *w, heed_cli_write_fn *each, void *context, heed_error *err)
 {
     const double begin = heed_cli_seconds();
@@ -64,6 +80,8 @@ heed_status heed_cli_write(heed_cli_writing *w, heed_cli_write_fn *each, void *c
     w->n_tokens = 0;
     if (status == HEED_OK)
         status = heed_session_feed(session, w->ids, w->n_ids, err);
+    if (status == HEED_OK)
+        status = check_logits(w, session, err);
     while (status == HEED_OK && w->n_tokens < w->max_tokens) {
         const int32_t id = heed_session_sample(session, &w->sampling);
         size_t n = 0;
@@ -74,6 +92,8 @@ heed_status heed_cli_write(heed_cli_writing *w, heed_cli_write_fn *each, void *c
             break;
         if (w->n_tokens < w->max_tokens)
             status = heed_session_feed(session, &id, 1, err);
+        if (status == HEED_OK)
+            status = check_logits(w, session, err);
     }
     w->seconds = heed_cli_seconds() - begin;
     heed_session_close(session);

@@ -181,6 +181,16 @@ damage tokenizer.json head -c 20
 refuse 3 'damaged/tokenizer.json' generate damaged
 damage trainer.json tr ':' ','
 refuse 3 'damaged/trainer.json' train --resume damaged
+# the last number of the weights becomes none
+spoil()
+{
+    head -c $(($(wc -c <model/model.safetensors) - 4))
+    printf '\000\000\300\177'
+}
+damage model.safetensors spoil
+refuse 1 'its weights are damaged' generate damaged
+refuse 1 'its weights are damaged' eval damaged good.txt
+refuse 1 'the weights are damaged' train --resume damaged --quiet
 allow generate model --max-tokens 3 --threads 1
 
 allow train good.txt $tiny --steps 2 --save-interval 1 --out changed-text
