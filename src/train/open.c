@@ -268,6 +268,14 @@ static heed_status set_folder(heed_trainer *t, const char *folder, heed_error *e
     return HEED_OK;
 }
 
+static heed_status check_unused(const heed_trainer *t, heed_error *err)
+{
+    if (!heed_checkpoint_exists(t->folder))
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_USAGE,
+                     "%.300s: there is a model already; resume it, or choose another folder", t->folder);
+}
+
 heed_status heed_trainer_create(const char *text_path, const heed_config *config,
                                 const heed_train_options *options, const char *folder, heed_trainer **trainer,
                                 heed_error *err)
@@ -287,9 +295,8 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     status = heed_fields_check(fields, n, options, err);
     if (status == HEED_OK)
         status = set_folder(t, folder, err);
-    if (status == HEED_OK && heed_checkpoint_exists(folder))
-        status = heed_fail(err, HEED_ERR_USAGE,
-                           "%.300s: there is a model already; resume it, or choose another folder", folder);
+    if (status == HEED_OK)
+        status = check_unused(t, err);
     if (status == HEED_OK && text_path != NULL)
         status = absolute_path(t->text.path, text_path, err);
     if (status == HEED_OK)
@@ -298,6 +305,8 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         status = heed_folder_make(folder, err);
     if (status == HEED_OK)
         status = lock_folder(t, err);
+    if (status == HEED_OK) /* once more: another process may have trained here while this one read its text */
+        status = check_unused(t, err);
     if (status == HEED_OK)
         status = heed_checkpoint_begin(t, err);
     if (status == HEED_OK)
