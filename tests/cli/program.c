@@ -3,6 +3,7 @@
 
 #include "program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -124,10 +125,22 @@ int run(const char *argument, ...)
     return finish(start_list(arguments));
 }
 
+/* The master of a new pseudo terminal; a bare chroot has none, which is no fault of the program. */
+static int open_terminal(void)
+{
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
+        print_message("this system has no pseudo terminals: %s\n", strerror(errno));
+        skip();
+    }
+    return master;
+}
+
 int run_on_terminal(const char *argument, ...)
 {
     const struct winsize size = {.ws_row = 24, .ws_col = 80};
-    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    const int master = open_terminal();
     char *arguments[MAX_ARGUMENTS], bytes[4096];
     FILE *copy = fopen("terminal", "wb");
     va_list more;
@@ -137,7 +150,7 @@ int run_on_terminal(const char *argument, ...)
     va_start(more, argument);
     collect(arguments, argument, more);
     va_end(more);
-    assert_true(master >= 0 && copy != NULL && grantpt(master) == 0 && unlockpt(master) == 0);
+    assert_non_null(copy);
     assert_int_equal(ioctl(master, TIOCSWINSZ, &size), 0);
     pid = fork();
     assert_true(pid >= 0);
