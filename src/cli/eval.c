@@ -86,8 +86,8 @@ const heed_cli_command heed_cli_eval = {
     .summary = "measure how well a model predicts a text",
     .details =
         "The loss is the mean over every token of the file TEXT but the first, in windows of the model's\n"
-        "context that do not overlap. Beyond the length that a model was trained on, a table of positions has\n"
-        "no rows.\n",
+        "context that do not overlap. Beyond the length that a model was trained on, positions with a formula\n"
+        "(rotary, alibi, sinusoidal, none, transformer_xl) have values and tables have not.\n",
     .examples = "  heed eval story other-stories.txt\n"
                 "  heed eval plays shakespeare.txt --json\n"
                 "  heed eval far shakespeare.txt --context-length 256 --last 16\n",

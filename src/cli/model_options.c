@@ -31,14 +31,17 @@ static void append(char *out, size_t size, const char *format, ...)
     va_end(args);
 }
 
-/* What sets its attention apart from GPT-2's, each behind a comma. */
-static void describe_attention(const heed_config *c, char *out, size_t size)
+/* What sets it apart from GPT-2, each behind a comma. */
+static void describe_options(const heed_config *c, char *out, size_t size)
 {
     int n;
     const heed_field *fields = heed_config_fields(&n);
 
     if (c->positions != HEED_POSITIONS_LEARNED)
         append(out, size, ", positions %s", heed_field_find(fields, n, "positions")->choices[c->positions]);
+    if (c->n_experts > 0)
+        append(out, size, ", %lld of %lld experts a token", (long long)c->experts_per_token,
+               (long long)c->n_experts);
     if (!c->attention)
         return;
     if (c->n_kv_heads > 0 && c->n_kv_heads != c->n_heads)
@@ -62,6 +65,6 @@ const char *heed_cli_describe_model(const heed_config *c, char *out, size_t size
              c->n_layers == 1 ? "" : "s", (long long)c->n_heads, c->n_heads == 1 ? "" : "s");
     append(out, size, ", d_model %lld, context %lld, vocabulary %lld", (long long)c->d_model,
            (long long)c->context_length, (long long)c->vocab_size);
-    describe_attention(c, out, size);
+    describe_options(c, out, size);
     return out;
 }

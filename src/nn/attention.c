@@ -3,19 +3,22 @@
  * Causal multi-head self-attention, in all the forms that a configuration can ask for.
  *
  *   q | k | v = x W_attn + b_attn       q: n_heads, k and v: n_kv_heads of head_dim = d_model / n_heads
- *   z_h       = softmax(scale q_h k_h^T + causal mask) v_h
+ *   z_h       = softmax(scale q_h k_h^T + positions + mask) v_h
  *   out       = concat(z_h) W_proj + b_proj
  *
  *   grouped    n_kv_heads < n_heads: neighbouring heads read the same k and v (one for all: multi-query)
  *   tied_kv    v is k, so W_attn makes q | k
  *   uniform    all scores are 0, so z is the mean of the values that are seen, and W_attn makes v alone
+ *   window     a query sees its own key and the window - 1 before it
+ *   positions  those that act here turn q and k or add to the scores: positions.c
  *
  * One product makes q, k and v; the heads are views of it, and merging them is a view too. While decoding, k and v
- * go to a cache and the queries read all that is there.
+ * go to a cache and the queries read all that is there; a key is turned before it goes in.
  * Sources: Vaswani et al. 2017 (arXiv:1706.03762) 3.2.2; multi-query: Shazeer 2019 (arXiv:1911.02150); grouped: Ainslie
- * et al. 2023 (arXiv:2305.13245).
+ * et al. 2023 (arXiv:2305.13245); window: Beltagy et al. 2020 (arXiv:2004.05150).
  */
 #include "nn/nn.h"
+#include "nn/positions.h"
 
 /* Columns of the fused row, from `first` head on, as heads [B, n, T, head_dim]. */
 static heed_node *heads_of(heed_nn *nn, heed_node *qkv, int64_t first, int64_t n)
@@ -62,35 +65,41 @@ static attention_inputs uniform_inputs(heed_nn *nn, heed_node *x)
     return in;
 }
 
-static attention_inputs projected_inputs(heed_nn *nn, heed_node *x)
+static attention_inputs projected_inputs(heed_nn *nn, heed_node *x, heed_attention_options *options)
 {
     const heed_config *c = nn->config;
     heed_graph *g = nn->g;
     const int64_t n = c->n_heads, n_kv = heed_config_n_kv_heads(c);
     const int64_t columns = (n + (c->tied_kv ? 1 : 2) * n_kv) * (c->d_model / n);
     attention_inputs in;
-    heed_node *qkv, *k, *v;
+    heed_node *qkv, *k, *v, *turned;
 
     qkv = heed_name(g, heed_nn_linear(nn, x, "attn.c_attn", columns, c->attention_bias), "qkv");
     in.q = heed_name(g, heads_of(nn, qkv, 0, n), "q");
     k = heed_name(g, heads_of(nn, qkv, n, n_kv), "k");
     v = c->tied_kv ? k : heed_name(g, heads_of(nn, qkv, n + n_kv, n_kv), "v");
-    in.k = cached(nn, k, "k_cache");
-    in.v = v == k ? in.k : cached(nn, v, "v_cache");
+    turned = heed_nn_turn(nn, k, "rot_k");
+    in.k = cached(nn, turned, "k_cache");
+    in.v = v == turned ? in.k : cached(nn, v, "v_cache");
+    in.q = heed_nn_turn(nn, in.q, "rot_q");
+    in.q = heed_nn_relate(nn, in.q, in.k, options);
     return in;
 }
 
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x)
 {
     const heed_config *c = nn->config;
-    const heed_attention_options options = {
-        .causal = true, .past = nn->past, .scale = (float)c->attention_scale};
+    heed_attention_options options = {.causal = true,
+                                      .past = nn->past,
+                                      .window = c->window,
+                                      .scale = (float)c->attention_scale,
+                                      .alibi = c->positions == HEED_POSITIONS_ALIBI};
     heed_graph *g = nn->g;
     attention_inputs in;
     heed_node *z, *out;
 
     heed_scope_begin(g, "attn");
-    in = c->uniform_attention ? uniform_inputs(nn, x) : projected_inputs(nn, x);
+    in = c->uniform_attention ? uniform_inputs(nn, x) : projected_inputs(nn, x, &options);
     heed_name(g, heed_softmax(g, heed_name(g, heed_attention_scores(g, in.q, in.k, &options), "scores")),
               "pattern");
     z = heed_name(g, heed_attention(g, in.q, in.k, in.v, &options), "z");

@@ -6,7 +6,8 @@
  *   post-norm    mid = norm(x + attention(x))      out = norm(mid + mlp(mid))
  *   none         mid = x + attention(x)            out = mid + mlp(mid)
  *
- * Without residuals the additions of x and mid fall away. Either part may be absent.
+ * Without residuals the additions of x and mid fall away. Either part may be absent, and the
+ * feed-forward may be a mixture of experts.
  * Sources: Vaswani et al. 2017 (arXiv:1706.03762) 3.1; pre-norm: Radford et al. 2019, Xiong et al. 2020 (arXiv:2002.04745).
  */
 #include <stdio.h>
@@ -42,7 +43,7 @@ heed_node *heed_nn_block(heed_nn *nn, heed_node *x, int64_t layer)
     if (c->attention)
         x = heed_name(g, add_part(nn, x, heed_nn_attention, "ln_1", "ln1.normalized", "attn_out"), "resid_mid");
     if (c->mlp)
-        x = add_part(nn, x, heed_nn_mlp, "ln_2", "ln2.normalized", "mlp_out");
+        x = add_part(nn, x, c->n_experts > 0 ? heed_nn_moe : heed_nn_mlp, "ln_2", "ln2.normalized", "mlp_out");
     x = heed_name(g, x, "resid_post");
     heed_scope_end(g);
     return x;

@@ -8,8 +8,11 @@
 
 static const char *const kinds[] = {"gpt", "bigram", NULL};
 static const char *const norms[] = {"pre", "post", "none", NULL};
+static const char *const norm_types[] = {"layernorm", "rmsnorm", NULL};
 static const char *const activations[] = {"gelu_tanh", "gelu_erf", "relu", "none", "silu", "swiglu", NULL};
-static const char *const positions[] = {"learned", "none", NULL};
+static const char *const positions[] = {"learned", "none",     "sinusoidal",     "rotary",
+                                        "alibi",   "relative", "transformer_xl", NULL};
+static const char *const rotary_scalings[] = {"none", "linear", "ntk", "yarn", NULL};
 
 #define MOST       16777216.0 /* of any one size: products of two stay far below 2^63 */
 #define AT(member) offsetof(heed_config, member)
@@ -30,6 +33,8 @@ static const heed_field fields[] = {
     {"activation", "of the feed-forward; swiglu multiplies it with a gate", HEED_FIELD_CHOICE, AT(activation),
      0, 0, activations},
     {"norm", "where the norm stands in a block", HEED_FIELD_CHOICE, AT(norm), 0, 0, norms},
+    {"norm_type", "rmsnorm only scales: no mean is taken off and there is no shift", HEED_FIELD_CHOICE,
+     AT(norm_type), 0, 0, norm_types},
     {"norm_eps", "added to the variance in the norm", HEED_FIELD_NUMBER, AT(norm_eps), 0, 1, NULL},
     {"attention", "blocks have attention", HEED_FIELD_BOOLEAN, AT(attention), 0, 0, NULL},
     {"mlp", "blocks have a feed-forward", HEED_FIELD_BOOLEAN, AT(mlp), 0, 0, NULL},
@@ -45,6 +50,23 @@ static const heed_field fields[] = {
      0, 0, NULL},
     {"attention_scale", "of the scores; 0: 1/sqrt(head_dim)", HEED_FIELD_NUMBER, AT(attention_scale), 0, 1e6,
      NULL},
+    {"window", "tokens a query sees, its own included; 0: all before it", HEED_FIELD_INTEGER, AT(window), 0,
+     MOST, NULL},
+    {"rotary_base", "of the wavelengths of rotary positions", HEED_FIELD_NUMBER, AT(rotary_base), 1.000001,
+     1e12, NULL},
+    {"rotary_dim", "dimensions of a head that turn; 0: all", HEED_FIELD_INTEGER, AT(rotary_dim), 0, MOST, NULL},
+    {"rotary_interleaved", "neighbours turn together, not halves", HEED_FIELD_BOOLEAN, AT(rotary_interleaved),
+     0, 0, NULL},
+    {"rotary_scaling", "how rotary positions are stretched over a longer context", HEED_FIELD_CHOICE,
+     AT(rotary_scaling), 0, 0, rotary_scalings},
+    {"rotary_factor", "by how much", HEED_FIELD_NUMBER, AT(rotary_factor), 1, 4096, NULL},
+    {"n_experts", "feed-forwards of which a token goes through some; 0: one, for all", HEED_FIELD_INTEGER,
+     AT(n_experts), 0, 4096, NULL},
+    {"experts_per_token", "how many", HEED_FIELD_INTEGER, AT(experts_per_token), 1, 4096, NULL},
+    {"expert_capacity", "tokens an expert takes in training, as a multiple of an even share; 0: all",
+     HEED_FIELD_NUMBER, AT(expert_capacity), 0, 1e6, NULL},
+    {"balance_weight", "of the loss that spreads tokens over experts, beside cross-entropy", HEED_FIELD_NUMBER,
+     AT(balance_weight), 0, 1e6, NULL},
     {"tied_head", "the head is the token embedding", HEED_FIELD_BOOLEAN, AT(tied_head), 0, 0, NULL},
     {"dropout", "share of activations dropped while training", HEED_FIELD_NUMBER, AT(dropout), 0, 0.99, NULL},
 };
@@ -136,6 +158,24 @@ heed_status heed_config_preset(const char *name, heed_config *config, heed_error
 
 /* --- what must fit --- */
 
+static heed_status check_rotary(const heed_config *c, heed_error *err)
+{
+    const int64_t head_dim = c->d_model / c->n_heads;
+    const int64_t turned = c->rotary_dim > 0 ? c->rotary_dim : head_dim;
+
+    if (c->rotary_dim > head_dim)
+        return heed_fail(err, HEED_ERR_USAGE, "rotary_dim: expected at most head_dim = %lld, got %lld",
+                         (long long)head_dim, (long long)c->rotary_dim);
+    if (turned % 2 != 0)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "rotary positions turn pairs of dimensions: expected an even %s, got %lld",
+                         c->rotary_dim > 0 ? "rotary_dim" : "head_dim", (long long)turned);
+    if (c->rotary_factor > 1.0 && c->rotary_scaling == HEED_ROTARY_NONE)
+        return heed_fail(err, HEED_ERR_USAGE, "rotary_factor %g needs a rotary_scaling, which is none",
+                         c->rotary_factor);
+    return HEED_OK;
+}
+
 static heed_status check_attention(const heed_config *c, heed_error *err)
 {
     const char *kind = positions[c->positions];
@@ -154,7 +194,7 @@ static heed_status check_attention(const heed_config *c, heed_error *err)
     if (c->uniform_attention && (c->tied_kv || c->attention_scale != 0.0))
         return heed_fail(err, HEED_ERR_USAGE, "uniform_attention has no keys and no scores: %s does not fit",
                          c->tied_kv ? "tied_kv" : "attention_scale");
-    return HEED_OK;
+    return c->positions == HEED_POSITIONS_ROTARY ? check_rotary(c, err) : HEED_OK;
 }
 
 heed_status heed_config_check(const heed_config *c, heed_error *err)
@@ -179,6 +219,11 @@ heed_status heed_config_check(const heed_config *c, heed_error *err)
     if (heed_config_d_mlp(c) < 1 || heed_config_d_mlp(c) > (int64_t)MOST)
         return heed_fail(err, HEED_ERR_USAGE, "the feed-forward would be %lld wide, expected 1 to %lld",
                          (long long)heed_config_d_mlp(c), (long long)MOST);
+    if (c->n_experts > 0 && !c->mlp)
+        return heed_fail(err, HEED_ERR_USAGE, "experts are feed-forwards, which are switched off");
+    if (c->n_experts > 0 && c->experts_per_token > c->n_experts)
+        return heed_fail(err, HEED_ERR_USAGE, "experts_per_token: expected at most n_experts = %lld, got %lld",
+                         (long long)c->n_experts, (long long)c->experts_per_token);
     return c->attention ? check_attention(c, err) : HEED_OK;
 }
 
@@ -186,9 +231,13 @@ heed_status heed_config_check(const heed_config *c, heed_error *err)
 
 int64_t heed_config_reach(const heed_config *c)
 {
-    const bool table = c->positions == HEED_POSITIONS_LEARNED || c->positions == HEED_POSITIONS_RELATIVE;
+    const bool windowed = c->window > 0 && c->window <= c->context_length; /* no distance is longer */
 
-    return c->kind == HEED_KIND_GPT && table ? c->context_length : INT64_MAX;
+    if (c->kind != HEED_KIND_GPT)
+        return INT64_MAX;
+    return c->positions == HEED_POSITIONS_LEARNED || (c->positions == HEED_POSITIONS_RELATIVE && !windowed)
+               ? c->context_length
+               : INT64_MAX;
 }
 
 heed_status heed_config_check_length(const heed_config *c, int64_t length, heed_error *err)

@@ -36,6 +36,8 @@ heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name)
     heed_node *gamma = heed_nn_parameter(nn, name, "weight", heed_shape1(n));
     heed_node *beta;
 
+    if (nn->config->norm_type == HEED_NORM_RMSNORM)
+        return heed_rmsnorm(nn->g, x, gamma, (float)nn->config->norm_eps);
     beta = nn->config->norm_bias ? heed_nn_parameter(nn, name, "bias", heed_shape1(n)) : NULL;
     return heed_layernorm(nn->g, x, gamma, beta, (float)nn->config->norm_eps);
 }

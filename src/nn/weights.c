@@ -21,6 +21,8 @@ static const char *component_of(const char *name)
         {"ln_", "norm"},
         {"relative", "relative positions"},
         {".attn.", "attention"},
+        {".router", "router"},
+        {".experts.", "experts"},
         {".mlp.", "mlp"},
         {"lm_head", "head"},
         {"table", "bigram table"},

@@ -47,13 +47,41 @@ static inline heed_model *small_model(const heed_config *config, uint64_t seed)
     return model;
 }
 
+/* Positions that end: a table of them, as long as the context. */
+static inline bool small_table(const heed_config *c)
+{
+    return c->kind == HEED_KIND_GPT && (c->positions == HEED_POSITIONS_LEARNED ||
+                                        (c->positions == HEED_POSITIONS_RELATIVE && c->window == 0));
+}
+
 /* The models that sessions must serve, by number; returns false behind the last. */
 static inline bool small_variant(int i, heed_config *c, const char **name)
 {
-    static const char *const names[] = {
-        "gpt",          "m0",        "bigram",   "post-norm", "no positions", "no residuals",         "untied",
-        "no attention", "no layers", "one head", "grouped",   "multi-query",  "tied keys and values", "uniform",
-        "unscaled"};
+    static const char *const names[] = {"gpt",
+                                        "m0",
+                                        "bigram",
+                                        "post-norm",
+                                        "no positions",
+                                        "no residuals",
+                                        "untied",
+                                        "no attention",
+                                        "no layers",
+                                        "one head",
+                                        "grouped",
+                                        "multi-query",
+                                        "tied keys and values",
+                                        "uniform",
+                                        "unscaled",
+                                        "window",
+                                        "sinusoidal",
+                                        "rotary",
+                                        "rotary of tied keys",
+                                        "alibi",
+                                        "relative",
+                                        "relative in a window",
+                                        "transformer-xl",
+                                        "as llama",
+                                        "experts"};
 
     *c = small_config();
     switch (i) {
@@ -104,6 +132,42 @@ static inline bool small_variant(int i, heed_config *c, const char **name)
         break;
     case 14:
         c->attention_scale = 0.1;
+        break;
+    case 15:
+        c->window = 3;
+        break;
+    case 16:
+        c->positions = HEED_POSITIONS_SINUSOIDAL;
+        break;
+    case 17:
+        c->positions = HEED_POSITIONS_ROTARY;
+        break;
+    case 18:
+        c->positions = HEED_POSITIONS_ROTARY;
+        c->tied_kv = true;
+        break;
+    case 19:
+        c->positions = HEED_POSITIONS_ALIBI;
+        break;
+    case 20:
+        c->positions = HEED_POSITIONS_RELATIVE;
+        break;
+    case 21:
+        c->positions = HEED_POSITIONS_RELATIVE;
+        c->window = 4;
+        break;
+    case 22:
+        c->positions = HEED_POSITIONS_TRANSFORMER_XL;
+        break;
+    case 23:
+        c->positions = HEED_POSITIONS_ROTARY;
+        c->norm_type = HEED_NORM_RMSNORM;
+        c->activation = HEED_ACTIVATION_SWIGLU;
+        c->n_heads = 4;
+        c->n_kv_heads = 2;
+        break;
+    case 24:
+        c->n_experts = 4;
         break;
     default:
         break;

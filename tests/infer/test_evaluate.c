@@ -100,8 +100,7 @@ static void windows_may_be_longer_than_the_trained_ones(void **state)
         heed_model *model = small_model(&config, 24);
         const heed_evaluation_options longer = {.threads = 1, .context_length = LONG},
                                       last = {.threads = 1, .context_length = LONG, .last = LAST};
-        const bool table = config.kind == HEED_KIND_GPT && (config.positions == HEED_POSITIONS_LEARNED ||
-                                                            config.positions == HEED_POSITIONS_RELATIVE);
+        const bool table = small_table(&config);
         int32_t *ids = NULL;
         size_t n_ids = 0;
         heed_evaluation all, some;

@@ -187,8 +187,7 @@ static void a_longer_context_is_that_of_a_model_made_for_it(void **state)
 
     (void)state;
     for (int v = 0; small_variant(v, &config, &name); v++) {
-        const bool table = config.kind == HEED_KIND_GPT && (config.positions == HEED_POSITIONS_LEARNED ||
-                                                            config.positions == HEED_POSITIONS_RELATIVE);
+        const bool table = small_table(&config);
         heed_session_options options = {.threads = 1, .context_length = LONG};
         heed_model *model = small_model(&config, 13), *made_for_it;
         heed_session *longer = NULL, *slow = NULL, *reference;

@@ -39,6 +39,9 @@ static heed_config spelled_out(const heed_config *config)
         c.d_mlp = heed_config_d_mlp(&c);
         c.mlp_factor = defaults.mlp_factor;
         c.n_kv_heads = 0;
+        c.experts_per_token = defaults.experts_per_token;
+        c.expert_capacity = defaults.expert_capacity;
+        c.balance_weight = defaults.balance_weight;
         c.rotary_base = defaults.rotary_base; /* of positions that it does not have */
         c.rotary_dim = defaults.rotary_dim;
         c.rotary_interleaved = defaults.rotary_interleaved;
@@ -114,13 +117,24 @@ static heed_config random_config(heed_rng *rng)
     c.activation = (int)heed_rng_below(rng, 6);
     c.norm = heed_rng_below(rng, 2) ? HEED_NORM_PRE : (int)heed_rng_below(rng, 3);
     c.norm_eps = heed_rng_double(rng) * 1e-4;
-    c.positions = heed_rng_below(rng, 2) ? HEED_POSITIONS_LEARNED : HEED_POSITIONS_NONE;
+    c.norm_type = heed_rng_below(rng, 4) == 0;
+    c.positions = heed_rng_below(rng, 2) ? HEED_POSITIONS_LEARNED : (int)heed_rng_below(rng, 7);
     c.n_kv_heads = heed_rng_below(rng, 2) ? heed_rng_below(rng, 13) : 0;
     c.attention_scale = heed_rng_below(rng, 4)   ? 0.0
                         : heed_rng_below(rng, 2) ? 1.0
                                                  : 2.0 * heed_rng_double(rng);
+    c.window = heed_rng_below(rng, 4) ? 0 : heed_rng_below(rng, 300);
     c.tied_kv = heed_rng_below(rng, 8) == 0;
+    c.n_experts = heed_rng_below(rng, 4) ? 0 : heed_rng_below(rng, 9);
+    c.experts_per_token = 1 + heed_rng_below(rng, 3);
+    c.expert_capacity = heed_rng_below(rng, 2) ? 4.0 * heed_rng_double(rng) : 0.0;
+    c.balance_weight = heed_rng_double(rng);
     c.uniform_attention = heed_rng_below(rng, 8) == 0;
+    c.rotary_base = 2.0 + 1e6 * heed_rng_double(rng);
+    c.rotary_dim = heed_rng_below(rng, 2) ? 2 * heed_rng_below(rng, 20) : 0;
+    c.rotary_interleaved = heed_rng_below(rng, 2) == 0;
+    c.rotary_scaling = (int)heed_rng_below(rng, 4);
+    c.rotary_factor = c.rotary_scaling != 0 ? 1.0 + 7.0 * heed_rng_double(rng) : 1.0;
     c.dropout = heed_rng_below(rng, 2) ? 0.9 * heed_rng_double(rng) : 0.0;
     bool *const switches[] = {&c.attention, &c.mlp,       &c.residual, &c.attention_bias,
                               &c.mlp_bias,  &c.norm_bias, &c.tied_head};
@@ -135,7 +149,7 @@ static void any_configuration_comes_back(void **state)
     int n_gpt2 = 0, n_own = 0;
 
     (void)state;
-    for (int i = 0; i < 8000; i++) {
+    for (int i = 0; i < 20000; i++) {
         const heed_config config = random_config(&rng);
         if (heed_config_check(&config, NULL) != HEED_OK)
             continue;
@@ -261,7 +275,7 @@ static void a_file_without_the_newer_keys_means_what_it_meant(void **state)
         {"{\"model_type\": \"heed\", \"vocab_size\": 10}", HEED_POSITIONS_LEARNED},
         {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"position_table\": true}", HEED_POSITIONS_LEARNED},
         {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"position_table\": false}", HEED_POSITIONS_NONE},
-        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"positions\": \"none\"}", HEED_POSITIONS_NONE},
+        {"{\"model_type\": \"heed\", \"vocab_size\": 10, \"positions\": \"alibi\"}", HEED_POSITIONS_ALIBI},
     };
 
     (void)state;
@@ -284,14 +298,14 @@ static void what_gpt2_cannot_say_is_said_in_heeds_words(void **state)
 
     (void)state;
     config.attention_scale = 1.0;
-    config.n_kv_heads = config.n_heads;
     config.activation = HEED_ACTIVATION_SILU;
+    config.n_kv_heads = config.n_heads;
     assert_true(heed_config_is_gpt2(&config));
     object = heed_config_to_json(&config);
     assert_true(json_is_false(json_object_get(object, "scale_attn_weights")));
     assert_string_equal(json_string_value(json_object_get(object, "activation_function")), "silu");
     json_decref(object);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 9; i++) {
         config = valid();
         switch (i) {
         case 0:
@@ -305,6 +319,18 @@ static void what_gpt2_cannot_say_is_said_in_heeds_words(void **state)
             break;
         case 3:
             config.attention_scale = 0.5;
+            break;
+        case 4:
+            config.window = 16;
+            break;
+        case 5:
+            config.norm_type = HEED_NORM_RMSNORM;
+            break;
+        case 6:
+            config.activation = HEED_ACTIVATION_SWIGLU;
+            break;
+        case 7:
+            config.positions = HEED_POSITIONS_ROTARY;
             break;
         default:
             config.positions = HEED_POSITIONS_NONE;
@@ -373,9 +399,16 @@ static void parts_of_attention_must_fit(void **state)
     } cases[] = {
         {{.n_kv_heads = 3}, {"n_kv_heads", "n_heads = 4"}},
         {{.n_kv_heads = 8}, {"n_kv_heads", "n_heads = 4"}},
+        {{.positions = HEED_POSITIONS_ROTARY, .n_heads = 128}, {"even head_dim", "1"}},
+        {{.positions = HEED_POSITIONS_ROTARY, .rotary_dim = 7}, {"even rotary_dim", "7"}},
+        {{.positions = HEED_POSITIONS_ROTARY, .rotary_dim = 34}, {"rotary_dim", "head_dim = 32"}},
+        {{.positions = HEED_POSITIONS_ROTARY, .rotary_factor = 2.0}, {"rotary_factor 2", "rotary_scaling"}},
+        {{.positions = HEED_POSITIONS_ALIBI, .uniform_attention = true}, {"uniform_attention", "alibi"}},
         {{.tied_kv = true, .uniform_attention = true}, {"uniform_attention", "tied_kv"}},
         {{.attention_scale = 0.5, .uniform_attention = true}, {"uniform_attention", "attention_scale"}},
         {{.attention_scale = -1.0}, {"attention_scale", "-1"}},
+        {{.window = -1}, {"window", "-1"}},
+        {{.n_experts = 1}, {"experts_per_token", "n_experts = 1"}},
     };
 
     (void)state;
@@ -386,9 +419,13 @@ static void parts_of_attention_must_fit(void **state)
         config.positions = change->positions;
         config.n_kv_heads = change->n_kv_heads;
         config.n_heads = change->n_heads > 0 ? change->n_heads : config.n_heads;
+        config.rotary_dim = change->rotary_dim;
+        config.rotary_factor = change->rotary_factor > 0.0 ? change->rotary_factor : config.rotary_factor;
         config.uniform_attention = change->uniform_attention;
         config.tied_kv = change->tied_kv;
         config.attention_scale = change->attention_scale;
+        config.window = change->window;
+        config.n_experts = change->n_experts;
         if (heed_config_check(&config, &err) != HEED_ERR_USAGE)
             fail_msg("case %zu was taken", i);
         expect_sentence(&err, cases[i].words[0]);
@@ -401,7 +438,7 @@ static void a_table_of_positions_ends_and_a_formula_does_not(void **state)
     heed_error err = {0};
 
     (void)state;
-    for (int positions = HEED_POSITIONS_LEARNED; positions <= HEED_POSITIONS_NONE; positions++) {
+    for (int positions = HEED_POSITIONS_LEARNED; positions <= HEED_POSITIONS_TRANSFORMER_XL; positions++) {
         heed_config config = valid();
         const bool table = positions == HEED_POSITIONS_LEARNED || positions == HEED_POSITIONS_RELATIVE;
         config.positions = positions;

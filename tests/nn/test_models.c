@@ -154,6 +154,8 @@ VARIANT(bare_mlp, c->attention = false; c->n_layers = 1; c->norm = HEED_NORM_NON
 VARIANT(silu, c->activation = HEED_ACTIVATION_SILU)
 VARIANT(swiglu, c->activation = HEED_ACTIVATION_SWIGLU)
 VARIANT(swiglu_no_bias, c->activation = HEED_ACTIVATION_SWIGLU; c->mlp_bias = false)
+VARIANT(rmsnorm, c->norm_type = HEED_NORM_RMSNORM)
+VARIANT(rmsnorm_post, c->norm_type = HEED_NORM_RMSNORM; c->norm = HEED_NORM_POST)
 VARIANT(grouped, c->n_heads = 4; c->n_kv_heads = 2)
 VARIANT(multi_query, c->n_heads = 4; c->n_kv_heads = 1)
 VARIANT(tied_kv, c->tied_kv = true)
@@ -161,6 +163,27 @@ VARIANT(tied_kv_grouped, c->n_heads = 4; c->n_kv_heads = 2; c->tied_kv = true)
 VARIANT(uniform, c->uniform_attention = true)
 VARIANT(uniform_grouped, c->uniform_attention = true; c->n_kv_heads = 1)
 VARIANT(unscaled, c->attention_scale = 1.0)
+VARIANT(windowed, c->window = 3)
+VARIANT(sinusoidal, c->positions = HEED_POSITIONS_SINUSOIDAL)
+VARIANT(rotary, c->positions = HEED_POSITIONS_ROTARY)
+VARIANT(rotary_half, c->positions = HEED_POSITIONS_ROTARY; c->rotary_dim = 2; c->rotary_interleaved = true)
+VARIANT(rotary_linear, c->positions = HEED_POSITIONS_ROTARY; c->rotary_scaling = HEED_ROTARY_LINEAR;
+        c->rotary_factor = 4.0)
+VARIANT(rotary_tied, c->positions = HEED_POSITIONS_ROTARY; c->tied_kv = true; c->n_kv_heads = 1)
+VARIANT(alibi, c->positions = HEED_POSITIONS_ALIBI)
+VARIANT(alibi_windowed, c->positions = HEED_POSITIONS_ALIBI; c->window = 4; c->n_heads = 4; c->n_kv_heads = 2)
+VARIANT(relative, c->positions = HEED_POSITIONS_RELATIVE)
+VARIANT(relative_grouped, c->positions = HEED_POSITIONS_RELATIVE; c->n_kv_heads = 1; c->attention_scale = 0.3)
+VARIANT(relative_windowed, c->positions = HEED_POSITIONS_RELATIVE; c->window = 4)
+VARIANT(transformer_xl, c->positions = HEED_POSITIONS_TRANSFORMER_XL)
+VARIANT(transformer_xl_tied, c->positions = HEED_POSITIONS_TRANSFORMER_XL; c->tied_kv = true)
+VARIANT(as_llama, c->positions = HEED_POSITIONS_ROTARY; c->norm_type = HEED_NORM_RMSNORM;
+        c->activation = HEED_ACTIVATION_SWIGLU; c->attention_bias = c->mlp_bias = c->tied_head = false;
+        c->n_heads = 4; c->n_kv_heads = 2)
+VARIANT(experts, c->n_experts = 4)
+VARIANT(one_expert_a_token, c->n_experts = 3; c->experts_per_token = 1; c->expert_capacity = 1.5)
+VARIANT(experts_gated, c->n_experts = 4; c->activation = HEED_ACTIVATION_SWIGLU; c->mlp_bias = false)
+VARIANT(experts_unbalanced, c->n_experts = 2; c->balance_weight = 0.0)
 VARIANT(m0, c->n_layers = 1; c->norm = HEED_NORM_NONE; c->mlp = c->residual = c->tied_head = false)
 VARIANT(bigram, c->kind = HEED_KIND_BIGRAM; c->n_layers = 0)
 #undef VARIANT
@@ -198,6 +221,8 @@ static const variant variants[] = {
     ROW(silu),
     ROW(swiglu),
     ROW(swiglu_no_bias),
+    ROW(rmsnorm),
+    ROW(rmsnorm_post),
     ROW(grouped),
     ROW(multi_query),
     ROW(tied_kv),
@@ -205,6 +230,24 @@ static const variant variants[] = {
     ROW(uniform),
     ROW(uniform_grouped),
     ROW(unscaled),
+    ROW(windowed),
+    ROW(sinusoidal),
+    ROW(rotary),
+    ROW(rotary_half),
+    ROW(rotary_linear),
+    ROW(rotary_tied),
+    ROW(alibi),
+    ROW(alibi_windowed),
+    ROW(relative),
+    ROW(relative_grouped),
+    ROW(relative_windowed),
+    ROW(transformer_xl),
+    ROW(transformer_xl_tied),
+    ROW(as_llama),
+    ROW(experts),
+    ROW(one_expert_a_token),
+    ROW(experts_gated),
+    ROW(experts_unbalanced),
     ROW(m0),
     ROW(bigram),
 };
@@ -370,7 +413,7 @@ static int64_t expected_attention(const heed_config *c)
     int64_t n = d * columns + d * d + (c->attention_bias ? columns + d : 0);
 
     if (c->positions == HEED_POSITIONS_RELATIVE)
-        n += c->context_length * head_dim;
+        n += head_dim * (c->window > 0 ? c->window : c->context_length);
     if (c->positions == HEED_POSITIONS_TRANSFORMER_XL)
         n += d * d + 2 * d;
     return n;
@@ -384,6 +427,7 @@ static int64_t expected_count(const heed_config *c)
     const int64_t norm = c->norm == HEED_NORM_NONE ? 0 : d + shift;
     const int64_t into = c->activation == HEED_ACTIVATION_SWIGLU ? 2 : 1; /* maps into the feed-forward */
     const int64_t table = c->positions == HEED_POSITIONS_LEARNED ? c->context_length * d : 0;
+    const int64_t n_mlps = c->n_experts > 0 ? c->n_experts : 1;
     int64_t block = 0;
 
     if (c->kind == HEED_KIND_BIGRAM)
@@ -391,7 +435,7 @@ static int64_t expected_count(const heed_config *c)
     if (c->attention)
         block += norm + expected_attention(c);
     if (c->mlp)
-        block += norm + (into + 1) * d * mlp + (c->mlp_bias ? into * mlp + d : 0);
+        block += norm + n_mlps * ((into + 1) * d * mlp + (c->mlp_bias ? into * mlp + d : 0)) + d * c->n_experts;
     return V * d * (c->tied_head ? 1 : 2) + table + c->n_layers * block + (c->norm == HEED_NORM_PRE ? norm : 0);
 }
 
@@ -408,9 +452,16 @@ static void every_model_has_the_parameters_it_should(void **state)
 
 static void components_make_up_the_whole(void **state)
 {
-    static const char *const known[] = {
-        "token embedding", "position embedding", "relative positions", "attention", "mlp", "norm", "head",
-        "bigram table"};
+    static const char *const known[] = {"token embedding",
+                                        "position embedding",
+                                        "relative positions",
+                                        "attention",
+                                        "mlp",
+                                        "router",
+                                        "experts",
+                                        "norm",
+                                        "head",
+                                        "bigram table"};
     heed_model *model = NULL;
     heed_error err = {0};
 
