@@ -2,8 +2,8 @@
 /*
  * The attention patterns of a model on a text.
  *
- * The graph is the one that generates; the patterns are nodes beside its fused attention, so asking for them changes
- * no logit.
+ * The graph is the one that generates; the patterns are what its fused attention writes down on the way, and asking
+ * for them changes no logit.
  */
 #include <heed/inspect.h>
 #include <stdio.h>

@@ -86,6 +86,17 @@ static attention_inputs projected_inputs(heed_nn *nn, heed_node *x, heed_attenti
     return in;
 }
 
+/* What attention finds on its way to z and writes down only for those who ask. */
+static void show(heed_graph *g, const heed_node *z)
+{
+    if (z == NULL)
+        return;
+    heed_name(g, z->outputs[HEED_ATTENTION_SCORES], "scores");
+    heed_name(g, z->outputs[HEED_ATTENTION_PATTERN], "pattern");
+    heed_name(g, z->outputs[HEED_ATTENTION_LSE], "lse");
+    heed_name(g, z->outputs[HEED_ATTENTION_ENTROPY], "entropy");
+}
+
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x)
 {
     const heed_config *c = nn->config;
@@ -100,9 +111,8 @@ heed_node *heed_nn_attention(heed_nn *nn, heed_node *x)
 
     heed_scope_begin(g, "attn");
     in = c->uniform_attention ? uniform_inputs(nn, x) : projected_inputs(nn, x, &options);
-    heed_name(g, heed_softmax(g, heed_name(g, heed_attention_scores(g, in.q, in.k, &options), "scores")),
-              "pattern");
     z = heed_name(g, heed_attention(g, in.q, in.k, in.v, &options), "z");
+    show(g, z);
     out = heed_nn_linear(nn, heed_merge_heads(g, z), "attn.c_proj", c->d_model, c->attention_bias);
     heed_scope_end(g);
     return out;

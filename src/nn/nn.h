@@ -8,11 +8,11 @@
  *     heed_nn nn = {.g = g, .config = &config};
  *     heed_node *ids = heed_graph_input(g, "ids", HEED_I32, heed_shape2(batch, T));
  *     heed_gpt gpt = heed_gpt_build(&nn, ids, targets);
- *     heed_graph_differentiate(g, gpt.loss, seed, heed_accumulate);
+ *     heed_graph_differentiate(g, gpt.objective, seed, heed_accumulate);
  *
  * Nodes have TransformerLens' names (blocks.0.attn.q, blocks.0.resid_mid); parameters those of GPT-2's
  * checkpoints (h.0.attn.c_attn.weight). A node that no target needs costs nothing: the scores and
- * patterns of attention are there for whoever looks, beside the fused attention that runs.
+ * patterns of attention are there for whoever looks, further outputs of the fused attention that runs.
  */
 #ifndef HEED_NN_NN_H
 #define HEED_NN_NN_H
