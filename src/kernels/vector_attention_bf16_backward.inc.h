@@ -36,8 +36,8 @@ INLINE half_backward_layout half_backward_layout_of(const heed_attention_head *h
     at.packed_dout = at.rows_dout + HALF_QUERIES * v_width / 2;
     at.pairs_dout = at.packed_dout + HALF_QUERIES * v_width / 2;
     at.scores = at.pairs_dout + HALF_QUERIES * v_width / 2;
-    at.dscores = at.scores + tile;
-    at.weights = at.dscores + tile;
+    at.dscores = at.scores + HALF_KEYS * HALF_BLOCK;
+    at.weights = at.dscores + HALF_KEYS * HALF_BLOCK;
     at.gradients = at.weights + tile / 2;
     at.gradient_words = at.gradients + tile / 2;
     at.dq = at.gradient_words + tile / 2;
@@ -130,10 +130,11 @@ static void known_from_keys(half_known *known, const heed_attention_head *head, 
     for (int64_t key = 0; key < head->n_key; key += HALF_KEYS) {
         if (!half_take_keys(t, head, key))
             continue;
-        half_chunk_scores(head, t, w->k, w->packed_q, w->scores);
         for (int b = 0; b < HALF_BLOCKS; b++)
-            if (t->low[b] < t->high[b])
+            if (t->low[b] < t->high[b]) {
+                half_block_scores(head, t, b, w->k, w->packed_q, w->scores);
                 half_softmax_block(s, w->scores, w->gradient_words, t, b, exponent);
+            }
     }
     for (int v = 0; v < HALF_VECTORS; v++) {
         _mm512_storeu_ps(sum + v * 16, s[v].sum);
@@ -189,13 +190,14 @@ static void half_gradient_block(const half_work *w, const half_tile *t, const ha
 
     for (int64_t j = block_begin(t, b); j < block_end(t, b); j += 2) {
         const int64_t at = j * HALF_QUERIES + b * HALF_BLOCK, next = at + HALF_QUERIES;
+        const float *scores = w->scores + j * HALF_BLOCK, *dscores = w->dscores + j * HALF_BLOCK;
         __m512i words[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
         if (j >= begin && j < end) {
-            const __m512i row = gradient_row(w->weights + at, w->gradients + at, w->scores + at,
-                                             w->dscores + at, known, 2 * b, exponent);
-            const __m512i other = gradient_row(w->weights + next, w->gradients + next, w->scores + next,
-                                               w->dscores + next, known, 2 * b, exponent);
+            const __m512i row = gradient_row(w->weights + at, w->gradients + at, scores, dscores, known, 2 * b,
+                                             exponent);
+            const __m512i other = gradient_row(w->weights + next, w->gradients + next, scores + HALF_BLOCK,
+                                               dscores + HALF_BLOCK, known, 2 * b, exponent);
 
             interleave(words, row, other);
         } else {
@@ -215,10 +217,11 @@ static void half_backward_chunk(const heed_attention_head *head, const half_tile
 {
     const __m512 exponent = _mm512_set1_ps(head->scale * log2_e);
 
-    half_chunk_scores(head, t, w->k, w->packed_q, w->scores);
-    half_scores(w->dscores, t, w->v + t->key * w->v_width, w->v_width, w->packed_dout);
-    for (int b = 0; b < HALF_BLOCKS; b++)
+    for (int b = 0; b < HALF_BLOCKS; b++) {
+        half_block_scores(head, t, b, w->k, w->packed_q, w->scores);
+        half_scores(w->dscores, t, b, w->v + t->key * w->v_width, w->v_width, w->packed_dout);
         half_gradient_block(w, t, known, b, exponent);
+    }
     for (int64_t j = 0; j < HALF_KEYS; j += HALF_BLOCK) {
         int first = HALF_BLOCKS,
             last = 0; /* the blocks that see these keys; those between see some, or hold zeros */

@@ -43,8 +43,8 @@ INLINE half_forward_layout half_forward_layout_of(const heed_attention_head *hea
     at.rows_q = at.work + HALF_KEYS * v_width;
     at.packed_q = at.rows_q + HALF_QUERIES * width / 2;
     at.scores = at.packed_q + HALF_QUERIES * width / 2;
-    at.weights = at.scores + HALF_KEYS * HALF_QUERIES;
-    at.sums = at.weights + HALF_KEYS * HALF_QUERIES / 2;
+    at.weights = at.scores + HALF_KEYS * HALF_BLOCK;
+    at.sums = at.weights + HALF_KEYS * HALF_BLOCK / 2;
     at.total = at.sums + HALF_QUERIES * v_width;
     return at;
 }
@@ -86,8 +86,8 @@ INLINE __m512 largest_of(__m512 max, const float *scores, int64_t begin, int64_t
     __m512 other = max;
 
     for (int64_t j = begin; j < end; j += 2) {
-        max = _mm512_max_ps(_mm512_loadu_ps(scores + j * HALF_QUERIES), max);
-        other = _mm512_max_ps(_mm512_loadu_ps(scores + (j + 1) * HALF_QUERIES), other);
+        max = _mm512_max_ps(_mm512_loadu_ps(scores + j * HALF_BLOCK), max);
+        other = _mm512_max_ps(_mm512_loadu_ps(scores + (j + 1) * HALF_BLOCK), other);
     }
     return _mm512_max_ps(max, other);
 }
@@ -114,8 +114,6 @@ static void half_softmax_block(half_state s[HALF_VECTORS], const float *scores, 
     const int64_t begin = t->low[b] / 2 * 2, end = (t->high[b] + 1) / 2 * 2;
     half_state *s0 = &s[2 * b], *s1 = &s[2 * b + 1];
 
-    scores += b * HALF_BLOCK;
-    weights += b * HALF_BLOCK;
     half_move_on(s0, scores, begin, end, exponent);
     half_move_on(s1, scores + 16, begin, end, exponent);
 
@@ -123,7 +121,7 @@ static void half_softmax_block(half_state s[HALF_VECTORS], const float *scores, 
     __m512 sum0 = s0->sum, sum1 = s1->sum, more0 = _mm512_setzero_ps(), more1 = more0;
 
     for (int64_t j = begin; j < end; j += 2) {
-        const float *x = scores + j * HALF_QUERIES, *y = x + HALF_QUERIES;
+        const float *x = scores + j * HALF_BLOCK, *y = x + HALF_BLOCK;
         const __m512 p0 = half_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(x), exponent, base0));
         const __m512 p1 = half_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(x + 16), exponent, base1));
         const __m512 r0 = half_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(y), exponent, base0));
@@ -133,15 +131,15 @@ static void half_softmax_block(half_state s[HALF_VECTORS], const float *scores, 
         sum1 = _mm512_add_ps(sum1, p1);
         more0 = _mm512_add_ps(more0, r0);
         more1 = _mm512_add_ps(more1, r1);
-        _mm512_storeu_si512(weights + j / 2 * HALF_QUERIES, round_words(p0, r0));
-        _mm512_storeu_si512(weights + j / 2 * HALF_QUERIES + 16, round_words(p1, r1));
+        _mm512_storeu_si512(weights + j / 2 * HALF_BLOCK, round_words(p0, r0));
+        _mm512_storeu_si512(weights + j / 2 * HALF_BLOCK + 16, round_words(p1, r1));
     }
     s0->sum = _mm512_add_ps(sum0, more0);
     s1->sum = _mm512_add_ps(sum1, more1);
     for (int64_t j = block_begin(t, b); j < block_end(t, b); j += 2)
         if (j < begin || j >= end) {
-            _mm512_storeu_si512(weights + j / 2 * HALF_QUERIES, _mm512_setzero_si512());
-            _mm512_storeu_si512(weights + j / 2 * HALF_QUERIES + 16, _mm512_setzero_si512());
+            _mm512_storeu_si512(weights + j / 2 * HALF_BLOCK, _mm512_setzero_si512());
+            _mm512_storeu_si512(weights + j / 2 * HALF_BLOCK + 16, _mm512_setzero_si512());
         }
 }
 
@@ -206,14 +204,14 @@ static void half_save(const heed_attention_head *head, const half_tile *t, const
         memcpy(head->lse + t->query, lse, bytes);
 }
 
-/* Scores of the chunk, -inf where hidden. */
-static void half_chunk_scores(const heed_attention_head *head, const half_tile *t, const uint16_t *k,
+/* Scores of block b with the chunk, -inf where hidden. */
+static void half_block_scores(const heed_attention_head *head, const half_tile *t, int b, const uint16_t *k,
                               const uint32_t *packed_q, float *scores)
 {
     const int64_t width = whole_blocks(head->head_dim);
 
-    half_scores(scores, t, k + t->key * width, width, packed_q);
-    half_hide(scores, t, &head->mask);
+    half_scores(scores, t, b, k + t->key * width, width, packed_q);
+    half_hide(scores, t, b, &head->mask);
 }
 
 /* What was asked for beside out, from the largest score and the sum that are known now. */
@@ -241,12 +239,14 @@ static void half_show(const heed_attention_head *head, half_tile *t, const half_
     for (int64_t key = 0; key < head->n_key; key += HALF_KEYS) {
         if (!half_take_keys(t, head, key))
             continue;
-        half_chunk_scores(head, t, k, packed_q, scores);
         for (int64_t i = 0; i < t->n_queries; i++) {
-            const int64_t query = t->query + i, b = i / HALF_BLOCK;
+            const int64_t query = t->query + i;
+            const int b = (int)(i / HALF_BLOCK);
 
+            if (i % HALF_BLOCK == 0)
+                half_block_scores(head, t, b, k, packed_q, scores);
             for (int64_t j = t->low[b]; j < t->high[b]; j++) {
-                const float score = scores[j * HALF_QUERIES + i] * head->scale;
+                const float score = scores[j * HALF_BLOCK + i % HALF_BLOCK] * head->scale;
                 const float log_p = score - base[i] * ln_2 - logf(sum[i]);
                 const float p = sum[i] > 0.0f ? expf(log_p) : 0.0f;
 
@@ -274,28 +274,33 @@ static void half_forward_tile(const heed_attention_bf16 *a, half_tile *t, float 
     const __m512 exponent = _mm512_set1_ps(head->scale * log2_e);
     const heed_key_range range = heed_mask_range(&head->mask, t->query, t->query + t->n_queries, head->n_key);
     half_state s[HALF_VECTORS];
+    bool started[HALF_BLOCKS] = {false};
     __m512 inverse[HALF_VECTORS];
 
     pack_queries(packed_q, (uint16_t *)(void *)(scratch + at.rows_q), a->q + t->query * head->q_stride,
                  head->q_stride, t->n_queries, head->head_dim);
     half_start(s);
-    memset(sums, 0, (size_t)(HALF_QUERIES * v_width) * sizeof *sums);
     for (int64_t key = range.begin / HALF_KEYS * HALF_KEYS; key < range.end; key += HALF_KEYS) {
         if (!half_take_keys(t, head, key))
             continue;
-        half_chunk_scores(head, t, k, packed_q, scores);
         for (int b = 0; b < HALF_BLOCKS; b++) {
             const int64_t begin = block_begin(t, b), end = block_end(t, b);
 
             if (begin == end)
                 continue;
+            half_block_scores(head, t, b, k, packed_q, scores);
             half_softmax_block(s, scores, weights, t, b, exponent);
-            half_rescale(sums, v_width, s, b);
+            if (started[b])
+                half_rescale(sums, v_width, s, b);
             half_product(sums + b * HALF_BLOCK, HALF_QUERIES, columns + key * v_width + begin, HALF_KEYS,
-                         weights + begin / 2 * HALF_QUERIES + b * HALF_BLOCK, HALF_QUERIES, v_width, HALF_BLOCK,
-                         end - begin, true);
+                         weights + begin / 2 * HALF_BLOCK, HALF_BLOCK, v_width, HALF_BLOCK, end - begin,
+                         started[b]);
+            started[b] = true;
         }
     }
+    for (int b = 0; b < HALF_BLOCKS; b++)
+        for (int64_t d = 0; !started[b] && d < v_width; d++)
+            memset(sums + d * HALF_QUERIES + b * HALF_BLOCK, 0, HALF_BLOCK * sizeof *sums);
     for (int v = 0; v < HALF_VECTORS; v++) {
         const __mmask16 seen = _mm512_cmp_ps_mask(s[v].sum, _mm512_setzero_ps(), _CMP_NEQ_UQ);
 

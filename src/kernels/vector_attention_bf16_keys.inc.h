@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which keys a tile of attention over bfloat16 meets: chunks on a grid of HALF_KEYS, and in each the rows that a block
- * of HALF_BLOCK queries may see. Scores lie as scores[key][query], HALF_QUERIES a row.
+ * of HALF_BLOCK queries may see. Scores lie as scores[key][query], for one block at a time: they stay in the nearest cache.
  *
  * Needs vector_attention_bf16_pack.inc.h.
  */
@@ -58,16 +58,14 @@ INLINE int64_t block_end(const half_tile *t, int b)
     return t->low[b] < t->high[b] ? whole_blocks(t->high[b]) : block_begin(t, b);
 }
 
-/* scores = k q^T for the blocks that see each other. packed: words [width / 2][HALF_QUERIES]. */
-static void half_scores(float *scores, const half_tile *t, const uint16_t *k, int64_t width,
+/* scores[key][query of block b] = k q^T, HALF_BLOCK a row, for the rows that the block sees. packed: words [width / 2][HALF_QUERIES]. */
+static void half_scores(float *scores, const half_tile *t, int b, const uint16_t *k, int64_t width,
                         const uint32_t *packed)
 {
-    for (int b = 0; b < HALF_BLOCKS; b++) {
-        const int64_t begin = block_begin(t, b);
+    const int64_t begin = block_begin(t, b);
 
-        half_product(scores + begin * HALF_QUERIES + b * HALF_BLOCK, HALF_QUERIES, k + begin * width, width,
-                     packed + b * HALF_BLOCK, HALF_QUERIES, block_end(t, b) - begin, HALF_BLOCK, width, false);
-    }
+    half_product(scores + begin * HALF_BLOCK, HALF_BLOCK, k + begin * width, width, packed + b * HALF_BLOCK,
+                 HALF_QUERIES, block_end(t, b) - begin, HALF_BLOCK, width, false);
 }
 
 /* ---- hidden pairs ---- */
@@ -101,22 +99,21 @@ INLINE void hide(float *scores, __mmask16 hidden)
     _mm512_mask_storeu_ps(scores, hidden, _mm512_set1_ps(-INFINITY));
 }
 
-/* -inf where a query does not see a key, and in the odd rows that fill pairs up. */
-static void half_hide(float *scores, const half_tile *t, const heed_mask *mask)
+/* -inf where a query of block b does not see a key, and in the odd rows that fill pairs up. */
+static void half_hide(float *scores, const half_tile *t, int b, const heed_mask *mask)
 {
     const bool by_order = mask->stride == 0 && !mask->keys && !mask->key_documents && !mask->blocks &&
                           !mask->pairs;
     const int64_t end = t->query + t->n_queries;
 
-    for (int v = 0; v < HALF_QUERIES / 16; v++) {
-        const int b = v * 16 / HALF_BLOCK;
-        const int64_t i = t->query + v * 16, position = mask->position + i;
+    for (int v = 0; v < HALF_BLOCK / 16; v++) {
+        const int64_t i = t->query + b * HALF_BLOCK + v * 16, position = mask->position + i;
         /* rows from .. to - 1 are seen by all 16, as far as order says */
         const int64_t from = mask->window > 0 ? position + 16 - mask->window - t->key : 0;
         const int64_t to = mask->causal ? position + 1 - t->key : HALF_KEYS;
 
         for (int64_t j = t->low[b]; t->masked && j < t->high[b]; j++) {
-            float *row = scores + j * HALF_QUERIES + v * 16;
+            float *row = scores + j * HALF_BLOCK + v * 16;
 
             if (!by_order)
                 hide(row, hidden_by_definition(mask, i, end, t->key + j));
@@ -124,8 +121,8 @@ static void half_hide(float *scores, const half_tile *t, const heed_mask *mask)
                 hide(row, hidden_by_order(mask, position - (t->key + j), t->key + j));
         }
         if (t->low[b] % 2 != 0 && t->low[b] < t->high[b])
-            hide(scores + (t->low[b] - 1) * HALF_QUERIES + v * 16, 0xffff);
+            hide(scores + (t->low[b] - 1) * HALF_BLOCK + v * 16, 0xffff);
         if (t->high[b] % 2 != 0)
-            hide(scores + t->high[b] * HALF_QUERIES + v * 16, 0xffff);
+            hide(scores + t->high[b] * HALF_BLOCK + v * 16, 0xffff);
     }
 }

@@ -17,7 +17,7 @@
 enum {
     HALF_BLOCK = 32,   /* rows and columns of a product, and numbers along its sum, come in so many */
     HALF_QUERIES = 64, /* of a tile */
-    HALF_KEYS = 128,   /* of a chunk */
+    HALF_KEYS = 64,    /* of a chunk */
     HALF_BLOCKS = HALF_QUERIES / HALF_BLOCK,
 };
 
@@ -84,6 +84,34 @@ INLINE void product_block_half(float *c, int64_t c_stride, const uint16_t *a, in
     _tile_stored(3, c + 16 * c_stride + 16, row_c);
 }
 
+/*
+ * The same of any number of rows over a sum of 64: b stays in four tiles, and each 16 rows of a are loaded once. Few
+ * products follow each other here, so that loading counts.
+ */
+INLINE void product_of_64(float *c, int64_t c_stride, const uint16_t *a, int64_t a_stride, const uint32_t *b,
+                          int64_t b_stride, int64_t rows)
+{
+    const size_t row_c = (size_t)c_stride * sizeof *c, row_a = (size_t)a_stride * sizeof *a;
+    const size_t row_b = (size_t)b_stride * sizeof *b;
+
+    _tile_loadd(4, b, row_b);
+    _tile_loadd(5, b + 16, row_b);
+    _tile_loadd(6, b + 16 * b_stride, row_b);
+    _tile_loadd(7, b + 16 * b_stride + 16, row_b);
+    for (int64_t r = 0; r < rows; r += 16, a += 16 * a_stride, c += 16 * c_stride) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_loadd(2, a, row_a);
+        _tile_dpbf16ps(0, 2, 4);
+        _tile_dpbf16ps(1, 2, 5);
+        _tile_loadd(3, a + 32, row_a);
+        _tile_dpbf16ps(0, 3, 6);
+        _tile_dpbf16ps(1, 3, 7);
+        _tile_stored(0, c, row_c);
+        _tile_stored(1, c + 16, row_c);
+    }
+}
+
 #else
 
 INLINE void product_begin(void)
@@ -138,6 +166,12 @@ INLINE void product_block_half(float *c, int64_t c_stride, const uint16_t *a, in
 static void half_product(float *c, int64_t c_stride, const uint16_t *a, int64_t a_stride, const uint32_t *b,
                          int64_t b_stride, int64_t rows, int64_t columns, int64_t k, bool add)
 {
+#if defined(__AMX_BF16__)
+    for (int64_t n = 0; k == 64 && !add && n < columns; n += HALF_BLOCK)
+        product_of_64(c + n, c_stride, a, a_stride, b + n, b_stride, rows);
+    if (k == 64 && !add)
+        return;
+#endif
     for (int64_t r = 0; r < rows; r += HALF_BLOCK)
         for (int64_t n = 0; n < columns; n += HALF_BLOCK)
             product_block_half(c + r * c_stride + n, c_stride, a + r * a_stride, a_stride, b + n, b_stride, k,
@@ -218,8 +252,12 @@ static void fill_rows(uint16_t *to, int64_t width, int64_t n_whole, const uint16
                       int64_t n, int64_t dim)
 {
     for (int64_t i = 0; i < n; i++, to += width, from += stride) {
-        memcpy(to, from, (size_t)dim * sizeof *to);
-        memset(to + dim, 0, (size_t)(width - dim) * sizeof *to);
+        int64_t d = 0;
+
+        for (; d + 32 <= dim; d += 32)
+            _mm512_storeu_si512(to + d, _mm512_loadu_si512(from + d));
+        if (d < dim)
+            _mm512_storeu_si512(to + d, _mm512_maskz_loadu_epi16((1u << (dim - d)) - 1u, from + d));
     }
     memset(to, 0, (size_t)((n_whole - n) * width) * sizeof *to);
 }
