@@ -50,17 +50,34 @@ static void fill_block(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+/*
+ * steps[k] = (cos k f, sin k f) for each frequency f: only k = 1 from its angle, the others as products of the two
+ * halves of k. So five products in a row at most, each off by some 2^-53.
+ */
+static void fill_steps(double *steps, const double *frequency, int64_t n)
+{
+    for (int64_t m = 0; m < n; m++) {
+        steps[2 * m] = 1.0;
+        steps[2 * m + 1] = 0.0;
+        steps[2 * (n + m)] = cos(frequency[m]);
+        steps[2 * (n + m) + 1] = sin(frequency[m]);
+    }
+    for (int64_t k = 2; k < HEED_ANGLES_BLOCK; k++) {
+        for (int64_t m = 0; m < n; m++) {
+            const double *a = steps + 2 * (k / 2 * n + m), *b = steps + 2 * ((k - k / 2) * n + m);
+
+            steps[2 * (k * n + m)] = a[0] * b[0] - a[1] * b[1];
+            steps[2 * (k * n + m) + 1] = a[1] * b[0] + a[0] * b[1];
+        }
+    }
+}
+
 void heed_angles_fill(const heed_angles *angles, int64_t rows, double *scratch, int n_threads)
 {
     fill_job job = {.angles = angles};
 
     if (angles->positions == NULL && rows > HEED_ANGLES_BLOCK) {
-        for (int64_t step = 0; step < HEED_ANGLES_BLOCK; step++) {
-            for (int64_t m = 0; m < angles->n; m++) {
-                scratch[2 * (step * angles->n + m)] = cos((double)step * angles->frequency[m]);
-                scratch[2 * (step * angles->n + m) + 1] = sin((double)step * angles->frequency[m]);
-            }
-        }
+        fill_steps(scratch, angles->frequency, angles->n);
         job.steps = scratch;
     }
     heed_parallel(n_threads, rows, HEED_ANGLES_BLOCK, fill_block, &job);

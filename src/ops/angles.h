@@ -27,7 +27,7 @@ typedef struct heed_angles {
 
 /**
  * Fills the table. Where positions follow each other, only every 32nd row is computed from its angle; the others are that
- * row turned on by 0 .. 31 steps, one product of complex numbers in double. scratch: 64 n doubles.
+ * row turned on by 0 .. 31 steps, products of complex numbers in double. scratch: 64 n doubles.
  */
 void heed_angles_fill(const heed_angles *angles, int64_t rows, double *scratch, int n_threads);
 
