@@ -77,6 +77,21 @@ static float ranked(heed_rng *rng, int64_t i, int64_t n)
     return 0.5f * (float)(place - n / 2) + 0.1f * heed_rng_float(rng);
 }
 
+heed_node *case_strided(case_graph *c)
+{
+    return heed_narrow(c->g, case_parameter(c, heed_shape2(3, 12)), 2, 7);
+}
+
+heed_node *case_heads(case_graph *c)
+{
+    return heed_split_heads(c->g, case_parameter(c, heed_shape3(2, 5, 12)), 3);
+}
+
+heed_node *case_many(case_graph *c)
+{
+    return case_parameter(c, heed_shape2(MANY_ROWS, MANY_COLUMNS));
+}
+
 static float draw(heed_rng *rng, const case_source *s, int64_t i)
 {
     float x;

@@ -62,6 +62,14 @@ heed_node *case_ints(case_graph *c, heed_shape shape, int low, int high);
 heed_node *case_bytes(case_graph *c, heed_shape shape, int low, int high); /* u8 */
 heed_node *case_int(case_graph *c, int value);
 
+/** [3, 7]: columns 2 .. 8 of rows of 12, so rows lie apart. */
+heed_node *case_strided(case_graph *c);
+/** [2, 3, 5, 4], heads side by side in rows: rows of one head do not fold into one stride. */
+heed_node *case_heads(case_graph *c);
+/** Past this many elements the work is handed to several threads in several pieces. */
+enum { MANY_ROWS = 71, MANY_COLUMNS = 515 };
+heed_node *case_many(case_graph *c);
+
 /** Builds the case, differentiates it, and fills the sources. Fails the test when the graph has an error. */
 case_graph *case_open(const op_case *of);
 void case_close(case_graph *c);

@@ -2,12 +2,6 @@
 /* Look-ups, products, views, attention, the fused head. As in cases_table.c sizes are odd and inputs are met as views. */
 #include "cases_products.h"
 
-/* [3, 7]: columns 2 .. 8 of rows of 12, so rows lie apart. */
-static heed_node *strided(case_graph *c)
-{
-    return heed_narrow(c->g, case_parameter(c, heed_shape2(3, 12)), 2, 7);
-}
-
 static heed_node *parameter2(case_graph *c, int64_t rows, int64_t columns)
 {
     return case_parameter(c, heed_shape2(rows, columns));
@@ -120,7 +114,7 @@ heed_node *linear_out_in_one_row(case_graph *c)
 
 heed_node *linear_out_in_strided(case_graph *c)
 {
-    return linear_of(c, strided(c), 21, true, HEED_WEIGHT_OUT_IN);
+    return linear_of(c, case_strided(c), 21, true, HEED_WEIGHT_OUT_IN);
 }
 
 heed_node *linear_out_in_many(case_graph *c)
@@ -166,7 +160,7 @@ heed_node *matmul_ab(case_graph *c)
 
 heed_node *matmul_strided(case_graph *c)
 {
-    return heed_matmul(c->g, strided(c), parameter2(c, 7, 4), false, false);
+    return heed_matmul(c->g, case_strided(c), parameter2(c, 7, 4), false, false);
 }
 
 /* Queries and keys, as attention written out by hand multiplies them. */
@@ -193,7 +187,7 @@ heed_node *reshape(case_graph *c)
 
 heed_node *reshape_strided(case_graph *c)
 {
-    return heed_reshape(c->g, strided(c), heed_shape1(21));
+    return heed_reshape(c->g, case_strided(c), heed_shape1(21));
 }
 
 /* Strides that no view has: a copy comes first. */
@@ -213,7 +207,7 @@ heed_node *reshape_to_heads(case_graph *c)
 
 heed_node *narrow(case_graph *c)
 {
-    return heed_scale(c->g, strided(c), 2.0f);
+    return heed_scale(c->g, case_strided(c), 2.0f);
 }
 
 /* Two parts of one row that leave a gap, and overlap with a third: no alias, they must be added. */
@@ -407,7 +401,8 @@ heed_node *head_tied(case_graph *c)
 
 heed_node *head_strided(case_graph *c)
 {
-    return heed_linear_cross_entropy(c->g, strided(c), parameter2(c, 9, 7), case_ints(c, heed_shape1(3), 0, 8));
+    return heed_linear_cross_entropy(c->g, case_strided(c), parameter2(c, 9, 7),
+                                     case_ints(c, heed_shape1(3), 0, 8));
 }
 
 /* Two tiles of columns, the second one shorter. */

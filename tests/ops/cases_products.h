@@ -7,9 +7,6 @@
 
 typedef heed_node *case_build(case_graph *c);
 
-/* Past this many elements the work is handed to several threads in several pieces. */
-enum { MANY_ROWS = 71, MANY_COLUMNS = 515 };
-
 case_build embedding, embedding_one, embedding_many, embedding_twice, embedding_tied;
 case_build position_embedding, position_embedding_past;
 case_build linear, linear_one, linear_no_bias, linear_strided, linear_one_row, linear_two_rows, linear_many;

@@ -4,28 +4,10 @@
  * also met through views (narrow, split_heads), so that their inputs and the gradients that reach them have strides.
  * Sources are declared one by one: arguments of a call have no order, and the numbers should not depend on the compiler.
  */
-#include "cases_experts.h"
 #include "cases_attention.h"
+#include "cases_experts.h"
+#include "cases_layers.h"
 #include "cases_products.h"
-
-/* --- shapes of inputs that many cases use --- */
-
-/* [3, 7]: columns 2 .. 8 of rows of 12, so rows lie apart. */
-static heed_node *strided(case_graph *c)
-{
-    return heed_narrow(c->g, case_parameter(c, heed_shape2(3, 12)), 2, 7);
-}
-
-/* [2, 3, 5, 4], heads side by side in rows: rows of one head do not fold into one stride. */
-static heed_node *heads(case_graph *c)
-{
-    return heed_split_heads(c->g, case_parameter(c, heed_shape3(2, 5, 12)), 3);
-}
-
-static heed_node *many(case_graph *c)
-{
-    return case_parameter(c, heed_shape2(MANY_ROWS, MANY_COLUMNS));
-}
 
 /* --- element by element --- */
 
@@ -66,14 +48,14 @@ static heed_node *add_scalar(case_graph *c)
 
 static heed_node *add_strided(case_graph *c)
 {
-    heed_node *a = strided(c), *b = case_parameter(c, heed_shape2(3, 7));
+    heed_node *a = case_strided(c), *b = case_parameter(c, heed_shape2(3, 7));
 
     return heed_add(c->g, a, b);
 }
 
 static heed_node *add_strided_bias(case_graph *c)
 {
-    heed_node *a = heads(c), *b = heed_narrow(c->g, case_parameter(c, heed_shape2(5, 9)), 1, 4);
+    heed_node *a = case_heads(c), *b = heed_narrow(c->g, case_parameter(c, heed_shape2(5, 9)), 1, 4);
 
     return heed_add(c->g, a, b);
 }
@@ -87,7 +69,7 @@ static heed_node *add_to_itself(case_graph *c)
 
 static heed_node *add_many(case_graph *c)
 {
-    heed_node *a = many(c), *b = case_parameter(c, heed_shape1(MANY_COLUMNS));
+    heed_node *a = case_many(c), *b = case_parameter(c, heed_shape1(MANY_COLUMNS));
 
     return heed_add(c->g, a, b);
 }
@@ -100,12 +82,12 @@ static heed_node *cast(case_graph *c)
 
 static heed_node *cast_strided(case_graph *c)
 {
-    return heed_to_f32(c->g, heed_narrow(c->g, heed_to_bf16(c->g, strided(c)), 1, 4));
+    return heed_to_f32(c->g, heed_narrow(c->g, heed_to_bf16(c->g, case_strided(c)), 1, 4));
 }
 
 static heed_node *cast_many(case_graph *c)
 {
-    return heed_to_f32(c->g, heed_to_bf16(c->g, many(c)));
+    return heed_to_f32(c->g, heed_to_bf16(c->g, case_many(c)));
 }
 
 static heed_node *scale(case_graph *c)
@@ -120,7 +102,7 @@ static heed_node *scale_scalar(case_graph *c)
 
 static heed_node *scale_strided(case_graph *c)
 {
-    return heed_scale(c->g, strided(c), 0.3f);
+    return heed_scale(c->g, case_strided(c), 0.3f);
 }
 
 static heed_node *gelu_tanh(case_graph *c)
@@ -130,12 +112,12 @@ static heed_node *gelu_tanh(case_graph *c)
 
 static heed_node *gelu_tanh_heads(case_graph *c)
 {
-    return heed_merge_heads(c->g, heed_gelu_tanh(c->g, heads(c)));
+    return heed_merge_heads(c->g, heed_gelu_tanh(c->g, case_heads(c)));
 }
 
 static heed_node *gelu_tanh_many(case_graph *c)
 {
-    return heed_gelu_tanh(c->g, many(c));
+    return heed_gelu_tanh(c->g, case_many(c));
 }
 
 static heed_node *gelu_erf(case_graph *c)
@@ -145,7 +127,7 @@ static heed_node *gelu_erf(case_graph *c)
 
 static heed_node *gelu_erf_heads(case_graph *c)
 {
-    return heed_merge_heads(c->g, heed_gelu_erf(c->g, heads(c)));
+    return heed_merge_heads(c->g, heed_gelu_erf(c->g, case_heads(c)));
 }
 
 static heed_node *relu(case_graph *c)
@@ -160,74 +142,6 @@ static heed_node *relu_heads(case_graph *c)
     return heed_merge_heads(c->g, heed_relu(c->g, heed_split_heads(c->g, x, 3)));
 }
 
-static heed_node *silu(case_graph *c)
-{
-    return heed_silu(c->g, case_parameter(c, heed_shape2(3, 37)));
-}
-
-static heed_node *silu_heads(case_graph *c)
-{
-    return heed_merge_heads(c->g, heed_silu(c->g, heads(c)));
-}
-
-static heed_node *sigmoid(case_graph *c)
-{
-    return heed_sigmoid(c->g, case_parameter(c, heed_shape2(3, 37)));
-}
-
-static heed_node *sigmoid_heads(case_graph *c)
-{
-    return heed_merge_heads(c->g, heed_sigmoid(c->g, heads(c)));
-}
-
-static heed_node *tanh_map(case_graph *c)
-{
-    return heed_tanh(c->g, case_parameter(c, heed_shape2(3, 37)));
-}
-
-static heed_node *tanh_heads(case_graph *c)
-{
-    return heed_merge_heads(c->g, heed_tanh(c->g, heads(c)));
-}
-
-static heed_node *swiglu(case_graph *c)
-{
-    heed_node *gate = case_parameter(c, heed_shape2(3, 37)), *up = case_parameter(c, heed_shape2(3, 37));
-
-    return heed_swiglu(c->g, gate, up);
-}
-
-static heed_node *swiglu_of_itself(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape1(5));
-
-    return heed_swiglu(c->g, x, x);
-}
-
-/* Both are views, of two tensors, and rows lie apart. */
-static heed_node *swiglu_strided(case_graph *c)
-{
-    heed_node *gate = strided(c), *up = strided(c);
-
-    return heed_swiglu(c->g, gate, up);
-}
-
-/* The halves of one map's rows: their gradients are written side by side. The second half is the gate. */
-static heed_node *swiglu_halves(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape3(2, 3, 5)), *w = case_parameter(c, heed_shape2(5, 22));
-    heed_node *both = heed_linear(c->g, x, w, NULL, HEED_WEIGHT_IN_OUT);
-
-    return heed_swiglu(c->g, heed_narrow(c->g, both, 11, 11), heed_narrow(c->g, both, 0, 11));
-}
-
-static heed_node *swiglu_many(case_graph *c)
-{
-    heed_node *gate = many(c), *up = many(c);
-
-    return heed_swiglu(c->g, gate, up);
-}
-
 static heed_node *dropout(case_graph *c)
 {
     heed_node *x = case_parameter(c, heed_shape2(3, 37)), *step = case_int(c, 5);
@@ -237,14 +151,14 @@ static heed_node *dropout(case_graph *c)
 
 static heed_node *dropout_strided(case_graph *c)
 {
-    heed_node *x = strided(c), *step = case_int(c, 100000);
+    heed_node *x = case_strided(c), *step = case_int(c, 100000);
 
     return heed_dropout(c->g, x, step, 0.5f, 7, 0);
 }
 
 static heed_node *dropout_many(case_graph *c)
 {
-    heed_node *x = many(c), *step = case_int(c, 1);
+    heed_node *x = case_many(c), *step = case_int(c, 1);
 
     return heed_dropout(c->g, x, step, 0.1f, 7, 1);
 }
@@ -263,37 +177,17 @@ static heed_node *softmax_one(case_graph *c)
 
 static heed_node *softmax_strided(case_graph *c)
 {
-    return heed_softmax(c->g, strided(c));
+    return heed_softmax(c->g, case_strided(c));
 }
 
 static heed_node *softmax_heads(case_graph *c)
 {
-    return heed_merge_heads(c->g, heed_softmax(c->g, heads(c)));
+    return heed_merge_heads(c->g, heed_softmax(c->g, case_heads(c)));
 }
 
 static heed_node *softmax_many(case_graph *c)
 {
-    return heed_softmax(c->g, many(c));
-}
-
-static heed_node *log_softmax(case_graph *c)
-{
-    return heed_log_softmax(c->g, case_parameter(c, heed_shape2(3, 21)));
-}
-
-static heed_node *log_softmax_one(case_graph *c)
-{
-    return heed_log_softmax(c->g, case_parameter(c, heed_shape2(4, 1)));
-}
-
-static heed_node *log_softmax_strided(case_graph *c)
-{
-    return heed_log_softmax(c->g, strided(c));
-}
-
-static heed_node *log_softmax_many(case_graph *c)
-{
-    return heed_log_softmax(c->g, many(c));
+    return heed_softmax(c->g, case_many(c));
 }
 
 /* gamma and beta for rows of n. */
@@ -324,128 +218,13 @@ static heed_node *layernorm_no_beta(case_graph *c)
 
 static heed_node *layernorm_strided(case_graph *c)
 {
-    return normalized(c, strided(c), 7, 0.1f);
+    return normalized(c, case_strided(c), 7, 0.1f);
 }
 
 /* Enough rows for several blocks of sums, the last one short. */
 static heed_node *layernorm_many(case_graph *c)
 {
-    return normalized(c, many(c), MANY_COLUMNS, 1e-5f);
-}
-
-static heed_node *rms_normalized(case_graph *c, heed_node *x, int64_t n, float eps)
-{
-    return heed_rmsnorm(c->g, x, case_parameter(c, heed_shape1(n)), eps);
-}
-
-static heed_node *rmsnorm(case_graph *c)
-{
-    return rms_normalized(c, case_parameter(c, heed_shape3(2, 3, 21)), 21, 1e-5f);
-}
-
-/* Near 0 the slope changes within the step of the differences unless eps is of its size. */
-static heed_node *rmsnorm_one(case_graph *c)
-{
-    return rms_normalized(c, case_parameter(c, heed_shape2(3, 1)), 1, 0.5f);
-}
-
-static heed_node *rmsnorm_strided(case_graph *c)
-{
-    return rms_normalized(c, strided(c), 7, 0.1f);
-}
-
-static heed_node *rmsnorm_many(case_graph *c)
-{
-    return rms_normalized(c, many(c), MANY_COLUMNS, 1e-5f);
-}
-
-/* --- positions --- */
-
-static heed_node *sinusoidal(case_graph *c)
-{
-    return heed_sinusoidal(c->g, case_int(c, 3), 5, 8);
-}
-
-/* More rows than are computed one by one, far out, and a last column alone. */
-static heed_node *sinusoidal_far(case_graph *c)
-{
-    return heed_sinusoidal(c->g, case_int(c, 1000000), 75, 7);
-}
-
-static heed_node *sinusoidal_back(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape2(40, 9));
-
-    return heed_add(c->g, x, heed_sinusoidal_back(c->g, 40, 9));
-}
-
-static heed_node *rotary(case_graph *c)
-{
-    return heed_rotary(c->g, heads(c), NULL, &(heed_rotary_options){.base = 100.0});
-}
-
-static heed_node *rotary_interleaved(case_graph *c)
-{
-    return heed_rotary(c->g, heads(c), NULL, &(heed_rotary_options){.interleaved = true});
-}
-
-/* Dense heads, of which a part turns, behind a long past. */
-static heed_node *rotary_part(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape4(2, 3, 4, 21)), *past = case_int(c, 2000000);
-
-    return heed_rotary(c->g, x, past, &(heed_rotary_options){.rotary_dim = 14});
-}
-
-static heed_node *rotary_part_interleaved(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape4(2, 3, 4, 41)), *past = case_int(c, 7);
-
-    return heed_merge_heads(
-        c->g, heed_rotary(c->g, x, past, &(heed_rotary_options){.rotary_dim = 38, .interleaved = true}));
-}
-
-static heed_node *rotary_positions(case_graph *c)
-{
-    heed_node *x = heads(c), *positions = case_ints(c, heed_shape1(5), -9, 100);
-
-    return heed_rotary(
-        c->g, x, NULL,
-        &(heed_rotary_options){.positions = positions, .scaling = HEED_ROTARY_LINEAR, .factor = 4.0});
-}
-
-static heed_node *rotary_ntk(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape4(1, 2, 3, 34)), *past = case_int(c, 5);
-
-    return heed_rotary(c->g, x, past, &(heed_rotary_options){.scaling = HEED_ROTARY_NTK, .factor = 8.0});
-}
-
-/* Twice, so that its gradient is differentiated through one more turn. 64 positions make pairs of all three parts. */
-static heed_node *rotary_yarn(case_graph *c)
-{
-    const heed_rotary_options options = {
-        .base = 50.0, .scaling = HEED_ROTARY_YARN, .factor = 2.5, .trained_length = 400};
-    heed_node *x = case_parameter(c, heed_shape4(1, 2, 3, 16));
-
-    return heed_rotary(c->g, heed_rotary(c->g, x, NULL, &options), NULL, &options);
-}
-
-/* More rows than are computed one by one, and pieces for several threads: q of a fused row. */
-static heed_node *rotary_many(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape3(2, 71, 3 * 128));
-
-    return heed_merge_heads(c->g, heed_rotary(c->g, heed_split_heads(c->g, heed_narrow(c->g, x, 128, 128), 4),
-                                              NULL, &(heed_rotary_options){.base = 0.0}));
-}
-
-static heed_node *rotary_many_interleaved(case_graph *c)
-{
-    heed_node *x = case_parameter(c, heed_shape3(2, 71, 128));
-
-    return heed_merge_heads(c->g, heed_rotary(c->g, heed_split_heads(c->g, x, 4), NULL,
-                                              &(heed_rotary_options){.interleaved = true}));
+    return normalized(c, case_many(c), MANY_COLUMNS, 1e-5f);
 }
 
 /* --- losses and sums --- */
@@ -483,14 +262,14 @@ static heed_node *cross_entropy_all_ignored(case_graph *c)
 
 static heed_node *cross_entropy_strided(case_graph *c)
 {
-    heed_node *logits = strided(c), *targets = case_ints(c, heed_shape1(3), 0, 6);
+    heed_node *logits = case_strided(c), *targets = case_ints(c, heed_shape1(3), 0, 6);
 
     return heed_cross_entropy(c->g, logits, targets);
 }
 
 static heed_node *cross_entropy_many(case_graph *c)
 {
-    heed_node *logits = many(c), *targets = case_ints(c, heed_shape1(MANY_ROWS), 0, MANY_COLUMNS - 1);
+    heed_node *logits = case_many(c), *targets = case_ints(c, heed_shape1(MANY_ROWS), 0, MANY_COLUMNS - 1);
 
     return heed_cross_entropy(c->g, logits, targets);
 }
@@ -510,12 +289,12 @@ static heed_node *sum(case_graph *c)
 
 static heed_node *sum_strided(case_graph *c)
 {
-    return heed_sum(c->g, heads(c));
+    return heed_sum(c->g, case_heads(c));
 }
 
 static heed_node *sum_many(case_graph *c)
 {
-    return heed_sum(c->g, many(c));
+    return heed_sum(c->g, case_many(c));
 }
 
 static heed_node *mean(case_graph *c)
@@ -530,17 +309,17 @@ static heed_node *sum_leading(case_graph *c)
 
 static heed_node *sum_leading_strided(case_graph *c)
 {
-    return heed_sum_leading(c->g, strided(c), 1);
+    return heed_sum_leading(c->g, case_strided(c), 1);
 }
 
 static heed_node *sum_leading_heads(case_graph *c)
 {
-    return heed_sum_leading(c->g, heads(c), 2);
+    return heed_sum_leading(c->g, case_heads(c), 2);
 }
 
 static heed_node *sum_leading_many(case_graph *c)
 {
-    return heed_sum_leading(c->g, many(c), 1);
+    return heed_sum_leading(c->g, case_many(c), 1);
 }
 
 static heed_node *repeat(case_graph *c)
@@ -550,7 +329,7 @@ static heed_node *repeat(case_graph *c)
 
 static heed_node *repeat_strided(case_graph *c)
 {
-    return heed_repeat(c->g, strided(c), heed_shape3(2, 3, 7));
+    return heed_repeat(c->g, case_strided(c), heed_shape3(2, 3, 7));
 }
 
 /* --- update --- */
@@ -559,12 +338,12 @@ static heed_node *sum_squares(case_graph *c)
 {
     heed_node *before = heed_sum_squares(c->g, case_parameter(c, heed_shape1(3)), NULL);
 
-    return heed_sum_squares(c->g, many(c), before);
+    return heed_sum_squares(c->g, case_many(c), before);
 }
 
 static heed_node *clip(case_graph *c)
 {
-    heed_node *norm = heed_sqrt(c->g, heed_sum_squares(c->g, strided(c), NULL));
+    heed_node *norm = heed_sqrt(c->g, heed_sum_squares(c->g, case_strided(c), NULL));
 
     return heed_clip_factor(c->g, norm, 2.0f);
 }
@@ -598,7 +377,7 @@ static heed_node *adamw_clipped(case_graph *c)
 
 static heed_node *sgd(case_graph *c)
 {
-    heed_node *p = case_parameter(c, heed_shape2(3, 7)), *grad = strided(c);
+    heed_node *p = case_parameter(c, heed_shape2(3, 7)), *grad = case_strided(c);
     heed_node *lr = case_filled(c, heed_shape0(), CASE_POSITIVE);
     heed_node *factor = case_filled(c, heed_shape0(), CASE_POSITIVE);
 
