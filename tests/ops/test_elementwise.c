@@ -5,6 +5,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "ops/list.h"
+
 enum { N = 2001 };
 
 static float x[N], y[N], z[N];
@@ -137,6 +139,23 @@ static void gates_end_at_their_limits(void **state)
     case_devices_close(devices, n_devices);
 }
 
+/* The two halves of one map's rows: what flows back to the map is one storage, and nothing is widened or added. */
+static void swiglu_of_halves_writes_one_gradient(void **state)
+{
+    heed_graph *g = heed_graph_create();
+    heed_node *rows = heed_graph_parameter(g, "x", heed_shape3(2, 3, 4));
+    heed_node *weight = heed_graph_parameter(g, "w", heed_shape2(4, 10));
+    heed_node *both = heed_linear(g, rows, weight, NULL, HEED_WEIGHT_IN_OUT);
+    heed_node *value = heed_swiglu(g, heed_narrow(g, both, 0, 5), heed_narrow(g, both, 5, 5));
+
+    (void)state;
+    heed_graph_differentiate(g, heed_sum(g, value), heed_graph_input(g, "seed", HEED_F32, heed_shape0()),
+                             heed_accumulate);
+    assert_int_equal(heed_graph_status(g, NULL), HEED_OK);
+    assert_ptr_equal(both->grad->op, &heed_op_alias);
+    heed_graph_destroy(g);
+}
+
 /* --- dropout --- */
 
 static void drop(heed_device *device, float rate, int32_t step, uint64_t seed, int index, float *out)
@@ -225,6 +244,7 @@ int main(void)
         cmocka_unit_test(activations_are_those_of_double_precision),
         cmocka_unit_test(a_nan_passes_through_activations),
         cmocka_unit_test(gates_end_at_their_limits),
+        cmocka_unit_test(swiglu_of_halves_writes_one_gradient),
         cmocka_unit_test(dropout_keeps_its_share_and_scales_it_up),
         cmocka_unit_test(dropout_masks_differ_by_step_seed_and_index),
         cmocka_unit_test(dropout_at_rate_zero_is_its_input),
