@@ -146,9 +146,12 @@ typedef struct heed_kernels {
                                                           bias may be y: the sum is added to it */
 
     /*
-     * Attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes. Calls that cut the queries
-     * at multiples of 64 give the same bits as one call. NaN and inf in a key or value behind a query's position
-     * may reach the 15 queries before it (0 * inf); finite numbers there never do.
+     * Attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes; of the pointers that asks
+     * `relative` alone, and only whether it is NULL. Calls that cut the queries at multiples of 64 give the same bits
+     * as one call. Rows of relative and drelative are touched from the nearest to the farthest distance between pairs
+     * that see each other, no further. NaN and inf in a key or value that is hidden by order alone may reach the 15
+     * queries next to those that see it (0 * inf); hidden by a list, those queries that see keys of the same 192.
+     * Finite numbers never do.
      */
     int64_t (*attention_scratch)(const heed_attention_head *head, bool backward);
     void (*attention)(const heed_attention_head *head, int64_t query_begin, int64_t query_end, float *scratch);
