@@ -304,12 +304,16 @@ static void check_gradients(const layer *m)
 
 static void check(const heed_config *config, const char *cpu, bool training)
 {
-    double out[N * D];
+    double out[N * D], expected, got;
     layer m;
 
     open_layer(&m, config, cpu, training);
     check_choice(&m);
-    loop(&(moved){.m = &m}, out);
+    expected = loop(&(moved){.m = &m}, out);
+    got = (double)heed_tensor_get(heed_plan_value(m.plan, m.loss), 0);
+    if (!(fabs(got - expected) <=
+          1e-5 * (1.0 + fabs(expected)))) /* as many products of size 1 as there are outputs */
+        fail_msg("%s: the loss is %.9g, in double %.9g", heed_device_name(&m.device), got, expected);
     check_out(&m, out, 64.0 * FLT_EPSILON * 8.0);
     check_gradients(&m);
     close_layer(&m);
