@@ -326,9 +326,9 @@ const heed_cli_command heed_cli_bench_attention = {
     .name = "bench attention",
     .operands = "",
     .summary = "measure attention by itself, as a share of this machine's matrix products",
-    .details = "Causal attention without stored scores, forward and with its gradients, on random numbers. "
-               "Pairs of tokens\n"
-               "that see each other are counted, and no others. Whatever is compared runs in turns.\n",
+    .details =
+        "Causal attention without stored scores, forward and with its gradients, on random numbers. Pairs of\n"
+        "tokens that see each other are counted, and no others. Whatever is compared runs in turns.\n",
     .examples = "  heed bench attention\n"
                 "  heed bench attention --plain --no-masks --no-decode\n"
                 "  heed bench attention --n-heads 1 --lengths 65536 --no-masks --no-decode\n"
