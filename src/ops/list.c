@@ -58,6 +58,10 @@ const heed_op *const heed_ops[] = {
     &heed_op_attention_backward,
     &heed_op_attention_scores,
     &heed_op_attention_scores_backward,
+    &heed_op_attention_lookup,
+    &heed_op_attention_lookup_backward,
+    &heed_op_running_mean,
+    &heed_op_running_mean_backward,
     &heed_op_cache_append,
     /* mixture of experts */
     &heed_op_top_k,

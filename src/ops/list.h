@@ -22,6 +22,8 @@ extern const heed_op heed_op_to_bf16, heed_op_to_f32;
 /* attention */
 extern const heed_op heed_op_attention, heed_op_attention_backward;
 extern const heed_op heed_op_attention_scores, heed_op_attention_scores_backward;
+extern const heed_op heed_op_attention_lookup, heed_op_attention_lookup_backward;
+extern const heed_op heed_op_running_mean, heed_op_running_mean_backward;
 extern const heed_op heed_op_cache_append;
 
 /* element by element */

@@ -250,3 +250,40 @@ heed_node *bias_scores(case_graph *c)
 
     return heed_attention_scores(c->g, q, k, &options);
 }
+
+/* --- without a softmax ----------------------------------------------------------------------------- */
+
+/* q and k are no parameters: where the largest score lies has no gradient. */
+static heed_node *lookup_of(case_graph *c, int64_t n_query, int64_t n_key,
+                            const heed_attention_options *options)
+{
+    heed_node *q = case_state(c, heed_shape4(B, H, n_query, D));
+    heed_node *k = case_state(c, heed_shape4(B, HKV, n_key, D));
+
+    return heed_attention_lookup(c->g, q, k, case_parameter(c, heed_shape4(B, HKV, n_key, DV)), options);
+}
+
+heed_node *lookup(case_graph *c)
+{
+    const heed_attention_options options = {.causal = true};
+
+    return heed_merge_heads(c->g, lookup_of(c, 5, 7, &options));
+}
+
+heed_node *lookup_masked(case_graph *c)
+{
+    const heed_attention_options options = {
+        .causal = true, .at_position = true, .position = -2, .keys = case_bytes(c, heed_shape2(B, 5), 0, 1)};
+
+    return lookup_of(c, 7, 5, &options);
+}
+
+heed_node *running_mean(case_graph *c)
+{
+    return heed_running_mean(c->g, case_parameter(c, heed_shape3(2, 7, 5)));
+}
+
+heed_node *running_mean_of_a_view(case_graph *c)
+{
+    return heed_running_mean(c->g, heed_narrow(c->g, case_parameter(c, heed_shape3(3, 4, 9)), 2, 5));
+}

@@ -10,6 +10,7 @@ case_build attention_keys, attention_window, attention_stride, attention_prefix,
     attention_filled;
 case_build attention_bias, attention_bias_of_heads, attention_bias_of_all, attention_alibi, attention_relative,
     attention_relative_shared, attention_everything, attention_everything_long, attention_tied;
+case_build lookup, lookup_masked, running_mean, running_mean_of_a_view;
 case_build scores_of_everything, pattern_of_everything, pattern_filled, bias_scores;
 
 #endif

@@ -38,7 +38,6 @@ static heed_node *by_the_book(vector_graph *s, heed_node *q, heed_node *k, heed_
 
 static heed_attention_options options_of(vector_case *v, vector_graph *s)
 {
-
     return (heed_attention_options){
         .scale = (float)vector_number(v, "scale"),
         .causal = vector_number(v, "causal") > 0,
@@ -52,12 +51,33 @@ static heed_attention_options options_of(vector_case *v, vector_graph *s)
     };
 }
 
+/* x turned by its position where the case has rotary positions; the first row stands at `first`. */
+static heed_node *turned(vector_case *v, vector_graph *s, heed_node *x, const char *past, int32_t first)
+{
+    const char *style = vector_text(v, "rope");
+    const heed_rotary_options options = {.base = vector_number(v, "rope_base"),
+                                         .interleaved = strcmp(style, "interleaved") == 0};
+
+    return strcmp(style, "none") == 0 ? x
+                                      : heed_rotary(s->g, x, vector_scalar_int(v, s, past, first), &options);
+}
+
+static heed_node *queries_of(vector_case *v, vector_graph *s)
+{
+    return turned(v, s, vector_parameter(v, s, "q"), "first query", (int32_t)vector_number(v, "causal_offset"));
+}
+
+static heed_node *keys_of(vector_case *v, vector_graph *s)
+{
+    return turned(v, s, vector_parameter(v, s, "k"), "first key", 0);
+}
+
 /* The case's own rules, or with from_mask the complete table of pairs, which it then has. */
 static void run_sdpa_as(vector_case *v, bool from_mask)
 {
     vector_graph s = vector_graph_open();
     heed_attention_options options = options_of(v, &s);
-    heed_node *q = vector_parameter(v, &s, "q"), *k = vector_parameter(v, &s, "k");
+    heed_node *q = queries_of(v, &s), *k = keys_of(v, &s);
     heed_node *val = vector_parameter(v, &s, "v"), *z;
 
     if (from_mask) {
@@ -82,7 +102,7 @@ static void run_sdpa_by_the_book(vector_case *v)
 {
     vector_graph s = vector_graph_open();
     heed_attention_options options = options_of(v, &s);
-    heed_node *q = vector_parameter(v, &s, "q"), *k = vector_parameter(v, &s, "k");
+    heed_node *q = queries_of(v, &s), *k = keys_of(v, &s);
     heed_node *z = by_the_book(&s, q, k, vector_parameter(v, &s, "v"), &options);
 
     vector_watch(&s, "out", z);
@@ -91,10 +111,6 @@ static void run_sdpa_by_the_book(vector_case *v)
 
 void run_sdpa(vector_case *v)
 {
-    if (strcmp(vector_text(v, "rope"), "none") != 0) {
-        vector_skip(v, "rotary positions");
-        return;
-    }
     run_sdpa_as(v, false);
     if (vector_number(v, "has_mask_tensor") > 0)
         run_sdpa_as(v, true);
