@@ -320,6 +320,51 @@ static void work_that_is_cut_gives_what_plain_loops_give_on_any_threads(void **s
     check_cuts(&heads);
 }
 
+/* --- memory ---------------------------------------------------------------------------------------- */
+
+/* Bytes of a run of one causal head of 64, forward and backward; nothing is allocated for it. */
+static double bytes_of_length(heed_device *device, int64_t T)
+{
+    heed_graph *g = heed_graph_create();
+    heed_node *q = heed_graph_parameter(g, "q", heed_shape4(1, 1, T, 64));
+    heed_node *k = heed_graph_parameter(g, "k", heed_shape4(1, 1, T, 64));
+    heed_node *v = heed_graph_parameter(g, "v", heed_shape4(1, 1, T, 64));
+    const heed_attention_options options = {.causal = true};
+    heed_node *targets[4] = {heed_sum(g, heed_attention(g, q, k, v, &options))};
+    heed_plan_options plan_options = {.device = device, .targets = targets, .n_targets = 4};
+    heed_plan *plan = NULL;
+    heed_error err = {HEED_OK, ""};
+    double bytes;
+
+    heed_graph_differentiate(g, targets[0], heed_graph_input(g, "seed", HEED_F32, heed_shape0()),
+                             heed_accumulate);
+    targets[1] = q->grad;
+    targets[2] = k->grad;
+    targets[3] = v->grad;
+    if (heed_graph_status(g, &err) != HEED_OK || heed_plan_create(g, &plan_options, &plan, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    bytes = (double)heed_plan_bytes(plan) + 3.0 * (double)T * 64.0 * 4.0; /* and q, k, v */
+    heed_plan_destroy(plan);
+    heed_graph_destroy(g);
+    return bytes;
+}
+
+static void memory_on(heed_device *device)
+{
+    if (device->kernels == NULL)
+        return;
+    const double bytes = bytes_of_length(device, 65536), half = bytes_of_length(device, 32768);
+
+    if (bytes > 1e9 || bytes > 2.0 * half)
+        fail_msg("%s: %g bytes for 65536 positions, %g for 32768", heed_device_name(device), bytes, half);
+}
+
+static void memory_is_linear_in_the_length(void **state)
+{
+    (void)state;
+    on_all_devices(memory_on);
+}
+
 /* --- errors ---------------------------------------------------------------------------------------- */
 
 typedef struct misfit {
@@ -394,6 +439,7 @@ int main(void)
         cmocka_unit_test(nan_reaches_the_queries_that_see_it),
         cmocka_unit_test(bf16_is_near_f32),
         cmocka_unit_test(work_that_is_cut_gives_what_plain_loops_give_on_any_threads),
+        cmocka_unit_test(memory_is_linear_in_the_length),
         cmocka_unit_test(options_that_do_not_fit_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
