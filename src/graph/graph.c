@@ -107,7 +107,7 @@ static bool fits_memory(heed_graph *g, const heed_node *node, const heed_shape *
             return heed_graph_fail(g, node, HEED_ERR_MEMORY, "a tensor %s is larger than any memory",
                                    heed_shape_format(text, sizeof text, shape));
     }
-    if (total != NULL && (!heed_size_add(*total, bytes, total) || *total > INT64_MAX))
+    if (total != NULL && (!heed_size_add(*total, bytes / 2, total) || *total > SIZE_MAX / 16 * 15))
         return heed_graph_fail(g, node, HEED_ERR_MEMORY, "with a tensor %s the model is larger than any memory",
                                heed_shape_format(text, sizeof text, shape));
     return true;

@@ -27,7 +27,7 @@ struct heed_graph {
     heed_assign *assigns;
     int n_assigns, assign_capacity;
     char scope[HEED_MAX_NAME]; /* the current prefix, "blocks.0." */
-    size_t source_bytes;       /* of all sources, each element counted as a double */
+    size_t source_bytes;       /* of all sources, four for each element */
     size_t scope_end[HEED_MAX_SCOPES];
     int n_scopes;
     heed_error error;

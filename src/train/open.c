@@ -101,7 +101,7 @@ static heed_status check_state(heed_trainer *t, heed_error *err)
     const size_t available = heed_memory_available();
 
     t->plan.n_parameters = heed_weights_count(w);
-    t->plan.state_bytes = (double)heed_step_state_bytes(w);
+    t->plan.state_bytes = 3.0 * (double)heed_weights_bytes(w); /* a count of bytes might be too small for it */
     t->plan.available_bytes = available == SIZE_MAX ? 0.0 : (double)available;
     if (t->plan.available_bytes > 0.0 && t->plan.state_bytes > t->plan.available_bytes)
         return too_large(t, t->plan.state_bytes, err);
