@@ -4,7 +4,8 @@
  *
  *   added to the token embedding
  *     learned          x_i + W_P[i]                            a table of context_length rows: no row, no position
- *     sinusoidal       x_i + (sin, cos)(i / 10000^(2m/d))      Vaswani et al. 2017 (arXiv:1706.03762) 3.5
+ *     sinusoidal       sqrt(d) x_i + (sin, cos)(i / 10000^(2m/d))
+ *                                                              Vaswani et al. 2017 (arXiv:1706.03762) 3.4, 3.5
  *   in attention
  *     none             the causal mask alone: a query tells how many keys it sees (Haviv et al. 2022, arXiv:2203.16634)
  *     rotary           q_i and k_j turn by angles that grow with i and j (Su et al. 2021, arXiv:2104.09864)
@@ -19,6 +20,8 @@
  */
 #include "nn/positions.h"
 
+#include <math.h>
+
 /* --- added to the embedding --- */
 
 heed_node *heed_nn_add_positions(heed_nn *nn, heed_node *x)
@@ -31,9 +34,10 @@ heed_node *heed_nn_add_positions(heed_nn *nn, heed_node *x)
     if (c->positions == HEED_POSITIONS_LEARNED) {
         table = heed_graph_parameter(g, "wpe.weight", heed_shape2(c->context_length, c->d_model));
         rows = heed_position_embedding(g, table, nn->past, T);
-    } else if (c->positions == HEED_POSITIONS_SINUSOIDAL)
+    } else if (c->positions == HEED_POSITIONS_SINUSOIDAL) {
         rows = heed_sinusoidal(g, nn->past, T, c->d_model);
-    else
+        x = heed_scale(g, x, sqrtf((float)c->d_model)); /* waves of height 1 would drown a fresh embedding */
+    } else
         return x;
     return heed_add(g, x, heed_name(g, rows, "pos_embed"));
 }
