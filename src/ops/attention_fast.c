@@ -29,10 +29,15 @@ typedef struct attention_job {
     int64_t scratch;         /* floats a thread */
 } attention_job;
 
-/* A multiple of 64, so that every cut gives the same bits; longer where there is more to share out. */
-static int64_t block_of(int64_t n_query)
+/*
+ * A multiple of 64, so that every cut gives the same bits; longer where there is more to share out. Over bf16 every piece
+ * packs the keys it sees for itself, so pieces are longer.
+ */
+static int64_t block_of(const heed_attention_run *run)
 {
-    return n_query >= 2048 ? 256 : n_query >= 512 ? 128 : 64;
+    const int64_t n = run->n_query, longer = run->q->dtype == HEED_BF16 ? 2 : 1;
+
+    return n >= 2048 ? 256 * longer : n >= 512 ? 128 * longer : 64;
 }
 
 /* Where an output of head (b, h) goes, `row` floats a query; NULL when that output is not needed. */
@@ -158,7 +163,7 @@ static void attention_pieces(void *context, int64_t begin, int64_t end, int thre
 
 void heed_attention_fast(const heed_op_args *a, const heed_attention_run *run)
 {
-    attention_job job = {.a = a, .run = run, .block = block_of(run->n_query)};
+    attention_job job = {.a = a, .run = run, .block = block_of(run)};
 
     job.n_blocks = (run->n_query + job.block - 1) / job.block;
     job.scratch = heed_attention_scratch(run, a->device, false);
