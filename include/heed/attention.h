@@ -44,6 +44,9 @@ typedef struct heed_attention_inputs {
     const float *bias; /* [n_heads, n_query, n_key], added to the scores; -inf hides. NULL: none */
     bool alibi;        /* scores fall with the distance, in each head by its own slope: arXiv:2108.12409 */
 
+    /* no mean: out_i is v_j of the largest score, the first of equals. It has out, scores and dv, and nothing else */
+    bool lookup;
+
     const float *dout; /* [n_heads, n_query, v_dim] the gradient that arrives; NULL: none is wanted */
 
     bool plain;  /* by the plain loops that define each op, on one thread */

@@ -73,12 +73,32 @@ static heed_status check_numbers(const char *name, const float *x, int64_t a, in
     return HEED_OK;
 }
 
+/* A look-up weighs nothing, and its choice has no slope. */
+static heed_status check_lookup(const heed_attention_results *want, heed_error *err)
+{
+    const struct {
+        const char *name;
+        const float *to;
+    } absent[] = {
+        {"weights", want->weights}, {"lse", want->lse},         {"entropy", want->entropy},  {"dq", want->dq},
+        {"dk", want->dk},           {"dscores", want->dscores}, {"dweights", want->dweights}};
+
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+        if (absent[i].to != NULL)
+            return heed_fail(err, HEED_ERR_USAGE, "lookup: expected out, scores or dv to be wanted, got %s",
+                             absent[i].name);
+    }
+    return HEED_OK;
+}
+
 static heed_status check(const heed_attention_inputs *in, const heed_attention_results *want, heed_error *err)
 {
     const bool wants_grad = want->dq != NULL || want->dk != NULL || want->dv != NULL || want->dscores != NULL ||
                             want->dweights != NULL;
     heed_status status = check_sizes(in, err);
 
+    if (status == HEED_OK && in->lookup)
+        status = check_lookup(want, err);
     if (status == HEED_OK)
         status = check_numbers("q", in->q, in->n_heads, in->n_query, in->head_dim, false, err);
     if (status == HEED_OK)
@@ -252,7 +272,10 @@ static heed_status run_attention(const heed_attention_inputs *in, const heed_att
 {
     attention_graph a;
     heed_status status = begin(&a, in, err);
-    heed_node *z = status == HEED_OK ? heed_attention(a.g, a.q, a.k, a.v, &a.options) : NULL;
+    heed_node *z = NULL;
+
+    if (status == HEED_OK)
+        z = (in->lookup ? heed_attention_lookup : heed_attention)(a.g, a.q, a.k, a.v, &a.options);
 
     if (z != NULL) {
         target(&a, z, want->out);

@@ -292,6 +292,36 @@ static void sizes_have_their_defaults(void **state)
     }
 }
 
+static void a_lookup_takes_the_value_of_the_first_of_the_largest(void **state)
+{
+    const float q[3][1] = {{1}, {-1}, {1}}, k[4][1] = {{2}, {3}, {3}, {9}};
+    const float v[4][2] = {{1, 2}, {3, 4}, {5, 6}, {7, 8}}, dout[3][2] = {{1, 10}, {2, 20}, {4, 40}};
+    const uint8_t keys[4] = {1, 1, 1, 0};
+    heed_attention_inputs in = {.n_query = 3,
+                                .n_key = 4,
+                                .head_dim = 1,
+                                .v_dim = 2,
+                                .q = q[0],
+                                .k = k[0],
+                                .v = v[0],
+                                .mask.keys = keys,
+                                .dout = dout[0],
+                                .lookup = true};
+    const float taken[6] = {3, 4, 1, 2, 3, 4}, into[8] = {2, 20, 5, 50, 0, 0, 0, 0};
+    float out[6], scores[12], dv[8];
+
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        in.plain = plain;
+        assert_int_equal(
+            heed_attention_run(&in, &(heed_attention_results){.out = out, .scores = scores, .dv = dv}, NULL),
+            HEED_OK);
+        assert_memory_equal(out, taken, sizeof out);
+        assert_memory_equal(dv, into, sizeof dv);
+        assert_true(scores[1] == 3.0f && scores[2] == 3.0f && scores[3] == -INFINITY);
+    }
+}
+
 /* --- what does not fit --- */
 
 static void expect_refusal(const heed_attention_inputs *in, const heed_attention_results *want,
@@ -340,6 +370,9 @@ static void what_does_not_fit_is_refused_by_name(void **state)
     owned[4][9] = NAN;
     expect_refusal(&in, &want, HEED_ERR_USAGE, "bias[0,1,0]: expected a finite number or -inf, got nan");
     in = good;
+    in.lookup = true;
+    expect_refusal(&in, &gradient, HEED_ERR_USAGE, "lookup: expected out, scores or dv to be wanted, got dq");
+    in = good;
     in.threads = -1;
     expect_refusal(&in, &want, HEED_ERR_USAGE, "expected 0 to 1024 threads, got -1");
     for (int k = 0; k < 5; k++)
@@ -352,6 +385,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_attention_is_what_its_formula_says),
         cmocka_unit_test(what_is_wanted_changes_no_bit_of_the_others),
         cmocka_unit_test(sizes_have_their_defaults),
+        cmocka_unit_test(a_lookup_takes_the_value_of_the_first_of_the_largest),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
     };
 
