@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Work that attention cuts in other ways than by heads, and the memory that a long text takes. */
+#include <math.h>
+
+#include "one.h"
+
+/* --- cuts of the work ------------------------------------------------------------------------------ */
+
+/* Few queries of few heads over many keys: segments of keys. */
+static heed_node *few_queries(case_graph *c)
+{
+    heed_node *q = case_parameter(c, heed_shape4(1, 2, 2, 4)),
+              *k = case_parameter(c, heed_shape4(1, 1, 2300, 4));
+    heed_node *v = case_parameter(c, heed_shape4(1, 1, 2300, 3));
+    const heed_attention_options options = {
+        .causal = true, .stride = 7, .prefix = 3, .keys = case_bytes(c, heed_shape2(1, 2300), 0, 1)};
+
+    return heed_attention(c->g, q, k, v, &options);
+}
+
+/* Many queries of two heads that share a key head: parts of queries. */
+static heed_node *few_heads(case_graph *c)
+{
+    heed_node *q = case_parameter(c, heed_shape4(1, 2, 530, 4)),
+              *k = case_parameter(c, heed_shape4(1, 1, 530, 4));
+    heed_node *v = case_parameter(c, heed_shape4(1, 1, 530, 3));
+    heed_attention_options options = {.causal = true, .relative_zero = 529};
+
+    options.documents = case_ints(c, heed_shape2(1, 530), 0, 1);
+    options.bias = case_parameter(c, heed_shape2(530, 530));
+    options.q_relative = case_parameter(c, heed_shape4(1, 2, 530, 4));
+    options.relative = case_parameter(c, heed_shape2(530, 4));
+    return heed_attention(c->g, q, k, v, &options);
+}
+
+/* Every node of one plan against the same node of the other. */
+static void compare_plans(const op_case *of, const char *device, case_graph *c, heed_plan *got,
+                          heed_plan *expected, bool to_the_bit)
+{
+    for (int n = 0; n < heed_graph_n_nodes(c->g); n++) {
+        const heed_node *node = heed_graph_node(c->g, n);
+        const heed_tensor *x = heed_plan_value(got, node), *y = heed_plan_value(expected, node);
+
+        if (node->op == NULL || node == c->product || node == c->loss || x == NULL || y == NULL)
+            continue;
+        const double tolerance = case_tolerance(of, y);
+        const int64_t count = heed_tensor_count(y);
+
+        for (int64_t i = 0; i < count; i++) {
+            const double a = (double)heed_tensor_get(x, i), b = (double)heed_tensor_get(y, i);
+
+            if (a != b && (to_the_bit || !(fabs(a - b) <= tolerance)))
+                fail_msg("%s, %s on %s: element %lld is %.9g, expected %.9g", of->name, node->name, device,
+                         (long long)i, a, b);
+        }
+    }
+}
+
+static void check_cuts(const op_case *of)
+{
+    heed_device one[CASE_MAX_DEVICES], three[CASE_MAX_DEVICES];
+    const int n = case_devices(one, 1);
+    case_graph *c = case_open(of);
+    heed_plan *plain = case_plan(c, &one[0], CASE_REFERENCE | CASE_ALL);
+
+    assert_int_equal(case_devices(three, 3), n);
+    heed_plan_run(plain);
+    for (int d = 1; d < n; d++) {
+        heed_plan *a = case_plan(c, &one[d], CASE_ALL), *b = case_plan(c, &three[d], CASE_ALL);
+
+        heed_plan_run(a);
+        heed_plan_run(b);
+        compare_plans(of, heed_device_name(&one[d]), c, a, plain, false);
+        compare_plans(of, "three threads", c, b, a, true);
+        heed_plan_destroy(a);
+        heed_plan_destroy(b);
+    }
+    heed_plan_destroy(plain);
+    case_close(c);
+    case_devices_close(one, n);
+    case_devices_close(three, n);
+}
+
+static void work_that_is_cut_gives_what_plain_loops_give_on_any_threads(void **state)
+{
+    const op_case few = {"few queries", few_queries, 2300, true}, heads = {"few heads", few_heads, 1060, true};
+
+    (void)state;
+    check_cuts(&few);
+    check_cuts(&heads);
+}
+
+/* --- memory ---------------------------------------------------------------------------------------- */
+
+/* Bytes of a run of one causal head of 64, forward and backward; nothing is allocated for it. */
+static double bytes_of_length(heed_device *device, int64_t T)
+{
+    heed_graph *g = heed_graph_create();
+    heed_node *q = heed_graph_parameter(g, "q", heed_shape4(1, 1, T, 64));
+    heed_node *k = heed_graph_parameter(g, "k", heed_shape4(1, 1, T, 64));
+    heed_node *v = heed_graph_parameter(g, "v", heed_shape4(1, 1, T, 64));
+    const heed_attention_options options = {.causal = true};
+    heed_node *targets[4] = {heed_sum(g, heed_attention(g, q, k, v, &options))};
+    heed_plan_options plan_options = {.device = device, .targets = targets, .n_targets = 4};
+    heed_plan *plan = NULL;
+    heed_error err = {HEED_OK, ""};
+    double bytes;
+
+    heed_graph_differentiate(g, targets[0], heed_graph_input(g, "seed", HEED_F32, heed_shape0()),
+                             heed_accumulate);
+    targets[1] = q->grad;
+    targets[2] = k->grad;
+    targets[3] = v->grad;
+    if (heed_graph_status(g, &err) != HEED_OK || heed_plan_create(g, &plan_options, &plan, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    bytes = (double)heed_plan_bytes(plan) + 3.0 * (double)T * 64.0 * 4.0; /* and q, k, v */
+    heed_plan_destroy(plan);
+    heed_graph_destroy(g);
+    return bytes;
+}
+
+static void expect_linear(heed_device *device)
+{
+    const double bytes = bytes_of_length(device, 65536), half = bytes_of_length(device, 32768);
+
+    if (bytes > 1e9 || bytes > 2.0 * half)
+        fail_msg("%s: %g bytes for 65536 positions, %g for 32768", heed_device_name(device), bytes, half);
+}
+
+static void memory_is_linear_in_the_length(void **state)
+{
+    heed_device devices[CASE_MAX_DEVICES];
+    const int n = case_devices(devices, 2);
+
+    (void)state;
+    for (int d = 1; d < n; d++) /* the first has no kernels */
+        expect_linear(&devices[d]);
+    case_devices_close(devices, n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(work_that_is_cut_gives_what_plain_loops_give_on_any_threads),
+        cmocka_unit_test(memory_is_linear_in_the_length),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
