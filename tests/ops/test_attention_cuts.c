@@ -83,7 +83,8 @@ static void check_cuts(const op_case *of)
 
 static void work_that_is_cut_gives_what_plain_loops_give_on_any_threads(void **state)
 {
-    const op_case few = {"few queries", few_queries, 2300, true}, heads = {"few heads", few_heads, 1060, true};
+    /* means and sums of 2300 and of 2 * 530 numbers: their roundings go in random directions, so that the root counts */
+    const op_case few = {"few queries", few_queries, 48, true}, heads = {"few heads", few_heads, 33, true};
 
     (void)state;
     check_cuts(&few);
