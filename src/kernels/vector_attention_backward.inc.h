@@ -261,15 +261,15 @@ static void deliver_rows(float *y, int64_t stride, const float *rows, int64_t n,
 }
 
 /*
- * Rows of dk or dv that no tile stores become 0. A plain mask leaves those behind the last query's position; any
- * other may leave any.
+ * Rows of dk or dv that no tile stores become 0. A plain mask leaves those behind the last query's position, and all
+ * where there is no query; any other may leave any.
  */
 static void clear_unseen(float *y, int64_t stride, int64_t dim, const heed_attention_head *head)
 {
     const heed_mask *m = &head->mask;
-    const int64_t seen = !mask_is_plain(m) ? 0
-                         : m->causal       ? clamp(m->position + head->n_query, 0, head->n_key)
-                                           : head->n_key;
+    const int64_t seen = !mask_is_plain(m) || head->n_query == 0 ? 0
+                         : m->causal ? clamp(m->position + head->n_query, 0, head->n_key)
+                                     : head->n_key;
 
     for (int64_t j = seen; j < head->n_key; j++)
         memset(y + j * stride, 0, (size_t)dim * sizeof *y);

@@ -33,6 +33,17 @@ static heed_node *few_heads(case_graph *c)
     return heed_attention(c->g, q, k, v, &options);
 }
 
+/* The last queries alone see keys, so that a part is left without queries. */
+static heed_node *late_keys(case_graph *c)
+{
+    heed_node *q = case_parameter(c, heed_shape4(1, 2, 554, 5)),
+              *k = case_parameter(c, heed_shape4(1, 1, 30, 5));
+    heed_node *v = case_parameter(c, heed_shape4(1, 1, 30, 3));
+    const heed_attention_options options = {.causal = true, .at_position = true, .position = -400};
+
+    return heed_attention(c->g, q, k, v, &options);
+}
+
 /* Every node of one plan against the same node of the other. */
 static void compare_plans(const op_case *of, const char *device, case_graph *c, heed_plan *got,
                           heed_plan *expected, bool to_the_bit)
@@ -85,10 +96,12 @@ static void work_that_is_cut_gives_what_plain_loops_give_on_any_threads(void **s
 {
     /* means and sums of 2300 and of 2 * 530 numbers: their roundings go in random directions, so that the root counts */
     const op_case few = {"few queries", few_queries, 48, true}, heads = {"few heads", few_heads, 33, true};
+    const op_case late = {"late keys", late_keys, 33, true};
 
     (void)state;
     check_cuts(&few);
     check_cuts(&heads);
+    check_cuts(&late);
 }
 
 /* --- memory ---------------------------------------------------------------------------------------- */
