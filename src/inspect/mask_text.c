@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text_buffer.h"
+#include "kernels/mask.h"
 #include "text/position.h"
 
 #define HIDDEN_FROM (-1e9) /* what is added to hide a score, where -inf is not to be had */
@@ -40,6 +41,10 @@ heed_status heed_mask_check(const heed_mask *m, int64_t n_query, int64_t n_key, 
         status = check_number("prefix", m->prefix, err);
     if (status != HEED_OK)
         return status;
+    if (m->position < -HEED_MASK_MAX_POSITION || m->position > HEED_MASK_MAX_POSITION)
+        return heed_fail(err, HEED_ERR_USAGE, "position: expected %lld to %lld, got %lld",
+                         -(long long)HEED_MASK_MAX_POSITION, (long long)HEED_MASK_MAX_POSITION,
+                         (long long)m->position);
     if ((m->query_documents == NULL) != (m->key_documents == NULL))
         return heed_fail(err, HEED_ERR_USAGE,
                          "documents: expected those of the queries and of the keys, got only one of the two");

@@ -5,6 +5,13 @@
 
 #include <heed/mask.h>
 
+/*
+ * Positions lie between minus and plus this, so that distances fit 32 bits; a window, stride or prefix of
+ * HEED_MASK_ENDLESS reaches past all of them.
+ */
+#define HEED_MASK_MAX_POSITION ((int64_t)1 << 30)
+#define HEED_MASK_ENDLESS      INT32_MAX
+
 typedef enum heed_seen { HEED_SEEN_NONE, HEED_SEEN_SOME, HEED_SEEN_ALL } heed_seen;
 
 typedef struct heed_key_range {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What attention can be asked for, and what is said when it cannot. */
+#include <math.h>
 #include <string.h>
 
+#include "kernels/mask.h"
 #include "ops/attention.h"
-
-/* Positions stay far from where sums of them would overflow. */
-#define MAX_POSITION ((int64_t)1 << 40)
 
 typedef struct check {
     heed_graph *g;
@@ -78,8 +77,10 @@ static bool check_numbers(const check *c)
 {
     const heed_attention_attrs *attrs = c->attrs;
 
-    if (!(attrs->scale > 0.0f))
-        return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE, "the scale of the scores must be positive");
+    if (!(attrs->scale > 0.0f) || !isfinite(attrs->scale))
+        return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE,
+                               "the scale of the scores must be positive and finite, got %g",
+                               (double)attrs->scale);
     return expect_not_negative(c, "window", attrs->window) && expect_not_negative(c, "stride", attrs->stride) &&
            expect_not_negative(c, "prefix", attrs->prefix);
 }
@@ -104,9 +105,12 @@ static bool check_position(const check *c)
     if ((c->attrs->causal || has_past) && !c->attrs->at_position && n_query > n_key)
         return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE, "%lld queries but only %lld keys",
                                (long long)n_query, (long long)n_key);
-    if (position < -MAX_POSITION || position > MAX_POSITION)
+    if (position < -HEED_MASK_MAX_POSITION || position > HEED_MASK_MAX_POSITION - n_query)
         return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE, "position %lld is out of range",
                                (long long)position);
+    if (n_key > HEED_MASK_MAX_POSITION)
+        return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE, "%lld keys are more than %lld", (long long)n_key,
+                               (long long)HEED_MASK_MAX_POSITION);
     return true;
 }
 
@@ -191,7 +195,7 @@ static bool check_distances(const check *c, int64_t rows)
     if (attrs->causal && highest > 0) {
         const int64_t end = attrs->prefix < c->k.size[2] ? attrs->prefix : c->k.size[2];
 
-        highest = end - 1 - first > 0 ? end - 1 - first : 0;
+        highest = end > 0 && end - 1 - first > 0 ? end - 1 - first : 0;
     }
     if (attrs->relative_zero + lowest >= 0 && attrs->relative_zero + highest < rows)
         return true;
@@ -215,6 +219,10 @@ static bool check_relative(const check *c)
                                "relative positions need both q_relative and relative");
     if (relative == NULL)
         return true;
+    if (c->attrs->relative_zero < -HEED_MASK_MAX_POSITION || c->attrs->relative_zero > HEED_MASK_MAX_POSITION)
+        return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE,
+                               "the relative table has no row %lld for distance 0",
+                               (long long)c->attrs->relative_zero);
     if (!heed_expect_shape(c->g, c->node, c->extra + HEED_ATTENTION_Q_RELATIVE, "q_relative", HEED_F32, c->q) ||
         !heed_expect_dtype(c->g, c->node, c->extra + HEED_ATTENTION_RELATIVE, "relative", HEED_F32))
         return false;

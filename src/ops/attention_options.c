@@ -5,6 +5,12 @@
 #include "kernels/mask.h"
 #include "ops/attention.h"
 
+/* A number of keys that reaches past all positions is as good as any larger one. */
+static int64_t keys_of(int64_t n)
+{
+    return n < HEED_MASK_ENDLESS ? n : HEED_MASK_ENDLESS;
+}
+
 heed_attention_attrs heed_attention_attrs_of(const heed_node *q, const heed_attention_options *options)
 {
     heed_attention_attrs attrs = {
@@ -14,9 +20,9 @@ heed_attention_attrs heed_attention_attrs_of(const heed_node *q, const heed_atte
         .fill_1e9 = options->fill_1e9,
         .alibi = options->alibi,
         .position = options->position,
-        .window = options->window,
-        .stride = options->stride,
-        .prefix = options->prefix,
+        .window = keys_of(options->window),
+        .stride = keys_of(options->stride),
+        .prefix = keys_of(options->prefix),
         .block = options->block,
         .relative_zero = options->relative_zero,
     };

@@ -261,7 +261,9 @@ static void options_that_do_not_fit_are_named(void **state)
         {"stride of 0 (none) or more keys, got -2", {.stride = -2}},
         {"prefix of 0 (none) or more keys, got -3", {.prefix = -3}},
         {"scale of the scores must be positive", {.scale = -1.0f}},
+        {"positive and finite, got inf", {.scale = INFINITY}},
         {"is out of range", {.at_position = true, .position = INT64_MAX}},
+        {"is out of range", {.at_position = true, .position = INT64_MIN}},
     };
     heed_graph *g;
 
@@ -299,6 +301,50 @@ static void options_that_do_not_fit_are_named(void **state)
                    "need both q_relative and relative");
 }
 
+/* A run of z over keys that are all alike: query i finds the mean of the values that it sees. */
+static void expect_accepted(heed_device *device, heed_attention_options options, const float *expected)
+{
+    enum { T = 3 };
+    float q[T] = {0.0f}, v[T] = {1.0f, 2.0f, 4.0f}, z[T];
+    heed_graph *g = heed_graph_create();
+    heed_node *zeros = one_source(g, "q", HEED_F32, heed_shape4(1, 1, T, 1), q);
+    heed_node *values = one_source(g, "v", HEED_F32, heed_shape4(1, 1, T, 1), v);
+
+    if (options.relative_zero > 0) {
+        options.q_relative = zeros;
+        options.relative = heed_reshape(g, values, heed_shape2(T, 1));
+    }
+    one_run(g, heed_attention(g, zeros, zeros, values, &options), device, z);
+    expect_near("z", device, z, expected, T, 4 * FLT_EPSILON);
+    heed_graph_destroy(g);
+}
+
+static void far_numbers_on(heed_device *device)
+{
+    const float all[] = {7.0f / 3, 7.0f / 3, 7.0f / 3}, causal[] = {1.0f, 1.5f, 7.0f / 3},
+                late[] = {0.0f, 0.0f, 1.0f};
+    const float third[] = {1.0f, 2.0f, 4.0f}; /* queries stand at 2^30 - 4, a multiple of 3, and behind it */
+
+    expect_accepted(device, (heed_attention_options){.window = INT64_MAX, .at_position = true, .position = -2},
+                    all);
+    expect_accepted(device, (heed_attention_options){.stride = INT64_MAX, .causal = true}, causal);
+    expect_accepted(device, (heed_attention_options){.prefix = INT64_MAX, .causal = true}, all);
+    expect_accepted(
+        device, (heed_attention_options){.stride = 3, .at_position = true, .position = ((int64_t)1 << 30) - 4},
+        third);
+    /* queries before all keys meet no distance, so that no row is missing */
+    expect_accepted(
+        device,
+        (heed_attention_options){.causal = true, .at_position = true, .position = -2, .relative_zero = 2},
+        late);
+}
+
+static void numbers_past_all_positions_reach_everywhere(void **state)
+{
+    (void)state;
+    on_all_devices(far_numbers_on);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +354,7 @@ int main(void)
         cmocka_unit_test(nan_reaches_the_queries_that_see_it),
         cmocka_unit_test(bf16_is_near_f32),
         cmocka_unit_test(options_that_do_not_fit_are_named),
+        cmocka_unit_test(numbers_past_all_positions_reach_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
