@@ -218,10 +218,10 @@ static void half_block_scores(const heed_attention_head *head, const half_tile *
 static void half_show(const heed_attention_head *head, half_tile *t, const half_state s[HALF_VECTORS],
                       const uint16_t *k, const uint32_t *packed_q, float *scores)
 {
-    float base[HALF_QUERIES], sum[HALF_QUERIES];
+    float max[HALF_QUERIES], sum[HALF_QUERIES];
 
     for (int v = 0; v < HALF_VECTORS; v++) {
-        _mm512_storeu_ps(base + v * 16, s[v].base);
+        _mm512_storeu_ps(max + v * 16, (__m512)finite_max((vf)s[v].max));
         _mm512_storeu_ps(sum + v * 16, s[v].sum);
     }
     for (int64_t i = 0; i < t->n_queries; i++) {
@@ -246,15 +246,15 @@ static void half_show(const heed_attention_head *head, half_tile *t, const half_
             if (i % HALF_BLOCK == 0)
                 half_block_scores(head, t, b, k, packed_q, scores);
             for (int64_t j = t->low[b]; j < t->high[b]; j++) {
-                const float score = scores[j * HALF_BLOCK + i % HALF_BLOCK] * head->scale;
-                const float log_p = score - base[i] * ln_2 - logf(sum[i]);
-                const float p = sum[i] > 0.0f ? expf(log_p) : 0.0f;
+                const float score = scores[j * HALF_BLOCK + i % HALF_BLOCK];
+                const float log_p = (score - max[i]) * head->scale - logf(sum[i]);
+                const float p = sum[i] == 0.0f ? 0.0f : expf(log_p); /* NaN, where a score is */
 
                 if (head->scores)
-                    head->scores[query * head->scores_stride + key + j] = score;
+                    head->scores[query * head->scores_stride + key + j] = score * head->scale;
                 if (head->pattern)
                     head->pattern[query * head->pattern_stride + key + j] = p;
-                if (head->entropy && p > 0.0f)
+                if (head->entropy && p != 0.0f)
                     head->entropy[query] -= p * log_p;
             }
         }

@@ -195,10 +195,51 @@ static void nan_on(heed_device *device)
     heed_graph_destroy(g);
 }
 
+/* What is shown of such a query, too: neither its pattern nor its entropy are numbers. */
+static void shown_nan_on(heed_device *device, bool half)
+{
+    enum { T = 40, D = 4 };
+    float q[T * D], k[T * D], pattern[T * T], entropy[T];
+    heed_graph *g = heed_graph_create();
+    const heed_attention_options options = {.causal = true};
+
+    fill(q, T * D);
+    fill(k, T * D);
+    k[20 * D + 1] = NAN;
+    heed_node *queries = one_source(g, "q", HEED_F32, heed_shape4(1, 1, T, D), q);
+    heed_node *keys = one_source(g, "k", HEED_F32, heed_shape4(1, 1, T, D), k);
+
+    if (half) {
+        queries = heed_to_bf16(g, queries);
+        keys = heed_to_bf16(g, keys);
+    }
+    heed_node *z = heed_attention(g, queries, keys, queries, &options);
+
+    one_run(g, z->outputs[HEED_ATTENTION_PATTERN], device, pattern);
+    one_run(g, z->outputs[HEED_ATTENTION_ENTROPY], device, entropy);
+    for (int i = 20; i < T; i++) {
+        for (int j = 0; j <= i; j++)
+            if (!isnan(pattern[i * T + j]))
+                fail_msg("on %s, %s: query %d sees a NaN and weighs key %d by %.9g", heed_device_name(device),
+                         half ? "bf16" : "f32", i, j, (double)pattern[i * T + j]);
+        if (!isnan(entropy[i]))
+            fail_msg("on %s, %s: query %d sees a NaN and has entropy %.9g", heed_device_name(device),
+                     half ? "bf16" : "f32", i, (double)entropy[i]);
+    }
+    heed_graph_destroy(g);
+}
+
+static void shown_nans_on(heed_device *device)
+{
+    shown_nan_on(device, false);
+    shown_nan_on(device, true);
+}
+
 static void nan_reaches_the_queries_that_see_it(void **state)
 {
     (void)state;
     on_all_devices(nan_on);
+    on_all_devices(shown_nans_on);
 }
 
 /* --- bf16 ------------------------------------------------------------------------------------------ */
