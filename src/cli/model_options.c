@@ -42,10 +42,15 @@ static void describe_options(const heed_config *c, char *out, size_t size)
     if (c->n_experts > 0)
         append(out, size, ", %lld of %lld experts a token", (long long)c->experts_per_token,
                (long long)c->n_experts);
+    if (c->norm != HEED_NORM_NONE && c->norm_type != HEED_NORM_LAYERNORM)
+        append(out, size, ", %s", heed_field_find(fields, n, "norm_type")->choices[c->norm_type]);
+    if (c->mlp && c->activation == HEED_ACTIVATION_SWIGLU)
+        append(out, size, ", %s", heed_field_find(fields, n, "activation")->choices[c->activation]);
     if (!c->attention)
         return;
     if (c->n_kv_heads > 0 && c->n_kv_heads != c->n_heads)
-        append(out, size, ", %lld heads of keys", (long long)c->n_kv_heads);
+        append(out, size, ", %lld head%s of keys and values", (long long)c->n_kv_heads,
+               c->n_kv_heads == 1 ? "" : "s");
     if (c->tied_kv)
         append(out, size, ", keys that are the values");
     if (c->uniform_attention)

@@ -216,6 +216,13 @@ heed_status heed_config_check(const heed_config *c, heed_error *err)
     if (!c->attention && heed_config_positions_in_attention(c))
         return heed_fail(err, HEED_ERR_USAGE, "positions %s are a part of attention, which is switched off",
                          positions[c->positions]);
+    if (!c->attention && c->window > 0)
+        return heed_fail(err, HEED_ERR_USAGE, "window is a part of attention, which is switched off");
+    if (c->positions != HEED_POSITIONS_ROTARY &&
+        (c->rotary_scaling != HEED_ROTARY_NONE || c->rotary_factor > 1.0))
+        return heed_fail(err, HEED_ERR_USAGE, "%s is for positions rotary, these are %s",
+                         c->rotary_scaling != HEED_ROTARY_NONE ? "rotary_scaling" : "rotary_factor",
+                         positions[c->positions]);
     if (heed_config_d_mlp(c) < 1 || heed_config_d_mlp(c) > (int64_t)MOST)
         return heed_fail(err, HEED_ERR_USAGE, "the feed-forward would be %lld wide, expected 1 to %lld",
                          (long long)heed_config_d_mlp(c), (long long)MOST);

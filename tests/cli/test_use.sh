@@ -117,6 +117,8 @@ absent o
 # ---- sizes ----
 
 refuse 2 'n_heads: expected a divisor of d_model = 16, got 3' train good.txt $tiny --n-heads 3 --out o
+refuse 2 'window is a part of attention' info --no-attention --window 8
+refuse 2 'rotary_scaling is for positions rotary, these are alibi' info --positions alibi --rotary-scaling ntk
 refuse 2 'vocab_size: the text has' train good.txt $tiny --vocab-size 2 --out o
 refuse 4 'GB of memory' train good.txt --d-model 65536 --n-layers 96 --out o
 absent o

@@ -133,7 +133,7 @@ static heed_config random_config(heed_rng *rng)
     c.rotary_base = 2.0 + 1e6 * heed_rng_double(rng);
     c.rotary_dim = heed_rng_below(rng, 2) ? 2 * heed_rng_below(rng, 20) : 0;
     c.rotary_interleaved = heed_rng_below(rng, 2) == 0;
-    c.rotary_scaling = (int)heed_rng_below(rng, 4);
+    c.rotary_scaling = c.positions == HEED_POSITIONS_ROTARY ? (int)heed_rng_below(rng, 4) : 0;
     c.rotary_factor = c.rotary_scaling != 0 ? 1.0 + 7.0 * heed_rng_double(rng) : 1.0;
     c.dropout = heed_rng_below(rng, 2) ? 0.9 * heed_rng_double(rng) : 0.0;
     bool *const switches[] = {&c.attention, &c.mlp,       &c.residual, &c.attention_bias,
@@ -408,6 +408,8 @@ static void parts_of_attention_must_fit(void **state)
         {{.attention_scale = 0.5, .uniform_attention = true}, {"uniform_attention", "attention_scale"}},
         {{.attention_scale = -1.0}, {"attention_scale", "-1"}},
         {{.window = -1}, {"window", "-1"}},
+        {{.rotary_factor = 2.0}, {"rotary_factor", "learned"}},
+        {{.rotary_scaling = HEED_ROTARY_NTK, .positions = HEED_POSITIONS_ALIBI}, {"rotary_scaling", "alibi"}},
         {{.n_experts = 1}, {"experts_per_token", "n_experts = 1"}},
     };
 
@@ -420,6 +422,7 @@ static void parts_of_attention_must_fit(void **state)
         config.n_kv_heads = change->n_kv_heads;
         config.n_heads = change->n_heads > 0 ? change->n_heads : config.n_heads;
         config.rotary_dim = change->rotary_dim;
+        config.rotary_scaling = change->rotary_scaling;
         config.rotary_factor = change->rotary_factor > 0.0 ? change->rotary_factor : config.rotary_factor;
         config.uniform_attention = change->uniform_attention;
         config.tied_kv = change->tied_kv;
