@@ -61,8 +61,8 @@ typedef struct heed_attention_results {
 
     /* gradients of sum(dout * out); they need dout */
     float *dq, *dk, *dv; /* as q, k, v */
-    float *dscores,
-        *dweights; /* [n_heads, n_query, n_key] dweights_ij = dout_i . v_j, and what softmax passes on */
+    float *dweights;     /* [n_heads, n_query, n_key] dout_i . v_j */
+    float *dscores; /* the same, through softmax: weights_ij (dweights_ij - sum_j weights_ij dweights_ij) */
 } heed_attention_results;
 
 /**

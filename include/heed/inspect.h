@@ -13,7 +13,7 @@ extern "C" {
 
 typedef struct heed_attention_maps heed_attention_maps;
 
-/** Runs the model over a text (at most its context) and keeps the attention pattern of every head. */
+/** Runs the model over a text (at most its context) and keeps the attention of every head and the load of experts. */
 HEED_API heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n,
                                                 heed_attention_maps **maps, heed_error *err);
 HEED_API void heed_attention_maps_destroy(heed_attention_maps *maps);
@@ -22,6 +22,10 @@ HEED_API int heed_attention_maps_n_heads(const heed_attention_maps *maps);
 HEED_API int heed_attention_maps_n_tokens(const heed_attention_maps *maps);
 /** pattern [n_tokens, n_tokens] of a head, row = query; lent by maps. */
 HEED_API const float *heed_attention_maps_pattern(const heed_attention_maps *maps, int layer, int head);
+/** Experts of a layer; 0 where feed-forwards are not mixtures. */
+HEED_API int heed_attention_maps_n_experts(const heed_attention_maps *maps);
+/** [n_experts] shares of the tokens that a layer sends through each; they add up to experts_per_token. Lent by maps. */
+HEED_API const float *heed_attention_maps_expert_shares(const heed_attention_maps *maps, int layer);
 
 /* How text pictures are coloured. */
 typedef enum heed_palette { HEED_PALETTE_NONE, HEED_PALETTE_16, HEED_PALETTE_TRUE } heed_palette;

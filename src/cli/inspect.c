@@ -29,8 +29,8 @@ static const heed_field fields[] = {
      NULL},
     {"head", "draw this head; -1: every head. With neither: the most focused one", HEED_FIELD_INTEGER, AT(head),
      -1, 1023, NULL},
-    {"json", "print one JSON object: the tokens, and of each head figures and pattern", HEED_FIELD_BOOLEAN,
-     AT(json), 0, 0, NULL},
+    {"json", "print one JSON object: the tokens, figures and pattern of each head, shares of experts",
+     HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
 
 /* Means over the rows of a pattern but the first, which has nothing to choose from. */
@@ -149,6 +149,27 @@ static void print_table(const heed_attention_maps *maps)
     }
 }
 
+enum { EXPERTS_A_LINE = 10 };
+
+/* The experts of each layer, ten a line. */
+static void print_experts(const heed_attention_maps *maps, int64_t experts_per_token)
+{
+    const int n = heed_attention_maps_n_experts(maps);
+
+    printf("\nlayer  expert  share of the tokens that go through it%s; even: %.0f %%\n",
+           n > 1 ? ", and through those after it" : "", 100.0 * (double)experts_per_token / n);
+    for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
+        const float *shares = heed_attention_maps_expert_shares(maps, layer);
+
+        for (int e = 0; e < n; e++) {
+            if (e % EXPERTS_A_LINE == 0)
+                printf("%5d %7d ", layer, e);
+            printf("%4.0f %%%s", 100.0 * (double)shares[e],
+                   e + 1 == n || e % EXPERTS_A_LINE == EXPERTS_A_LINE - 1 ? "\n" : "");
+        }
+    }
+}
+
 static heed_status draw_head(const heed_attention_maps *maps, int layer, int head, heed_error *err)
 {
     char *drawing = NULL;
@@ -178,8 +199,8 @@ static heed_status draw_heads(const heed_attention_maps *maps, const inspect_opt
     return status;
 }
 
-static heed_status print_text(const heed_attention_maps *maps, const inspect_options *own, const char *text,
-                              size_t n, heed_error *err)
+static heed_status print_text(const heed_model *model, const heed_attention_maps *maps,
+                              const inspect_options *own, const char *text, size_t n, heed_error *err)
 {
     heed_status status;
 
@@ -187,6 +208,8 @@ static heed_status print_text(const heed_attention_maps *maps, const inspect_opt
     heed_cli_put_safe(stdout, text, n);
     printf("\n\n");
     print_table(maps);
+    if (heed_attention_maps_n_experts(maps) > 0)
+        print_experts(maps, heed_model_config(model)->experts_per_token);
     status = draw_heads(maps, own, err);
     if (status == HEED_OK && own->picture != NULL)
         printf("\nall heads: %s\n", own->picture);
@@ -220,6 +243,19 @@ static void json_head(heed_cli_json *json, const heed_attention_maps *maps, int 
     heed_cli_json_close(json, '}');
 }
 
+/* A list of shares for each layer. */
+static void json_experts(heed_cli_json *json, const heed_attention_maps *maps)
+{
+    heed_cli_json_open(json, "expert_shares", '[');
+    for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
+        heed_cli_json_open(json, NULL, '[');
+        for (int e = 0; e < heed_attention_maps_n_experts(maps); e++)
+            heed_cli_json_number(json, NULL, (double)heed_attention_maps_expert_shares(maps, layer)[e]);
+        heed_cli_json_close(json, ']');
+    }
+    heed_cli_json_close(json, ']');
+}
+
 static heed_status print_json(const heed_model *model, const heed_attention_maps *maps,
                               const inspect_options *own, const char *text, size_t n, heed_error *err)
 {
@@ -247,6 +283,8 @@ static heed_status print_json(const heed_model *model, const heed_attention_maps
         }
     }
     heed_cli_json_close(&json, ']');
+    if (heed_attention_maps_n_experts(maps) > 0)
+        json_experts(&json, maps);
     if (own->picture != NULL)
         heed_cli_json_text(&json, "picture", own->picture);
     heed_cli_json_close(&json, '}');
@@ -280,7 +318,8 @@ static heed_status look(const heed_model *model, const inspect_options *own, con
     if (status == HEED_OK && own->picture != NULL)
         status = heed_attention_maps_picture(maps, own->picture, err);
     if (status == HEED_OK)
-        status = own->json ? print_json(model, maps, own, text, n, err) : print_text(maps, own, text, n, err);
+        status = own->json ? print_json(model, maps, own, text, n, err)
+                           : print_text(model, maps, own, text, n, err);
     heed_attention_maps_destroy(maps);
     return status;
 }
@@ -320,7 +359,8 @@ const heed_cli_command heed_cli_inspect = {
     .details =
         "Each row of a map is a token and shows how much of each earlier token it takes in. The table says,\n"
         "as means over the tokens: over how many tokens a head spreads its attention, how far back it\n"
-        "looks, and how much goes to the token itself, to the one before it and to the first.\n",
+        "looks, and how much goes to the token itself, to the one before it and to the first. Where\n"
+        "feed-forwards are mixtures of experts, a second table says how many tokens each expert gets.\n",
     .examples = "  heed inspect story\n"
                 "  heed inspect story --text \"The cat sat down.\" --layer 1 --head 0\n"
                 "  heed inspect story --picture attention.png\n",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The attention patterns of a model on a text.
+ * The attention patterns of a model on a text, and where its routers send the tokens.
  *
- * The graph is the one that generates; the patterns are what its fused attention writes down on the way, and asking
- * for them changes no logit.
+ * The graph is the one that generates; the patterns are what its fused attention writes down on the way, the loads what
+ * its routers count, and asking for them changes no logit.
  */
 #include <heed/inspect.h>
 #include <stdio.h>
@@ -21,23 +21,52 @@
 
 struct heed_attention_maps {
     heed_arena *arena;
-    int n_layers, n_heads, n_tokens;
+    int n_layers, n_heads, n_tokens, n_experts;
     float *patterns;     /* [n_layers, n_heads, n_tokens, n_tokens] */
+    float *shares;       /* [n_layers, n_experts] of the tokens */
     const char **labels; /* [n_tokens] the text of each token */
 };
 
 /* --- computing them --- */
+
+/* The nodes to look at: the pattern of each layer, and behind them the load of its experts. */
+static int find_targets(const heed_attention_maps *maps, const heed_graph *g, heed_node **targets)
+{
+    char name[HEED_MAX_NAME];
+    int n = 0;
+
+    for (int layer = 0; layer < maps->n_layers; layer++) {
+        snprintf(name, sizeof name, "blocks.%d.attn.pattern", layer);
+        targets[n++] = heed_graph_find(g, name);
+    }
+    for (int layer = 0; maps->n_experts > 0 && layer < maps->n_layers; layer++) {
+        snprintf(name, sizeof name, "blocks.%d.mlp.expert_load", layer);
+        targets[n++] = heed_graph_find(g, name);
+    }
+    return n;
+}
+
+static void keep_layer(heed_attention_maps *maps, const heed_plan *plan, heed_node *const *targets, int layer,
+                       int64_t experts_per_token)
+{
+    const size_t count = (size_t)maps->n_heads * (size_t)maps->n_tokens * (size_t)maps->n_tokens;
+
+    memcpy(maps->patterns + (size_t)layer * count, heed_plan_value(plan, targets[layer])->data,
+           count * sizeof(float));
+    for (int e = 0; e < maps->n_experts; e++) /* a load is a share of the tokens' choices */
+        maps->shares[layer * maps->n_experts + e] =
+            (float)experts_per_token *
+            heed_tensor_get(heed_plan_value(plan, targets[maps->n_layers + layer]), e);
+}
 
 static heed_status run(heed_attention_maps *maps, const heed_model *model, int32_t *ids, heed_error *err)
 {
     heed_device device = {0};
     heed_graph *g = heed_graph_create();
     heed_nn nn = {.g = g, .config = &model->config};
-    heed_plan_options options = {.device = &device, .n_targets = maps->n_layers};
+    heed_plan_options options = {.device = &device};
     heed_plan *plan = NULL;
-    heed_node **targets = heed_arena_alloc(maps->arena, (size_t)maps->n_layers * sizeof *targets);
-    const size_t layer_count = (size_t)maps->n_heads * (size_t)maps->n_tokens * (size_t)maps->n_tokens;
-    char name[HEED_MAX_NAME];
+    heed_node **targets = heed_arena_alloc(maps->arena, 2 * (size_t)maps->n_layers * sizeof *targets);
     heed_status status = heed_device_open(&device, NULL, 0, err);
 
     if (status == HEED_OK && (g == NULL || targets == NULL))
@@ -49,11 +78,8 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, int32
     }
     if (status == HEED_OK) {
         heed_weights_bind(model->weights, g);
-        for (int layer = 0; layer < maps->n_layers; layer++) {
-            snprintf(name, sizeof name, "blocks.%d.attn.pattern", layer);
-            targets[layer] = heed_graph_find(g, name);
-        }
         options.targets = targets;
+        options.n_targets = find_targets(maps, g, targets);
         options.reference = device.kernels == NULL;
         status = heed_plan_create(g, &options, &plan, err);
     }
@@ -62,8 +88,7 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, int32
     if (status == HEED_OK) {
         heed_plan_run(plan);
         for (int layer = 0; layer < maps->n_layers; layer++)
-            memcpy(maps->patterns + (size_t)layer * layer_count, heed_plan_value(plan, targets[layer])->data,
-                   layer_count * sizeof(float));
+            keep_layer(maps, plan, targets, layer, model->config.experts_per_token);
     }
     heed_plan_destroy(plan);
     heed_graph_destroy(g);
@@ -112,12 +137,16 @@ heed_status heed_attention_maps_create(const heed_model *model, const char *text
     if (status == HEED_OK) {
         maps = calloc(1, sizeof *maps);
         if (maps != NULL && pattern_bytes(c, n_ids, &bytes))
-            *maps = (heed_attention_maps){.n_layers = (int)c->n_layers,
-                                          .n_heads = (int)c->n_heads,
-                                          .n_tokens = (int)n_ids,
-                                          .arena = heed_arena_create(),
-                                          .patterns = malloc(bytes)};
-        if (maps == NULL || maps->arena == NULL || maps->patterns == NULL || !label_tokens(maps, model, ids))
+            *maps = (heed_attention_maps){
+                .n_layers = (int)c->n_layers,
+                .n_heads = (int)c->n_heads,
+                .n_tokens = (int)n_ids,
+                .n_experts = (int)c->n_experts,
+                .arena = heed_arena_create(),
+                .patterns = malloc(bytes),
+                .shares = calloc((size_t)(c->n_layers * c->n_experts) + 1, sizeof(float))};
+        if (maps == NULL || maps->arena == NULL || maps->patterns == NULL || maps->shares == NULL ||
+            !label_tokens(maps, model, ids))
             status = heed_fail(err, HEED_ERR_MEMORY,
                                "the attention of %lld heads to %zu tokens takes more memory than there is",
                                (long long)(c->n_layers * c->n_heads), n_ids);
@@ -139,6 +168,7 @@ void heed_attention_maps_destroy(heed_attention_maps *maps)
         return;
     heed_arena_destroy(maps->arena);
     free(maps->patterns);
+    free(maps->shares);
     free(maps);
 }
 
@@ -164,6 +194,18 @@ const float *heed_attention_maps_pattern(const heed_attention_maps *maps, int la
     if (layer < 0 || layer >= maps->n_layers || head < 0 || head >= maps->n_heads)
         return NULL;
     return maps->patterns + (size_t)(layer * maps->n_heads + head) * count;
+}
+
+int heed_attention_maps_n_experts(const heed_attention_maps *maps)
+{
+    return maps->n_experts;
+}
+
+const float *heed_attention_maps_expert_shares(const heed_attention_maps *maps, int layer)
+{
+    if (maps->n_experts == 0 || layer < 0 || layer >= maps->n_layers)
+        return NULL;
+    return maps->shares + (size_t)layer * (size_t)maps->n_experts;
 }
 
 /* --- drawing them --- */

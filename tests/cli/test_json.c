@@ -140,6 +140,40 @@ static void inspect_gives_patterns(void **state)
     json_decref(root);
 }
 
+static void inspect_counts_the_tokens_of_experts(void **state)
+{
+    json_t *root, *shares, *row, *value;
+    size_t i, k;
+
+    (void)state;
+    assert_int_equal(run("train", TINY, "--steps", "2", "--n-experts", "12", "--experts-per-token", "3",
+                         "--out", "experts", "--quiet", NULL),
+                     0);
+    assert_int_equal(run("inspect", "experts", "--text", "One day", "--json", NULL), 0);
+    root = parse();
+    shares = json_object_get(root, "expert_shares");
+    assert_int_equal(json_array_size(shares), json_array_size(json_object_get(root, "heads")) / 4);
+    json_array_foreach(shares, i, row)
+    {
+        double sum = 0.0;
+        assert_int_equal(json_array_size(row), 12);
+        json_array_foreach(row, k, value)
+        {
+            const double tokens = 7 * json_number_value(value);
+            assert_true(tokens >= 0 && tokens < 7 + 1e-5 && fabs(tokens - (int)(tokens + 0.5)) < 1e-5);
+            sum += json_number_value(value);
+        }
+        assert_true(fabs(sum - 3) < 1e-5);
+    }
+    json_decref(root);
+    /* ten a line: two lines for the one layer */
+    assert_int_equal(run("inspect", "experts", "--text", "One day", NULL), 0);
+    assert_non_null(strstr(output("stdout"), "even: 25 %\n    0       0 "));
+    assert_non_null(strstr(output("stdout"), "\n    0      10 "));
+    assert_int_equal(run("inspect", "m", "--text", "One day", NULL), 0);
+    assert_null(strstr(output("stdout"), "expert"));
+}
+
 static void bench_and_version_speak_json(void **state)
 {
     json_t *root;
@@ -224,6 +258,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(eval_and_info_give_figures),
         cmocka_unit_test(inspect_gives_patterns),
+        cmocka_unit_test(inspect_counts_the_tokens_of_experts),
         cmocka_unit_test(bench_and_version_speak_json),
         cmocka_unit_test(bench_decode_gives_the_reading_beside_it),
         cmocka_unit_test(bench_attention_measures_each_length_and_mask),

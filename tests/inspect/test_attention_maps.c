@@ -173,6 +173,46 @@ static void looking_changes_no_logit(void **state)
     heed_model_close(model);
 }
 
+/* --- experts --- */
+
+/* Each expert's share is the tokens whose choice it is among, as the router's node says. */
+static void shares_of_experts_count_the_tokens_they_get(void **state)
+{
+    static const char *const names[] = {"blocks.0.mlp.expert_index", "blocks.1.mlp.expert_index"};
+    heed_config config = small_config();
+    heed_model *model;
+    heed_attention_maps *maps;
+    forward f;
+
+    (void)state;
+    config.n_experts = 4;
+    config.experts_per_token = 2;
+    model = small_model(&config, 36);
+    maps = look(model);
+    run_forward(&f, model, names, 2);
+    assert_int_equal(heed_attention_maps_n_experts(maps), 4);
+    for (int layer = 0; layer < 2; layer++) {
+        int tokens[4] = {0};
+        for (int64_t i = 0; i < LENGTH * 2; i++)
+            tokens[(int)at(&f, names[layer], i)]++;
+        for (int e = 0; e < 4; e++) /* some roundings of 1/14 */
+            assert_true(fabs(heed_attention_maps_expert_shares(maps, layer)[e] - tokens[e] / 7.0) < 1e-6);
+    }
+    assert_null(heed_attention_maps_expert_shares(maps, -1));
+    assert_null(heed_attention_maps_expert_shares(maps, 2));
+    close_forward(&f);
+    heed_attention_maps_destroy(maps);
+    heed_model_close(model);
+
+    config = small_config();
+    model = small_model(&config, 36);
+    maps = look(model);
+    assert_int_equal(heed_attention_maps_n_experts(maps), 0);
+    assert_null(heed_attention_maps_expert_shares(maps, 0));
+    heed_attention_maps_destroy(maps);
+    heed_model_close(model);
+}
+
 /* --- pictures --- */
 
 static long size_of(const char *path)
@@ -259,6 +299,7 @@ int main(void)
         cmocka_unit_test(rows_add_up_to_one_and_see_nothing_that_comes_later),
         cmocka_unit_test(the_pattern_is_the_one_that_attention_uses),
         cmocka_unit_test(looking_changes_no_logit),
+        cmocka_unit_test(shares_of_experts_count_the_tokens_they_get),
         cmocka_unit_test(pictures_are_written_by_their_ending),
         cmocka_unit_test(what_cannot_be_looked_at_is_refused),
     };
