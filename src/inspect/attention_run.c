@@ -7,6 +7,7 @@
  * second changes nothing in the first. The scalar that is differentiated is sum(dout * out), so that the gradient
  * of the output is dout.
  */
+#include <float.h>
 #include <heed/attention.h>
 #include <math.h>
 
@@ -52,10 +53,13 @@ static heed_status check_sizes(const heed_attention_inputs *in, heed_error *err)
     if (in->n_heads % in->n_kv_heads != 0)
         return heed_fail(err, HEED_ERR_SHAPE, "n_kv_heads: expected a divisor of n_heads = %lld, got %lld",
                          (long long)in->n_heads, (long long)in->n_kv_heads);
-    if (!(in->scale > 0.0) || !isfinite(in->scale))
-        return heed_fail(err, HEED_ERR_USAGE, "scale: expected a positive number, got %g", in->scale);
+    if (!(in->scale >= (double)FLT_MIN && in->scale <= (double)FLT_MAX)) /* NaN is neither */
+        return heed_fail(err, HEED_ERR_USAGE, "scale: expected a positive number that a float holds, got %g",
+                         in->scale);
     return heed_mask_check(&in->mask, in->n_query, in->n_key, err);
 }
+
+#define MOST_NUMBERS 1e15 /* of an array: more than any memory holds, far below 2^63 */
 
 /* x [a, b, c]: the first number that is not finite is named by its place. */
 static heed_status check_numbers(const char *name, const float *x, int64_t a, int64_t b, int64_t c,
@@ -64,6 +68,9 @@ static heed_status check_numbers(const char *name, const float *x, int64_t a, in
     if (x == NULL)
         return heed_fail(err, HEED_ERR_USAGE, "%s: expected [%lld, %lld, %lld], got nothing", name,
                          (long long)a, (long long)b, (long long)c);
+    if ((double)a * (double)b * (double)c > MOST_NUMBERS)
+        return heed_fail(err, HEED_ERR_SHAPE, "%s: no memory holds [%lld, %lld, %lld]", name, (long long)a,
+                         (long long)b, (long long)c);
     for (int64_t i = 0; i < a * b * c; i++) {
         if (!isfinite(x[i]) && !(may_hide && x[i] == -INFINITY))
             return heed_fail(err, HEED_ERR_USAGE, "%s[%lld,%lld,%lld]: expected a finite number%s, got %g",

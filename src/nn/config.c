@@ -14,8 +14,9 @@ static const char *const positions[] = {"learned", "none",     "sinusoidal",    
                                         "alibi",   "relative", "transformer_xl", NULL};
 static const char *const rotary_scalings[] = {"none", "linear", "ntk", "yarn", NULL};
 
-#define MOST       16777216.0 /* of any one size: products of two stay far below 2^63 */
-#define AT(member) offsetof(heed_config, member)
+#define MOST        16777216.0 /* of any one size: products of two stay far below 2^63 */
+#define LEAST_SCALE 1e-30      /* a float holds it, and what is divided by it */
+#define AT(member)  offsetof(heed_config, member)
 
 static const heed_field fields[] = {
     {"kind", "the model: attention blocks, or a table of bigrams", HEED_FIELD_CHOICE, AT(kind), 0, 0, kinds},
@@ -186,6 +187,9 @@ static heed_status check_attention(const heed_config *c, heed_error *err)
     if (c->n_heads % heed_config_n_kv_heads(c) != 0)
         return heed_fail(err, HEED_ERR_USAGE, "n_kv_heads: expected a divisor of n_heads = %lld, got %lld",
                          (long long)c->n_heads, (long long)c->n_kv_heads);
+    if (c->attention_scale != 0.0 && c->attention_scale < LEAST_SCALE)
+        return heed_fail(err, HEED_ERR_USAGE, "attention_scale: expected 0 or at least %g, got %g", LEAST_SCALE,
+                         c->attention_scale);
     if (c->uniform_attention && heed_config_positions_in_attention(c))
         return heed_fail(err, HEED_ERR_USAGE,
                          "uniform_attention has no scores that positions %s could change; expected learned, "

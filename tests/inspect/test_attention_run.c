@@ -352,7 +352,17 @@ static void what_does_not_fit_is_refused_by_name(void **state)
     expect_refusal(&in, &want, HEED_ERR_USAGE, "window: expected 0 or more, got -1");
     in = good;
     in.scale = -1.0;
-    expect_refusal(&in, &want, HEED_ERR_USAGE, "scale: expected a positive number, got -1");
+    expect_refusal(&in, &want, HEED_ERR_USAGE, "scale: expected a positive number that a float holds, got -1");
+    in.scale = 1e-60;
+    expect_refusal(&in, &want, HEED_ERR_USAGE,
+                   "scale: expected a positive number that a float holds, got 1e-60");
+    in = good;
+    in.mask.position = INT64_MAX;
+    expect_refusal(&in, &want, HEED_ERR_USAGE,
+                   "position: expected -1073741824 to 1073741824, got 9223372036854775807");
+    in = good;
+    in.n_query = in.head_dim = INT32_MAX;
+    expect_refusal(&in, &want, HEED_ERR_SHAPE, "q: no memory holds [6, 2147483647, 2147483647]");
     in = good;
     in.v = NULL;
     expect_refusal(&in, &want, HEED_ERR_USAGE, "v: expected [3, 9, 4], got nothing");

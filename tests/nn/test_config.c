@@ -407,6 +407,7 @@ static void parts_of_attention_must_fit(void **state)
         {{.tied_kv = true, .uniform_attention = true}, {"uniform_attention", "tied_kv"}},
         {{.attention_scale = 0.5, .uniform_attention = true}, {"uniform_attention", "attention_scale"}},
         {{.attention_scale = -1.0}, {"attention_scale", "-1"}},
+        {{.attention_scale = 1e-60}, {"attention_scale", "1e-60"}},
         {{.window = -1}, {"window", "-1"}},
         {{.rotary_factor = 2.0}, {"rotary_factor", "learned"}},
         {{.rotary_scaling = HEED_ROTARY_NTK, .positions = HEED_POSITIONS_ALIBI}, {"rotary_scaling", "alibi"}},
