@@ -69,7 +69,7 @@ static void print_growth(const char *what, const heed_bench_growth *g)
 static void print_lengths(const attention_options *own, const heed_bench_attention_result *r)
 {
     char least[32], most[32];
-    double low = INFINITY, high = 0.0;
+    double low = INFINITY, high = 0.0, share = 0.0;
 
     printf("\nattention, %lld heads of %lld, %s, causal", (long long)own->n_heads, (long long)own->head_dim,
            dtypes[own->dtype]);
@@ -87,12 +87,15 @@ static void print_lengths(const attention_options *own, const heed_bench_attenti
             printf("  %8lld  %-27s %10s\n", (long long)row->length, "text book", "no memory");
         low = fmin(low, row->peak_flops);
         high = fmax(high, row->peak_flops);
+        share = fmax(share, fmax(row->forward.peak_share, row->both.peak_share));
     }
     print_growth("time", &r->growth);
     print_growth("the text book's", &r->plain_growth);
     printf("  peak: a matrix product in %s, in turns with it, %sFLOP/s to %sFLOP/s; pairs that see each other "
            "count\n",
            dtypes[own->dtype], heed_cli_scaled(least, low), heed_cli_scaled(most, high));
+    if (share > 1.0)
+        printf("  above 100 %%: others use this machine too, and slow the product more than what is shorter\n");
 }
 
 static void print_masks(const heed_bench_attention_result *r)

@@ -104,6 +104,7 @@ static void eval_and_info_give_figures(void **state)
     assert_true(number(root, "loss") > 0 && number(root, "perplexity") > 1 &&
                 number(root, "bits_per_byte") > 0);
     assert_true(number(root, "tokens") > 100);
+    assert_true(number(root, "context_length") == 16 && number(root, "last") == 0);
     json_decref(root);
 
     assert_int_equal(run("info", "m", "--tensors", "--json", NULL), 0);

@@ -226,6 +226,11 @@ cmp -s first out || fail "a prompt from standard input must give the same, witho
 : >input
 allow info --preset gpt --no-mlp --attention-bias false --mlp=false
 allow eval model good.txt --threads 1
+grep -qx 'windows        of 16' out || fail "eval: expected the length of its windows"
+allow eval model good.txt --threads 1 --last 4
+grep -qx 'windows        of 16, the last 4 of each count' out || fail "eval --last: expected what counts"
+refuse 2 'no row for position 16' eval model good.txt --context-length 32
+refuse 2 'no row for position 16' generate model --context-length 32
 allow train good.txt $tiny --steps 2 --preset m0 --out m0
 allow generate m0 --threads 1 --max-tokens 3
 allow train good.txt $tiny --steps 2 --preset bigram --out bigram
