@@ -231,28 +231,48 @@ static void take_queries(heed_attention_head *head, int64_t begin, int64_t end)
     mask->blocks = mask->blocks != NULL ? mask->blocks + begin / mask->block * mask->blocks_stride : NULL;
 }
 
-/* fill_1e9: a query that sees nothing took the mean of n values, and sends each of them dz_i / n. */
-static void fill_values(const backward_job *job, const heed_attention_bf16 *of, int64_t b, int64_t h,
-                        int64_t begin, int64_t end)
+/* sums = the shares dz_i / n of queries begin .. end-1 that see nothing, of all heads of the group; are there any? */
+static bool sum_shares(const backward_job *job, int64_t b, int64_t h_kv, int64_t begin, int64_t end,
+                       float *sums)
 {
     const heed_attention_run *run = job->run;
-    const bool half = run->v->dtype == HEED_BF16;
+    bool any = false;
 
-    for (int64_t i = begin; i < end; i++) {
-        const heed_attention_row row = heed_attention_row_begin(run, b, h, i);
-        const heed_attention_numbers dz = heed_attention_numbers_of(job->a->in[HEED_BACKWARD_DZ], b, h, i);
+    for (int64_t d = 0; d < run->v_dim; d++)
+        sums[d] = 0.0f;
+    for (int64_t h = h_kv * run->group; h < (h_kv + 1) * run->group; h++) {
+        for (int64_t i = begin; i < end; i++) {
+            const heed_attention_numbers dz = heed_attention_numbers_of(job->a->in[HEED_BACKWARD_DZ], b, h, i);
 
-        for (int64_t j = 0; row.blind && j < run->n_key; j++) {
-            for (int64_t d = 0; d < run->v_dim; d++) {
-                const float share = heed_attention_number(&dz, d) / (float)run->n_key;
+            if (!heed_attention_row_begin(run, b, h, i).blind)
+                continue;
+            for (int64_t d = 0; d < run->v_dim; d++)
+                sums[d] += heed_attention_number(&dz, d) / (float)run->n_key;
+            any = true;
+        }
+    }
+    return any;
+}
 
-                if (half) {
-                    uint16_t *to = of->dv + j * of->head.dv_stride + d;
-                    *to = heed_bf16_of_float(heed_float_of_bf16(*to) + share);
-                } else {
-                    of->head.dv[j * of->head.dv_stride + d] += share;
-                }
-            }
+/*
+ * fill_1e9: a query that sees nothing took the mean of n values, and sends each of them dz_i / n. Those are the same for
+ * all keys, and are added up before: what is rounded to bf16 is rounded once.
+ */
+static void fill_values(const backward_job *job, const heed_attention_bf16 *of, int64_t b, int64_t h_kv,
+                        int64_t begin, int64_t end, float *sums)
+{
+    const heed_attention_run *run = job->run;
+
+    if (!sum_shares(job, b, h_kv, begin, end, sums))
+        return;
+    for (int64_t j = 0; j < run->n_key; j++) {
+        const int64_t at = j * of->head.dv_stride;
+
+        for (int64_t d = 0; d < run->v_dim; d++) {
+            if (run->v->dtype == HEED_BF16)
+                of->dv[at + d] = heed_bf16_of_float(heed_float_of_bf16(of->dv[at + d]) + sums[d]);
+            else
+                of->head.dv[at + d] += sums[d];
         }
     }
 }
@@ -274,8 +294,8 @@ static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part
         kernels->attention_bf16_backward(&of, scratch);
     else
         kernels->attention_backward(&of.head, scratch);
-    if (job->run->attrs->fill_1e9)
-        fill_values(job, &of, b, h, begin, end);
+    if (job->run->attrs->fill_1e9 && h % group == group - 1)
+        fill_values(job, &of, b, h / group, begin, end, scratch);
 }
 
 static void backward_units(void *context, int64_t begin, int64_t end, int thread)

@@ -275,6 +275,31 @@ static void bf16_is_near_f32(void **state)
     on_all_devices(bf16_on);
 }
 
+/* 600 queries that see nothing send 1 each to the one value there is: in bf16, 256 + 1 would be 256. */
+static void shares_on(heed_device *device)
+{
+    enum { T = 600 };
+    static float q[T];
+    float k[1] = {0.0f}, one[1] = {1.0f}, dv;
+    heed_graph *g = heed_graph_create();
+    const heed_attention_options options = {
+        .causal = true, .at_position = true, .position = -2 * T, .fill_1e9 = true};
+    heed_node *queries = heed_to_bf16(g, one_source(g, "q", HEED_F32, heed_shape4(1, 1, T, 1), q));
+    heed_node *key = one_source(g, "k", HEED_F32, heed_shape4(1, 1, 1, 1), k), *half = heed_to_bf16(g, key);
+
+    heed_graph_differentiate(g, heed_sum(g, heed_to_f32(g, heed_attention(g, queries, half, half, &options))),
+                             heed_graph_bound_input(g, "one", HEED_F32, heed_shape0(), one), heed_accumulate);
+    one_run(g, key->grad, device, &dv);
+    expect_near("the gradient of a value", device, &dv, &(float){(float)T}, 1, 0.0);
+    heed_graph_destroy(g);
+}
+
+static void shares_of_many_queries_are_added_in_f32(void **state)
+{
+    (void)state;
+    on_all_devices(shares_on);
+}
+
 /* --- errors ---------------------------------------------------------------------------------------- */
 
 typedef struct misfit {
@@ -394,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_look_up_takes_the_first_of_the_largest_scores),
         cmocka_unit_test(nan_reaches_the_queries_that_see_it),
         cmocka_unit_test(bf16_is_near_f32),
+        cmocka_unit_test(shares_of_many_queries_are_added_in_f32),
         cmocka_unit_test(options_that_do_not_fit_are_named),
         cmocka_unit_test(numbers_past_all_positions_reach_everywhere),
     };
