@@ -13,7 +13,10 @@ extern "C" {
 
 typedef struct heed_attention_maps heed_attention_maps;
 
-/** Runs the model over a text (at most its context) and keeps the attention of every head and the load of experts. */
+/**
+ * Runs the model over a text and keeps the attention of every head and the load of experts. HEED_ERR_USAGE: a text
+ * longer than the context of a model with a table of positions; HEED_ERR_MEMORY: [n_tokens, n_tokens] for every head.
+ */
 HEED_API heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n,
                                                 heed_attention_maps **maps, heed_error *err);
 HEED_API void heed_attention_maps_destroy(heed_attention_maps *maps);

@@ -20,7 +20,10 @@ typedef struct inspect_options {
 #define AT(member) offsetof(inspect_options, member)
 
 static const heed_cli_text texts[] = {
-    {"text", "TEXT", "what the model reads; without it a sentence that it writes itself", AT(text)},
+    {"text", "TEXT",
+     "what the model reads; without it a sentence that it writes itself. It may be longer than the "
+     "context unless positions are a table",
+     AT(text)},
     {"picture", "FILE", "write the maps of all heads, as .png or .svg by the name's ending", AT(picture)},
 };
 

@@ -110,11 +110,24 @@ static bool label_tokens(heed_attention_maps *maps, const heed_model *model, con
     return maps->labels != NULL;
 }
 
-/* A number for every layer, head and pair of tokens, in bytes; false when they are more than can be counted. */
+/*
+ * A number for every layer, head and pair of tokens, in bytes; false when there is no memory for them and for those of
+ * the run.
+ */
 static bool pattern_bytes(const heed_config *c, size_t n_tokens, size_t *bytes)
 {
     return heed_size_mul((size_t)c->n_layers * (size_t)c->n_heads * sizeof(float), n_tokens, bytes) &&
-           heed_size_mul(*bytes, n_tokens, bytes);
+           heed_size_mul(*bytes, n_tokens, bytes) && *bytes < heed_memory_available() / 2;
+}
+
+/* Beyond the context, too, where positions have values there. */
+static heed_status check_length(const heed_config *c, size_t n_tokens, heed_error *err)
+{
+    if (n_tokens > 0 && (n_tokens <= (size_t)c->context_length ||
+                         heed_config_check_length(c, (int64_t)n_tokens, NULL) == HEED_OK))
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_USAGE, "expected a text of 1 to %lld tokens (the model's context), got %zu",
+                     (long long)c->context_length, n_tokens);
 }
 
 heed_status heed_attention_maps_create(const heed_model *model, const char *text, size_t n,
@@ -130,10 +143,8 @@ heed_status heed_attention_maps_create(const heed_model *model, const char *text
     if (c->kind != HEED_KIND_GPT || !c->attention || c->n_layers == 0)
         return heed_fail(err, HEED_ERR_USAGE, "this model has no attention to look at");
     status = heed_model_encode(model, text, n, &ids, &n_ids, err);
-    if (status == HEED_OK && (n_ids == 0 || n_ids > (size_t)c->context_length))
-        status = heed_fail(err, HEED_ERR_USAGE,
-                           "expected a text of 1 to %lld tokens (the model's context), got %zu",
-                           (long long)c->context_length, n_ids);
+    if (status == HEED_OK)
+        status = check_length(c, n_ids, err);
     if (status == HEED_OK) {
         maps = calloc(1, sizeof *maps);
         if (maps != NULL && pattern_bytes(c, n_ids, &bytes))

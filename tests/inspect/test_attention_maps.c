@@ -261,6 +261,33 @@ static void pictures_are_written_by_their_ending(void **state)
     heed_model_close(model);
 }
 
+/* Twice the context: rows add up to 1 there as everywhere. */
+static void a_text_may_be_longer_where_positions_have_values(void **state)
+{
+    static const int formulas[] = {HEED_POSITIONS_NONE, HEED_POSITIONS_SINUSOIDAL, HEED_POSITIONS_ROTARY,
+                                   HEED_POSITIONS_ALIBI, HEED_POSITIONS_TRANSFORMER_XL};
+    static const char twice[] = "abacadaeafagahai";
+    enum { TWICE = sizeof twice - 1 };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof formulas / sizeof formulas[0]; k++) {
+        heed_config config = small_config();
+        heed_attention_maps *maps = NULL;
+        heed_error err = {0};
+        double sum = 0.0;
+        config.positions = formulas[k];
+        heed_model *model = small_model(&config, 37);
+        if (heed_attention_maps_create(model, twice, TWICE, &maps, &err) != HEED_OK)
+            fail_msg("%s", err.message);
+        assert_int_equal(heed_attention_maps_n_tokens(maps), TWICE);
+        for (int j = 0; j < TWICE; j++)
+            sum += (double)heed_attention_maps_pattern(maps, 1, 1)[(TWICE - 1) * TWICE + j];
+        assert_true(fabs(sum - 1.0) < 1e-6);
+        heed_attention_maps_destroy(maps);
+        heed_model_close(model);
+    }
+}
+
 /* --- refusals --- */
 
 static void expect_refused(const heed_config *config, const char *what, heed_status expected, const char *part)
@@ -284,6 +311,8 @@ static void what_cannot_be_looked_at_is_refused(void **state)
     expect_refused(&config, "", HEED_ERR_USAGE, "1 to 8 tokens");
     expect_refused(&config, "abcabcabc", HEED_ERR_USAGE, "got 9");
     expect_refused(&config, "ab!", HEED_ERR_USAGE, "!");
+    config.positions = HEED_POSITIONS_RELATIVE;
+    expect_refused(&config, "abcabcabc", HEED_ERR_USAGE, "got 9");
     config.n_layers = 0;
     expect_refused(&config, "abc", HEED_ERR_USAGE, "no attention");
     config = small_config();
@@ -301,6 +330,7 @@ int main(void)
         cmocka_unit_test(looking_changes_no_logit),
         cmocka_unit_test(shares_of_experts_count_the_tokens_they_get),
         cmocka_unit_test(pictures_are_written_by_their_ending),
+        cmocka_unit_test(a_text_may_be_longer_where_positions_have_values),
         cmocka_unit_test(what_cannot_be_looked_at_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
