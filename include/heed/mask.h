@@ -71,8 +71,9 @@ HEED_API heed_status heed_mask_draw(const heed_mask *mask, int64_t n_query, int6
                                     heed_mask_table *table, heed_error *err);
 /**
  * Reads a table from text: words apart by spaces or commas, a row a line. Where brackets stand, a row is what the inner
- * ones hold, so that what Python prints can be read. 1 and 0, true and false, -inf in any case. HEED_ERR_USAGE says
- * line and column of a row that is longer or shorter than the first, or of a word that is none of these.
+ * ones hold, so that what Python prints can be read, with tensor(..) or array(..) around it too. 1 and 0, true and false,
+ * -inf in any case. HEED_ERR_USAGE says line and column of a row that is longer or shorter than the first, or of a word
+ * that is none of these.
  */
 HEED_API heed_status heed_mask_read(const char *text, size_t n, heed_mask_form form, heed_mask_table *table,
                                     heed_error *err);

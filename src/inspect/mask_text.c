@@ -245,6 +245,27 @@ static heed_status read_rows(reader *r, heed_error *err)
     return status;
 }
 
+/* Goes inside of tensor([[..]]) and array([[..]], dtype=bool), as PyTorch and NumPy print. */
+static void unwrap(reader *r)
+{
+    size_t begin = strspn(r->text, " \t\r\n"), end = r->n;
+
+    while (end > begin && is_one_of(r->text[end - 1], " \t\r\n"))
+        end--;
+    if (end == begin || r->text[end - 1] != ')')
+        return;
+    if (strncmp(r->text + begin, "tensor([", 8) == 0)
+        begin += 7;
+    else if (strncmp(r->text + begin, "array([", 7) == 0)
+        begin += 6;
+    else
+        return;
+    while (r->text[end - 1] != ']' && end > begin + 1)
+        end--;
+    r->at = begin;
+    r->n = end;
+}
+
 heed_status heed_mask_read(const char *text, size_t n, heed_mask_form form, heed_mask_table *table,
                            heed_error *err)
 {
@@ -263,7 +284,8 @@ heed_status heed_mask_read(const char *text, size_t n, heed_mask_form form, heed
         memcpy(copy, text, n);
     copy[n] = '\0';
     r.text = copy;
-    r.bracketed = copy[strspn(copy, " \t\r\n")] == '[';
+    unwrap(&r);
+    r.bracketed = copy[r.at + strspn(copy + r.at, " \t\r\n")] == '[';
     status = read_rows(&r, err);
     free(copy);
     if (status != HEED_OK) {

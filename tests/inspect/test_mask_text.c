@@ -55,6 +55,8 @@ static void brackets_hold_rows_however_lines_are_broken(void **state)
     expect_table("[[0. -inf\n  0.]\n [0. 0.\n 0.]]", HEED_MASK_ADDED, 2, 3, "101111");
     expect_table("[1 0 1]\n[0 0 0]", HEED_MASK_SEEN, 2, 3, "101000");
     expect_table(" [1]", HEED_MASK_SEEN, 1, 1, "1");
+    expect_table("tensor([[0., -inf],\n        [0., 0.]])\n", HEED_MASK_ADDED, 2, 2, "1011");
+    expect_table("array([[ True, False],\n       [ True,  True]], dtype=bool)", HEED_MASK_SEEN, 2, 2, "1011");
 }
 
 static void what_is_written_is_read_back_in_every_form(void **state)
@@ -144,6 +146,9 @@ static void what_is_no_mask_is_refused_with_its_place(void **state)
                    "mask, line 1, column 3: a bracket opens here that belongs to no row");
     expect_refusal("[1] 0", HEED_MASK_SEEN,
                    "mask, line 1, column 5: expected a bracket before the first word of a row");
+    expect_refusal("tensor([)", HEED_MASK_SEEN, "mask, line 1, column 9: the text ends inside of a bracket");
+    expect_refusal("tensor([[1, 2]])", HEED_MASK_SEEN,
+                   "mask, line 1, column 13: expected 1, 0, true or false, got \"2\"");
     expect_refusal("", HEED_MASK_SEEN, "mask: expected rows of 1, 0, true or false, got an empty text");
     expect_refusal("[[]]\n", HEED_MASK_ADDED, "mask: expected rows of 0 or -inf, got an empty text");
     expect_refusal("1 1111111111111111111111111111111111111111111", HEED_MASK_SEEN,
