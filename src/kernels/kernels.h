@@ -76,7 +76,11 @@ typedef struct heed_attention_head {
     int64_t dq_relative_stride, drelative_stride;
 } heed_attention_head;
 
-/* The same over bfloat16: the strides, sizes and statistics of `head`, whose q, k, v, out, dout, dq, dk, dv stand here. */
+/*
+ * The same over bfloat16: the strides, sizes and statistics of `head`, whose q, k, v, out, dout, dq, dk, dv stand here.
+ * Where head.dk or head.dv is given, the sums go there as floats and not here; accumulate_kv adds to those alone, so that
+ * what several heads add up is rounded once.
+ */
 typedef struct heed_attention_bf16 {
     heed_attention_head head;
     const uint16_t *q, *k, *v, *dout;

@@ -85,21 +85,27 @@ static void float_forward(const heed_attention_bf16 *a, int64_t query_begin, int
 static void float_backward(const heed_attention_bf16 *a, float *scratch)
 {
     const bf16_layout at = bf16_layout_of(&a->head, true);
-    const heed_attention_head head = float_head_of(a, &at, scratch);
+    heed_attention_head head = float_head_of(a, &at, scratch);
 
+    if (a->head.dk) {
+        head.dk = a->head.dk;
+        head.dk_stride = a->head.dk_stride;
+    }
+    if (a->head.dv) {
+        head.dv = a->head.dv;
+        head.dv_stride = a->head.dv_stride;
+    }
     rows_from_bf16(scratch + at.q, a->q, a->head.q_stride, 0, head.n_query, head.head_dim);
     rows_from_bf16(scratch + at.k, a->k, a->head.k_stride, 0, head.n_key, head.head_dim);
     rows_from_bf16(scratch + at.v, a->v, a->head.v_stride, 0, head.n_key, head.v_dim);
     rows_from_bf16(scratch + at.out, a->out, a->head.out_stride, 0, head.n_query, head.v_dim);
     rows_from_bf16(scratch + at.dout, a->dout, a->head.dout_stride, 0, head.n_query, head.v_dim);
-    if (head.accumulate_kv) {
-        rows_from_bf16(scratch + at.dk, a->dk, a->head.dk_stride, 0, head.n_key, head.head_dim);
-        rows_from_bf16(scratch + at.dv, a->dv, a->head.dv_stride, 0, head.n_key, head.v_dim);
-    }
     attention_backward(&head, scratch + at.inner);
     rows_to_bf16(a->dq, a->head.dq_stride, scratch + at.dq, 0, head.n_query, head.head_dim);
-    rows_to_bf16(a->dk, a->head.dk_stride, scratch + at.dk, 0, head.n_key, head.head_dim);
-    rows_to_bf16(a->dv, a->head.dv_stride, scratch + at.dv, 0, head.n_key, head.v_dim);
+    if (!a->head.dk)
+        rows_to_bf16(a->dk, a->head.dk_stride, scratch + at.dk, 0, head.n_key, head.head_dim);
+    if (!a->head.dv)
+        rows_to_bf16(a->dv, a->head.dv_stride, scratch + at.dv, 0, head.n_key, head.v_dim);
 }
 
 /* ---- by the products of bfloat16, where there are ---- */

@@ -279,19 +279,18 @@ static void half_backward_tile(const heed_attention_bf16 *a, half_tile *t, const
                     head->head_dim, scale, w->work);
 }
 
-/* y = factor x, rounded; with `accumulate` what lies there is added before. */
-static void deliver_half_rows(uint16_t *y, int64_t stride, float *x, int64_t width, int64_t n, int64_t dim,
-                              float factor, bool accumulate)
+/* Rows times a factor: rounded to y, or to `sums`, where those are given; with `accumulate` they are added to. */
+static void deliver_half_rows(uint16_t *y, float *sums, int64_t stride, float *x, int64_t width, int64_t n,
+                              int64_t dim, float factor, bool accumulate)
 {
-    for (int64_t j = 0; j < n; j++, y += stride, x += width) {
+    for (int64_t j = 0; j < n; j++, x += width) {
         for (int64_t d = 0; d < dim; d++) {
-            const uint32_t bits = accumulate ? (uint32_t)y[d] << 16 : 0;
-            float before;
-
-            memcpy(&before, &bits, sizeof before);
-            x[d] = x[d] * factor + before;
+            x[d] *= factor;
+            if (sums)
+                sums[j * stride + d] = x[d] + (accumulate ? sums[j * stride + d] : 0.0f);
         }
-        to_bf16(y, x, dim);
+        if (!sums)
+            to_bf16(y + j * stride, x, dim);
     }
 }
 
@@ -309,9 +308,9 @@ static void half_backward(const heed_attention_bf16 *a, float *scratch)
 
         half_backward_tile(a, &t, &w);
     }
-    deliver_half_rows(a->dk, head->dk_stride, w.dk, w.width, head->n_key, head->head_dim, head->scale,
+    deliver_half_rows(a->dk, head->dk, head->dk_stride, w.dk, w.width, head->n_key, head->head_dim, head->scale,
                       head->accumulate_kv);
-    deliver_half_rows(a->dv, head->dv_stride, w.dv, w.v_width, head->n_key, head->v_dim, 1.0f,
+    deliver_half_rows(a->dv, head->dv, head->dv_stride, w.dv, w.v_width, head->n_key, head->v_dim, 1.0f,
                       head->accumulate_kv);
     product_end();
 }

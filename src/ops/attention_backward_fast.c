@@ -154,33 +154,32 @@ static heed_attention_bf16 read_head(const backward_job *job, int64_t b, int64_t
     return of;
 }
 
-/* dk and dv: to the part's place, or to the dump. */
-static void place_keys(const backward_job *job, heed_attention_bf16 *of, int64_t b, int64_t h_kv, int64_t part,
-                       float *dump)
+/* Of bf16, what several queries' heads or shares add up is added in f32, in the dump, and rounded at the end. */
+static bool adds_in_dump(const heed_attention_run *run)
 {
-    const bool half = job->run->k->dtype == HEED_BF16;
-    float *const dump_v = dump + job->run->capacity * job->run->head_dim;
+    return run->k->dtype == HEED_BF16 && (run->group > 1 || run->attrs->fill_1e9);
+}
 
-    of->head.dk = dump;
-    of->head.dv = dump_v;
-    of->dk = (uint16_t *)(void *)dump;
-    of->dv = (uint16_t *)(void *)dump_v;
-    of->head.dk_stride = job->run->head_dim;
-    of->head.dv_stride = job->run->v_dim;
-    if (job->a->outs[K] != NULL) {
-        const heed_tensor to = target_of(job, K, part);
+/* dk or dv: to the part's place, or to the dump. */
+static void place_keys(const backward_job *job, heed_attention_bf16 *of, int output, int64_t b, int64_t h_kv,
+                       int64_t part, float *dump)
+{
+    const heed_attention_run *run = job->run;
+    float *sums = dump + (output == K ? 0 : run->capacity * run->head_dim);
+    uint16_t *rows = NULL;
+    int64_t stride = output == K ? run->head_dim : run->v_dim;
 
-        of->head.dk = half ? NULL : heed_attention_floats(&to, b, h_kv, 0);
-        of->dk = half ? (uint16_t *)to.data + heed_attention_leading(&to, b, h_kv) : NULL;
-        of->head.dk_stride = to.stride[2];
+    if (job->a->outs[output] != NULL && !adds_in_dump(run)) {
+        const heed_tensor to = target_of(job, output, part);
+
+        if (to.dtype == HEED_BF16)
+            rows = (uint16_t *)to.data + heed_attention_leading(&to, b, h_kv);
+        sums = to.dtype == HEED_BF16 ? NULL : heed_attention_floats(&to, b, h_kv, 0);
+        stride = to.stride[2];
     }
-    if (job->a->outs[V] != NULL) {
-        const heed_tensor to = target_of(job, V, part);
-
-        of->head.dv = half ? NULL : heed_attention_floats(&to, b, h_kv, 0);
-        of->dv = half ? (uint16_t *)to.data + heed_attention_leading(&to, b, h_kv) : NULL;
-        of->head.dv_stride = to.stride[2];
-    }
+    *(output == K ? &of->dk : &of->dv) = rows;
+    *(output == K ? &of->head.dk : &of->head.dv) = sums;
+    *(output == K ? &of->head.dk_stride : &of->head.dv_stride) = stride;
 }
 
 /* dbias, dq_relative, drelative: only where somebody needs them. */
@@ -256,25 +255,28 @@ static bool sum_shares(const backward_job *job, int64_t b, int64_t h_kv, int64_t
 
 /*
  * fill_1e9: a query that sees nothing took the mean of n values, and sends each of them dz_i / n. Those are the same for
- * all keys, and are added up before: what is rounded to bf16 is rounded once.
+ * all keys, and are added up before.
  */
-static void fill_values(const backward_job *job, const heed_attention_bf16 *of, int64_t b, int64_t h_kv,
+static void fill_values(const backward_job *job, const heed_attention_head *head, int64_t b, int64_t h_kv,
                         int64_t begin, int64_t end, float *sums)
 {
-    const heed_attention_run *run = job->run;
-
     if (!sum_shares(job, b, h_kv, begin, end, sums))
         return;
-    for (int64_t j = 0; j < run->n_key; j++) {
-        const int64_t at = j * of->head.dv_stride;
-
-        for (int64_t d = 0; d < run->v_dim; d++) {
-            if (run->v->dtype == HEED_BF16)
-                of->dv[at + d] = heed_bf16_of_float(heed_float_of_bf16(of->dv[at + d]) + sums[d]);
-            else
-                of->head.dv[at + d] += sums[d];
-        }
+    for (int64_t j = 0; j < head->n_key; j++) {
+        for (int64_t d = 0; d < head->v_dim; d++)
+            head->dv[j * head->dv_stride + d] += sums[d];
     }
+}
+
+/* What was added up in the dump is rounded. */
+static void round_sums(const backward_job *job, int output, const float *sums, int64_t stride, int64_t b,
+                       int64_t h_kv)
+{
+    const heed_tensor *to = job->a->outs[output];
+
+    for (int64_t j = 0; to != NULL && j < job->run->n_key; j++)
+        job->a->device->kernels->to_bf16((uint16_t *)to->data + heed_attention_numbers_of(to, b, h_kv, j).at,
+                                         sums + j * stride, stride);
 }
 
 /* --- one unit ------------------------------------------------------------------------------------ */
@@ -285,7 +287,8 @@ static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part
     const int64_t group = job->run->group, begin = job->begin[part], end = job->begin[part + 1];
     heed_attention_bf16 of = read_head(job, b, h);
 
-    place_keys(job, &of, b, h / group, part, scratch + job->scratch);
+    place_keys(job, &of, K, b, h / group, part, scratch + job->scratch);
+    place_keys(job, &of, V, b, h / group, part, scratch + job->scratch);
     place_added(job, &of.head, b, h, part, scratch + job->scratch);
     of.head.accumulate_kv = h % group > 0;
     if (job->n_parts > 1)
@@ -294,8 +297,14 @@ static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part
         kernels->attention_bf16_backward(&of, scratch);
     else
         kernels->attention_backward(&of.head, scratch);
-    if (job->run->attrs->fill_1e9 && h % group == group - 1)
-        fill_values(job, &of, b, h / group, begin, end, scratch);
+    if (h % group < group - 1)
+        return;
+    if (job->run->attrs->fill_1e9)
+        fill_values(job, &of.head, b, h / group, begin, end, scratch);
+    if (adds_in_dump(job->run)) {
+        round_sums(job, K, of.head.dk, of.head.dk_stride, b, h / group);
+        round_sums(job, V, of.head.dv, of.head.dv_stride, b, h / group);
+    }
 }
 
 static void backward_units(void *context, int64_t begin, int64_t end, int thread)

@@ -294,10 +294,29 @@ static void shares_on(heed_device *device)
     heed_graph_destroy(g);
 }
 
-static void shares_of_many_queries_are_added_in_f32(void **state)
+/* 600 heads that share the one key and value there is: the same sum. */
+static void heads_on(heed_device *device)
+{
+    enum { H = 600 };
+    static float q[H];
+    float k[1] = {0.0f}, one[1] = {1.0f}, dv;
+    heed_graph *g = heed_graph_create();
+    const heed_attention_options options = {.causal = true};
+    heed_node *queries = heed_to_bf16(g, one_source(g, "q", HEED_F32, heed_shape4(1, H, 1, 1), q));
+    heed_node *key = one_source(g, "k", HEED_F32, heed_shape4(1, 1, 1, 1), k), *half = heed_to_bf16(g, key);
+
+    heed_graph_differentiate(g, heed_sum(g, heed_to_f32(g, heed_attention(g, queries, half, half, &options))),
+                             heed_graph_bound_input(g, "one", HEED_F32, heed_shape0(), one), heed_accumulate);
+    one_run(g, key->grad, device, &dv);
+    expect_near("the gradient of a value", device, &dv, &(float){(float)H}, 1, 0.0);
+    heed_graph_destroy(g);
+}
+
+static void what_many_queries_or_heads_send_is_added_in_f32(void **state)
 {
     (void)state;
     on_all_devices(shares_on);
+    on_all_devices(heads_on);
 }
 
 /* --- errors ---------------------------------------------------------------------------------------- */
@@ -419,7 +438,7 @@ int main(void)
         cmocka_unit_test(a_look_up_takes_the_first_of_the_largest_scores),
         cmocka_unit_test(nan_reaches_the_queries_that_see_it),
         cmocka_unit_test(bf16_is_near_f32),
-        cmocka_unit_test(shares_of_many_queries_are_added_in_f32),
+        cmocka_unit_test(what_many_queries_or_heads_send_is_added_in_f32),
         cmocka_unit_test(options_that_do_not_fit_are_named),
         cmocka_unit_test(numbers_past_all_positions_reach_everywhere),
     };
