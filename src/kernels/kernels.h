@@ -80,6 +80,7 @@ typedef struct heed_attention_head {
  * The same over bfloat16: the strides, sizes and statistics of `head`, whose q, k, v, out, dout, dq, dk, dv stand here.
  * Where head.dk or head.dv is given, the sums go there as floats and not here; accumulate_kv adds to those alone, so that
  * what several heads add up is rounded once.
+ * Forward with out NULL writes head.out, not rounded: a part of the keys, whose result is still to be joined with others.
  */
 typedef struct heed_attention_bf16 {
     heed_attention_head head;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attention of one head over bfloat16, by the kernels of floats: rows become floats in the scratch, results are rounded
- * once. A bfloat16 is a float whose lower half is 0, so nothing is lost on the way in, and the error is that of the
- * floats plus one rounding of each result. Memory grows with the length, not with its square.
+ * Attention of one head over bfloat16: which way is taken, and the way that serves all.
  *
- * Needs vector_attention_row.inc.h and vector_product.inc.h (from_bf16, to_bf16).
+ * A few queries go row by row. What is left goes through the products of bfloat16 where the processor has them, and else
+ * by the kernels of floats: rows become floats in the scratch, results are rounded once. A bfloat16 is a float whose lower
+ * half is 0, so nothing is lost on the way in, and the error is that of the floats plus one rounding of each result.
+ * Memory grows with the length, not with its square.
+ *
+ * Needs vector_attention_bf16_row.inc.h and vector_product.inc.h (from_bf16, to_bf16).
  */
 
 /* Where the rows lie in the scratch, in floats; what is only of backward is empty in forward. */
@@ -73,13 +76,18 @@ static heed_attention_head float_head_of(const heed_attention_bf16 *a, const bf1
 static void float_forward(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
 {
     const bf16_layout at = bf16_layout_of(&a->head, false);
-    const heed_attention_head head = float_head_of(a, &at, scratch);
+    heed_attention_head head = float_head_of(a, &at, scratch);
 
+    if (!a->out) {
+        head.out = a->head.out;
+        head.out_stride = a->head.out_stride;
+    }
     rows_from_bf16(scratch + at.q, a->q, a->head.q_stride, query_begin, query_end, head.head_dim);
     rows_from_bf16(scratch + at.k, a->k, a->head.k_stride, 0, head.n_key, head.head_dim);
     rows_from_bf16(scratch + at.v, a->v, a->head.v_stride, 0, head.n_key, head.v_dim);
     attention(&head, query_begin, query_end, scratch + at.inner);
-    rows_to_bf16(a->out, a->head.out_stride, scratch + at.out, query_begin, query_end, head.v_dim);
+    if (a->out)
+        rows_to_bf16(a->out, a->head.out_stride, scratch + at.out, query_begin, query_end, head.v_dim);
 }
 
 static void float_backward(const heed_attention_bf16 *a, float *scratch)
@@ -108,7 +116,7 @@ static void float_backward(const heed_attention_bf16 *a, float *scratch)
         rows_to_bf16(a->dv, a->head.dv_stride, scratch + at.dv, 0, head.n_key, head.v_dim);
 }
 
-/* ---- by the products of bfloat16, where there are ---- */
+/* ---- which way ---- */
 
 #if defined(__AVX512BF16__)
 /* Each builds on those before it. */
@@ -128,14 +136,15 @@ static bool half_serves(const heed_attention_head *head)
     return head->n_query > ROW_QUERIES && !head->bias && head->slope == 0.0f && !head->q_relative;
 }
 
-static int64_t attention_bf16_scratch(const heed_attention_bf16 *a, bool backward)
+INLINE int64_t tiles_scratch(const heed_attention_bf16 *a, bool backward)
 {
     if (!half_serves(&a->head))
         return bf16_layout_of(&a->head, backward).total;
     return backward ? half_backward_layout_of(&a->head).total : half_forward_layout_of(&a->head).total;
 }
 
-static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
+INLINE void forward_by_tiles(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end,
+                             float *scratch)
 {
     if (half_serves(&a->head))
         half_forward(a, query_begin, query_end, scratch);
@@ -143,7 +152,7 @@ static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, in
         float_forward(a, query_begin, query_end, scratch);
 }
 
-static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch)
+INLINE void backward_by_tiles(const heed_attention_bf16 *a, float *scratch)
 {
     if (half_serves(&a->head))
         half_backward(a, scratch);
@@ -153,19 +162,45 @@ static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch
 
 #else
 
-static int64_t attention_bf16_scratch(const heed_attention_bf16 *a, bool backward)
+INLINE int64_t tiles_scratch(const heed_attention_bf16 *a, bool backward)
 {
     return bf16_layout_of(&a->head, backward).total;
 }
 
-static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
+INLINE void forward_by_tiles(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end,
+                             float *scratch)
 {
     float_forward(a, query_begin, query_end, scratch);
 }
 
-static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch)
+INLINE void backward_by_tiles(const heed_attention_bf16 *a, float *scratch)
 {
     float_backward(a, scratch);
 }
 
 #endif
+
+static int64_t attention_bf16_scratch(const heed_attention_bf16 *a, bool backward)
+{
+    if (!backward && half_rows_serve(&a->head))
+        return half_rows_layout_of(&a->head).total;
+    return tiles_scratch(a, backward);
+}
+
+static void attention_bf16(const heed_attention_bf16 *a, int64_t query_begin, int64_t query_end, float *scratch)
+{
+    if (half_rows_serve(&a->head))
+        half_rows(a, query_begin, query_end, scratch);
+    else
+        forward_by_tiles(a, query_begin, query_end, scratch);
+}
+
+static void attention_bf16_backward(const heed_attention_bf16 *a, float *scratch)
+{
+    heed_attention_bf16 of = *a;
+
+    /* tiles round their scores in another order than rows do; few queries find max and sum anew */
+    if (half_rows_serve(&of.head))
+        of.head.max = of.head.sum = NULL;
+    backward_by_tiles(&of, scratch);
+}

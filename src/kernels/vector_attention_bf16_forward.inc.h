@@ -185,6 +185,18 @@ static void deliver_columns(uint16_t *y, int64_t stride, const float *x, int64_t
         memcpy(y + i * stride, (const uint16_t *)(const void *)rows + i * width, (size_t)dim * sizeof *y);
 }
 
+/* The same, not rounded. */
+static void deliver_floats(float *y, int64_t stride, const float *x, int64_t n, int64_t dim,
+                           const __m512 factor[HALF_VECTORS])
+{
+    float factors[HALF_QUERIES];
+
+    memcpy(factors, factor, sizeof factors);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t d = 0; d < dim; d++)
+            y[i * stride + d] = factors[i] * x[d * HALF_QUERIES + i];
+}
+
 /* max, sum and lse of the tile's queries, where they are asked for. */
 static void half_save(const heed_attention_head *head, const half_tile *t, const half_state s[HALF_VECTORS])
 {
@@ -306,8 +318,12 @@ static void half_forward_tile(const heed_attention_bf16 *a, half_tile *t, float 
 
         inverse[v] = _mm512_maskz_div_ps(seen, _mm512_set1_ps(1.0f), s[v].sum);
     }
-    deliver_columns(a->out + t->query * head->out_stride, head->out_stride, sums, v_width, t->n_queries,
-                    head->v_dim, inverse, (uint32_t *)(void *)(scratch + at.work));
+    if (a->out)
+        deliver_columns(a->out + t->query * head->out_stride, head->out_stride, sums, v_width, t->n_queries,
+                        head->v_dim, inverse, (uint32_t *)(void *)(scratch + at.work));
+    else
+        deliver_floats(head->out + t->query * head->out_stride, head->out_stride, sums, t->n_queries,
+                       head->v_dim, inverse);
     half_save(head, t, s);
     if (head->scores || head->pattern || head->entropy)
         half_show(head, t, s, k, packed_q, scores);

@@ -122,38 +122,56 @@ static void save_row(const heed_attention_head *head, int64_t query, const row_s
                        s->sum == 0.0f ? 0.0f : 1.0f / s->sum, head->scale * log2_e);
 }
 
+/* Of what is shown, what nobody sees. */
+INLINE void start_row(const heed_attention_head *head, int64_t query)
+{
+    if (head->scores)
+        hide_rows(head->scores + query * head->scores_stride, 0, 1, head->n_key);
+    if (head->pattern)
+        hide_rows(head->pattern + query * head->pattern_stride, 0, 1, head->n_key);
+}
+
+/*
+ * n scores, from `key` on, become weights relative to the largest score so far; the `width` sums at `out` move along with
+ * it. scores holds 2 ROW_KEYS numbers.
+ */
+static void weigh_row(const heed_attention_head *head, int64_t query, int64_t key, float *scores, int64_t n,
+                      row_sums *s, float *out, int64_t width)
+{
+    const float scale = head->scale * log2_e;
+
+    adjust_row(scores, head, query, key, n, scores + ROW_KEYS);
+    const float top = largest_score(scores, n);
+    if (top > s->max) {
+        const float shift = (s->max - top) * scale, factor = vf_exp2_not_positive(vf_splat(shift))[0];
+
+        scale_row(out, width, factor);
+        s->w_log_w = s->sum == 0.0f ? 0.0f : factor * (s->w_log_w + s->sum * shift);
+        s->sum *= factor;
+        s->max = top;
+    }
+    const float max = s->max == -INFINITY ? 0.0f : s->max;
+    if (head_is_shown(head))
+        s->w_log_w += show_row(head, query, key, scores, n, max);
+    s->sum += exp_scores(scores, n, max, scale);
+}
+
 static void attention_row(const heed_attention_head *head, int64_t query, float *scores)
 {
-    const float *q = head->q + query * head->q_stride, scale = head->scale * log2_e;
+    const float *q = head->q + query * head->q_stride;
     const heed_key_range range = heed_mask_range(&head->mask, query, query + 1, head->n_key);
     float *out = head->out + query * head->out_stride;
     row_sums s = {.max = -INFINITY};
 
     memset(out, 0, (size_t)head->v_dim * sizeof *out);
-    if (head->scores)
-        hide_rows(head->scores + query * head->scores_stride, 0, 1, head->n_key);
-    if (head->pattern)
-        hide_rows(head->pattern + query * head->pattern_stride, 0, 1, head->n_key);
+    start_row(head, query);
     for (int64_t key = range.begin; key < range.end; key += ROW_KEYS) {
         const int64_t n = range.end - key < ROW_KEYS ? range.end - key : ROW_KEYS;
 
         if (heed_mask_tile(&head->mask, query, query + 1, key, key + n) == HEED_SEEN_NONE)
             continue;
         rows_dot(scores, head->k + key * head->k_stride, head->k_stride, q, NULL, n, head->head_dim);
-        adjust_row(scores, head, query, key, n, scores + ROW_KEYS);
-        const float top = largest_score(scores, n);
-        if (top > s.max) {
-            const float shift = (s.max - top) * scale, factor = vf_exp2_not_positive(vf_splat(shift))[0];
-
-            scale_row(out, head->v_dim, factor);
-            s.w_log_w = s.sum == 0.0f ? 0.0f : factor * (s.w_log_w + s.sum * shift);
-            s.sum *= factor;
-            s.max = top;
-        }
-        const float max = s.max == -INFINITY ? 0.0f : s.max;
-        if (head_is_shown(head))
-            s.w_log_w += show_row(head, query, key, scores, n, max);
-        s.sum += exp_scores(scores, n, max, scale);
+        weigh_row(head, query, key, scores, n, &s, out, head->v_dim);
         rows_combine(out, head->v + key * head->v_stride, head->v_stride, scores, out, head->v_dim, n);
     }
     scale_row(out, head->v_dim, s.sum == 0.0f ? 0.0f : 1.0f / s.sum);

@@ -20,6 +20,7 @@
 #include "kernels/vector_rotary.inc.h"
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_attention_row.inc.h"
+#include "kernels/vector_attention_bf16_row.inc.h"
 #include "kernels/vector_attention_bf16.inc.h"
 #include "kernels/vector_rows.inc.h"
 #include "kernels/vector_log_softmax.inc.h"

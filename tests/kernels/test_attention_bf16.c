@@ -259,6 +259,98 @@ static void any_mask_matches_double(void **state)
         check_half_problem(random_problem(&x, n % 3 ? 1u << CAUSAL : 0, n & 1, n & 2, n & 4));
 }
 
+/* out in floats is what out in bfloat16 is rounded from, to the bit. */
+static void check_unrounded(const heed_kernels *k, half_problem *h)
+{
+    const rows *r = &h->p->r[OUT];
+
+    h->half.out = NULL;
+    h->half.head.out = r->x;
+    half_forward(k, h, h->p->head.n_query);
+    h->half.out = h->x[OUT];
+    h->half.head.out = NULL;
+    for (int64_t i = 0; i < r->n; i++)
+        for (int64_t d = 0; d < r->dim; d++) {
+            const uint16_t got = heed_bf16_of_float((float)at(h->p, OUT, i, d));
+
+            if (got != h->x[OUT][i * r->stride + d])
+                fail_msg("out in floats on %s: %lld queries, %lld keys: [%lld, %lld] is rounded to %g, out in "
+                         "bfloat16 is %g",
+                         k->name, (long long)r->n, (long long)h->p->head.n_key, (long long)i, (long long)d,
+                         (double)heed_float_of_bf16(got), got_at(h, OUT, i, d));
+        }
+}
+
+static void out_in_floats_is_rounded_to_out(void **state)
+{
+    uint32_t x = 9u;
+
+    (void)state;
+    for (int n = 0; n < 60; n++) {
+        half_problem h = half_of(
+            random_problem(&x, (unsigned)next(&x, 0, 1 << N_RULES), n % 8 == 0, false, false));
+
+        half_bind(&h);
+        for (int i = 0; heed_kernels_at(i); i++) {
+            half_forward(heed_kernels_at(i), &h, h.p->head.n_query);
+            check_unrounded(heed_kernels_at(i), &h);
+        }
+        half_free(&h);
+    }
+}
+
+/* A few queries: weights are not rounded, so that the error of out is that of floats and one rounding, 2^-8 of it. */
+static void check_few(problem *p)
+{
+    half_problem h = half_of(p);
+    const rows *r = &p->r[OUT];
+
+    problem_solve(p);
+    for (int i = 0; heed_kernels_at(i); i++) {
+        const heed_kernels *k = heed_kernels_at(i);
+
+        problem_bind(p);
+        half_bind(&h);
+        half_forward(k, &h, p->head.n_query);
+        for (int64_t e = 0; e < r->n * r->dim; e++)
+            check_near(k, "out of a few queries", r->n, e, got_at(&h, OUT, e / r->dim, e % r->dim), r->want[e],
+                       ldexp(fabs(r->want[e]), -8) + 1.01 * tolerance_of(p, OUT) * r->size[e] + 1e-28);
+        for (int a = LSE; a <= PATTERN; a++)
+            for (int64_t e = 0; e < p->r[a].n * p->r[a].dim; e++)
+                check_near(k, array_names[a], p->r[a].n, e, at(p, a, e / p->r[a].dim, e % p->r[a].dim),
+                           p->r[a].want[e], tolerance_of(p, a) * p->r[a].size[e] + 1e-28);
+        check_unrounded(k, &h);
+    }
+    half_free(&h);
+}
+
+static void few_queries_are_rounded_once(void **state)
+{
+    static const int64_t dims[] = {1, 7, 24, 33, 64, 80, 100, 128, 257};
+    uint32_t x = 77u;
+
+    (void)state;
+    for (int n = 0; n < 150; n++) {
+        const shape s = {.n_query = next(&x, 1, n % 3 == 0 ? 9 : 5),
+                         .n_key = next(&x, 1, n % 2 == 0 ? 900 : 70),
+                         .head_dim = dims[next(&x, 0, 9)],
+                         .v_dim = dims[next(&x, 0, 9)],
+                         .gap = next(&x, 0, 4),
+                         .range = 1.0f};
+        const unsigned rules = n % 4 == 0 ? 1u << CAUSAL : (unsigned)next(&x, 0, 1 << N_RULES);
+        const uint32_t seed = x;
+        void *lists[N_LISTS] = {NULL};
+        const extras e = {.mask = random_mask(&x, s.n_query, s.n_key, rules, lists),
+                          .bias = n % 5 == 1,
+                          .relative = n % 5 == 2,
+                          .slope = n % 5 == 3 ? 0.125f : 0.0f};
+        problem *p = problem_new_with(&s, &e, seed);
+
+        memcpy(p->lists, lists, sizeof lists);
+        check_few(p);
+    }
+}
+
 /* Of all elements together the errors are smaller: roundings fall to both sides. */
 static double relative_norm(const half_problem *h, int a)
 {
@@ -367,6 +459,8 @@ int main(void)
         cmocka_unit_test(attention_matches_double_for_any_shape),
         cmocka_unit_test(attention_matches_double_for_random_shapes),
         cmocka_unit_test(any_mask_matches_double),
+        cmocka_unit_test(few_queries_are_rounded_once),
+        cmocka_unit_test(out_in_floats_is_rounded_to_out),
         cmocka_unit_test(errors_are_those_of_single_roundings),
         cmocka_unit_test(cuts_at_64_queries_give_the_same_bits),
         cmocka_unit_test(accumulate_kv_adds_to_sums_in_floats),

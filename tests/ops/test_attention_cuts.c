@@ -104,6 +104,71 @@ static void work_that_is_cut_gives_what_plain_loops_give_on_any_threads(void **s
     check_cuts(&late);
 }
 
+/* --- segments over bfloat16 ------------------------------------------------------------------------ */
+
+enum { HALF_HEADS = 3, HALF_KEYS = 2300, HALF_DIM = 24, MOST_QUERIES = 9 };
+
+typedef struct half_graph {
+    heed_graph *g;
+    heed_node *half, *exact; /* z of bfloat16, and of floats that hold the same numbers */
+    float q[HALF_HEADS * MOST_QUERIES * HALF_DIM], k[HALF_KEYS * HALF_DIM], v[HALF_KEYS * HALF_DIM];
+} half_graph;
+
+static heed_node *rounded(heed_graph *g, const char *name, heed_shape shape, float *x)
+{
+    for (int64_t i = 0; i < heed_shape_count(&shape); i++)
+        x[i] = (float)(2.0 * sin((double)(i + 3) * 12.9898 + (double)name[0]));
+    return heed_to_bf16(g, one_source(g, name, HEED_F32, shape, x));
+}
+
+static void half_open(half_graph *h, int64_t n_query)
+{
+    heed_graph *g = h->g = heed_graph_create();
+    heed_node *q = rounded(g, "q", heed_shape4(1, HALF_HEADS, n_query, HALF_DIM), h->q);
+    heed_node *k = rounded(g, "k", heed_shape4(1, 1, HALF_KEYS, HALF_DIM), h->k);
+    heed_node *v = rounded(g, "v", heed_shape4(1, 1, HALF_KEYS, HALF_DIM), h->v);
+    const heed_attention_options options = {.causal = true, .prefix = 3, .window = 1500};
+
+    h->half = heed_to_f32(g, heed_attention(g, q, k, v, &options));
+    h->exact = heed_attention(g, heed_to_f32(g, q), heed_to_f32(g, k), heed_to_f32(g, v), &options);
+}
+
+static void check_half_cuts(heed_device *one, heed_device *three, int64_t n_query)
+{
+    static half_graph h;
+    static float z[3][HALF_HEADS * MOST_QUERIES * HALF_DIM];
+    const int64_t n = HALF_HEADS * n_query * HALF_DIM;
+
+    half_open(&h, n_query);
+    one_run(h.g, h.half, one, z[0]);
+    one_run(h.g, h.half, three, z[1]);
+    one_run(h.g, h.exact, one, z[2]);
+    assert_memory_equal(z[1], z[0], (size_t)n * sizeof z[0][0]);
+    for (int64_t i = 0; i < n; i++) {
+        /* one rounding; of 9 queries a table may round the weights too, values are up to 2 */
+        const double once = fabs((double)z[2][i]) / 256.0 + 1e-5, weights = n_query > 8 ? 2.0 / 256.0 : 0.0;
+
+        if (!(fabs((double)z[0][i] - (double)z[2][i]) <= once + weights))
+            fail_msg("%lld queries over bfloat16 on %s: element %lld is %.9g, expected %.9g",
+                     (long long)n_query, heed_device_name(one), (long long)i, (double)z[0][i], (double)z[2][i]);
+    }
+    heed_graph_destroy(h.g);
+}
+
+static void segments_over_bfloat16_are_rounded_once_on_any_threads(void **state)
+{
+    heed_device one[CASE_MAX_DEVICES], three[CASE_MAX_DEVICES];
+    const int n = case_devices(one, 1);
+
+    (void)state;
+    assert_int_equal(case_devices(three, 3), n);
+    for (int d = 0; d < n; d++)
+        for (int64_t n_query = 1; n_query <= MOST_QUERIES; n_query++)
+            check_half_cuts(&one[d], &three[d], n_query);
+    case_devices_close(one, n);
+    case_devices_close(three, n);
+}
+
 /* --- memory ---------------------------------------------------------------------------------------- */
 
 /* Bytes of a run of one causal head of 64, forward and backward; nothing is allocated for it. */
@@ -156,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_that_is_cut_gives_what_plain_loops_give_on_any_threads),
+        cmocka_unit_test(segments_over_bfloat16_are_rounded_once_on_any_threads),
         cmocka_unit_test(memory_is_linear_in_the_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
