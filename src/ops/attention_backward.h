@@ -31,6 +31,19 @@ void heed_attention_backward_plain(const heed_op_args *a);
 
 void heed_attention_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e);
 
+/* attention_backward_cut.c */
+enum { HEED_BACKWARD_PARTS = 4 };
+
+typedef struct heed_attention_cut {
+    int64_t n_groups, batches, heads;                /* a group has so many batches and key heads */
+    int64_t n_parts, begin[HEED_BACKWARD_PARTS + 1]; /* part p: queries begin[p] .. begin[p + 1] - 1 */
+} heed_attention_cut;
+
+/** Groups, and how many parts each is cut into: known before there is data. */
+heed_attention_cut heed_attention_cut_of(const heed_attention_run *run);
+/** Where the parts begin. */
+void heed_attention_cut_queries(heed_attention_cut *cut, const heed_attention_run *run);
+
 void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_run *run);
 size_t heed_attention_backward_fast_workspace(const heed_attention_run *run, const heed_device *device);
 

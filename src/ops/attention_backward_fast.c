@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient of attention by the kernels. Threads share out units of work:
- *
- *   a group   the heads that write to the same rows: query heads that share a key head; all batches where a bias or a
- *             table of distances serves them all; all heads where it serves those too
- *   a part    of the queries, where there are few groups: parts are cut so that each has as many pairs
+ * The gradient of attention by the kernels. Threads share out parts of groups, as attention_backward_cut.c cuts them.
  *
  * Part 0 writes dk, dv and drelative where they belong, the others each into an area of their own, and the areas are
- * added in order. Groups and parts depend on sizes alone, so no bit depends on the number of threads; the areas are as
- * long as k and v, so memory stays linear in the length.
+ * added in order; they are as long as k and v, so memory stays linear in the length.
  */
 #include <string.h>
 
 #include "base/parallel.h"
-#include "kernels/mask.h"
 #include "ops/attention_backward.h"
 #include "ops/dense.h"
 
@@ -24,70 +18,15 @@ enum {
     DRELATIVE = HEED_BACKWARD_DRELATIVE
 };
 
-enum {
-    PARTS = 4,
-    FEW_GROUPS = 4,     /* fewer than this are cut into parts */
-    MANY_QUERIES = 512, /* that are worth cutting */
-    STEP = 64,          /* queries: parts begin at multiples */
-};
+enum { ROWS = 64 }; /* of areas that a thread adds at a time */
 
 typedef struct backward_job {
     const heed_op_args *a;
     const heed_attention_run *run;
-    int64_t n_groups, batches, heads; /* a group has so many batches and key heads */
-    int64_t n_parts, begin[PARTS + 1];
+    heed_attention_cut cut;
     int64_t scratch, dump; /* floats a thread: for the kernel; for gradients that nobody needs */
     float *areas;          /* of parts 1 .. */
 } backward_job;
-
-/* --- how the work is cut ------------------------------------------------------------------------- */
-
-static int rank_of(const heed_attention_run *run, heed_attention_extra which)
-{
-    return run->extra[which] != NULL ? run->extra[which]->shape.rank : 4;
-}
-
-static bool may_cut(const heed_attention_run *run)
-{
-    const int64_t block = run->attrs->block;
-
-    return run->q->dtype == HEED_F32 && run->n_query >= MANY_QUERIES && (block == 0 || STEP % block == 0);
-}
-
-static void set_groups(backward_job *job)
-{
-    const heed_attention_run *run = job->run;
-    const int bias = rank_of(run, HEED_ATTENTION_BIAS), relative = rank_of(run, HEED_ATTENTION_RELATIVE);
-    const bool by_batch = bias == 4 && relative == 4, by_head = bias >= 3 && relative >= 3;
-
-    job->batches = by_batch ? 1 : run->batch;
-    job->heads = by_head ? 1 : run->n_kv_heads;
-    job->n_groups = run->batch / job->batches * (run->n_kv_heads / job->heads);
-    job->n_parts = job->n_groups < FEW_GROUPS && may_cut(run) ? PARTS : 1;
-}
-
-/* Keys that query blocks may see, added up, tell where a quarter of the work is done. */
-static void set_parts(backward_job *job)
-{
-    const heed_attention_run *run = job->run;
-    const heed_mask mask = heed_attention_mask(run, 0);
-    int64_t all = 0, done = 0, part = 1;
-
-    for (int64_t i = 0; i < run->n_query; i += STEP) {
-        const heed_key_range range = heed_mask_range(
-            &mask, i, i + STEP < run->n_query ? i + STEP : run->n_query, run->n_key);
-        all += range.end - range.begin;
-    }
-    for (int64_t i = 0; i < run->n_query; i += STEP) {
-        const heed_key_range range = heed_mask_range(
-            &mask, i, i + STEP < run->n_query ? i + STEP : run->n_query, run->n_key);
-        for (; part < job->n_parts && done * job->n_parts >= all * part; part++)
-            job->begin[part] = i;
-        done += range.end - range.begin;
-    }
-    for (; part <= job->n_parts; part++)
-        job->begin[part] = run->n_query;
-}
 
 /* --- places of gradients ------------------------------------------------------------------------- */
 
@@ -284,14 +223,14 @@ static void round_sums(const backward_job *job, int output, const float *sums, i
 static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part, float *scratch)
 {
     const heed_kernels *kernels = job->a->device->kernels;
-    const int64_t group = job->run->group, begin = job->begin[part], end = job->begin[part + 1];
+    const int64_t group = job->run->group, begin = job->cut.begin[part], end = job->cut.begin[part + 1];
     heed_attention_bf16 of = read_head(job, b, h);
 
     place_keys(job, &of, K, b, h / group, part, scratch + job->scratch);
     place_keys(job, &of, V, b, h / group, part, scratch + job->scratch);
     place_added(job, &of.head, b, h, part, scratch + job->scratch);
     of.head.accumulate_kv = h % group > 0;
-    if (job->n_parts > 1)
+    if (job->cut.n_parts > 1)
         take_queries(&of.head, begin, end);
     if (job->run->q->dtype == HEED_BF16)
         kernels->attention_bf16_backward(&of, scratch);
@@ -311,15 +250,16 @@ static void backward_units(void *context, int64_t begin, int64_t end, int thread
 {
     const backward_job *job = context;
     const heed_attention_run *run = job->run;
-    const int64_t head_groups = run->n_kv_heads / job->heads;
+    const int64_t head_groups = run->n_kv_heads / job->cut.heads;
     float *scratch = (float *)job->a->workspace + thread * (job->scratch + job->dump);
 
     for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t part = unit / job->n_groups, group = unit % job->n_groups;
-        const int64_t first_b = group / head_groups * job->batches, first_kv = group % head_groups * job->heads;
+        const int64_t part = unit / job->cut.n_groups, group = unit % job->cut.n_groups;
+        const int64_t first_b = group / head_groups * job->cut.batches,
+                      first_kv = group % head_groups * job->cut.heads;
 
-        for (int64_t b = first_b; b < first_b + job->batches; b++) {
-            for (int64_t h = first_kv * run->group; h < (first_kv + job->heads) * run->group; h++)
+        for (int64_t b = first_b; b < first_b + job->cut.batches; b++) {
+            for (int64_t h = first_kv * run->group; h < (first_kv + job->cut.heads) * run->group; h++)
                 run_head(job, b, h, part, scratch);
         }
     }
@@ -341,7 +281,7 @@ static void add_areas(void *context, int64_t begin, int64_t end, int thread)
 
     (void)thread;
     for (int64_t row = begin; row < end; row++) {
-        for (int64_t part = 1; part < areas->job->n_parts; part++) {
+        for (int64_t part = 1; part < areas->job->cut.n_parts; part++) {
             const heed_tensor from = target_of(areas->job, areas->output, part);
             float *y = heed_row(&to, row);
 
@@ -357,9 +297,9 @@ static void join_parts(const backward_job *job)
     for (int k = 0; k < 3; k++) {
         area_job areas = {.job = job, .output = outputs[k]};
 
-        if (job->n_parts > 1 && job->a->outs[outputs[k]] != NULL &&
+        if (job->cut.n_parts > 1 && job->a->outs[outputs[k]] != NULL &&
             !heed_attention_backward_is_absent(job->run, outputs[k]))
-            heed_parallel(job->a->device->n_threads, heed_rows(job->a->outs[outputs[k]]), STEP, add_areas,
+            heed_parallel(job->a->device->n_threads, heed_rows(job->a->outs[outputs[k]]), ROWS, add_areas,
                           &areas);
     }
 }
@@ -371,7 +311,7 @@ static void clear_sums(const backward_job *job)
         if (job->a->outs[k] != NULL)
             memset(job->a->outs[k]->data, 0, (size_t)heed_tensor_count(job->a->outs[k]) * sizeof(float));
     }
-    for (int64_t part = 1; part < job->n_parts; part++)
+    for (int64_t part = 1; part < job->cut.n_parts; part++)
         memset(job->areas + (part - 1) * area_floats(job->run), 0,
                (size_t)area_floats(job->run) * sizeof(float));
 }
@@ -394,14 +334,13 @@ static void clear_missing_keys(const backward_job *job, int output)
 
 void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_run *run)
 {
-    backward_job job = {.a = a, .run = run, .dump = dump_floats(run)};
+    backward_job job = {.a = a, .run = run, .cut = heed_attention_cut_of(run), .dump = dump_floats(run)};
 
-    set_groups(&job);
-    set_parts(&job);
+    heed_attention_cut_queries(&job.cut, run);
     job.scratch = heed_attention_scratch(run, a->device, true);
     job.areas = (float *)a->workspace + (job.scratch + job.dump) * a->device->n_threads;
     clear_sums(&job);
-    heed_parallel(a->device->n_threads, job.n_groups * job.n_parts, 1, backward_units, &job);
+    heed_parallel(a->device->n_threads, job.cut.n_groups * job.cut.n_parts, 1, backward_units, &job);
     clear_missing_keys(&job, K);
     clear_missing_keys(&job, V);
     join_parts(&job);
@@ -409,10 +348,9 @@ void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_ru
 
 size_t heed_attention_backward_fast_workspace(const heed_attention_run *run, const heed_device *device)
 {
-    backward_job job = {.run = run};
+    const heed_attention_cut cut = heed_attention_cut_of(run);
 
-    set_groups(&job);
     return heed_floats_bytes((heed_attention_scratch(run, device, true) + dump_floats(run)) *
                                  device->n_threads +
-                             (job.n_parts - 1) * area_floats(run));
+                             (cut.n_parts - 1) * area_floats(run));
 }
