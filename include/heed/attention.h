@@ -53,7 +53,10 @@ typedef struct heed_attention_inputs {
     int threads; /* 0: one a processor */
 } heed_attention_inputs;
 
-/* Where results go; NULL: not wanted. What is wanted changes no bit of the others. */
+/*
+ * Where results go; NULL: not wanted. What is wanted changes no bit of the others. The score of a pair that is hidden
+ * is -inf, its weight 0; a query that sees nothing has lse -inf, and zeros for out, entropy and gradients.
+ */
 typedef struct heed_attention_results {
     float *out;              /* [n_heads, n_query, v_dim] */
     float *lse, *entropy;    /* [n_heads, n_query] log sum_j exp(scores_ij); -sum_j w_ij log w_ij, in nats */
@@ -68,7 +71,7 @@ typedef struct heed_attention_results {
 /**
  * Computes what is wanted. Memory grows with n_query + n_key, and with their product only where scores, weights or
  * their gradients are asked for. HEED_ERR_USAGE and HEED_ERR_SHAPE name what does not fit, a number that is not
- * finite by its place: q[0,2,1].
+ * finite by its place: q[0,2,1]; HEED_ERR_MEMORY.
  */
 HEED_API heed_status heed_attention_run(const heed_attention_inputs *in, const heed_attention_results *want,
                                         heed_error *err);

@@ -5,20 +5,38 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+/* The columns of the longest command with its operands. */
+static int command_columns(void)
+{
+    size_t most = 0;
+
+    for (int i = 0; heed_cli_commands[i] != NULL; i++) {
+        const heed_cli_command *c = heed_cli_commands[i];
+        const size_t n = strlen("heed ") + strlen(c->name) + 1 + strlen(c->operands);
+        most = n > most ? n : most;
+    }
+    return (int)most;
+}
+
 static void show_overview(void)
 {
+    static const char *const start[][2] = {
+        {"heed train", "learns from built-in stories, into the folder story"},
+        {"heed generate story", "lets the model write"},
+        {"heed inspect story", "shows what its heads attend to"},
+    };
+    const int columns = command_columns();
+    char left[64];
+
     printf("heed %s: train a GPT on your own text, run it, and look inside it\n\n", heed_version());
     for (int i = 0; heed_cli_commands[i] != NULL; i++) {
         const heed_cli_command *c = heed_cli_commands[i];
-        char left[64];
         snprintf(left, sizeof left, "heed %s %s", c->name, c->operands);
-        printf("  %-35s %s\n", left, c->summary);
+        printf("  %-*s  %s\n", columns, left, c->summary);
     }
-    printf("\n\"heed help COMMAND\" shows the options of a command.\n\n"
-           "Start here\n"
-           "  heed train                          learns from built-in stories, into the folder story\n"
-           "  heed generate story                 lets the model write\n"
-           "  heed inspect story                  shows what its heads attend to\n");
+    printf("\n\"heed help COMMAND\" shows the options of a command.\n\nStart here\n");
+    for (size_t i = 0; i < sizeof start / sizeof start[0]; i++)
+        printf("  %-*s  %s\n", columns, start[i][0], start[i][1]);
 }
 
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)

@@ -213,6 +213,7 @@ for command in train generate eval info inspect bench help version; do
     done
 done
 allow
+awk '/^  heed / && !/^  heed .*[^ ]  +[^ ]/ { exit 1 }' out || fail "heed: a command and its summary run together"
 allow --version
 grep -qx 'heed [0-9.]*' out || fail "heed --version: expected the version"
 allow generate model --prompt=Once --max-tokens=5 --top_k 1 --threads=1
