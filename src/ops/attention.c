@@ -183,13 +183,17 @@ static void attention_grad(heed_graph *g, heed_node *z, heed_node *const *dy, he
 }
 
 /* Two multiply-adds a number of k and v, and one of q_relative, for the pairs that see each other. */
+/* What is only there to be looked at, and written for nobody else, is not counted. */
 static void attention_cost(const heed_node *z, heed_cost *cost)
 {
+    static const int shown[] = {LSE, ENTROPY, SCORES, PATTERN};
     const heed_attention_run run = heed_attention_run_of_node(z, EXTRA, true);
     const int64_t numbers = run.head_dim * (run.extra[HEED_ATTENTION_RELATIVE] != NULL ? 2 : 1) + run.v_dim;
 
     cost->flops += 2.0 * (double)numbers * heed_attention_pairs(&run);
     heed_cost_add_traffic(z, cost);
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+        cost->bytes_written -= (double)sizeof(float) * (double)heed_tensor_count(&z->outputs[shown[i]]->tensor);
 }
 
 static void describe(heed_explanation *e, const heed_attention_row *row, int output, int64_t j)

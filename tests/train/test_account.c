@@ -49,6 +49,23 @@ static void flops_are_those_of_the_maps_and_attention(void **state)
     heed_model_close(model);
 }
 
+/* Scores are never stored, so four times the tokens move less than four times the bytes: weights are read once. */
+static void traffic_grows_with_the_length_not_its_square(void **state)
+{
+    heed_config config = heed_config_default();
+    heed_accounting near, far;
+    heed_error err = {0};
+
+    (void)state;
+    config.vocab_size = 65;
+    config.context_length = 2048;
+    heed_model *model = make_model(&config);
+    assert_int_equal(heed_model_account_forward(model, 1, 512, &near, &err), HEED_OK);
+    assert_int_equal(heed_model_account_forward(model, 1, 2048, &far, &err), HEED_OK);
+    assert_true(far.bytes_read < 4.0 * near.bytes_read && far.bytes_written <= 4.0 * near.bytes_written);
+    heed_model_close(model);
+}
+
 /* The logits of 200,000 words are never held whole: for 2048 tokens they would take 1.6 GB. */
 static void a_large_vocabulary_takes_no_room_for_its_logits(void **state)
 {
@@ -90,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flops_are_those_of_the_maps_and_attention),
+        cmocka_unit_test(traffic_grows_with_the_length_not_its_square),
         cmocka_unit_test(a_large_vocabulary_takes_no_room_for_its_logits),
         cmocka_unit_test(sizes_that_do_not_fit_the_model_are_refused),
     };
