@@ -9,6 +9,7 @@
 
 #include "base/parallel.h"
 #include "ops/attention_backward.h"
+#include "ops/attention_gather.h"
 #include "ops/dense.h"
 
 enum { Q = HEED_BACKWARD_Q, K = HEED_BACKWARD_K, V = HEED_BACKWARD_V };
@@ -24,8 +25,8 @@ typedef struct backward_job {
     const heed_op_args *a;
     const heed_attention_run *run;
     heed_attention_cut cut;
-    int64_t scratch, dump; /* floats a thread: for the kernel; for gradients that nobody needs */
-    float *areas;          /* of parts 1 .. */
+    int64_t scratch, dump, gathered; /* floats a thread: for the kernel; see dump_floats(); copies of k and v */
+    float *areas;                    /* of parts 1 .. */
 } backward_job;
 
 /* --- places of gradients ------------------------------------------------------------------------- */
@@ -93,10 +94,18 @@ static heed_attention_bf16 read_head(const backward_job *job, int64_t b, int64_t
     return of;
 }
 
-/* Of bf16, what several queries' heads or shares add up is added in f32, in the dump, and rounded at the end. */
-static bool adds_in_dump(const heed_attention_run *run)
+/*
+ * Is dk or dv added up in the dump, and delivered at the end? Of bf16, what several heads or shares add up is, in f32,
+ * to be rounded once; and so are rows that would lie apart.
+ */
+static bool adds_in_dump(const backward_job *job, int output, int64_t part)
 {
-    return run->k->dtype == HEED_BF16 && (run->group > 1 || run->attrs->fill_1e9);
+    const heed_attention_run *run = job->run;
+    const heed_tensor *to = job->a->outs[output];
+
+    if (run->k->dtype == HEED_BF16)
+        return run->group > 1 || run->attrs->fill_1e9;
+    return job->gathered > 0 && part == 0 && to != NULL && heed_attention_is_scattered(to);
 }
 
 /* dk or dv: to the part's place, or to the dump. */
@@ -108,7 +117,7 @@ static void place_keys(const backward_job *job, heed_attention_bf16 *of, int out
     uint16_t *rows = NULL;
     int64_t stride = output == K ? run->head_dim : run->v_dim;
 
-    if (job->a->outs[output] != NULL && !adds_in_dump(run)) {
+    if (job->a->outs[output] != NULL && !adds_in_dump(job, output, part)) {
         const heed_tensor to = target_of(job, output, part);
 
         if (to.dtype == HEED_BF16)
@@ -207,15 +216,23 @@ static void fill_values(const backward_job *job, const heed_attention_head *head
     }
 }
 
-/* What was added up in the dump is rounded. */
-static void round_sums(const backward_job *job, int output, const float *sums, int64_t stride, int64_t b,
-                       int64_t h_kv)
+/* What was added up in the dump goes to its place, rounded where that is bf16. */
+static void deliver_sums(const backward_job *job, int output, const float *sums, int64_t b, int64_t h_kv,
+                         int64_t part)
 {
     const heed_tensor *to = job->a->outs[output];
+    const int64_t n = output == K ? job->run->head_dim : job->run->v_dim;
 
-    for (int64_t j = 0; to != NULL && j < job->run->n_key; j++)
-        job->a->device->kernels->to_bf16((uint16_t *)to->data + heed_attention_numbers_of(to, b, h_kv, j).at,
-                                         sums + j * stride, stride);
+    if (to == NULL || !adds_in_dump(job, output, part))
+        return;
+    for (int64_t j = 0; j < job->run->n_key; j++) {
+        const int64_t at = heed_attention_numbers_of(to, b, h_kv, j).at;
+
+        if (to->dtype == HEED_BF16)
+            job->a->device->kernels->to_bf16((uint16_t *)to->data + at, sums + j * n, n);
+        else
+            memcpy((float *)to->data + at, sums + j * n, (size_t)n * sizeof *sums);
+    }
 }
 
 /* --- one unit ------------------------------------------------------------------------------------ */
@@ -232,6 +249,8 @@ static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part
     of.head.accumulate_kv = h % group > 0;
     if (job->cut.n_parts > 1)
         take_queries(&of.head, begin, end);
+    if (job->gathered > 0)
+        heed_attention_gather(&of.head, 0, of.head.n_query, scratch + job->scratch + job->dump);
     if (job->run->q->dtype == HEED_BF16)
         kernels->attention_bf16_backward(&of, scratch);
     else
@@ -240,10 +259,8 @@ static void run_head(const backward_job *job, int64_t b, int64_t h, int64_t part
         return;
     if (job->run->attrs->fill_1e9)
         fill_values(job, &of.head, b, h / group, begin, end, scratch);
-    if (adds_in_dump(job->run)) {
-        round_sums(job, K, of.head.dk, of.head.dk_stride, b, h / group);
-        round_sums(job, V, of.head.dv, of.head.dv_stride, b, h / group);
-    }
+    deliver_sums(job, K, of.head.dk, b, h / group, part);
+    deliver_sums(job, V, of.head.dv, b, h / group, part);
 }
 
 static void backward_units(void *context, int64_t begin, int64_t end, int thread)
@@ -251,7 +268,7 @@ static void backward_units(void *context, int64_t begin, int64_t end, int thread
     const backward_job *job = context;
     const heed_attention_run *run = job->run;
     const int64_t head_groups = run->n_kv_heads / job->cut.heads;
-    float *scratch = (float *)job->a->workspace + thread * (job->scratch + job->dump);
+    float *scratch = (float *)job->a->workspace + thread * (job->scratch + job->dump + job->gathered);
 
     for (int64_t unit = begin; unit < end; unit++) {
         const int64_t part = unit / job->cut.n_groups, group = unit % job->cut.n_groups;
@@ -334,11 +351,15 @@ static void clear_missing_keys(const backward_job *job, int output)
 
 void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_run *run)
 {
-    backward_job job = {.a = a, .run = run, .cut = heed_attention_cut_of(run), .dump = dump_floats(run)};
+    backward_job job = {.a = a,
+                        .run = run,
+                        .cut = heed_attention_cut_of(run),
+                        .dump = dump_floats(run),
+                        .gathered = heed_attention_gathered_floats(run)};
 
     heed_attention_cut_queries(&job.cut, run);
     job.scratch = heed_attention_scratch(run, a->device, true);
-    job.areas = (float *)a->workspace + (job.scratch + job.dump) * a->device->n_threads;
+    job.areas = (float *)a->workspace + (job.scratch + job.dump + job.gathered) * a->device->n_threads;
     clear_sums(&job);
     heed_parallel(a->device->n_threads, job.cut.n_groups * job.cut.n_parts, 1, backward_units, &job);
     clear_missing_keys(&job, K);
@@ -349,8 +370,8 @@ void heed_attention_backward_fast(const heed_op_args *a, const heed_attention_ru
 size_t heed_attention_backward_fast_workspace(const heed_attention_run *run, const heed_device *device)
 {
     const heed_attention_cut cut = heed_attention_cut_of(run);
+    const int64_t a_thread = heed_attention_scratch(run, device, true) + dump_floats(run) +
+                             heed_attention_gathered_floats(run);
 
-    return heed_floats_bytes((heed_attention_scratch(run, device, true) + dump_floats(run)) *
-                                 device->n_threads +
-                             (cut.n_parts - 1) * area_floats(run));
+    return heed_floats_bytes(a_thread * device->n_threads + (cut.n_parts - 1) * area_floats(run));
 }

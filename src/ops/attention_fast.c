@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Attention by the kernels: pieces of work over batches, heads and blocks of queries, the longest first. Few queries
- * over many keys are cut by keys instead (attention_decode.c).
+ * over many keys are cut by keys instead (attention_decode.c). Keys and values whose rows lie apart are brought together
+ * for each piece (attention_gather.c).
  *
  * What the kernels leave to do: keys that do not exist yet in what is shown, and fill_1e9, where a query that sees
  * nothing takes the mean of all values.
@@ -11,6 +12,7 @@
 #include <math.h>
 
 #include "base/parallel.h"
+#include "ops/attention_gather.h"
 #include "ops/dense.h"
 
 enum {
@@ -26,16 +28,17 @@ typedef struct attention_job {
     const heed_op_args *a;
     const heed_attention_run *run;
     int64_t block, n_blocks; /* queries a piece of work has; pieces of one head */
-    int64_t scratch;         /* floats a thread */
+    int64_t scratch;         /* floats a thread: for the kernel, */
+    int64_t gathered;        /* and behind them for copies of k and v */
 } attention_job;
 
 /*
- * A multiple of 64, so that every cut gives the same bits; longer where there is more to share out. Over bf16 every piece
- * packs the keys it sees for itself, so pieces are longer.
+ * A multiple of 64, so that every cut gives the same bits; longer where there is more to share out. Over bf16, and where
+ * rows lie apart, every piece packs the keys it sees for itself, so pieces are longer.
  */
 static int64_t block_of(const heed_attention_run *run)
 {
-    const int64_t n = run->n_query, longer = run->q->dtype == HEED_BF16 ? 2 : 1;
+    const int64_t n = run->n_query, longer = run->q->dtype == HEED_BF16 || heed_attention_gathers(run) ? 2 : 1;
 
     return n >= 2048 ? 256 * longer : n >= 512 ? 128 * longer : 64;
 }
@@ -144,15 +147,17 @@ static void attention_pieces(void *context, int64_t begin, int64_t end, int thre
     const heed_attention_run *run = job->run;
     const heed_kernels *kernels = job->a->device->kernels;
     const int64_t all_heads = run->batch * run->n_heads;
-    float *scratch = (float *)job->a->workspace + thread * job->scratch;
+    float *scratch = (float *)job->a->workspace + thread * (job->scratch + job->gathered);
 
     for (int64_t piece = begin; piece < end; piece++) {
         const int64_t block = job->n_blocks - 1 - piece / all_heads, bh = piece % all_heads;
         const int64_t b = bh / run->n_heads, h = bh % run->n_heads;
         const int64_t query = block * job->block, left = run->n_query - query;
         const int64_t query_end = query + (left < job->block ? left : job->block);
-        const heed_attention_bf16 of = heed_attention_shown_head(job->a, run, b, h);
+        heed_attention_bf16 of = heed_attention_shown_head(job->a, run, b, h);
 
+        if (job->gathered > 0)
+            heed_attention_gather(&of.head, query, query_end, scratch + job->scratch);
         if (run->q->dtype == HEED_BF16)
             kernels->attention_bf16(&of, query, query_end, scratch);
         else
@@ -167,6 +172,7 @@ void heed_attention_fast(const heed_op_args *a, const heed_attention_run *run)
 
     job.n_blocks = (run->n_query + job.block - 1) / job.block;
     job.scratch = heed_attention_scratch(run, a->device, false);
+    job.gathered = heed_attention_gathered_floats(run);
     if (heed_attention_splits_keys(run)) {
         float *scratch = a->workspace;
 
@@ -180,6 +186,8 @@ void heed_attention_fast(const heed_op_args *a, const heed_attention_run *run)
 
 size_t heed_attention_fast_workspace(const heed_attention_run *run, const heed_device *device)
 {
-    return heed_floats_bytes(heed_attention_scratch(run, device, false) * device->n_threads +
+    const int64_t a_thread = heed_attention_scratch(run, device, false) + heed_attention_gathered_floats(run);
+
+    return heed_floats_bytes(a_thread * device->n_threads +
                              (heed_attention_splits_keys(run) ? heed_attention_split_floats(run) : 0));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Work that attention cuts in other ways than by heads, and the memory that a long text takes. */
+/* Work that attention cuts in other ways than by heads, rows it copies, and the memory that a long text takes. */
 #include <math.h>
 
 #include "one.h"
@@ -169,6 +169,131 @@ static void segments_over_bfloat16_are_rounded_once_on_any_threads(void **state)
     case_devices_close(three, n);
 }
 
+/* --- rows that lie apart ---------------------------------------------------------------------------- */
+
+/*
+ * Four long heads as columns of one row a token; n_kv key heads serve them. With `dense` q, k and v lie in tensors of
+ * their own.
+ */
+static heed_node *long_rows(case_graph *c, int64_t n_kv, bool dense, const heed_attention_options *options)
+{
+    enum { T = 1025, D = 64 };
+    heed_node *rows = case_parameter(c, heed_shape3(1, T, (4 + 2 * n_kv) * D));
+    heed_node *q = heed_split_heads(c->g, heed_narrow(c->g, rows, 0, 4 * D), 4);
+    heed_node *k = heed_split_heads(c->g, heed_narrow(c->g, rows, 4 * D, n_kv * D), n_kv);
+    heed_node *v = heed_split_heads(c->g, heed_narrow(c->g, rows, (4 + n_kv) * D, n_kv * D), n_kv);
+
+    if (dense) {
+        q = heed_scale(c->g, q, 1.0f);
+        k = heed_scale(c->g, k, 1.0f);
+        v = heed_scale(c->g, v, 1.0f);
+    }
+    return heed_attention(c->g, q, k, v, options);
+}
+
+static heed_node *causal(case_graph *c, bool dense)
+{
+    return long_rows(c, 4, dense, &(heed_attention_options){.causal = true});
+}
+
+/* Pieces of queries see keys from the middle on, and documents end inside of them; queries are cut into parts. */
+static heed_node *windows(case_graph *c, bool dense)
+{
+    const heed_attention_options options = {
+        .causal = true, .window = 130, .documents = case_ints(c, heed_shape2(1, 1025), 0, 2)};
+
+    return long_rows(c, 2, dense, &options);
+}
+
+static heed_node *prefixes(case_graph *c, bool dense)
+{
+    return long_rows(c, 1, dense, &(heed_attention_options){.causal = true, .prefix = 300, .window = 9});
+}
+
+static heed_node *causal_rows(case_graph *c)
+{
+    return causal(c, false);
+}
+
+static heed_node *causal_dense(case_graph *c)
+{
+    return causal(c, true);
+}
+
+static heed_node *window_rows(case_graph *c)
+{
+    return windows(c, false);
+}
+
+static heed_node *window_dense(case_graph *c)
+{
+    return windows(c, true);
+}
+
+static heed_node *prefix_rows(case_graph *c)
+{
+    return prefixes(c, false);
+}
+
+static heed_node *prefix_dense(case_graph *c)
+{
+    return prefixes(c, true);
+}
+
+static void expect_same(const char *what, const char *device, const heed_tensor *x, const heed_tensor *y)
+{
+    const int64_t n = heed_tensor_count(x);
+
+    assert_int_equal(n, heed_tensor_count(y));
+    for (int64_t i = 0; i < n; i++) {
+        const double a = (double)heed_tensor_get(x, i), b = (double)heed_tensor_get(y, i);
+
+        if (!(a == b))
+            fail_msg("%s on %s: element %lld is %.9g in rows, %.9g by itself", what, device, (long long)i, a,
+                     b);
+    }
+}
+
+static void check_layouts(heed_device *device, const op_case *in_rows, const op_case *by_itself)
+{
+    case_graph *a = case_open(in_rows), *b = case_open(by_itself);
+    heed_plan *of_a = case_plan(a, device, 0), *of_b = case_plan(b, device, 0);
+    const heed_node *rows = NULL, *dense = NULL;
+
+    for (int i = 0; i < a->n_sources; i++) {
+        rows = a->sources[i].node->wants_grad ? a->sources[i].node : rows;
+        dense = b->sources[i].node->wants_grad ? b->sources[i].node : dense;
+    }
+    heed_plan_run(of_a);
+    heed_plan_run(of_b);
+    expect_same(in_rows->name, heed_device_name(device), heed_plan_value(of_a, a->y),
+                heed_plan_value(of_b, b->y));
+    expect_same("its gradient", heed_device_name(device), heed_plan_value(of_a, rows->grad),
+                heed_plan_value(of_b, dense->grad));
+    heed_plan_destroy(of_a);
+    heed_plan_destroy(of_b);
+    case_close(a);
+    case_close(b);
+}
+
+static void rows_that_lie_apart_give_the_same_bits(void **state)
+{
+    static const op_case in_rows[] = {{"causal", causal_rows, 1, true},
+                                      {"a window over documents", window_rows, 1, true},
+                                      {"a prefix", prefix_rows, 1, true}};
+    static const op_case by_itself[] = {{"causal", causal_dense, 1, true},
+                                        {"a window over documents", window_dense, 1, true},
+                                        {"a prefix", prefix_dense, 1, true}};
+    heed_device devices[CASE_MAX_DEVICES];
+    const int n = case_devices(devices, 2);
+
+    (void)state;
+    for (int d = 1; d < n; d++) /* the first has no kernels */
+        for (int i = 0; i < 3; i++)
+            check_layouts(&devices[d], &in_rows[i], &by_itself[i]);
+    case_devices_close(devices, n);
+}
+
 /* --- memory ---------------------------------------------------------------------------------------- */
 
 /* Bytes of a run of one causal head of 64, forward and backward; nothing is allocated for it. */
@@ -222,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_that_is_cut_gives_what_plain_loops_give_on_any_threads),
         cmocka_unit_test(segments_over_bfloat16_are_rounded_once_on_any_threads),
+        cmocka_unit_test(rows_that_lie_apart_give_the_same_bits),
         cmocka_unit_test(memory_is_linear_in_the_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
