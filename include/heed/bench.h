@@ -68,10 +68,11 @@ typedef struct heed_bench_attention_options {
     int n_lengths;
     int64_t window; /* keys that a query sees, its own included; 0: all before it */
     bool bf16;      /* q, k, v in bfloat16, sums in f32 */
+    bool rows;      /* the lengths with q, k and v as columns of one row a token; false: each head by itself */
     bool plain;     /* the text book beside it: scores, softmax, product, in f32 */
     bool masks;     /* what masks save */
     bool decode;    /* one query over HEED_BENCH_CACHED_KEYS keys */
-    double seconds;  /* about so long for each length, each form and for the masks; 0: 2 */
+    double seconds; /* about so long for each length, each form and for the masks; 0: 2 */
     int threads;
     void (*report)(void *context, const char *doing); /* before each part; may be NULL */
     void *context;

@@ -14,7 +14,7 @@ typedef struct attention_options {
     const char *lengths;
     int64_t n_heads, head_dim, window, threads;
     double seconds;
-    int dtype;
+    int dtype, layout;
     bool plain, masks, decode, json;
 } attention_options;
 
@@ -25,11 +25,14 @@ static const heed_cli_text texts[] = {
 };
 
 static const char *const dtypes[] = {"f32", "bf16", NULL};
+static const char *const layouts[] = {"heads", "rows", NULL};
 
 static const heed_field fields[] = {
     {"n_heads", "heads", HEED_FIELD_INTEGER, AT(n_heads), 1, 1024, NULL},
     {"head_dim", "numbers in a head's query, key and value", HEED_FIELD_INTEGER, AT(head_dim), 1, 1024, NULL},
     {"dtype", "of q, k and v; sums are f32", HEED_FIELD_CHOICE, AT(dtype), 0, 0, dtypes},
+    {"layout", "of the lengths' q, k and v: each head by itself, or columns of one row a token as in models",
+     HEED_FIELD_CHOICE, AT(layout), 0, 0, layouts},
     {"window", "keys that a token sees, itself included; 0: all before it", HEED_FIELD_INTEGER, AT(window), 0,
      1e7, NULL},
     {"seconds", "for each length, each form and for the masks", HEED_FIELD_NUMBER, AT(seconds), 0.001, 3600,
@@ -73,6 +76,8 @@ static void print_lengths(const attention_options *own, const heed_bench_attenti
 
     printf("\nattention, %lld heads of %lld, %s, causal", (long long)own->n_heads, (long long)own->head_dim,
            dtypes[own->dtype]);
+    if (own->layout == 1)
+        printf(", q, k and v in one row a token");
     if (own->window > 0)
         printf(", window of %lld", (long long)own->window);
     printf("\n  %8s  %-27s %10s %10s %10s %9s %8s %11s\n", "length", "", "ms", "from", "to", "GFLOP/s",
@@ -227,6 +232,7 @@ static void print_json(const attention_options *own, const heed_bench_attention_
     heed_cli_json_integer(&json, "n_heads", own->n_heads);
     heed_cli_json_integer(&json, "head_dim", own->head_dim);
     heed_cli_json_text(&json, "dtype", dtypes[own->dtype]);
+    heed_cli_json_text(&json, "layout", layouts[own->layout]);
     heed_cli_json_integer(&json, "window", own->window);
     json_lengths(&json, r);
     if (r->n_masks > 0)
@@ -276,6 +282,7 @@ static heed_status measure(const attention_options *own, heed_bench_attention_re
                                       .lengths = lengths,
                                       .window = own->window,
                                       .bf16 = own->dtype == 1,
+                                      .rows = own->layout == 1,
                                       .plain = own->plain,
                                       .masks = own->masks,
                                       .decode = own->decode,

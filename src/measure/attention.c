@@ -87,6 +87,7 @@ static heed_status measure_length(bench *b, int64_t length, heed_bench_attention
                                   .head_dim = o->head_dim,
                                   .bf16 = o->bf16,
                                   .backward = true,
+                                  .rows = o->rows,
                                   .mask = {.causal = true, .window = o->window}};
     double plain_peak;
     heed_status status;
@@ -98,6 +99,7 @@ static heed_status measure_length(bench *b, int64_t length, heed_bench_attention
         heed_attention_report(o, "the text book", length);
         shape.plain = true;
         shape.bf16 = false;
+        shape.rows = false;
         status = measure_form(b, &shape, &row->plain_forward, &row->plain_both, &plain_peak, err);
     }
     return status;

@@ -35,12 +35,15 @@ heed_status heed_attention_arrays_create(heed_attention_arrays *arrays, const he
     const size_t n_k = (size_t)(s->n_heads * s->n_key * s->head_dim);
 
     *arrays = (heed_attention_arrays){0};
-    arrays->q = random_numbers(n_q, s->bf16, 1, &arrays->q_bytes);
-    arrays->k = random_numbers(n_k, s->bf16, 2, &arrays->k_bytes);
-    arrays->v = random_numbers(n_k, s->bf16, 3, &arrays->k_bytes);
+    arrays->q = random_numbers(s->rows ? n_q + 2 * n_k : n_q, s->bf16, 1, &arrays->q_bytes);
+    if (!s->rows) {
+        arrays->k = random_numbers(n_k, s->bf16, 2, &arrays->k_bytes);
+        arrays->v = random_numbers(n_k, s->bf16, 3, &arrays->k_bytes);
+    }
     if (s->backward)
         arrays->dout = random_numbers(n_q, false, 4, &arrays->dout_bytes);
-    if (arrays->q != NULL && arrays->k != NULL && arrays->v != NULL && (!s->backward || arrays->dout != NULL))
+    if (arrays->q != NULL && (s->rows || (arrays->k != NULL && arrays->v != NULL)) &&
+        (!s->backward || arrays->dout != NULL))
         return HEED_OK;
     heed_attention_arrays_destroy(arrays);
     return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the numbers of %lld keys of %lld heads",
@@ -58,16 +61,33 @@ void heed_attention_arrays_destroy(heed_attention_arrays *arrays)
 
 /* --- the graph --- */
 
-/* q, k or v: it gets a gradient, in whatever type it is. */
-static heed_node *variable(heed_attention_case *c, const char *name, int64_t n, void *data)
+/* q, k or v, or their rows: it gets a gradient, in whatever type it is. */
+static heed_node *variable(heed_attention_case *c, const char *name, heed_shape shape, void *data)
 {
-    const heed_attention_shape *s = &c->shape;
-    heed_node *node = heed_graph_bound_input(c->g, name, s->bf16 ? HEED_BF16 : HEED_F32,
-                                             heed_shape4(1, s->n_heads, n, s->head_dim), data);
+    heed_node *node = heed_graph_bound_input(c->g, name, c->shape.bf16 ? HEED_BF16 : HEED_F32, shape, data);
 
     if (node != NULL)
-        node->wants_grad = s->backward;
+        node->wants_grad = c->shape.backward;
+    c->variables[c->n_variables++] = node;
     return node;
+}
+
+/* q, k and v one after the other, each head by itself; or as columns of one row a token, as models have them. */
+static void make_qkv(heed_attention_case *c, const heed_attention_arrays *arrays, heed_node **qkv)
+{
+    const heed_attention_shape *s = &c->shape;
+    const int64_t width = s->n_heads * s->head_dim;
+
+    if (s->rows) {
+        heed_node *rows = variable(c, "qkv", heed_shape3(1, s->n_query, 3 * width), arrays->q);
+
+        for (int i = 0; i < 3; i++)
+            qkv[i] = heed_split_heads(c->g, heed_narrow(c->g, rows, i * width, width), s->n_heads);
+        return;
+    }
+    qkv[0] = variable(c, "q", heed_shape4(1, s->n_heads, s->n_query, s->head_dim), arrays->q);
+    qkv[1] = variable(c, "k", heed_shape4(1, s->n_heads, s->n_key, s->head_dim), arrays->k);
+    qkv[2] = variable(c, "v", heed_shape4(1, s->n_heads, s->n_key, s->head_dim), arrays->v);
 }
 
 static heed_attention_options options_of(heed_attention_case *c)
@@ -96,14 +116,14 @@ static heed_attention_options options_of(heed_attention_case *c)
 static heed_node *build(heed_attention_case *c, const heed_attention_arrays *arrays)
 {
     const heed_attention_shape *s = &c->shape;
-    heed_node *q = variable(c, "q", s->n_query, arrays->q);
-    heed_node *k = c->k = variable(c, "k", s->n_key, arrays->k);
-    heed_node *v = c->v = variable(c, "v", s->n_key, arrays->v);
     const heed_attention_options options = options_of(c);
+    heed_node *qkv[3];
 
+    make_qkv(c, arrays, qkv);
     if (!s->plain)
-        return heed_attention(c->g, q, k, v, &options);
-    return heed_matmul(c->g, heed_softmax(c->g, heed_attention_scores(c->g, q, k, &options)), v, false, false);
+        return heed_attention(c->g, qkv[0], qkv[1], qkv[2], &options);
+    return heed_matmul(c->g, heed_softmax(c->g, heed_attention_scores(c->g, qkv[0], qkv[1], &options)), qkv[2],
+                       false, false);
 }
 
 /*
@@ -177,8 +197,11 @@ heed_status heed_attention_case_plan(heed_attention_case *c, const heed_attentio
     if (status == HEED_OK)
         status = plan_pass(c, HEED_ATTENTION_FORWARD, &z, 1, device, err);
     if (status == HEED_OK && shape->backward) {
-        heed_node *const targets[] = {z, heed_graph_find(c->g, "q")->grad, c->k->grad, c->v->grad};
-        status = plan_pass(c, HEED_ATTENTION_BOTH, targets, 4, device, err);
+        heed_node *targets[4] = {z};
+
+        for (int i = 0; i < c->n_variables; i++)
+            targets[i + 1] = c->variables[i]->grad;
+        status = plan_pass(c, HEED_ATTENTION_BOTH, targets, c->n_variables + 1, device, err);
     }
     return status;
 }

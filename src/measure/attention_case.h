@@ -23,11 +23,12 @@ typedef struct heed_attention_shape {
     bool bf16;
     bool plain; /* the text book: scores, softmax, product */
     bool backward;
+    bool rows; /* q, k and v are columns of one row a token, as in models; n_query = n_key, and not plain */
     heed_mask mask;
 } heed_attention_shape;
 
 typedef struct heed_attention_arrays {
-    void *q, *k, *v; /* f32, or bf16 */
+    void *q, *k, *v; /* f32, or bf16; q the rows, where q, k and v are columns of them */
     float *dout;     /* NULL without backward */
     size_t q_bytes, k_bytes, dout_bytes;
 } heed_attention_arrays;
@@ -37,7 +38,8 @@ enum { HEED_ATTENTION_FORWARD, HEED_ATTENTION_BOTH, HEED_ATTENTION_PASSES };
 typedef struct heed_attention_case {
     heed_attention_shape shape;
     heed_graph *g;
-    heed_node *k, *v;
+    heed_node *variables[3]; /* q, k and v, or their rows */
+    int n_variables;
     float one;
     heed_plan *plans[HEED_ATTENTION_PASSES];  /* forward; forward and backward, or NULL */
     double pass_bytes[HEED_ATTENTION_PASSES]; /* of memory that a pass works in, beside q, k, v */

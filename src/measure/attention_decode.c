@@ -47,8 +47,8 @@ static void take_turns(heed_attention_case *c, void *block, const cache_pool *po
     for (int turn = -2; turn < TURNS; turn++) {
         char *k = pool->block + (size_t)((turn + 2) % pool->n) * 2 * pool->k_bytes;
 
-        c->k->tensor.data = k;
-        c->v->tensor.data = k + pool->k_bytes;
+        c->variables[1]->tensor.data = k;
+        c->variables[2]->tensor.data = k + pool->k_bytes;
         heed_attention_case_place(c, block, NULL);
         const double decode_s = heed_attention_case_run(c, HEED_ATTENTION_FORWARD);
         const double read_s = heed_reading_pass(reading);
