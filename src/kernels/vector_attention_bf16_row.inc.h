@@ -77,8 +77,8 @@ static void prepare_query(float *y, const uint16_t *x, int64_t n)
 }
 
 /*
- * Asks for the lines of `rows` rows that lie 2 KB of numbers further on, as far as n_there rows reach: 80 to 86 % of the speed of
- * reading on one Sapphire Rapids core, where the guesses of the processor give 73 to 80.
+ * Asks for the lines of `rows` rows that lie 2 KB of numbers further on, as far as n_there rows reach. One query over 8192
+ * keys then runs at 70 to 85 % of the speed of reading on one Sapphire Rapids core that others share.
  */
 INLINE void ask_for_rows(const uint16_t *x, int64_t stride, int64_t n_there, int64_t n, const int rows)
 {
