@@ -100,7 +100,7 @@ static void print_lengths(const attention_options *own, const heed_bench_attenti
            "count\n",
            dtypes[own->dtype], heed_cli_scaled(least, low), heed_cli_scaled(most, high));
     if (share > 1.0)
-        printf("  above 100 %%: others use this machine too, and slow the product more than what is shorter\n");
+        printf("  above 100 %%: others use this machine too, and slowed the product more\n");
 }
 
 static void print_masks(const heed_bench_attention_result *r)

@@ -13,8 +13,9 @@
  * dout_i . out_i, added up in the order of dp. Either way, of a query with all its weight on one key dp equals
  * delta to the last bit, and ds is 0 as it should be.
  *
- * Tiles of queries outside, chunks of keys inside: dq is complete after a tile; dk and dv are added to by each
- * tile that sees them, queries ascending. Where head_dim is no multiple of LANES the sums live in the scratch,
+ * Each tile of queries meets its chunks of keys in order, so dq adds up keys ascending; dk and dv are added to by each
+ * tile that sees them, queries ascending. Tiles go in groups over blocks of keys that the second-level cache holds, with
+ * their values and both gradients: every tile on its own would fetch them all again from farther away. Where head_dim is no multiple of LANES the sums live in the scratch,
  * in rows filled up to whole vectors.
  *
  * Needs vector_attention_forward.inc.h.
@@ -22,8 +23,10 @@
 
 /* Where the parts of the scratch lie, in floats; the part that is not needed is empty. */
 typedef struct backward_layout {
-    int64_t packed_q, packed_dout, packed_out, weights, dscores;
-    int64_t rows_q, rows_dout, rows_k, rows_dq, rows_dk, rows_dv, adjust, total;
+    int64_t packed_out, weights, dscores, rows_k, rows_dk, rows_dv;
+    int64_t tiles, total; /* GROUP_TILES times, from here: */
+    int64_t packed_q, packed_dout, rows_q, rows_dout, rows_dq, adjust,
+        tile; /* a tile's own parts, and their size */
 } backward_layout;
 
 INLINE backward_layout backward_layout_of(const heed_attention_head *head)
@@ -32,24 +35,30 @@ INLINE backward_layout backward_layout_of(const heed_attention_head *head)
     const int64_t pad = width != head->head_dim ? width : 0, v_pad = v_width != head->v_dim ? v_width : 0;
     backward_layout at;
 
-    at.packed_q = 0;
-    at.packed_dout = at.packed_q + head->head_dim * QUERIES;
-    at.packed_out = at.packed_dout + head->v_dim * QUERIES;
+    at.packed_out = 0;
     at.weights = at.packed_out + head->v_dim * QUERIES;
     at.dscores = at.weights + (int64_t)CHUNK_MAX * QUERIES;
-    at.rows_q = at.dscores + (int64_t)CHUNK_MAX * QUERIES;
-    at.rows_dout = at.rows_q + QUERIES * pad;
-    at.rows_k = at.rows_dout + QUERIES * v_pad;
-    at.rows_dq = at.rows_k + CHUNK_MAX * pad;
-    at.rows_dk = at.rows_dq + QUERIES * pad;
+    at.rows_k = at.dscores + (int64_t)CHUNK_MAX * QUERIES;
+    at.rows_dk = at.rows_k + CHUNK_MAX * pad;
     at.rows_dv = at.rows_dk + head->n_key * pad;
-    at.adjust = at.rows_dv + head->n_key * v_pad;
-    at.total = at.adjust + relative_layout_of(head, true).total;
+    at.tiles = at.rows_dv + head->n_key * v_pad;
+
+    at.packed_q = 0;
+    at.packed_dout = at.packed_q + head->head_dim * QUERIES;
+    at.rows_q = at.packed_dout + head->v_dim * QUERIES;
+    at.rows_dout = at.rows_q + QUERIES * pad;
+    at.rows_dq = at.rows_dout + QUERIES * v_pad;
+    at.adjust = at.rows_dq + QUERIES * pad;
+    at.tile = whole_vectors(at.adjust + relative_layout_of(head, true).total);
+    at.total = at.tiles + GROUP_TILES * at.tile;
     return at;
 }
 
 /* What one tile of queries knows before its keys come. weight = 2^(exponent (score - base)) * inverse. */
 typedef struct backward_tile {
+    tile_shape t;
+    bool done;  /* it has met all its keys */
+    float *own; /* its own parts of the scratch */
     query_values base, inverse, delta;
     float exponent; /* log2(e) * scale */
     bool all_keys;  /* one chunk holds every key that the tile sees */
@@ -84,16 +93,17 @@ static void base_from_saved(backward_tile *b, const heed_attention_head *head, c
 }
 
 /* base and inverse by going over all keys of the tile. */
-static void base_from_keys(backward_tile *b, const heed_attention_head *head, tile_shape t, float *scratch)
+static void base_from_keys(backward_tile *b, const heed_attention_head *head, float *scratch)
 {
     const backward_layout at = backward_layout_of(head);
+    tile_shape t = b->t;
     float *tile = scratch + at.weights;
     query_values max, sum, factor;
 
     statistics_start(&max, &sum);
     for (;; tile_next_keys(&t, head)) {
-        tile_scores(tile, &t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
-        tile_adjust(tile, &t, head, scratch + at.adjust);
+        tile_scores(tile, &t, head->k, head->k_stride, b->own + at.packed_q, head->head_dim);
+        tile_adjust(tile, &t, head, b->own + at.adjust);
         tile_softmax(&max, &sum, &factor, tile, b->exponent, &t);
         if (t.last)
             break;
@@ -168,17 +178,17 @@ static void add_by_key(float *out, int64_t out_stride, const float *tile, const 
 }
 
 /* The five products of one chunk. */
-static void backward_chunk(const heed_attention_head *head, const tile_shape *t, backward_tile *b,
-                           float *scratch)
+static void backward_chunk(const heed_attention_head *head, backward_tile *b, float *scratch)
 {
     const backward_layout at = backward_layout_of(head);
+    const tile_shape *t = &b->t;
     const int64_t width = whole_vectors(head->head_dim), v_width = whole_vectors(head->v_dim);
     const bool whole = width == head->head_dim, v_whole = v_width == head->v_dim;
     float *weights = scratch + at.weights, *dscores = scratch + at.dscores;
 
-    tile_scores(weights, t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
-    tile_adjust(weights, t, head, scratch + at.adjust);
-    tile_scores(dscores, t, head->v, head->v_stride, scratch + at.packed_dout, head->v_dim);
+    tile_scores(weights, t, head->k, head->k_stride, b->own + at.packed_q, head->head_dim);
+    tile_adjust(weights, t, head, b->own + at.adjust);
+    tile_scores(dscores, t, head->v, head->v_stride, b->own + at.packed_dout, head->v_dim);
     if (b->own_base) {
         query_values max, sum, factor;
 
@@ -189,7 +199,7 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
         tile_mask(weights, t);
     }
     tile_gradient(weights, dscores, b, t);
-    adjust_gradient(dscores, t, head, scratch + at.adjust);
+    adjust_gradient(dscores, t, head, b->own + at.adjust);
 
     const bool plain = mask_is_plain(&head->mask);
     float *dv = v_whole ? head->dv + t->key * head->dv_stride : scratch + at.rows_dv + t->key * v_width;
@@ -201,7 +211,7 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
 
     const whole_rows k = rows_of(head->k + t->key * head->k_stride, head->k_stride, t->n_keys, head->head_dim,
                                  scratch + at.rows_k);
-    float *dq = whole ? head->dq + t->query * head->dq_stride : scratch + at.rows_dq;
+    float *dq = whole ? head->dq + t->query * head->dq_stride : b->own + at.rows_dq;
     block_target to = {.out = dq, .out_stride = whole ? head->dq_stride : width};
 
     if (!t->first) {
@@ -211,43 +221,73 @@ static void backward_chunk(const heed_attention_head *head, const tile_shape *t,
     tile_by_query(&to, dscores, t, k.from, k.stride, width);
 }
 
-static void backward_of_tile(const heed_attention_head *head, tile_shape *t, float *scratch)
+/* The tile of the queries from `query` on meets its first keys: all that does not depend on them. */
+static void backward_begin(const heed_attention_head *head, backward_tile *b, int64_t query, float *own,
+                           float *scratch)
 {
     const backward_layout at = backward_layout_of(head);
-    const float *q = head->q + t->query * head->q_stride, *dout = head->dout + t->query * head->dout_stride;
-    backward_tile b = {.exponent = head->scale * log2_e};
+    const float *q = head->q + query * head->q_stride, *dout = head->dout + query * head->dout_stride;
+    tile_shape *t = &b->t;
 
+    *b = (backward_tile){
+        .t = tile_of_queries(head, query, head->n_query), .own = own, .exponent = head->scale * log2_e};
     tile_first_keys(t, head);
-    b.all_keys = t->last;
-    adjust_start(head, t, scratch + at.adjust);
-    pack_transposed(scratch + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim, 1.0f);
-    pack_transposed(scratch + at.packed_dout, dout, head->dout_stride, t->n_queries, head->v_dim, head->scale);
-    if (!b.all_keys) {
-        pack_transposed(scratch + at.packed_out, head->out + t->query * head->out_stride, head->out_stride,
+    b->all_keys = t->last;
+    adjust_start(head, t, own + at.adjust);
+    pack_transposed(own + at.packed_q, q, head->q_stride, t->n_queries, head->head_dim, 1.0f);
+    pack_transposed(own + at.packed_dout, dout, head->dout_stride, t->n_queries, head->v_dim, head->scale);
+    if (!b->all_keys) {
+        pack_transposed(scratch + at.packed_out, head->out + query * head->out_stride, head->out_stride,
                         t->n_queries, head->v_dim, 1.0f);
-        packed_dots(&b.delta, scratch + at.packed_dout, scratch + at.packed_out, head->v_dim, t->vectors);
+        packed_dots(&b->delta, own + at.packed_dout, scratch + at.packed_out, head->v_dim, t->vectors);
     }
-    b.q = rows_of(q, head->q_stride, t->n_queries, head->head_dim, scratch + at.rows_q);
-    b.dout = rows_of(dout, head->dout_stride, t->n_queries, head->v_dim, scratch + at.rows_dout);
+    b->q = rows_of(q, head->q_stride, t->n_queries, head->head_dim, own + at.rows_q);
+    b->dout = rows_of(dout, head->dout_stride, t->n_queries, head->v_dim, own + at.rows_dout);
     /* of few queries forward has the scores as rows round them, not as the tile here does */
     if (head->max && head->n_query > ROW_QUERIES)
-        base_from_saved(&b, head, t);
-    else if (b.all_keys)
-        b.own_base = true;
+        base_from_saved(b, head, t);
+    else if (b->all_keys)
+        b->own_base = true;
     else
-        base_from_keys(&b, head, *t, scratch);
+        base_from_keys(b, head, scratch);
+}
 
-    for (;; tile_next_keys(t, head)) {
-        backward_chunk(head, t, &b, scratch);
-        if (t->last)
-            break;
+static void backward_end(const heed_attention_head *head, const backward_tile *b)
+{
+    const backward_layout at = backward_layout_of(head);
+    const int64_t width = whole_vectors(head->head_dim);
+
+    adjust_finish(head, &b->t, b->own + at.adjust);
+    for (int64_t i = 0; width != head->head_dim && i < b->t.n_queries; i++)
+        memcpy(head->dq + (b->t.query + i) * head->dq_stride, b->own + at.rows_dq + i * width,
+               (size_t)head->head_dim * sizeof(float));
+}
+
+/* The tiles of a group go over one block of keys after the other, each tile over the whole block. */
+static void backward_of_group(const heed_attention_head *head, int64_t query, float *scratch)
+{
+    const backward_layout at = backward_layout_of(head);
+    const int64_t block = group_keys(head);
+    backward_tile tiles[GROUP_TILES];
+    int n = 0, n_done = 0;
+
+    for (; n < GROUP_TILES && query < head->n_query; n++, query += QUERIES)
+        backward_begin(head, &tiles[n], query, scratch + at.tiles + n * at.tile, scratch);
+    for (int64_t end = block; n_done < n; end += block) {
+        for (int i = 0; i < n; i++) {
+            backward_tile *b = &tiles[i];
+
+            while (!b->done && b->t.key < end) {
+                backward_chunk(head, b, scratch);
+                b->done = b->t.last;
+                n_done += b->done;
+                if (!b->done)
+                    tile_next_keys(&b->t, head);
+            }
+        }
     }
-    adjust_finish(head, t, scratch + at.adjust);
-    if (whole_vectors(head->head_dim) != head->head_dim)
-        for (int64_t i = 0; i < t->n_queries; i++)
-            memcpy(head->dq + (t->query + i) * head->dq_stride,
-                   scratch + at.rows_dq + i * whole_vectors(head->head_dim),
-                   (size_t)head->head_dim * sizeof(float));
+    for (int i = 0; i < n; i++)
+        backward_end(head, &tiles[i]);
 }
 
 /* Copies, or adds, rows of the scratch to where they belong. */
@@ -288,11 +328,8 @@ static void attention_backward(const heed_attention_head *head, float *scratch)
         clear_unseen(scratch + at.rows_dv, v_width, v_width, head);
     else if (!head->accumulate_kv)
         clear_unseen(head->dv, head->dv_stride, v_width, head);
-    for (int64_t query = 0; query < head->n_query; query += QUERIES) {
-        tile_shape t = tile_of_queries(head, query, head->n_query);
-
-        backward_of_tile(head, &t, scratch);
-    }
+    for (int64_t query = 0; query < head->n_query; query += GROUP_TILES * QUERIES)
+        backward_of_group(head, query, scratch);
     if (width != head->head_dim)
         deliver_rows(head->dk, head->dk_stride, scratch + at.rows_dk, head->n_key, head->head_dim,
                      head->accumulate_kv);

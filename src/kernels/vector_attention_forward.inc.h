@@ -13,7 +13,9 @@
 
 /* Where the parts of the scratch lie, in floats. */
 typedef struct forward_layout {
-    int64_t packed_q, tile, out, packed_v, adjust, total;
+    int64_t tile, packed_v, tiles, total;
+    int64_t packed_q, out, adjust,
+        own; /* a tile's own parts, and their size: GROUP_TILES times from `tiles` on */
 } forward_layout;
 
 INLINE forward_layout forward_layout_of(const heed_attention_head *head)
@@ -21,12 +23,14 @@ INLINE forward_layout forward_layout_of(const heed_attention_head *head)
     const int64_t width = whole_vectors(head->v_dim);
     forward_layout at;
 
+    at.tile = 0;
+    at.packed_v = at.tile + (int64_t)CHUNK_MAX * QUERIES;
+    at.tiles = at.packed_v + (width != head->v_dim ? CHUNK_MAX * width : 0);
     at.packed_q = 0;
-    at.tile = at.packed_q + head->head_dim * QUERIES;
-    at.out = at.tile + (int64_t)CHUNK_MAX * QUERIES;
-    at.packed_v = at.out + QUERIES * width;
-    at.adjust = at.packed_v + (width != head->v_dim ? CHUNK_MAX * width : 0);
-    at.total = at.adjust + relative_layout_of(head, false).total;
+    at.out = at.packed_q + head->head_dim * QUERIES;
+    at.adjust = at.out + QUERIES * width;
+    at.own = whole_vectors(at.adjust + relative_layout_of(head, false).total);
+    at.total = at.tiles + GROUP_TILES * at.own;
     return at;
 }
 
@@ -49,62 +53,114 @@ static void save_statistics(const heed_attention_head *head, const tile_shape *t
     }
 }
 
-/* One chunk's scores become weights; it is shown between, if asked. */
-INLINE void forward_weights(const heed_attention_head *head, const tile_shape *t, float *scratch,
-                            query_values *max, query_values *sum, query_values *factor, tile_view *view)
+/* A tile of queries on its way over the keys. */
+typedef struct forward_tile {
+    tile_shape t;
+    bool done;  /* it has met all its keys */
+    float *own; /* its own parts of the scratch */
+    query_values max, sum, inverse;
+    tile_view view;
+} forward_tile;
+
+/* One chunk's scores become weights; it is shown between, if asked. factor: what earlier sums are multiplied by. */
+INLINE void forward_weights(const heed_attention_head *head, forward_tile *f, query_values *factor,
+                            float *scratch)
 {
     const forward_layout at = forward_layout_of(head);
     float *tile = scratch + at.tile;
 
-    tile_scores(tile, t, head->k, head->k_stride, scratch + at.packed_q, head->head_dim);
-    tile_adjust(tile, t, head, scratch + at.adjust);
-    tile_mask(tile, t);
+    tile_scores(tile, &f->t, head->k, head->k_stride, f->own + at.packed_q, head->head_dim);
+    tile_adjust(tile, &f->t, head, f->own + at.adjust);
+    tile_mask(tile, &f->t);
     if (head_is_shown(head))
-        show_chunk(view, head, max, sum, tile, t);
-    tile_weights(max, sum, factor, tile, head->scale * log2_e, t);
-    tile_clear_below_edges(tile, t);
+        show_chunk(&f->view, head, &f->max, &f->sum, tile, &f->t);
+    tile_weights(&f->max, &f->sum, factor, tile, head->scale * log2_e, &f->t);
+    tile_clear_below_edges(tile, &f->t);
 }
 
-static void attention_tile(const heed_attention_head *head, tile_shape *t, float *scratch)
+/* The tile of the queries query .. query_end - 1 meets its first keys. */
+static void forward_begin(const heed_attention_head *head, forward_tile *f, int64_t query, int64_t query_end,
+                          float *own)
+{
+    const forward_layout at = forward_layout_of(head);
+
+    f->t = tile_of_queries(head, query, query_end);
+    f->done = false;
+    f->own = own;
+    pack_transposed(own + at.packed_q, head->q + query * head->q_stride, head->q_stride, f->t.n_queries,
+                    head->head_dim, 1.0f);
+    adjust_start(head, &f->t, own + at.adjust);
+    statistics_start(&f->max, &f->sum);
+    show_start(&f->view, head, &f->t);
+    tile_first_keys(&f->t, head);
+}
+
+/* One chunk: its weights, and what they take from the values. */
+static void forward_chunk(const heed_attention_head *head, forward_tile *f, float *scratch)
 {
     const forward_layout at = forward_layout_of(head);
     const int64_t width = whole_vectors(head->v_dim);
-    const bool whole = width == head->v_dim;
-    float *sums = scratch + at.out, *out = head->out + t->query * head->out_stride;
-    query_values max, sum, factor, inverse;
-    tile_view view;
+    const tile_shape *t = &f->t;
+    float *sums = f->own + at.out;
+    query_values factor;
 
-    pack_transposed(scratch + at.packed_q, head->q + t->query * head->q_stride, head->q_stride, t->n_queries,
-                    head->head_dim, 1.0f);
-    adjust_start(head, t, scratch + at.adjust);
-    statistics_start(&max, &sum);
-    show_start(&view, head, t);
-    for (tile_first_keys(t, head);; tile_next_keys(t, head)) {
-        forward_weights(head, t, scratch, &max, &sum, &factor, &view);
+    forward_weights(head, f, &factor, scratch);
 
-        const float *v = head->v + t->key * head->v_stride;
-        block_target to = {.out = sums, .out_stride = width, .factor = (const float *)&factor};
+    block_target to = {.out = sums, .out_stride = width, .factor = (const float *)&factor};
+    const whole_rows v = rows_of(head->v + t->key * head->v_stride, head->v_stride, t->n_keys, head->v_dim,
+                                 scratch + at.packed_v);
 
-        if (!t->first) {
-            to.previous = sums;
-            to.previous_stride = width;
+    if (!t->first) {
+        to.previous = sums;
+        to.previous_stride = width;
+    }
+    if (t->last) {
+        invert_sums(&f->inverse, &f->sum);
+        to.post = (const float *)&f->inverse;
+        if (width == head->v_dim) {
+            to.out = head->out + t->query * head->out_stride;
+            to.out_stride = head->out_stride;
         }
-        if (t->last) {
-            invert_sums(&inverse, &sum);
-            to.post = (const float *)&inverse;
-            if (whole) {
-                to.out = out;
-                to.out_stride = head->out_stride;
+    }
+    tile_by_query(&to, scratch + at.tile, t, v.from, v.stride, width);
+}
+
+static void forward_end(const heed_attention_head *head, const forward_tile *f)
+{
+    const forward_layout at = forward_layout_of(head);
+    const int64_t width = whole_vectors(head->v_dim);
+
+    for (int64_t i = 0; width != head->v_dim && i < f->t.n_queries; i++)
+        memcpy(head->out + (f->t.query + i) * head->out_stride, f->own + at.out + i * width,
+               (size_t)head->v_dim * sizeof(float));
+    save_statistics(head, &f->t, &f->max, &f->sum);
+    if (head_is_shown(head))
+        show_finish(&f->view, head, &f->max, &f->sum, &f->inverse, &f->t);
+}
+
+/* The tiles of a group go over one block of keys after the other, each tile over the whole block. */
+static void forward_of_group(const heed_attention_head *head, int64_t query, int64_t query_end, float *scratch)
+{
+    const forward_layout at = forward_layout_of(head);
+    const int64_t block = group_keys(head);
+    forward_tile tiles[GROUP_TILES];
+    int n = 0, n_done = 0;
+
+    for (; n < GROUP_TILES && query < query_end; n++, query += QUERIES)
+        forward_begin(head, &tiles[n], query, query_end, scratch + at.tiles + n * at.own);
+    for (int64_t end = block; n_done < n; end += block) {
+        for (int i = 0; i < n; i++) {
+            forward_tile *f = &tiles[i];
+
+            while (!f->done && f->t.key < end) {
+                forward_chunk(head, f, scratch);
+                f->done = f->t.last;
+                n_done += f->done;
+                if (!f->done)
+                    tile_next_keys(&f->t, head);
             }
         }
-        const whole_rows rows = rows_of(v, head->v_stride, t->n_keys, head->v_dim, scratch + at.packed_v);
-        tile_by_query(&to, scratch + at.tile, t, rows.from, rows.stride, width);
-        if (t->last)
-            break;
     }
-    for (int64_t i = 0; !whole && i < t->n_queries; i++)
-        memcpy(out + i * head->out_stride, sums + i * width, (size_t)head->v_dim * sizeof *out);
-    save_statistics(head, t, &max, &sum);
-    if (head_is_shown(head))
-        show_finish(&view, head, &max, &sum, &inverse, t);
+    for (int i = 0; i < n; i++)
+        forward_end(head, &tiles[i]);
 }

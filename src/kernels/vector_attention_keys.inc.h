@@ -26,9 +26,10 @@
 
 enum {
     QUERIES = TILE_VECTORS * LANES,
-    BLOCK_ROWS = 8, /* the most rows of a register block */
-    CHUNK = 192,    /* keys of a tile, a multiple of QUERIES; the last chunk may hold QUERIES more */
-    LIST_KEYS = 64, /* keys that a mask's lists are asked about at once; CHUNK is a multiple */
+    BLOCK_ROWS = 8,  /* the most rows of a register block */
+    CHUNK = 192,     /* keys of a tile, a multiple of QUERIES; the last chunk may hold QUERIES more */
+    GROUP_TILES = 4, /* tiles of queries that go over the keys together */
+    LIST_KEYS = 64,  /* keys that a mask's lists are asked about at once; CHUNK is a multiple */
     CHUNK_MAX = CHUNK + QUERIES,
     ROW_QUERIES = LANES / 4, /* at most so many queries are taken one by one: beyond, a tile is faster */
 };
@@ -310,4 +311,16 @@ INLINE void tile_mask(float *tile, const tile_shape *t)
         hide_by_blocks(tile, t);
     if (m->pairs)
         hide_by_pairs(tile, t);
+}
+
+/*
+ * Keys that a group of tiles goes over before it moves on: with their values, and the gradients of both, they stay in a
+ * second-level cache of 1 or 2 MB. A whole number of chunks.
+ */
+INLINE int64_t group_keys(const heed_attention_head *head)
+{
+    enum { NUMBERS = 131072 }; /* of k and v, half a megabyte */
+    const int64_t chunks = NUMBERS / (head->head_dim + head->v_dim) / CHUNK;
+
+    return CHUNK * (chunks > 1 ? chunks : 1);
 }

@@ -185,9 +185,6 @@ static void attention(const heed_attention_head *head, int64_t query_begin, int6
 
     for (int64_t query = query_begin; by_row && query < query_end; query++)
         attention_row(head, query, scratch);
-    for (int64_t query = query_begin; !by_row && query < query_end; query += QUERIES) {
-        tile_shape t = tile_of_queries(head, query, query_end);
-
-        attention_tile(head, &t, scratch);
-    }
+    for (int64_t query = query_begin; !by_row && query < query_end; query += GROUP_TILES * QUERIES)
+        forward_of_group(head, query, query_end, scratch);
 }

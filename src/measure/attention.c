@@ -28,6 +28,11 @@ static heed_bench_pass pass_of(const heed_attention_case *c, heed_attention_turn
     return out;
 }
 
+static double run_product(void *product)
+{
+    return heed_yardstick_run(product);
+}
+
 /* Runs the forward pass, both passes and the product in turns. */
 static void take_turns(const heed_bench_attention_options *o, heed_attention_case *c, heed_yardstick *product,
                        heed_attention_turns *t)
@@ -36,8 +41,8 @@ static void take_turns(const heed_bench_attention_options *o, heed_attention_cas
 
     for (t->n = 0; heed_attention_go_on(o, t->n, begin); t->n++) {
         for (int pass = 0; pass < HEED_ATTENTION_PASSES; pass++)
-            t->seconds[pass][t->n] = heed_attention_case_run(c, pass);
-        t->peaks[t->n] = heed_yardstick_run(product);
+            t->seconds[pass][t->n] = heed_attention_pass_turn(c, pass);
+        t->peaks[t->n] = HEED_YARDSTICK_FLOPS / heed_attention_turn(run_product, product);
     }
 }
 

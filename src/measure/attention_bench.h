@@ -23,6 +23,12 @@ typedef struct heed_attention_turns {
 
 /** Tells who called what is being measured. */
 void heed_attention_report(const heed_bench_attention_options *options, const char *doing, int64_t length);
+/** One run of something; seconds. */
+typedef double heed_attention_run_fn(void *context);
+/** Seconds of a run: the mean over a turn of 10 ms, after one run that does not count; a single run if that is longer. */
+double heed_attention_turn(heed_attention_run_fn *run, void *context);
+/** The same of one pass of a case. */
+double heed_attention_pass_turn(heed_attention_case *c, int pass);
 /** Is another turn due, after n of them since begin? */
 bool heed_attention_go_on(const heed_bench_attention_options *options, int n, double begin);
 /** Reserves a block that the plans of all these cases share, since they run one at a time. */

@@ -81,7 +81,7 @@ static void take_turns(mask_bench *b, const heed_bench_attention_options *o)
     for (const double begin = heed_clock_s(); heed_attention_go_on(o, n, begin); n++) {
         for (int i = 0; i < HEED_BENCH_MASKS; i++) {
             for (int pass = 0; pass < HEED_ATTENTION_PASSES; pass++)
-                b->turns[i].seconds[pass][n] = heed_attention_case_run(&b->cases[i], pass);
+                b->turns[i].seconds[pass][n] = heed_attention_pass_turn(&b->cases[i], pass);
             b->turns[i].n = n + 1;
         }
     }

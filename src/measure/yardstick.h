@@ -15,9 +15,12 @@ typedef struct heed_yardstick {
     size_t matrix_bytes, bytes;
 } heed_yardstick;
 
+#define HEED_YARDSTICK_SIZE  2048 /* rows and columns, as in heed_limits_measure() */
+#define HEED_YARDSTICK_FLOPS (2.0 * HEED_YARDSTICK_SIZE * HEED_YARDSTICK_SIZE * HEED_YARDSTICK_SIZE)
+
 /** A product of square matrices, of floats or bfloat16. HEED_ERR_USAGE: this machine multiplies no bfloat16. */
 heed_status heed_yardstick_open(heed_yardstick *y, int threads, bool bf16, heed_error *err);
-/** Runs it once; FLOP/s. */
+/** Runs it once; seconds. */
 double heed_yardstick_run(heed_yardstick *y);
 /** Allowed for one that did not open. */
 void heed_yardstick_close(heed_yardstick *y);
