@@ -125,11 +125,12 @@ static void finish(const heed_op_args *a, const heed_attention_run *run, int64_t
 {
     const heed_attention_bf16 of = heed_attention_shown_head(a, run, b, h);
     const heed_attention_head *head = &of.head;
+    const bool shown = head->scores != NULL || head->pattern != NULL;
 
     for (int64_t i = begin; i < end; i++) {
         if (run->attrs->fill_1e9)
             fill_row(a, &of, run, b, h, i);
-        for (int64_t j = run->n_key; j < run->capacity; j++) {
+        for (int64_t j = run->n_key; shown && j < run->capacity; j++) {
             if (head->scores != NULL)
                 head->scores[i * head->scores_stride + j] = -INFINITY;
             if (head->pattern != NULL)

@@ -9,11 +9,14 @@
  * token) are bound by reading W, so all threads stream their share of it: rows of W [out, in], columns of W [in, out].
  */
 #include "ops/linear.h"
+#include <string.h>
+
 #include "base/parallel.h"
 #include "ops/common.h"
 #include "ops/dense.h"
 #include "ops/list.h"
 
+#define SLABS         4     /* of the rows of W [in, out] when it is streamed: each is summed by itself */
 #define FEW_ROWS      4     /* up to here W is streamed instead of multiplied */
 #define BLOCK_WEIGHTS 49152 /* weights (192 kB) that stay in the second-level cache while the few rows pass */
 
@@ -116,41 +119,67 @@ static void few_rows_dot(void *context, int64_t begin, int64_t end, int thread)
                                      bias, end - begin, heed_cols(a->in[0]));
 }
 
-/* The same by columns of W [in, out]. A block of its rows stays in the cache while the rows of x pass over it. */
-static void few_rows_combine(void *context, int64_t begin, int64_t end, int thread)
+/* Floats that one slab's sums take, whole cache lines. */
+static int64_t slab_floats(const heed_node *node)
+{
+    return (heed_tensor_count(&node->tensor) + 15) / 16 * 16;
+}
+
+/* What rows of W [in, out] in slabs begin .. end-1 give to every output; a block of them stays in the cache for all x. */
+static void combine_slabs(void *context, int64_t begin, int64_t end, int thread)
 {
     const heed_op_args *a = context;
-    const float *bias = a->in[2] != NULL ? (const float *)a->in[2]->data + begin : NULL;
-    const int64_t n = end - begin, n_in = heed_cols(a->in[0]), rows = heed_rows(a->out);
-    const int64_t block = rows == 1 ? n_in
-                                    : BLOCK_WEIGHTS / n / 4 * 4 + 4; /* multiples of 4 keep the sums' order */
+    const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), rows = heed_rows(a->out);
+    const int64_t slab = (n_in + 8 * SLABS - 1) / (8 * SLABS) * 8;
+    const int64_t block = rows == 1 ? slab : BLOCK_WEIGHTS / n_out / 8 * 8 + 8;
 
     (void)thread;
-    for (int64_t k = 0; k < n_in; k += block) {
-        const float *w = heed_row(a->in[1], k) + begin;
+    for (int64_t s = begin; s < end; s++) {
+        float *sums = (float *)a->workspace + s * slab_floats(a->node);
+        const int64_t first = s * slab, last = n_in < first + slab ? n_in : first + slab;
 
-        for (int64_t r = 0; r < rows; r++) {
-            float *y = heed_row(a->out, r) + begin;
-
-            a->device->kernels->rows_combine(y, w, a->in[1]->stride[0], heed_row(a->in[0], r) + k,
-                                             k == 0 ? bias : y, n, n_in - k < block ? n_in - k : block);
+        if (first >= last)
+            memset(sums, 0, (size_t)(rows * n_out) * sizeof *sums);
+        for (int64_t k = first; k < last; k += block) {
+            for (int64_t r = 0; r < rows; r++)
+                a->device->kernels->rows_combine(
+                    sums + r * n_out, heed_row(a->in[1], k), a->in[1]->stride[0], heed_row(a->in[0], r) + k,
+                    k == first ? NULL : sums + r * n_out, n_out, last - k < block ? last - k : block);
         }
     }
 }
 
 /*
- * Outputs a piece, a whole number of cache lines. Rows of W are dealt out finely; columns only once a thread, so that
- * each thread reads long stretches. All of them when handing out would cost more than computing.
+ * A thread reads whole rows of W one after the other, which is a fifth faster than half of each row where rows are short
+ * (two Sapphire Rapids cores, W [3072, 768]: 30 GB/s against 24). The slabs are always the same, so the bits are too.
  */
+static void few_rows_combine(const heed_op_args *a)
+{
+    const int64_t n_out = heed_cols(a->out), rows = heed_rows(a->out);
+    const bool small = rows * heed_cols(a->in[0]) * n_out <= 2 * HEED_PIECE;
+
+    heed_parallel(a->device->n_threads, SLABS, small ? SLABS : 1, combine_slabs, (void *)a);
+    for (int64_t r = 0; r < rows; r++) {
+        float *y = heed_row(a->out, r);
+
+        if (a->in[2] != NULL)
+            memcpy(y, a->in[2]->data, (size_t)n_out * sizeof *y);
+        else
+            memset(y, 0, (size_t)n_out * sizeof *y);
+        a->device->kernels->column_sums(y, (const float *)a->workspace + r * n_out, slab_floats(a->node), SLABS,
+                                        n_out);
+    }
+}
+
+/* Rows of W [out, in] a piece of work has, a whole number of cache lines of outputs. */
 static int64_t outputs_a_piece(const heed_op_args *a)
 {
     const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), rows = heed_rows(a->out);
-    const bool by_rows = layout_of(a->node) == HEED_WEIGHT_OUT_IN;
-    int64_t piece = n_out / (a->device->n_threads * (by_rows ? 4 : 1)) + 1;
+    int64_t piece = n_out / (a->device->n_threads * 4) + 1;
 
-    if (rows * n_in * n_out <= 2 * HEED_PIECE)
+    if (rows * n_in * n_out <= 2 * HEED_PIECE) /* handing out would cost more than computing */
         return n_out;
-    if (by_rows && rows > 1 && piece > BLOCK_WEIGHTS / n_in)
+    if (rows > 1 && piece > BLOCK_WEIGHTS / n_in)
         piece = BLOCK_WEIGHTS / n_in;
     return (piece + 63) / 64 * 64;
 }
@@ -161,8 +190,10 @@ static void linear_fast(const heed_op_args *a)
     char *free_space = a->workspace;
 
     if (shape.m <= FEW_ROWS) {
-        heed_parallel(a->device->n_threads, shape.n, outputs_a_piece(a),
-                      layout_of(a->node) == HEED_WEIGHT_OUT_IN ? few_rows_dot : few_rows_combine, (void *)a);
+        if (layout_of(a->node) == HEED_WEIGHT_OUT_IN)
+            heed_parallel(a->device->n_threads, shape.n, outputs_a_piece(a), few_rows_dot, (void *)a);
+        else
+            few_rows_combine(a);
         return;
     }
     const float *x = heed_dense_operand(a->in[0], &free_space), *w = heed_dense_operand(a->in[1], &free_space);
@@ -177,7 +208,9 @@ static size_t linear_workspace(const heed_node *node, heed_device *device)
     const size_t copies = heed_bytes_add(heed_dense_bytes(&node->in[0]->tensor),
                                          heed_dense_bytes(&node->in[1]->tensor));
 
-    return shape.m <= FEW_ROWS ? 0 : heed_bytes_add(copies, heed_product_bytes(device, &shape));
+    if (shape.m <= FEW_ROWS)
+        return layout_of(node) == HEED_WEIGHT_IN_OUT ? heed_floats_bytes(SLABS * slab_floats(node)) : 0;
+    return heed_bytes_add(copies, heed_product_bytes(device, &shape));
 }
 
 /* --- the rest ------------------------------------------------------------------------------------ */
