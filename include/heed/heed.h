@@ -12,6 +12,7 @@
 #include <heed/model.h>
 #include <heed/session.h>
 #include <heed/status.h>
+#include <heed/tokenizer.h>
 #include <heed/train.h>
 
 /** "0.1.0" */

@@ -130,24 +130,41 @@ static heed_status allocate(size_t n, const char *name, heed_corpus **corpus, he
     return HEED_OK;
 }
 
+/* Ids on their way into the corpus, which has room for `room` of them. */
+typedef struct filling {
+    heed_corpus *corpus;
+    size_t n, room;
+} filling;
+
+static heed_status take_ids(void *context, const int32_t *ids, size_t n, heed_error *err)
+{
+    filling *f = context;
+
+    if (n > f->room - f->n)
+        return heed_fail(err, HEED_ERR_USAGE, "the tokenizer makes more tokens than the text has bytes");
+    memcpy((char *)f->corpus->storage + f->n * sizeof *ids, ids, n * sizeof *ids);
+    f->n += n;
+    return HEED_OK;
+}
+
 heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
                                const heed_corpus_options *options, heed_corpus **corpus, heed_error *err)
 {
     heed_corpus *c = NULL;
     heed_error problem = {0};
     heed_status status = allocate(n, name, &c, err);
-    size_t n_ids = 0;
+    filling ids = {.corpus = c, .room = n};
 
     *corpus = NULL;
     if (status != HEED_OK)
         return status;
-    status = heed_tokenizer_encode(tokenizer, text, n, c->storage, &n_ids, &problem);
+    status = heed_tokenizer_encode_to(tokenizer, text, n, NULL, take_ids, &ids, &problem);
     if (status != HEED_OK) {
         status = heed_fail(err, status == HEED_ERR_USAGE ? HEED_ERR_FILE : status, "%s: %s", name,
                            problem.message);
         goto cleanup;
     }
-    c->n = (int64_t)n_ids;
+    c->n = (int64_t)ids.n;
     c->n_train = options->whole ? 0 : c->n / 10 * 9 + c->n % 10 * 9 / 10;
     c->n_bytes = (int64_t)n;
     c->vocab_size = heed_tokenizer_vocab_size(tokenizer);
@@ -155,7 +172,7 @@ heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text
     if (status != HEED_OK)
         goto cleanup;
     pack(c);
-    *corpus = realloc(c, sizeof *c + n_ids * (size_t)c->bytes_per_token);
+    *corpus = realloc(c, sizeof *c + ids.n * (size_t)c->bytes_per_token);
     if (*corpus == NULL) /* shrinking failed: the large block is still good */
         *corpus = c;
     c = NULL;

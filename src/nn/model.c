@@ -142,22 +142,12 @@ bool heed_model_has_tokenizer(const heed_model *model)
 heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
                               heed_error *err)
 {
-    heed_status status;
-
     *ids = NULL;
     *n_ids = 0;
     if (model->tokenizer == NULL)
         return heed_fail(err, HEED_ERR_USAGE,
                          "the model has no tokenizer.json, so a text cannot become tokens");
-    *ids = malloc((n + 1) * sizeof **ids);
-    if (*ids == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the tokens of %zu bytes of text", n);
-    status = heed_tokenizer_encode(model->tokenizer, text, n, *ids, n_ids, err);
-    if (status != HEED_OK) {
-        free(*ids);
-        *ids = NULL;
-    }
-    return status;
+    return heed_tokenizer_encode(model->tokenizer, text, n, NULL, ids, n_ids, err);
 }
 
 const char *heed_model_piece(const heed_model *model, int32_t id, size_t *n)

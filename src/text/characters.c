@@ -178,11 +178,17 @@ static heed_status lacks(const characters *c, const char *text, size_t offset, s
         at.line, at.column, quoted, (unsigned)code, (int)c->n, list);
 }
 
-static heed_status encode(const heed_tokenizer *tokenizer, const char *text, size_t n, int32_t *ids,
-                          size_t *n_ids, heed_error *err)
+#define IDS_AT_ONCE 4096
+
+static heed_status encode(const heed_tokenizer *tokenizer, const char *text, size_t n,
+                          const heed_encode_options *options, heed_id_sink *sink, void *context,
+                          heed_error *err)
 {
     const characters *c = of(tokenizer);
+    int32_t ids[IDS_AT_ONCE];
+    size_t n_ids = 0;
 
+    (void)options; /* no special tokens, no template, and too quick for threads */
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
         const size_t length = heed_utf8_decode(text + i, n - i, &code);
@@ -193,10 +199,27 @@ static heed_status encode(const heed_tokenizer *tokenizer, const char *text, siz
         id = find(c, code);
         if (id < 0)
             return lacks(c, text, i, length, code, err);
-        ids[(*n_ids)++] = id;
+        ids[n_ids++] = id;
         i += length;
+        if (n_ids == IDS_AT_ONCE || i == n) {
+            const heed_status status = sink(context, ids, n_ids, err);
+
+            if (status != HEED_OK)
+                return status;
+            n_ids = 0;
+        }
     }
     return HEED_OK;
+}
+
+/* Before the last character's first byte: what follows may complete the character. */
+static size_t cut(const heed_tokenizer *tokenizer, const char *text, size_t n)
+{
+    (void)tokenizer;
+    for (size_t back = 1; back <= 4 && back < n; back++)
+        if (((unsigned char)text[n - back] & 0xc0) != 0x80)
+            return n - back;
+    return n > 4 ? n - 4 : 0; /* not UTF-8: encode() says so */
 }
 
 static int64_t vocab_size(const heed_tokenizer *tokenizer)
@@ -210,6 +233,13 @@ static const char *piece(const heed_tokenizer *tokenizer, int64_t id, size_t *n)
 
     *n = strlen(text);
     return text;
+}
+
+static int32_t find_piece(const heed_tokenizer *tokenizer, const char *text, size_t n)
+{
+    uint32_t code = 0;
+
+    return n > 0 && heed_utf8_decode(text, n, &code) == n ? find(of(tokenizer), code) : -1;
 }
 
 /* ---- tokenizer.json -------------------------------------------------------------------------------------- */
@@ -398,5 +428,7 @@ const heed_tokenizer_kind heed_tokenizer_characters_kind = {
     .destroy = destroy,
     .vocab_size = vocab_size,
     .piece = piece,
+    .find = find_piece,
     .encode = encode,
+    .cut = cut,
 };
