@@ -10,7 +10,8 @@
  *   z [B, H, n_query, Dv]    lse, max, sum, entropy [B, H, n_query]    scores, pattern [B, H, n_query, n_key]
  *
  * Head h reads key/value head h * Hkv / H. Query i stands at position n_key - n_query + i, or where it is put; who sees
- * whom is in heed/mask.h. With `past` (a cache with room for more) only the first past + n_query keys exist. A query
+ * whom is in heed/mask.h. With `past` (a cache with room for more; one number, or one for each row of the batch) only the
+ * first past + n_query keys exist. A query
  * that sees nothing gets zeros. z lies in memory as [B, n_query, H, Dv], so that merging the heads costs nothing.
  *
  * The scores are not stored unless they are asked for: memory is linear in n_key. The gradient reads z, max and sum and
@@ -37,7 +38,7 @@ static bool attention_shape(heed_graph *g, heed_node *z)
 {
     const int64_t *q = z->in[Q]->tensor.shape.size, *k = z->in[K]->tensor.shape.size;
 
-    if (!heed_attention_check(g, z, EXTRA, true))
+    if (!heed_attention_check(g, z, EXTRA, true, true))
         return false;
     const int64_t B = q[0], H = q[1], T = q[2], Dv = z->in[V]->tensor.shape.size[3];
 
@@ -132,9 +133,11 @@ static void attention_forward(const heed_op_args *a)
     const heed_attention_run run = heed_attention_run_of(a, EXTRA, true);
 
     for (int64_t b = 0; b < run.batch; b++) {
+        const heed_attention_run own = heed_attention_run_in(&run, b);
+
         for (int64_t h = 0; h < run.n_heads; h++) {
             for (int64_t i = 0; i < run.n_query; i++) {
-                const heed_attention_row row = heed_attention_row_of(&run, b, h, i);
+                const heed_attention_row row = heed_attention_row_of(&own, b, h, i);
 
                 attend(a, &row);
                 show(a, &row);
@@ -169,10 +172,15 @@ static void attention_grad(heed_graph *g, heed_node *z, heed_node *const *dy, he
                                  EXTRA + HEED_ATTENTION_Q_RELATIVE,
                                  EXTRA + HEED_ATTENTION_RELATIVE}; /* in the order of the outputs */
     heed_node *in[GIVEN] = {z->in[Q], z->in[K], z->in[V], z, z->outputs[MAX], z->outputs[SUM], dy[Z]};
+    const heed_node *past = z->in[EXTRA + HEED_ATTENTION_PAST];
     heed_node *dq;
 
     if (dy[Z] == NULL)
         return;
+    if (past != NULL && past->tensor.shape.rank > 0) {
+        heed_graph_fail(g, z, HEED_ERR_SHAPE, "a past for each row is for generation; it has no gradient");
+        return;
+    }
     for (int i = 0; i < HEED_ATTENTION_EXTRAS; i++)
         in[OWN + i] = z->in[EXTRA + i];
     dq = heed_attention_backward(g, in, GIVEN, z->attrs);
@@ -230,10 +238,11 @@ static void describe(heed_explanation *e, const heed_attention_row *row, int out
 
 static void attention_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const heed_attention_run run = heed_attention_run_of(a, EXTRA, true);
-    const int64_t columns = output == Z ? run.v_dim : output >= SCORES ? run.capacity : 1;
+    const heed_attention_run all = heed_attention_run_of(a, EXTRA, true);
+    const int64_t columns = output == Z ? all.v_dim : output >= SCORES ? all.capacity : 1;
     const int64_t number = element / columns, c = element % columns; /* of the query; its element */
-    const int64_t bh = number / run.n_query, b = bh / run.n_heads, h = bh % run.n_heads;
+    const int64_t bh = number / all.n_query, b = bh / all.n_heads, h = bh % all.n_heads;
+    const heed_attention_run run = heed_attention_run_in(&all, b);
     const heed_attention_row row = heed_attention_row_of(&run, b, h, number % run.n_query);
 
     heed_attention_explain_row(e, a, &row, EXTRA);

@@ -37,7 +37,10 @@ typedef struct heed_attention_attrs {
     int64_t position, window, stride, prefix, block, relative_zero;
 } heed_attention_attrs;
 
-/* Head h of q reads key/value head h / group. n_key counts the keys that exist, capacity the rows of k and v. */
+/*
+ * Head h of q reads key/value head h / group. n_key counts the keys that exist, capacity the rows of k and v. Where `past`
+ * has a number for each row of the batch, n_key and position are those of row 0: see heed_attention_run_in().
+ */
 typedef struct heed_attention_run {
     const heed_attention_attrs *attrs;
     const heed_tensor *q, *k, *v; /* v: NULL where there are only scores */
@@ -58,6 +61,8 @@ void heed_attention_extras_of(const heed_attention_options *options, heed_node *
 heed_attention_run heed_attention_run_of(const heed_op_args *a, int extra, bool has_v);
 /** The same before any data is known: a cache is taken as full, masks that are inputs are left out. */
 heed_attention_run heed_attention_run_of_node(const heed_node *node, int extra, bool has_v);
+/** The run as row b of the batch sees it: n_key and position are its own where `past` has a number for each row. */
+heed_attention_run heed_attention_run_in(const heed_attention_run *run, int64_t b);
 /** The mask of one batch. */
 heed_mask heed_attention_mask(const heed_attention_run *run, int64_t b);
 /** Pairs that see each other, of all batches and heads. */
@@ -70,8 +75,11 @@ float *heed_attention_floats(const heed_tensor *x, int64_t b, int64_t h, int64_t
 
 /* --- attention_check.c --------------------------------------------------------------------------- */
 
-/** Checks everything that a run_of_node() of this node takes for granted; false after heed_graph_fail(). */
-bool heed_attention_check(heed_graph *g, const heed_node *node, int extra, bool has_v);
+/**
+ * Checks everything that a run_of_node() of this node takes for granted; false after heed_graph_fail(). past_rows: an
+ * op that asks for heed_attention_run_in() may be given a past for each row.
+ */
+bool heed_attention_check(heed_graph *g, const heed_node *node, int extra, bool has_v, bool past_rows);
 
 /* --- attention_pairs.c: the reference ------------------------------------------------------------ */
 

@@ -11,7 +11,7 @@ typedef struct check {
     const heed_node *node;
     const heed_attention_attrs *attrs;
     int extra;
-    bool has_v;
+    bool has_v, past_rows;
     heed_shape q, k;
 } check;
 
@@ -98,7 +98,8 @@ static bool check_position(const check *c)
     const bool has_past = extra_of(c, HEED_ATTENTION_PAST) != NULL;
     const int64_t position = position_of(c), n_query = c->q.size[2], n_key = c->k.size[2];
 
-    if (!heed_expect_scalar(c->g, c->node, c->extra + HEED_ATTENTION_PAST, "past", HEED_I32))
+    if (c->past_rows ? !heed_expect_past(c->g, c->node, c->extra + HEED_ATTENTION_PAST, c->q.size[0])
+                     : !heed_expect_scalar(c->g, c->node, c->extra + HEED_ATTENTION_PAST, "past", HEED_I32))
         return false;
     if (has_past && c->attrs->at_position)
         return heed_graph_fail(c->g, c->node, HEED_ERR_SHAPE, "`past` and a position exclude each other");
@@ -235,7 +236,7 @@ static bool check_relative(const check *c)
     return check_distances(c, shape->size[shape->rank - 2]);
 }
 
-bool heed_attention_check(heed_graph *g, const heed_node *node, int extra, bool has_v)
+bool heed_attention_check(heed_graph *g, const heed_node *node, int extra, bool has_v, bool past_rows)
 {
     const check c = {
         .g = g,
@@ -243,6 +244,7 @@ bool heed_attention_check(heed_graph *g, const heed_node *node, int extra, bool 
         .attrs = node->attrs,
         .extra = extra,
         .has_v = has_v,
+        .past_rows = past_rows,
         .q = node->in[0]->tensor.shape,
         .k = node->in[1]->tensor.shape,
     };

@@ -31,7 +31,7 @@ typedef struct split_job {
     const heed_op_args *a;
     const heed_attention_run *run;
     float *partial, *scratch;
-    int64_t scratch_floats, n_segments;
+    int64_t scratch_floats, n_segments; /* of the longest row */
 } split_job;
 
 /* It must not change between planning and running: the keys are counted as rows of k. */
@@ -92,12 +92,15 @@ static void cut_keys(heed_attention_bf16 *of, const heed_attention_run *run, int
 static void split_pieces(void *context, int64_t begin, int64_t end, int thread)
 {
     const split_job *job = context;
-    const heed_attention_run *run = job->run;
     const heed_kernels *kernels = job->a->device->kernels;
     float *scratch = job->scratch + thread * job->scratch_floats;
 
     for (int64_t piece = begin; piece < end; piece++) {
         const int64_t bh = piece / job->n_segments, s = piece % job->n_segments;
+        const heed_attention_run own = heed_attention_run_in(job->run, bh / job->run->n_heads), *run = &own;
+
+        if (s >= segments_of(run->n_key)) /* a shorter row of the batch */
+            continue;
         heed_attention_bf16 of = heed_attention_shown_head(job->a, run, bh / run->n_heads, bh % run->n_heads);
 
         cut_keys(&of, run, s * SEGMENT, segment_of(job, bh, s));
@@ -125,19 +128,20 @@ static float weight_of(const segment_sums *of, float max, float scale)
 /* Query i of head bh: what its segments found becomes one, added up in the rows of the first. */
 static void join(const split_job *job, const heed_attention_bf16 *of_head, int64_t bh, int64_t i)
 {
-    const heed_attention_run *run = job->run;
+    const heed_attention_run own = heed_attention_run_in(job->run, bh / job->run->n_heads), *run = &own;
+    const int64_t n_segments = segments_of(run->n_key);
     const heed_attention_head *head = &of_head->head;
     float *z = segment_of(job, bh, 0) + i * run->v_dim, max = -INFINITY, sum = 0.0f, entropy = 0.0f;
 
-    for (int64_t s = 0; s < job->n_segments; s++) {
+    for (int64_t s = 0; s < n_segments; s++) {
         const segment_sums of = sums_of(job, bh, s, i);
         max = of.max > max ? of.max : max;
     }
-    for (int64_t s = 0; s < job->n_segments; s++) {
+    for (int64_t s = 0; s < n_segments; s++) {
         const segment_sums of = sums_of(job, bh, s, i);
         sum += weight_of(&of, max, head->scale);
     }
-    for (int64_t s = 0; s < job->n_segments; s++) {
+    for (int64_t s = 0; s < n_segments; s++) {
         const segment_sums of = sums_of(job, bh, s, i);
         const float factor = sum == 0.0f ? 0.0f : weight_of(&of, max, head->scale) / sum;
         const float *part = segment_of(job, bh, s) + i * run->v_dim;
@@ -169,7 +173,11 @@ void heed_attention_split(const heed_op_args *a, const heed_attention_run *run, 
     split_job job = {
         .a = a, .run = run, .partial = partial, .scratch = scratch, .scratch_floats = scratch_floats};
 
-    job.n_segments = segments_of(run->n_key);
+    for (int64_t b = 0; b < run->batch; b++) {
+        const int64_t n = segments_of(heed_attention_run_in(run, b).n_key);
+
+        job.n_segments = n > job.n_segments ? n : job.n_segments;
+    }
     heed_parallel(a->device->n_threads, run->batch * run->n_heads * job.n_segments, 1, split_pieces, &job);
     for (int64_t bh = 0; bh < run->batch * run->n_heads; bh++) {
         const heed_attention_bf16 head = heed_attention_shown_head(a, run, bh / run->n_heads,

@@ -15,7 +15,8 @@ void heed_attention_explain_mask(heed_explanation *e, const heed_op_args *a, con
                       *pairs = extra_of(a, extra, HEED_ATTENTION_PAIRS);
 
     if (extra_of(a, extra, HEED_ATTENTION_PAST) != NULL)
-        heed_explain_read1(e, a, extra + HEED_ATTENTION_PAST, "past", 0);
+        heed_explain_read1(e, a, extra + HEED_ATTENTION_PAST, "past",
+                           heed_past_rows(run->extra[HEED_ATTENTION_PAST]) > 1 ? row->b : 0);
     if (extra_of(a, extra, HEED_ATTENTION_KEYS) != NULL)
         heed_explain_read(e, a, extra + HEED_ATTENTION_KEYS, "keys", row->b * run->capacity, 1, run->n_key);
     if (extra_of(a, extra, HEED_ATTENTION_DOCUMENTS) != NULL)

@@ -145,14 +145,14 @@ static void finish(const heed_op_args *a, const heed_attention_run *run, int64_t
 static void attention_pieces(void *context, int64_t begin, int64_t end, int thread)
 {
     const attention_job *job = context;
-    const heed_attention_run *run = job->run;
     const heed_kernels *kernels = job->a->device->kernels;
-    const int64_t all_heads = run->batch * run->n_heads;
+    const int64_t n_heads = job->run->n_heads, all_heads = job->run->batch * n_heads;
     float *scratch = (float *)job->a->workspace + thread * (job->scratch + job->gathered);
 
     for (int64_t piece = begin; piece < end; piece++) {
         const int64_t block = job->n_blocks - 1 - piece / all_heads, bh = piece % all_heads;
-        const int64_t b = bh / run->n_heads, h = bh % run->n_heads;
+        const int64_t b = bh / n_heads, h = bh % n_heads;
+        const heed_attention_run own = heed_attention_run_in(job->run, b), *run = &own;
         const int64_t query = block * job->block, left = run->n_query - query;
         const int64_t query_end = query + (left < job->block ? left : job->block);
         heed_attention_bf16 of = heed_attention_shown_head(job->a, run, b, h);
@@ -178,8 +178,11 @@ void heed_attention_fast(const heed_op_args *a, const heed_attention_run *run)
         float *scratch = a->workspace;
 
         heed_attention_split(a, run, scratch + job.scratch * a->device->n_threads, scratch, job.scratch);
-        for (int64_t bh = 0; bh < run->batch * run->n_heads; bh++)
-            finish(a, run, bh / run->n_heads, bh % run->n_heads, 0, run->n_query);
+        for (int64_t bh = 0; bh < run->batch * run->n_heads; bh++) {
+            const heed_attention_run own = heed_attention_run_in(run, bh / run->n_heads);
+
+            finish(a, &own, bh / run->n_heads, bh % run->n_heads, 0, run->n_query);
+        }
         return;
     }
     heed_parallel(a->device->n_threads, job.n_blocks * run->batch * run->n_heads, 1, attention_pieces, &job);

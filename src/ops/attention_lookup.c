@@ -45,7 +45,7 @@ static bool lookup_shape(heed_graph *g, heed_node *z)
 {
     const int64_t *q = z->in[Q]->tensor.shape.size;
 
-    if (!heed_attention_check(g, z, EXTRA, true) || !heed_expect_dtype(g, z, Q, "q", HEED_F32))
+    if (!heed_attention_check(g, z, EXTRA, true, false) || !heed_expect_dtype(g, z, Q, "q", HEED_F32))
         return false;
     const int64_t B = q[0], H = q[1], T = q[2], Dv = z->in[V]->tensor.shape.size[3];
 

@@ -69,6 +69,24 @@ static heed_attention_run run_of(const heed_tensor *q, const heed_tensor *k, con
     return run;
 }
 
+/* Row b stands behind what its cache holds; no further than the rows that there are. */
+static void place(heed_attention_run *run, int64_t b)
+{
+    const int64_t exist = heed_past_of(run->extra[HEED_ATTENTION_PAST], b) + run->n_query;
+
+    run->n_key = exist < run->n_query ? run->n_query : exist > run->capacity ? run->capacity : exist;
+    run->position = run->n_key - run->n_query;
+}
+
+heed_attention_run heed_attention_run_in(const heed_attention_run *run, int64_t b)
+{
+    heed_attention_run own = *run;
+
+    if (heed_past_rows(run->extra[HEED_ATTENTION_PAST]) > 1)
+        place(&own, b);
+    return own;
+}
+
 heed_attention_run heed_attention_run_of(const heed_op_args *a, int extra, bool has_v)
 {
     heed_attention_run run = run_of(a->in[0], a->in[1], has_v ? a->in[2] : NULL, a->attrs);
@@ -77,12 +95,8 @@ heed_attention_run heed_attention_run_of(const heed_op_args *a, int extra, bool 
         run.extra[i] = a->in[extra + i];
     for (int i = HEED_ATTENTION_KEYS; i <= HEED_ATTENTION_PAIRS; i++)
         run.has_lists |= run.extra[i] != NULL;
-    if (run.extra[HEED_ATTENTION_PAST] != NULL) { /* no further than the rows that there are */
-        const int64_t exist = (int64_t)heed_scalar_i32(run.extra[HEED_ATTENTION_PAST]) + run.n_query;
-
-        run.n_key = exist < run.n_query ? run.n_query : exist > run.capacity ? run.capacity : exist;
-        run.position = run.n_key - run.n_query;
-    }
+    if (run.extra[HEED_ATTENTION_PAST] != NULL)
+        place(&run, 0);
     return run;
 }
 

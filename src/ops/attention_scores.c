@@ -22,7 +22,7 @@ static bool scores_shape(heed_graph *g, heed_node *s)
 {
     const int64_t *q = s->in[Q]->tensor.shape.size, *k = s->in[K]->tensor.shape.size;
 
-    if (!heed_attention_check(g, s, EXTRA, false))
+    if (!heed_attention_check(g, s, EXTRA, false, false))
         return false;
     heed_node_set_shape(s, 0, HEED_F32, heed_shape4(q[0], q[1], q[2], k[2]));
     return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * New keys or values written into a cache.      cache [B, H, C, D], x [B, H, T, D], past (scalar)  ->  the cache
+ * New keys or values written into a cache.      cache [B, H, C, D], x [B, H, T, D], past (scalar or [B])  ->  the cache
  *
- *   cache_append   cache[b, h, past + t, :] = x[b, h, t, :]        the other rows stay
+ *   cache_append   cache[b, h, past_b + t, :] = x[b, h, t, :]        the other rows stay
  *
  * The output is the cache itself: it shares the storage, and whoever reads the output sees the new rows. Positions
  * that the cache does not have are left out. No gradient: generation alone uses it.
@@ -20,7 +20,7 @@ static bool cache_append_shape(heed_graph *g, heed_node *y)
     char cache_text[96], x_text[96];
 
     if (!heed_expect_dtype(g, y, 0, "cache", HEED_F32) || !heed_expect_dtype(g, y, 1, "x", HEED_F32) ||
-        !heed_expect_scalar(g, y, 2, "past", HEED_I32))
+        !heed_expect_past(g, y, 2, x->shape.rank == 4 ? x->shape.size[0] : -1))
         return false;
     if (to->shape.rank != 4 || x->shape.rank != 4 || to->shape.size[0] != x->shape.size[0] ||
         to->shape.size[1] != x->shape.size[1] || to->shape.size[2] < x->shape.size[2] ||
@@ -37,11 +37,11 @@ static bool cache_append_shape(heed_graph *g, heed_node *y)
 static void cache_append_forward(const heed_op_args *a)
 {
     const heed_tensor *x = a->in[1];
-    const int64_t T = x->shape.size[2], C = a->out->shape.size[2], past = heed_scalar_i32(a->in[2]);
+    const int64_t H = x->shape.size[1], T = x->shape.size[2], C = a->out->shape.size[2];
     const size_t row_bytes = (size_t)heed_cols(x) * sizeof(float);
 
     for (int64_t r = 0; r < heed_rows(x); r++) {
-        const int64_t bh = r / T, position = past + r % T;
+        const int64_t bh = r / T, position = heed_past_of(a->in[2], bh / H) + r % T;
 
         if (position >= 0 && position < C)
             memcpy(heed_row(a->out, bh * C + position), heed_row(x, r), row_bytes);
@@ -59,7 +59,8 @@ static void cache_append_cost(const heed_node *node, heed_cost *cost)
 static void cache_append_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t T = a->in[1]->shape.size[2], C = a->out->shape.size[2], D = heed_cols(a->out);
-    const int64_t row = element / D, past = (int64_t)heed_explain_read1(e, a, 2, "past", 0);
+    const int64_t row = element / D, b = a->in[2]->shape.rank == 0 ? 0 : row / C / a->out->shape.size[1];
+    const int64_t past = (int64_t)heed_explain_read1(e, a, 2, "past", b);
     const int64_t t = row % C - past;
 
     (void)output;

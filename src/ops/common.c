@@ -37,6 +37,16 @@ bool heed_expect_scalar(heed_graph *g, const heed_node *node, int input, const c
     return heed_expect_shape(g, node, input, role, dtype, heed_shape0());
 }
 
+bool heed_expect_past(heed_graph *g, const heed_node *node, int input, int64_t batch)
+{
+    const heed_node *past = node->in[input];
+
+    if (past == NULL || past->tensor.shape.rank == 0)
+        return heed_expect_scalar(g, node, input, "past", HEED_I32);
+    return heed_expect_shape(g, node, input, "past", HEED_I32,
+                             heed_shape1(batch >= 0 ? batch : past->tensor.shape.size[0]));
+}
+
 bool heed_shape_like_first(heed_graph *g, heed_node *node)
 {
     if (!heed_expect_dtype(g, node, 0, "x", HEED_F32))
@@ -84,6 +94,16 @@ float heed_scalar(const heed_tensor *tensor)
 int32_t heed_scalar_i32(const heed_tensor *tensor)
 {
     return *(const int32_t *)tensor->data;
+}
+
+int64_t heed_past_of(const heed_tensor *past, int64_t b)
+{
+    return past == NULL ? 0 : ((const int32_t *)past->data)[past->shape.rank == 0 ? 0 : b];
+}
+
+int64_t heed_past_rows(const heed_tensor *past)
+{
+    return past == NULL || past->shape.rank == 0 ? 1 : past->shape.size[0];
 }
 
 /* --- pieces of tensors --- */

@@ -30,6 +30,8 @@ bool heed_expect_dtype(heed_graph *g, const heed_node *node, int input, const ch
 bool heed_expect_shape(heed_graph *g, const heed_node *node, int input, const char *role, heed_dtype dtype,
                        heed_shape shape);
 bool heed_expect_scalar(heed_graph *g, const heed_node *node, int input, const char *role, heed_dtype dtype);
+/** `past`, the tokens that stand before: an i32 scalar, or [batch], a number for each row. batch -1: any. */
+bool heed_expect_past(heed_graph *g, const heed_node *node, int input, int64_t batch);
 /** The shape rule of most elementwise ops: output 0 is like input 0, which is f32. */
 bool heed_shape_like_first(heed_graph *g, heed_node *node);
 
@@ -49,6 +51,10 @@ void heed_cost_elementwise(const heed_node *node, double flops, heed_cost *cost)
 
 float heed_scalar(const heed_tensor *tensor);
 int32_t heed_scalar_i32(const heed_tensor *tensor);
+/** Element b, or the one that there is for all; 0 where past is NULL. */
+int64_t heed_past_of(const heed_tensor *past, int64_t b);
+/** Rows that `past` tells apart: its length, or 1. */
+int64_t heed_past_rows(const heed_tensor *past);
 
 /* --- pieces of tensors --- */
 

@@ -13,9 +13,10 @@
 
 /** table [V, d], ids i32 [B, T] -> [B, T, d]. An id outside 0..V-1 gives a row of NaN (callers check ids first). */
 heed_node *heed_embedding(heed_graph *g, heed_node *table, heed_node *ids);
-/** Rows past .. past+T-1 of table [n, d] -> [T, d]. past: i32 scalar or NULL for 0. T > n is HEED_ERR_SHAPE. */
+/** Rows past .. past+T-1 of table [n, d] -> [T, d]. past: i32 scalar or NULL for 0; [B] gives [B, T, d]. T > n is an error. */
 heed_node *heed_position_embedding(heed_graph *g, heed_node *table, heed_node *past, int64_t T);
-/** Rows past .. past+T-1 of the table of sines and cosines [.., d] -> [T, d]; any position has a row, odd d too. */
+/** Rows past .. past+T-1 of the table of sines and cosines [.., d] -> [T, d], or with past [B] [B, T, d]; any position
+ * has a row, odd d too. */
 heed_node *heed_sinusoidal(heed_graph *g, heed_node *past, int64_t T, int64_t d);
 /** Its rows T-1, T-2, .. 0 -> [T, d]: distances, the largest first, as relative positions are read. */
 heed_node *heed_sinusoidal_back(heed_graph *g, int64_t T, int64_t d);
@@ -76,8 +77,9 @@ typedef struct heed_attention_options {
     float scale; /* of the scores; 0 means 1/sqrt(head_dim) */
 
     /* where query 0 stands; neither: at n_key - n_query, so that the last query stands at the last key */
-    heed_node
-        *past; /* i32 scalar: keys that were there before (a cache); only the first past + n_query keys exist */
+    /* i32 scalar, or [B] where each row has its own: keys that were there before (a cache). Only the first
+     * past + n_query keys exist. [B] is for heed_attention() alone, and has no gradient. */
+    heed_node *past;
     bool at_position; /* at `position`, which may be negative, and past the last key */
     int64_t position;
 
@@ -151,10 +153,11 @@ typedef struct heed_rotary_options {
     heed_node *positions;   /* i32 [T], or NULL: past .. past+T-1 */
 } heed_rotary_options;
 
-/** x [B, H, T, D] turned by its position, laid out as [B, T, H, D]. past: i32 scalar or NULL for 0. Su et al. 2021
- * (arXiv:2104.09864). */
+/** x [B, H, T, D] turned by its position, laid out as [B, T, H, D]. past: i32 scalar, [B], or NULL for 0. Su et al.
+ * 2021 (arXiv:2104.09864). */
 heed_node *heed_rotary(heed_graph *g, heed_node *x, heed_node *past, const heed_rotary_options *options);
-/** Writes x [B, H, T, D] into cache [B, H, C, D] at positions past .. past+T-1 and returns the cache. */
+/** Writes x [B, H, T, D] into cache [B, H, C, D] at positions past .. past+T-1 and returns the cache. past: i32
+ * scalar or [B]. */
 heed_node *heed_cache_append(heed_graph *g, heed_node *cache, heed_node *x, heed_node *past);
 
 /* --- mixture of experts ------------------------------------------------------------------------- */

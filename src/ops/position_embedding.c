@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Consecutive rows of a table of positions.      table [n, d], past (scalar or absent: 0)  ->  y [T, d]
+ *                                                           past [B]  ->  y [B, T, d]
  *
- *   position_embedding            y[t, :] = table[past + t, :]
- *   position_embedding_backward   dtable[p, :] = dy[p - past, :]  for past <= p < past + T,   0 elsewhere
+ *   position_embedding            y[b, t, :] = table[past_b + t, :]
+ *   position_embedding_backward   dtable[p, :] = sum_b dy[b, p - past_b, :]  where past_b <= p < past_b + T
  *
  * A position outside the table gives a row of NaN, as an id outside the vocabulary does.
  */
@@ -13,11 +14,6 @@
 #include "ops/common.h"
 #include "ops/list.h"
 #include "ops/ops.h"
-
-static int64_t past_of(const heed_tensor *past)
-{
-    return past != NULL ? heed_scalar_i32(past) : 0;
-}
 
 static bool position_embedding_shape(heed_graph *g, heed_node *y)
 {
@@ -31,19 +27,24 @@ static bool position_embedding_shape(heed_graph *g, heed_node *y)
     if (T < 1 || T > table->size[0])
         return heed_graph_fail(g, y, HEED_ERR_SHAPE, "%lld positions are wanted, %s has %lld", (long long)T,
                                y->in[0]->name, (long long)table->size[0]);
+    if (!heed_expect_past(g, y, 1, -1))
+        return false;
     heed_node_set_shape(y, 0, HEED_F32, heed_shape2(T, table->size[1]));
-    return heed_expect_scalar(g, y, 1, "past", HEED_I32);
+    if (y->in[1] != NULL && y->in[1]->tensor.shape.rank == 1)
+        heed_node_set_shape(y, 0, HEED_F32, heed_shape3(y->in[1]->tensor.shape.size[0], T, table->size[1]));
+    return true;
 }
 
 static void position_embedding_forward(const heed_op_args *a)
 {
-    const int64_t past = past_of(a->in[1]), n = heed_rows(a->in[0]), d = heed_cols(a->out);
+    const int64_t T = *(const int64_t *)a->attrs, n = heed_rows(a->in[0]), d = heed_cols(a->out);
 
-    for (int64_t t = 0; t < heed_rows(a->out); t++) {
-        float *y = heed_row(a->out, t);
+    for (int64_t row = 0; row < heed_rows(a->out); row++) {
+        const int64_t p = heed_past_of(a->in[1], row / T) + row % T;
+        float *y = heed_row(a->out, row);
 
-        if (past + t >= 0 && past + t < n) {
-            memcpy(y, heed_row(a->in[0], past + t), (size_t)d * sizeof *y);
+        if (p >= 0 && p < n) {
+            memcpy(y, heed_row(a->in[0], p), (size_t)d * sizeof *y);
         } else {
             for (int64_t j = 0; j < d; j++)
                 y[j] = NAN;
@@ -59,10 +60,17 @@ static void position_embedding_cost(const heed_node *node, heed_cost *cost)
     cost->bytes_written += bytes;
 }
 
+/* past_b, noted. */
+static int64_t past_read(heed_explanation *e, const heed_op_args *a, int64_t b)
+{
+    return a->in[1] != NULL ? (int64_t)heed_explain_read1(e, a, 1, "past", a->in[1]->shape.rank == 0 ? 0 : b)
+                            : 0;
+}
+
 static void position_embedding_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const int64_t d = heed_cols(a->out), t = element / d, j = element % d;
-    const int64_t past = a->in[1] != NULL ? (int64_t)heed_explain_read1(e, a, 1, "past", 0) : 0;
+    const int64_t d = heed_cols(a->out), T = *(const int64_t *)a->attrs, row = element / d, j = element % d;
+    const int64_t past = past_read(e, a, row / T), t = row % T;
     float value = NAN;
 
     (void)output;
@@ -102,19 +110,23 @@ static bool position_embedding_backward_shape(heed_graph *g, heed_node *dtable)
     const heed_tensor *dy = &dtable->in[0]->tensor;
 
     heed_node_set_shape(dtable, 0, HEED_F32, heed_shape2(*(const int64_t *)dtable->attrs, heed_cols(dy)));
-    return heed_expect_scalar(g, dtable, 1, "past", HEED_I32);
+    return heed_expect_past(g, dtable, 1, dy->shape.rank == 3 ? dy->shape.size[0] : -1);
 }
 
 static void position_embedding_backward_forward(const heed_op_args *a)
 {
-    const int64_t past = past_of(a->in[1]), T = heed_rows(a->in[0]);
-    const size_t row_bytes = (size_t)heed_cols(a->out) * sizeof(float);
+    const int64_t B = heed_past_rows(a->in[1]), T = heed_rows(a->in[0]) / B, d = heed_cols(a->out);
 
     for (int64_t p = 0; p < heed_rows(a->out); p++) {
-        if (p >= past && p < past + T)
-            memcpy(heed_row(a->out, p), heed_row(a->in[0], p - past), row_bytes);
-        else
-            memset(heed_row(a->out, p), 0, row_bytes);
+        float *to = heed_row(a->out, p);
+
+        memset(to, 0, (size_t)d * sizeof *to);
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t t = p - heed_past_of(a->in[1], b);
+
+            for (int64_t j = 0; t >= 0 && t < T && j < d; j++)
+                to[j] += heed_row(a->in[0], b * T + t)[j];
+        }
     }
 }
 
@@ -126,15 +138,18 @@ static void position_embedding_backward_cost(const heed_node *node, heed_cost *c
 static void position_embedding_backward_explain(const heed_op_args *a, int output, int64_t element,
                                                 heed_explanation *e)
 {
-    const int64_t d = heed_cols(a->out), T = heed_rows(a->in[0]), p = element / d, j = element % d;
-    const int64_t past = a->in[1] != NULL ? (int64_t)heed_explain_read1(e, a, 1, "past", 0) : 0;
+    const int64_t B = heed_past_rows(a->in[1]), T = heed_rows(a->in[0]) / B;
+    const int64_t d = heed_cols(a->out), p = element / d, j = element % d;
     float value = 0.0f;
 
     (void)output;
-    if (p >= past && p < past + T)
-        value = heed_explain_read1(e, a, 0, "dy", (p - past) * d + j);
-    heed_explain_formula(e, "dtable[p, j] = dy[p - past, j] where that exists, else 0, with past = %lld",
-                         (long long)past);
+    for (int64_t b = 0; b < B; b++) {
+        const int64_t t = p - past_read(e, a, b);
+
+        if (t >= 0 && t < T)
+            value += heed_explain_read1(e, a, 0, "dy", (b * T + t) * d + j);
+    }
+    heed_explain_formula(e, "dtable[p, j] = sum_b dy[b, p - past_b, j] where that exists");
     heed_explain_value(e, value);
 }
 

@@ -2,9 +2,9 @@
 /*
  * Rotary positions: pairs of a head's numbers turned by angles that grow with the position.
  *
- *   x [B, H, T, D], past (scalar or absent: 0), positions [T] or absent  ->  y [B, H, T, D] in memory as [B, T, H, D]
+ *   x [B, H, T, D], past (scalar, [B] or absent: 0), positions [T] or absent  ->  y [B, H, T, D] in memory as [B, T, H, D]
  *
- *   y_a = A (x_a cos w - x_b sin w)        w = p_t f_m,  p_t = past + t or positions[t]
+ *   y_a = A (x_a cos w - x_b sin w)        w = p_t f_m,  p_t = past_b + t or positions[t]
  *   y_b = A (x_a sin w + x_b cos w)        (a, b) = (2m, 2m + 1) interleaved, else (m, m + R/2),  m = 0 .. R/2 - 1
  *
  * The first R = rotary_dim of the D numbers turn, the others pass. So q_i . k_j depends on i - j alone. With b the base
@@ -76,7 +76,7 @@ static bool rotary_shape(heed_graph *g, heed_node *y)
                                heed_shape_format(text, sizeof text, x));
     const int64_t H = x->size[1], T = x->size[2], D = x->size[3];
 
-    if (!options_fit(g, y, y->attrs, D) || !heed_expect_scalar(g, y, PAST, "past", HEED_I32) ||
+    if (!options_fit(g, y, y->attrs, D) || !heed_expect_past(g, y, PAST, x->size[0]) ||
         !heed_expect_shape(g, y, POSITIONS, "positions", HEED_I32, heed_shape1(T)))
         return false;
     if (y->in[PAST] != NULL && y->in[POSITIONS] != NULL)
@@ -120,11 +120,11 @@ static double amplitude_of(const rotary_attrs *attrs)
     return attrs->scaling == HEED_ROTARY_YARN ? 0.1 * log(attrs->factor) + 1.0 : 1.0;
 }
 
-static int64_t position_of(const heed_op_args *a, int64_t t)
+static int64_t position_of(const heed_op_args *a, int64_t b, int64_t t)
 {
     if (a->in[POSITIONS] != NULL)
         return ((const int32_t *)a->in[POSITIONS]->data)[t];
-    return (a->in[PAST] != NULL ? heed_scalar_i32(a->in[PAST]) : 0) + t;
+    return heed_past_of(a->in[PAST], b) + t;
 }
 
 /* A cos w and A sin w of a pair. */
@@ -166,14 +166,16 @@ static float second_turned(float x_a, float x_b, turn w)
 static void rotary_forward(const heed_op_args *a)
 {
     const rotary_attrs *attrs = a->attrs;
-    const int64_t *size = a->out->shape.size, heads = size[0] * size[1], T = size[2], D = size[3];
+    const int64_t *size = a->out->shape.size, H = size[1], T = size[2], D = size[3];
 
-    for (int64_t t = 0; t < T; t++) {
+    for (int64_t bt = 0; bt < size[0] * T; bt++) {
+        const int64_t b = bt / T, t = bt % T;
+
         for (int64_t m = 0; m < attrs->rotary_dim / 2; m++) {
             const int64_t i = first_of_pair(attrs, m), j = second_of_pair(attrs, m);
-            const turn w = turn_of(attrs, position_of(a, t), m);
+            const turn w = turn_of(attrs, position_of(a, b, t), m);
 
-            for (int64_t h = 0; h < heads; h++) {
+            for (int64_t h = b * H; h < (b + 1) * H; h++) {
                 const float *x = heed_row(a->in[X], h * T + t);
                 float *y = heed_row(a->out, h * T + t);
 
@@ -181,7 +183,7 @@ static void rotary_forward(const heed_op_args *a)
                 y[j] = second_turned(x[i], x[j], w);
             }
         }
-        for (int64_t h = 0; h < heads; h++) {
+        for (int64_t h = b * H; h < (b + 1) * H; h++) {
             for (int64_t d = attrs->rotary_dim; d < D; d++)
                 heed_row(a->out, h * T + t)[d] = heed_row(a->in[X], h * T + t)[d];
         }
@@ -192,7 +194,8 @@ static void rotary_forward(const heed_op_args *a)
 
 typedef struct rotary_job {
     const heed_op_args *a;
-    const float *table; /* [T] rows: width cosines, then width sines */
+    const float
+        *table; /* rows of width cosines, then width sines: [T], or [B, T] where each row has its past */
     int64_t width;
 } rotary_job;
 
@@ -209,7 +212,8 @@ static size_t rotary_workspace(const heed_node *y, heed_device *device)
 
     (void)device;
     return heed_bytes_add(heed_floats_bytes(attrs->rotary_dim * (1 + 2 * HEED_ANGLES_BLOCK)),
-                          heed_floats_bytes(2 * width_of(attrs) * y->tensor.shape.size[2]));
+                          heed_floats_bytes(2 * width_of(attrs) * y->tensor.shape.size[2] *
+                                            heed_past_rows(y->in[PAST] != NULL ? &y->in[PAST]->tensor : NULL)));
 }
 
 /* Each number twice, the first sine negated: see the kernel. */
@@ -221,7 +225,8 @@ static void spread_pairs(float *row, int64_t width)
     }
 }
 
-static void fill_table(const heed_op_args *a, double *frequency, double *scratch, float *table)
+/* The [T] rows of batch b. */
+static void fill_table(const heed_op_args *a, int64_t b, double *frequency, double *scratch, float *table)
 {
     const rotary_attrs *attrs = a->attrs;
     const int64_t T = a->out->shape.size[2], width = width_of(attrs), step = attrs->interleaved ? 2 : 1;
@@ -231,7 +236,7 @@ static void fill_table(const heed_op_args *a, double *frequency, double *scratch
     heed_angles_fill(&(heed_angles){.frequency = frequency,
                                     .n = attrs->rotary_dim / 2,
                                     .positions = a->in[POSITIONS] != NULL ? a->in[POSITIONS]->data : NULL,
-                                    .first = position_of(a, 0),
+                                    .first = position_of(a, b, 0),
                                     .amplitude = amplitude_of(attrs),
                                     .cosine = table,
                                     .sine = table + width + step - 1,
@@ -253,7 +258,7 @@ static void turn_positions(void *context, int64_t begin, int64_t end, int thread
     (void)thread;
     for (int64_t row = begin; row < end; row++) {
         const int64_t b = row / T, t = row % T;
-        const float *cosine = job->table + t * 2 * job->width;
+        const float *cosine = job->table + (heed_past_rows(job->a->in[PAST]) > 1 ? row : t) * 2 * job->width;
 
         job->a->device->kernels->rotary((float *)y->data + b * y->stride[0] + t * y->stride[2],
                                         (const float *)x->data + b * x->stride[0] + t * x->stride[2], cosine,
@@ -269,10 +274,12 @@ static void rotary_fast(const heed_op_args *a)
     char *free_space = a->workspace;
     double *frequency = (double *)(void *)heed_floats_take(&free_space,
                                                            attrs->rotary_dim * (1 + 2 * HEED_ANGLES_BLOCK));
-    float *table = heed_floats_take(&free_space, 2 * width_of(attrs) * size[2]);
+    const int64_t tables = heed_past_rows(a->in[PAST]), table_floats = 2 * width_of(attrs) * size[2];
+    float *table = heed_floats_take(&free_space, tables * table_floats);
     rotary_job job = {.a = a, .table = table, .width = width_of(attrs)};
 
-    fill_table(a, frequency, frequency + attrs->rotary_dim / 2, table);
+    for (int64_t b = 0; b < tables; b++)
+        fill_table(a, b, frequency, frequency + attrs->rotary_dim / 2, table + b * table_floats);
     heed_parallel(a->device->n_threads, size[0] * size[2], numbers < HEED_PIECE ? HEED_PIECE / numbers : 1,
                   turn_positions, &job);
 }
@@ -300,7 +307,9 @@ static void rotary_cost(const heed_node *y, heed_cost *cost)
 static void rotary_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const rotary_attrs *attrs = a->attrs;
-    const int64_t D = heed_cols(a->out), d = element % D, t = element / D % a->out->shape.size[2];
+    const int64_t *size = a->out->shape.size, D = size[3], d = element % D, t = element / D % size[2];
+    const int64_t b = a->in[PAST] == NULL || a->in[PAST]->shape.rank == 0 ? 0
+                                                                          : element / (D * size[1] * size[2]);
     const int64_t half = attrs->rotary_dim / 2, head = element - d;
 
     (void)output;
@@ -317,12 +326,12 @@ static void rotary_explain(const heed_op_args *a, int output, int64_t element, h
     if (a->in[POSITIONS] != NULL)
         heed_explain_read1(e, a, POSITIONS, "position", t);
     else if (a->in[PAST] != NULL)
-        heed_explain_read1(e, a, PAST, "past", 0);
-    const turn w = turn_of(attrs, position_of(a, t), m);
+        heed_explain_read1(e, a, PAST, "past", b);
+    const turn w = turn_of(attrs, position_of(a, b, t), m);
 
     heed_explain_formula(e, "y[%lld] = %.9g (x[%lld] cos w %s x[%lld] sin w), w = %s%lld * %.9g", (long long)d,
                          amplitude_of(attrs), (long long)(d == i ? i : j), d == i ? "-" : "+",
-                         (long long)(d == i ? j : i), attrs->back ? "-" : "", (long long)position_of(a, t),
+                         (long long)(d == i ? j : i), attrs->back ? "-" : "", (long long)position_of(a, b, t),
                          frequency_of(attrs, m));
     heed_explain_value(e, d == i ? first_turned(x_a, x_b, w) : second_turned(x_a, x_b, w));
 }

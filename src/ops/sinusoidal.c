@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows of the table of sines and cosines.      past (scalar or absent: 0)  ->  y [T, d]
+ * Rows of the table of sines and cosines.      past (scalar or absent: 0)  ->  y [T, d]        past [B]  ->  y [B, T, d]
  *
- *   y[t, 2m]     = sin(p / 10000^(2m / d))
- *   y[t, 2m + 1] = cos(p / 10000^(2m / d))        p = past + t, or T - 1 - t for distances, the largest first
+ *   y[b, t, 2m]     = sin(p / 10000^(2m / d))
+ *   y[b, t, 2m + 1] = cos(p / 10000^(2m / d))     p = past_b + t, or T - 1 - t for distances, the largest first
  *
  * For odd d the last column is a sine. Every position has a row, beyond any length that was trained and below 0 too.
  * Angles are in double: a row is right to float's last place at any position. No gradient flows.
@@ -30,17 +30,22 @@ static bool sinusoidal_shape(heed_graph *g, heed_node *y)
         return heed_graph_fail(g, y, HEED_ERR_SHAPE,
                                "expected at least one row of at least one number, got [%lld, %lld]",
                                (long long)attrs->T, (long long)attrs->d);
+    if (!heed_expect_past(g, y, 0, -1))
+        return false;
     heed_node_set_shape(y, 0, HEED_F32, heed_shape2(attrs->T, attrs->d));
-    return heed_expect_scalar(g, y, 0, "past", HEED_I32);
+    if (y->in[0] != NULL && y->in[0]->tensor.shape.rank == 1)
+        heed_node_set_shape(y, 0, HEED_F32, heed_shape3(y->in[0]->tensor.shape.size[0], attrs->T, attrs->d));
+    return true;
 }
 
-static int64_t position_of(const heed_op_args *a, int64_t t)
+/* Of a row of y, counted over the batch. */
+static int64_t position_of(const heed_op_args *a, int64_t row)
 {
     const sinusoidal_attrs *attrs = a->attrs;
 
     if (attrs->back)
-        return attrs->T - 1 - t;
-    return (a->in[0] != NULL ? heed_scalar_i32(a->in[0]) : 0) + t;
+        return attrs->T - 1 - row;
+    return heed_past_of(a->in[0], row / attrs->T) + row % attrs->T;
 }
 
 static double frequency_of(int64_t m, int64_t d)
@@ -57,13 +62,13 @@ static float sinusoidal_of(int64_t position, int64_t column, int64_t d)
 
 static void sinusoidal_forward(const heed_op_args *a)
 {
-    const int64_t T = heed_rows(a->out), d = heed_cols(a->out);
+    const int64_t d = heed_cols(a->out);
 
-    for (int64_t t = 0; t < T; t++) {
-        float *y = heed_row(a->out, t);
+    for (int64_t row = 0; row < heed_rows(a->out); row++) {
+        float *y = heed_row(a->out, row);
 
         for (int64_t j = 0; j < d; j++)
-            y[j] = sinusoidal_of(position_of(a, t), j, d);
+            y[j] = sinusoidal_of(position_of(a, row), j, d);
     }
 }
 
@@ -79,25 +84,29 @@ static size_t sinusoidal_workspace(const heed_node *y, heed_device *device)
 
 static void sinusoidal_fast(const heed_op_args *a)
 {
-    const int64_t T = heed_rows(a->out), d = heed_cols(a->out), n = (d + 1) / 2, last = d - 1;
-    const bool back = ((const sinusoidal_attrs *)a->attrs)->back;
+    const sinusoidal_attrs *attrs = a->attrs;
+    const int64_t T = attrs->T, d = attrs->d, n = (d + 1) / 2, last = d - 1;
+    const bool back = attrs->back;
     double *frequency = a->workspace;
-    float *y = heed_row(a->out, 0);
 
     /* Distances T-1 .. 0 are positions -(T-1) .. 0 turned the other way. */
     for (int64_t m = 0; m < n; m++)
         frequency[m] = back ? -frequency_of(m, d) : frequency_of(m, d);
-    heed_angles_fill(&(heed_angles){.frequency = frequency,
-                                    .n = d / 2,
-                                    .first = back ? 1 - T : position_of(a, 0),
-                                    .amplitude = 1.0,
-                                    .cosine = y + 1,
-                                    .sine = y,
-                                    .row_stride = d,
-                                    .column_stride = 2},
-                     T, frequency + n, a->device->n_threads);
-    for (int64_t t = 0; t < T && d % 2 == 1; t++)
-        y[t * d + last] = sinusoidal_of(position_of(a, t), last, d);
+    for (int64_t row = 0; row < heed_rows(a->out); row += T) {
+        float *y = heed_row(a->out, row);
+
+        heed_angles_fill(&(heed_angles){.frequency = frequency,
+                                        .n = d / 2,
+                                        .first = back ? 1 - T : position_of(a, row),
+                                        .amplitude = 1.0,
+                                        .cosine = y + 1,
+                                        .sine = y,
+                                        .row_stride = d,
+                                        .column_stride = 2},
+                         T, frequency + n, a->device->n_threads);
+        for (int64_t t = 0; t < T && d % 2 == 1; t++)
+            y[t * d + last] = sinusoidal_of(position_of(a, row + t), last, d);
+    }
 }
 
 static void sinusoidal_cost(const heed_node *y, heed_cost *cost)
@@ -112,7 +121,8 @@ static void sinusoidal_explain(const heed_op_args *a, int output, int64_t elemen
 
     (void)output;
     if (a->in[0] != NULL)
-        heed_explain_read1(e, a, 0, "past", 0);
+        heed_explain_read1(e, a, 0, "past",
+                           a->in[0]->shape.rank == 0 ? 0 : t / ((const sinusoidal_attrs *)a->attrs)->T);
     heed_explain_formula(e, "y[t, %lld] = %s(p / 10000^(%lld / %lld)), p = %lld", (long long)j,
                          j % 2 == 0 ? "sin" : "cos", (long long)(j / 2 * 2), (long long)d,
                          (long long)position_of(a, t));

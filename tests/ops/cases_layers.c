@@ -165,6 +165,17 @@ heed_node *rotary_part_interleaved(case_graph *c)
         c->g, heed_rotary(c->g, x, past, &(heed_rotary_options){.rotary_dim = 38, .interleaved = true}));
 }
 
+/* Each row of the batch behind a past of its own. */
+heed_node *rotary_rows(case_graph *c)
+{
+    return heed_rotary(c->g, case_heads(c), case_ints(c, heed_shape1(2), 0, 1000), &(heed_rotary_options){0});
+}
+
+heed_node *sinusoidal_rows(case_graph *c)
+{
+    return heed_sinusoidal(c->g, case_ints(c, heed_shape1(3), 0, 1000), 2, 7);
+}
+
 heed_node *rotary_positions(case_graph *c)
 {
     heed_node *x = case_heads(c), *positions = case_ints(c, heed_shape1(5), -9, 100);

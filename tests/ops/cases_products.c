@@ -52,6 +52,12 @@ heed_node *position_embedding_past(case_graph *c)
     return heed_position_embedding(c->g, parameter2(c, 6, 5), case_int(c, 2), 3);
 }
 
+/* Each row of the batch stands elsewhere; rows of the table that two of them look up get both gradients. */
+heed_node *position_embedding_rows(case_graph *c)
+{
+    return heed_position_embedding(c->g, parameter2(c, 6, 5), case_ints(c, heed_shape1(3), 0, 3), 3);
+}
+
 /* --- linear: rows of in numbers to rows of out --- */
 
 static heed_node *linear_of(case_graph *c, heed_node *x, int64_t out, bool has_bias, heed_weight_layout layout)
@@ -288,6 +294,16 @@ heed_node *attention_past(case_graph *c)
     return attention_of(c, q, k, case_parameter(c, heed_shape4(1, 1, 9, 4)), true, case_int(c, 2));
 }
 
+/* Rows of a batch that have read texts of different lengths. */
+heed_node *attention_past_rows(case_graph *c)
+{
+    heed_node *q = case_state(c, heed_shape4(3, 2, 2, 4)), *k = case_state(c, heed_shape4(3, 1, 9, 4));
+    const heed_attention_options options = {
+        .causal = true, .window = 4, .past = case_ints(c, heed_shape1(3), 0, 7), .alibi = true};
+
+    return heed_attention(c->g, q, k, case_state(c, heed_shape4(3, 1, 9, 4)), &options);
+}
+
 /* A fused row q | k | v, as a model has it: the gradient of the row is an alias, nothing is added. */
 static heed_node *attention_of_row(case_graph *c, heed_node *row, int64_t H, int64_t Hkv, int64_t D)
 {
@@ -351,6 +367,14 @@ heed_node *cache_append(case_graph *c)
 
     return heed_cache_append(c->g, cache, heed_split_heads(c->g, case_parameter(c, heed_shape3(2, 2, 12)), 3),
                              case_int(c, 4));
+}
+
+heed_node *cache_append_rows(case_graph *c)
+{
+    heed_node *cache = case_state(c, heed_shape4(3, 2, 7, 4));
+
+    return heed_cache_append(c->g, cache, case_parameter(c, heed_shape4(3, 2, 2, 4)),
+                             case_ints(c, heed_shape1(3), 0, 5));
 }
 
 /* Generation: new keys and values go into their caches, and the queries look at those. */

@@ -8,7 +8,8 @@
 typedef heed_node *case_build(case_graph *c);
 
 case_build embedding, embedding_one, embedding_many, embedding_twice, embedding_tied;
-case_build position_embedding, position_embedding_past;
+case_build position_embedding, position_embedding_past, position_embedding_rows, attention_past_rows,
+    cache_append_rows;
 case_build linear, linear_one, linear_no_bias, linear_strided, linear_one_row, linear_two_rows, linear_many;
 case_build linear_out_in, linear_out_in_one_row, linear_out_in_strided, linear_out_in_many, linear_many_one_row;
 case_build matmul, matmul_one, matmul_a, matmul_b, matmul_ab, matmul_strided, matmul_heads, matmul_many;
