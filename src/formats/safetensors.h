@@ -86,6 +86,8 @@ const char *heed_safetensors_metadata(const heed_safetensors *file, const char *
 /** "F32". */
 const char *heed_safetensors_dtype_name(heed_safetensors_dtype dtype);
 size_t heed_safetensors_dtype_bytes(heed_safetensors_dtype dtype);
+/** True for the types of numbers with a fraction: F64, F32, F16, BF16. */
+bool heed_safetensors_is_real(heed_safetensors_dtype dtype);
 /** "[2, 3]" in out; 192 characters always suffice. Returns out. */
 const char *heed_safetensors_shape(char *out, size_t size, const heed_safetensors_entry *entry);
 

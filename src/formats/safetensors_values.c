@@ -80,7 +80,7 @@ static float float_of_bfloat(uint16_t half)
     return value;
 }
 
-static bool is_real(heed_safetensors_dtype dtype)
+bool heed_safetensors_is_real(heed_safetensors_dtype dtype)
 {
     return dtype == HEED_SAFETENSORS_F64 || dtype == HEED_SAFETENSORS_F32 || dtype == HEED_SAFETENSORS_F16 ||
            dtype == HEED_SAFETENSORS_BF16;
@@ -143,7 +143,7 @@ heed_status heed_safetensors_read_f32(const heed_safetensors_entry *entry, float
     if (entry->dtype == HEED_SAFETENSORS_F32) {
         if (entry->bytes > 0)
             memcpy(out, p, entry->bytes);
-    } else if (is_real(entry->dtype)) {
+    } else if (heed_safetensors_is_real(entry->dtype)) {
         for (int64_t i = 0; i < entry->count; i++, p += step)
             out[i] = (float)real_at(entry->dtype, p);
     } else {
@@ -166,7 +166,7 @@ heed_status heed_safetensors_read_i32(const heed_safetensors_entry *entry, int32
 {
     const char *p = entry->data;
     const size_t step = dtypes[entry->dtype].bytes;
-    const bool real = is_real(entry->dtype);
+    const bool real = heed_safetensors_is_real(entry->dtype);
 
     for (int64_t i = 0; i < entry->count; i++, p += step) {
         if (real) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "formats/json.h"
 #include "nn/nn.h"
 
@@ -152,7 +153,8 @@ static const struct {
 } gpt2_activations[] = {
     {"gelu_new", HEED_ACTIVATION_GELU_TANH}, {"gelu_pytorch_tanh", HEED_ACTIVATION_GELU_TANH},
     {"gelu", HEED_ACTIVATION_GELU_ERF},      {"relu", HEED_ACTIVATION_RELU},
-    {"silu", HEED_ACTIVATION_SILU},
+    {"silu", HEED_ACTIVATION_SILU},          {"gelu_fast", HEED_ACTIVATION_GELU_TANH},
+    {"swish", HEED_ACTIVATION_SILU},
 };
 #define N_GPT2_ACTIVATIONS (sizeof gpt2_activations / sizeof gpt2_activations[0])
 
@@ -220,10 +222,11 @@ static heed_status from_gpt2(const json_t *root, const char *where, heed_config 
     while (i < N_GPT2_ACTIVATIONS && strcmp(activation, gpt2_activations[i].name) != 0)
         i++;
     if (i == N_GPT2_ACTIVATIONS)
-        return heed_fail(
-            err, HEED_ERR_FILE,
-            "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu, relu or silu, got \"%s\"",
-            where, heed_quote(shown, sizeof shown, activation, strlen(activation)));
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: expected \"activation_function\" gelu_new, gelu_pytorch_tanh, gelu_fast, gelu, "
+                         "relu, silu or swish, "
+                         "got \"%s\"",
+                         where, heed_quote(shown, sizeof shown, activation, strlen(activation)));
     c->activation = (int)gpt2_activations[i].activation;
     return refuse_variants(&r, err);
 }
@@ -289,17 +292,40 @@ heed_status heed_config_from_fields(const json_t *root, const char *where, heed_
 
 /* --- either --- */
 
+/* The class that the file names first, "" if none. */
+static const char *class_of(const json_t *root)
+{
+    const char *name = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
+
+    return name != NULL ? name : "";
+}
+
+static heed_status refuse_architecture(const json_t *root, const char *type, const char *where, heed_error *err)
+{
+    const char *class_name = class_of(root);
+    char shown[64], shown_class[64];
+
+    return heed_fail(
+        err, HEED_ERR_FILE,
+        "%s: the model is a \"%s\"%s%s%s; expected \"model_type\" gpt2 (GPT-2 and its family) or heed", where,
+        heed_quote(shown, sizeof shown, type, strlen(type)), class_name[0] != '\0' ? " (" : "",
+        heed_quote(shown_class, sizeof shown_class, class_name, strlen(class_name)),
+        class_name[0] != '\0' ? ")" : "");
+}
+
 heed_status heed_config_from_json(const json_t *root, const char *where, heed_config *config, heed_error *err)
 {
     heed_json_reader r = heed_json_read(root, where, err);
     heed_error inner = {HEED_OK, ""};
+    /* the oldest files name their class alone */
+    const bool is_gpt2_class = strncmp(class_of(root), "GPT2", 4) == 0;
     const char *type;
-    char shown[64];
     heed_status status;
 
     *config = heed_config_default();
-    heed_json_require(&r, "model_type");
-    type = heed_json_string(&r, "model_type", "");
+    if (!is_gpt2_class)
+        heed_json_require(&r, "model_type");
+    type = heed_json_string(&r, "model_type", "gpt2");
     if (r.status != HEED_OK)
         return r.status;
     if (strcmp(type, "gpt2") == 0)
@@ -307,10 +333,33 @@ heed_status heed_config_from_json(const json_t *root, const char *where, heed_co
     else if (strcmp(type, "heed") == 0)
         status = heed_config_from_fields(root, where, config, err);
     else
-        return heed_fail(err, HEED_ERR_FILE, "%s: expected \"model_type\" gpt2 or heed, got \"%s\"", where,
-                         heed_quote(shown, sizeof shown, type, strlen(type)));
+        return refuse_architecture(root, type, where, err);
     if (status == HEED_OK && heed_config_check(config, &inner) != HEED_OK)
         return heed_fail(err, HEED_ERR_FILE, "%s: %.400s", where, inner.message);
+    return status;
+}
+
+heed_status heed_config_open(const char *folder, heed_config *config, json_t **root, heed_error *err)
+{
+    char path[4096], shown[300];
+    json_t *object = NULL;
+    heed_status status = heed_path_join(path, sizeof path, folder, "config.json", err);
+
+    if (root != NULL)
+        *root = NULL;
+    if (status == HEED_OK && !heed_file_is_folder(folder))
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected a model's folder, %s",
+                         heed_quote(shown, sizeof shown, folder, strlen(folder)),
+                         heed_file_exists(folder) ? "this is a file" : "there is nothing of that name");
+    if (status == HEED_OK)
+        status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &object, err);
+    if (status == HEED_OK)
+        status = heed_config_from_json(object, heed_quote(shown, sizeof shown, path, strlen(path)), config,
+                                       err);
+    if (status == HEED_OK && root != NULL)
+        *root = object;
+    else
+        json_decref(object);
     return status;
 }
 

@@ -11,6 +11,8 @@
 #include <heed/config.h>
 #include <jansson.h>
 
+/** Reads config.json of a model's folder; *root, unless NULL, is then the object, to be given back with json_decref(). */
+heed_status heed_config_open(const char *folder, heed_config *config, json_t **root, heed_error *err);
 /** Reads a configuration; `where` names the file. HEED_ERR_FILE: another architecture, a value that is not possible. */
 heed_status heed_config_from_json(const json_t *root, const char *where, heed_config *config, heed_error *err);
 /** The same from heed's own names alone, those of earlier files included; model_type may be absent. */

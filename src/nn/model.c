@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "formats/json.h"
 #include "nn/config_json.h"
 
 #define PATH_BYTES 4096
@@ -54,28 +53,11 @@ void heed_model_close(heed_model *model)
         return;
     heed_weights_destroy(model->weights);
     heed_tokenizer_destroy(model->tokenizer);
-    heed_safetensors_close(model->file);
+    heed_shards_close(model->shards);
     free(model);
 }
 
 /* --- opening a folder --- */
-
-static heed_status open_config(const char *folder, heed_config *config, heed_error *err)
-{
-    char path[PATH_BYTES];
-    json_t *root = NULL;
-    heed_status status = heed_path_join(path, sizeof path, folder, "config.json", err);
-
-    if (status == HEED_OK && !heed_file_is_folder(folder))
-        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a model's folder, %s", folder,
-                         heed_file_exists(folder) ? "this is a file" : "there is nothing of that name");
-    if (status == HEED_OK)
-        status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, err);
-    if (status == HEED_OK)
-        status = heed_config_from_json(root, path, config, err);
-    json_decref(root);
-    return status;
-}
 
 static heed_status open_tokenizer(const char *folder, const heed_config *config, heed_tokenizer **tokenizer,
                                   heed_error *err)
@@ -94,36 +76,33 @@ static heed_status open_tokenizer(const char *folder, const heed_config *config,
 
 heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err)
 {
-    char path[PATH_BYTES];
     heed_config config;
     heed_weights *weights = NULL;
     heed_tokenizer *tokenizer = NULL;
-    heed_safetensors *file = NULL;
+    heed_shards *shards = NULL;
     heed_status status;
 
     *model = NULL;
-    status = open_config(folder, &config, err);
+    status = heed_config_open(folder, &config, NULL, err);
     if (status == HEED_OK)
         status = open_tokenizer(folder, &config, &tokenizer, err);
     if (status == HEED_OK)
-        status = heed_path_join(path, sizeof path, folder, "model.safetensors", err);
-    if (status == HEED_OK)
-        status = heed_safetensors_open(path, &file, err);
+        status = heed_shards_open(folder, &shards, err);
     if (status == HEED_OK)
         status = heed_weights_create(&config, &weights, err);
     if (status == HEED_OK)
-        status = heed_weights_load(weights, file, path, err);
+        status = heed_weights_load(weights, shards, err);
     if (status != HEED_OK) {
         heed_weights_destroy(weights);
         heed_tokenizer_destroy(tokenizer);
-        heed_safetensors_close(file);
+        heed_shards_close(shards);
         return status;
     }
     status = heed_model_wrap(weights, tokenizer, model, err);
     if (status == HEED_OK)
-        (*model)->file = file;
+        (*model)->shards = shards;
     else
-        heed_safetensors_close(file);
+        heed_shards_close(shards);
     return status;
 }
 

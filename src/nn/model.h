@@ -12,7 +12,7 @@ struct heed_model {
     heed_config config;
     heed_weights *weights;
     heed_tokenizer *tokenizer; /* NULL: none */
-    heed_safetensors *file;    /* holds the numbers when they are used in place */
+    heed_shards *shards;       /* hold the numbers when they are used in place */
 };
 
 /** A model over weights and a tokenizer, which it takes over (also after a failure). tokenizer may be NULL. */

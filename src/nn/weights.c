@@ -187,48 +187,42 @@ void heed_weights_bind(const heed_weights *w, heed_graph *g)
 
 /* --- from a checkpoint --- */
 
+#define PREFIX "transformer."
+
 static const char *without_prefix(const char *name)
 {
-    return strncmp(name, "transformer.", 12) == 0 ? name + 12 : name;
+    const size_t n = sizeof PREFIX - 1;
+
+    return strncmp(name, PREFIX, n) == 0 ? name + n : name;
 }
 
 /* Buffers that published files carry and no model needs: the causal mask h.N.attn.bias and its constant. */
 static bool is_mask_buffer(const char *name)
 {
-    int layer = 0, end = 0;
+    size_t n;
 
-    if (sscanf(name, "h.%d.attn.bias%n", &layer, &end) == 1 && end > 0 && name[end] == '\0')
-        return true;
-    end = 0;
-    return sscanf(name, "h.%d.attn.masked_bias%n", &layer, &end) == 1 && end > 0 && name[end] == '\0';
+    if (strncmp(name, "h.", 2) != 0)
+        return false;
+    n = strspn(name + 2, "0123456789");
+    return n > 0 && (strcmp(name + 2 + n, ".attn.bias") == 0 || strcmp(name + 2 + n, ".attn.masked_bias") == 0);
 }
 
-static const heed_safetensors_entry *entry_for(const heed_safetensors *file, const char *name)
+heed_status heed_weights_refuse_strangers(const heed_weights *w, const heed_shards *shards, heed_error *err)
 {
-    char prefixed[HEED_MAX_NAME + 16];
-    const heed_safetensors_entry *entry = heed_safetensors_find(file, name);
-
-    snprintf(prefixed, sizeof prefixed, "transformer.%s", name);
-    return entry != NULL ? entry : heed_safetensors_find(file, prefixed);
-}
-
-static heed_status refuse_strangers(const heed_weights *w, const heed_safetensors *file, const char *path,
-                                    heed_error *err)
-{
-    for (size_t i = 0; i < heed_safetensors_n_entries(file); i++) {
-        const char *full = heed_safetensors_at(file, i)->name, *name = without_prefix(full);
+    for (size_t i = 0; i < heed_shards_n_entries(shards); i++) {
+        const heed_safetensors_entry *entry = heed_shards_at(shards, i);
+        const char *name = without_prefix(entry->name);
         char shown[128];
         if (heed_weights_find(w, name) == NULL && !is_mask_buffer(name) &&
             !(w->config.tied_head && strcmp(name, "lm_head.weight") == 0))
             return heed_fail(err, HEED_ERR_FILE,
-                             "%s: a model of this configuration has no place for the tensor %s", path,
-                             heed_quote(shown, sizeof shown, full, strlen(full)));
+                             "%s: a model of this configuration has no place for the tensor %s", entry->where,
+                             heed_quote(shown, sizeof shown, entry->name, strlen(entry->name)));
     }
     return HEED_OK;
 }
 
-static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetensors_entry *entry,
-                        const char *path, heed_error *err)
+static heed_status check_shape(const heed_parameter *p, const heed_safetensors_entry *entry, heed_error *err)
 {
     char expected[96], got[192];
     heed_shape shape = {.rank = p->rank};
@@ -237,10 +231,38 @@ static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetenso
     memcpy(shape.size, p->size, sizeof p->size);
     for (int i = 0; same && i < p->rank; i++)
         same = entry->size[i] == p->size[i];
-    if (!same)
-        return heed_fail(err, HEED_ERR_FILE, "%s: %s: expected %s, file has %s", path, p->name,
-                         heed_shape_format(expected, sizeof expected, &shape),
-                         heed_safetensors_shape(got, sizeof got, entry));
+    if (same)
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_FILE, "%s: %s: expected %s, file has %s", entry->where, p->name,
+                     heed_shape_format(expected, sizeof expected, &shape),
+                     heed_safetensors_shape(got, sizeof got, entry));
+}
+
+heed_status heed_weights_entry(const heed_weights *w, int i, const heed_shards *shards,
+                               const heed_safetensors_entry **entry, heed_error *err)
+{
+    const heed_parameter *p = &w->list[i];
+    char prefixed[HEED_MAX_NAME + sizeof PREFIX];
+    const heed_safetensors_entry *bare = heed_shards_find(shards, p->name), *other;
+
+    snprintf(prefixed, sizeof prefixed, PREFIX "%s", p->name);
+    other = heed_shards_find(shards, prefixed);
+    *entry = bare != NULL ? bare : other;
+    if (*entry == NULL)
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected a tensor %s, the file has none",
+                         heed_shards_where(shards), p->name);
+    if (bare != NULL && other != NULL)
+        return heed_fail(err, HEED_ERR_FILE, "%s: %s is there twice, with " PREFIX " before it and without",
+                         heed_shards_where(shards), p->name);
+    if (!heed_safetensors_is_real((*entry)->dtype))
+        return heed_fail(err, HEED_ERR_FILE, "%s: %s: expected F32, F16, BF16 or F64, file has %s",
+                         (*entry)->where, p->name, heed_safetensors_dtype_name((*entry)->dtype));
+    return check_shape(p, *entry, err);
+}
+
+static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetensors_entry *entry,
+                        heed_error *err)
+{
     if (p->data == NULL && heed_safetensors_f32(entry) != NULL) {
         p->data = heed_safetensors_f32(entry);
         return HEED_OK;
@@ -248,21 +270,20 @@ static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetenso
     if (p->data == NULL) {
         p->data = heed_arena_alloc(w->arena, (size_t)p->count * sizeof(float));
         if (p->data == NULL)
-            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory for %s", path, p->name);
+            return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory for %s", entry->where, p->name);
     }
     return heed_safetensors_read_f32(entry, numbers_of(p), err);
 }
 
-heed_status heed_weights_load(heed_weights *w, const heed_safetensors *file, const char *path, heed_error *err)
+heed_status heed_weights_load(heed_weights *w, const heed_shards *shards, heed_error *err)
 {
+    const heed_safetensors_entry *entry;
     heed_status status = HEED_OK;
 
     for (int i = 0; i < w->n && status == HEED_OK; i++) {
-        const heed_safetensors_entry *entry = entry_for(file, w->list[i].name);
-        if (entry == NULL)
-            return heed_fail(err, HEED_ERR_FILE, "%s: expected a tensor %s, the file has none", path,
-                             w->list[i].name);
-        status = take(w, &w->list[i], entry, path, err);
+        status = heed_weights_entry(w, i, shards, &entry, err);
+        if (status == HEED_OK)
+            status = take(w, &w->list[i], entry, err);
     }
-    return status == HEED_OK ? refuse_strangers(w, file, path, err) : status;
+    return status == HEED_OK ? heed_weights_refuse_strangers(w, shards, err) : status;
 }

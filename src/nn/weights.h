@@ -16,7 +16,7 @@
 #include <heed/model.h>
 
 #include "base/memory.h"
-#include "formats/safetensors.h"
+#include "formats/shards.h"
 #include "graph/graph.h"
 
 typedef struct heed_weights {
@@ -42,9 +42,15 @@ heed_status heed_weights_place(heed_weights *weights, void *block, heed_error *e
  */
 void heed_weights_init(heed_weights *weights, uint64_t seed);
 /** Takes the numbers from a checkpoint: copied when the weights have been placed, used in the file otherwise where its
- *  form allows. HEED_ERR_FILE names the first tensor that is missing, has another shape, or has no place here. */
-heed_status heed_weights_load(heed_weights *weights, const heed_safetensors *file, const char *path,
-                              heed_error *err);
+ *  form allows. HEED_ERR_FILE names the first tensor that is missing, has another shape or a type that is no number with
+ *  a fraction, or has no place here. */
+heed_status heed_weights_load(heed_weights *weights, const heed_shards *shards, heed_error *err);
+/** The tensor of parameter i in a checkpoint, found under either name and checked as by heed_weights_load(). */
+heed_status heed_weights_entry(const heed_weights *weights, int i, const heed_shards *shards,
+                               const heed_safetensors_entry **entry, heed_error *err);
+/** Refuses a checkpoint with a tensor that has no place in a model of this configuration. */
+heed_status heed_weights_refuse_strangers(const heed_weights *weights, const heed_shards *shards,
+                                          heed_error *err);
 /** Binds the parameters of g, by name. */
 void heed_weights_bind(const heed_weights *weights, heed_graph *g);
 heed_parameter *heed_weights_find(const heed_weights *weights, const char *name);

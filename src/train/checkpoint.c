@@ -335,15 +335,12 @@ static heed_status read_moments(heed_trainer *t, heed_error *err)
 
 static heed_status read_weights(heed_trainer *t, heed_error *err)
 {
-    char path[HEED_PATH_BYTES];
-    heed_safetensors *file = NULL;
-    heed_status status = path_of(path, t->folder, "model.safetensors", "", err);
+    heed_shards *shards = NULL;
+    heed_status status = heed_shards_open(t->folder, &shards, err);
 
     if (status == HEED_OK)
-        status = heed_safetensors_open(path, &file, err);
-    if (status == HEED_OK)
-        status = heed_weights_load(t->model->weights, file, path, err);
-    heed_safetensors_close(file);
+        status = heed_weights_load(t->model->weights, shards, err);
+    heed_shards_close(shards);
     return status;
 }
 

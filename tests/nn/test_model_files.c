@@ -113,14 +113,13 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"config.json", "model.safetensors", "tokenizer.json"};
+    char command[96];
 
     (void)state;
     heed_model_close(model);
     model = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unlink(inside(names[i]));
-    return rmdir(folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command) != 0;
 }
 
 /* --- reading them --- */
@@ -265,6 +264,156 @@ static void buffers_and_doubled_heads_of_published_files_are_passed_over(void **
     expect_opens(0.0);
 }
 
+/* The files of one tensor each, as a set with an index. */
+static void write_in_parts(size_t n, const heed_safetensors_entry *entries)
+{
+    heed_text_buffer text = {0};
+    char name[64];
+
+    unlink(inside("model.safetensors"));
+    heed_text_puts(&text, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {");
+    for (size_t i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "model-%05zu.safetensors", i);
+        assert_int_equal(heed_safetensors_write(inside(name), &entries[i], 1, NULL, 0, NULL), HEED_OK);
+        heed_text_printf(&text, "%s\"%s\": \"%s\"", i > 0 ? ", " : "", entries[i].name, name);
+    }
+    heed_text_puts(&text, "}}");
+    write_text("model.safetensors.index.json", text.data, text.size);
+    heed_text_free(&text);
+}
+
+static void a_model_in_parts_is_the_same_model(void **state)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    const size_t n = list_entries(entries, "transformer.");
+    heed_model *opened = NULL;
+
+    (void)state;
+    write_in_parts(n, entries);
+    expect_opens(0.0);
+    assert_int_equal(heed_model_open(folder, &opened, NULL), HEED_OK);
+    for (int i = 0; i < heed_model_n_parameters(opened); i++) /* and mapped: nobody could write there */
+        assert_true((uintptr_t)heed_model_parameter(opened, i).data % sizeof(float) == 0);
+    heed_model_close(opened);
+    const char *name = entries[3].name;
+    entries[3].name = "wte.weight"; /* beside transformer.wte.weight */
+    write_in_parts(n, entries);
+    expect_refused("model.safetensors.index.json: wte.weight is there twice");
+    entries[0].size[0]--;
+    entries[3].name = name;
+    write_in_parts(n, entries);
+    expect_refused("model-00000.safetensors: wte.weight: expected [11, 8], file has [10, 8]");
+}
+
+/* --- config.json as the hub has it --- */
+
+/* Sizes of this model among the keys of a published file. */
+static void write_published_config(const char *model_type, const char *more)
+{
+    heed_text_buffer text = {0};
+
+    heed_text_printf(&text,
+                     "{%s\"vocab_size\": 11, \"n_ctx\": 6, \"n_positions\": 6, \"n_embd\": 8, \"n_head\": 2, "
+                     "\"n_layer\": 2, \"n_inner\": 20, \"activation_function\": \"gelu_new\", "
+                     "\"layer_norm_epsilon\": 1e-05%s%s}",
+                     model_type, more[0] != '\0' ? ", " : "", more);
+    write_text("config.json", text.data, text.size);
+    heed_text_free(&text);
+}
+
+static void configurations_of_published_models_are_read(void **state)
+{
+    static const char gpt2[] = "\"model_type\": \"gpt2\", ";
+    static const char *const more[] = {
+        /* gpt2 and gpt2-large */
+        "\"architectures\": [\"GPT2LMHeadModel\"], \"attn_pdrop\": 0.1, \"bos_token_id\": 50256, "
+        "\"embd_pdrop\": "
+        "0.1, \"eos_token_id\": 50256, \"initializer_range\": 0.02, \"resid_pdrop\": 0.1, "
+        "\"summary_activation\": "
+        "null, \"summary_first_dropout\": 0.1, \"summary_proj_to_labels\": true, \"summary_type\": "
+        "\"cls_index\", "
+        "\"summary_use_proj\": true, \"task_specific_params\": {\"text-generation\": {\"do_sample\": true, "
+        "\"max_length\": 50}}",
+        /* gpt2-medium */
+        "\"n_special\": 0, \"predict_special_tokens\": true, \"architectures\": [\"GPT2LMHeadModel\"]",
+        /* gpt2-xl */
+        "\"output_past\": true, \"architectures\": [\"GPT2LMHeadModel\"]",
+        /* distilgpt2 */
+        "\"_num_labels\": 1, \"id2label\": {\"0\": \"LABEL_0\"}, \"label2id\": {\"LABEL_0\": 0}, "
+        "\"architectures\": [\"GPT2LMHeadModel\"]",
+        /* saved by transformers of several years */
+        "\"architectures\": [\"GPT2Model\"], \"gradient_checkpointing\": false, \"use_cache\": true, "
+        "\"torch_dtype\": \"float32\", \"transformers_version\": \"4.38.2\", \"_name_or_path\": \"./x\", "
+        "\"reorder_and_upcast_attn\": false, \"scale_attn_by_inverse_layer_idx\": false, "
+        "\"scale_attn_weights\": "
+        "true, \"add_cross_attention\": null, \"tie_word_embeddings\": true",
+        "\"architectures\": null, \"dtype\": \"bfloat16\", \"pad_token_id\": null, \"resid_pdrop\": 0",
+    };
+    static const char no_type[] = "\"architectures\": [\"GPT2LMHeadModel\"], ";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        write_published_config(gpt2, more[i]);
+        expect_opens(0.0);
+    }
+    write_published_config(no_type, "");
+    expect_opens(0.0);
+    write_published_config("", "");
+    expect_refused("model_type");
+}
+
+static void numbers_that_json_has_not_are_refused(void **state)
+{
+    static const char gpt2[] = "\"model_type\": \"gpt2\", ";
+
+    (void)state;
+    write_published_config(gpt2, "\"resid_pdrop\": NaN");
+    expect_refused("config.json: not valid JSON");
+    write_published_config(gpt2, "\"resid_pdrop\": 1e999");
+    expect_refused("config.json: not valid JSON");
+    write_published_config(gpt2, "\"resid_pdrop\": Infinity");
+    expect_refused("config.json: not valid JSON");
+    write_published_config(gpt2, "\"initializer_range\": -1e999"); /* where nobody reads it, too */
+    expect_refused("config.json: not valid JSON");
+    write_published_config(gpt2, "\"n_layer\": 3");
+    expect_refused("duplicate");
+}
+
+static void another_architecture_is_refused_by_its_name(void **state)
+{
+    (void)state;
+    write_published_config("\"model_type\": \"llama\", \"architectures\": [\"LlamaForCausalLM\"], ", "");
+    expect_refused("the model is a \"llama\" (LlamaForCausalLM); expected \"model_type\" gpt2");
+    write_published_config("\"model_type\": \"bert\", ", "");
+    expect_refused("the model is a \"bert\"; expected");
+    write_published_config("\"model_type\": \"gpt_neox\\u001b[2J\", ", "");
+    expect_refused("gpt_neox\\x1B[2J");
+    write_published_config("\"model_type\": 7, ", "");
+    expect_refused("expected a string \"model_type\", got 7");
+    write_published_config("\"model_type\": \"gpt2\", ", "\"scale_attn_by_inverse_layer_idx\": true");
+    expect_refused("scale_attn_by_inverse_layer_idx");
+    write_published_config("\"model_type\": \"gpt2\", ", "\"activation_functio\": 1, \"n_positions_\": 3");
+    expect_opens(0.0); /* keys that are unknown say nothing */
+}
+
+static void weights_that_are_whole_numbers_are_refused(void **state)
+{
+    static const heed_safetensors_dtype dtypes[] = {HEED_SAFETENSORS_I64, HEED_SAFETENSORS_I32,
+                                                    HEED_SAFETENSORS_I16, HEED_SAFETENSORS_U8,
+                                                    HEED_SAFETENSORS_BOOL};
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    const size_t n = list_entries(entries, "");
+    static const int64_t zeros[1000];
+
+    (void)state;
+    entries[4].data = zeros;
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        entries[4].dtype = dtypes[i];
+        write_tensors(entries, n);
+        expect_refused("h.0.attn.c_attn.weight: expected F32, F16, BF16 or F64, file has");
+    }
+}
+
 /* --- what is no model --- */
 
 static void a_missing_part_is_named(void **state)
@@ -371,6 +520,11 @@ int main(void)
         IN_FOLDER(text_becomes_tokens_or_names_the_character),
         IN_FOLDER(weights_in_other_forms_are_converted),
         IN_FOLDER(buffers_and_doubled_heads_of_published_files_are_passed_over),
+        IN_FOLDER(a_model_in_parts_is_the_same_model),
+        IN_FOLDER(configurations_of_published_models_are_read),
+        IN_FOLDER(numbers_that_json_has_not_are_refused),
+        IN_FOLDER(another_architecture_is_refused_by_its_name),
+        IN_FOLDER(weights_that_are_whole_numbers_are_refused),
         IN_FOLDER(a_missing_part_is_named),
         IN_FOLDER(a_truncated_file_is_refused_wherever_it_ends),
         IN_FOLDER(tensors_that_do_not_fit_are_named),
