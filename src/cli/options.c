@@ -34,11 +34,11 @@ static const heed_field *find_field(const heed_cli_options *o, const char *name,
     return NULL;
 }
 
-static const heed_cli_text *find_text(const heed_cli_options *o, const char *name)
+static const heed_cli_text *find_text(const heed_cli_text *texts, int n, const char *name)
 {
-    for (int i = 0; i < o->n_texts; i++) {
-        if (strcmp(o->texts[i].name, name) == 0)
-            return &o->texts[i];
+    for (int i = 0; i < n; i++) {
+        if (strcmp(texts[i].name, name) == 0)
+            return &texts[i];
     }
     return NULL;
 }
@@ -62,6 +62,8 @@ static heed_status unknown_option(const heed_cli_options *o, const char *arg, co
 
     for (int i = 0; i < o->n_texts; i++)
         all[n++].name = o->texts[i].name;
+    for (int i = 0; i < o->n_lists; i++)
+        all[n++].name = o->lists[i].name;
     for (int g = 0; g < o->n_groups; g++) {
         for (int i = 0; i < o->groups[g].n && n < 96; i++)
             all[n++].name = o->groups[g].fields[i].name;
@@ -120,6 +122,29 @@ static const char *take_value(int argc, char **argv, int *i)
     return argv[++*i];
 }
 
+/* The value of a text, or one more of a list. */
+static heed_status read_text(const heed_cli_options *o, const heed_cli_text *text, bool list, int argc,
+                             char **argv, int *i, heed_error *err)
+{
+    const char *arg = argv[*i], *value = take_value(argc, argv, i);
+    void *at = (char *)o->structure + text->offset;
+    heed_cli_list *items = list ? at : NULL;
+
+    if (value == NULL)
+        return missing_value(arg, text->value, err);
+    if (value[0] == '\0' && strcmp(text->value, "TEXT") != 0)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "--%s: expected %s, got an empty word", text->name,
+                             text->value);
+    if (!list)
+        *(const char **)at = value;
+    else if (items->n < HEED_CLI_MAX_LIST)
+        items->items[items->n++] = value;
+    else
+        return heed_cli_fail(err, HEED_ERR_USAGE, "--%s: expected it at most %d times", text->name,
+                             HEED_CLI_MAX_LIST);
+    return HEED_OK;
+}
+
 static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *i, heed_error *err)
 {
     const char *arg = argv[*i], *value;
@@ -130,17 +155,12 @@ static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *
     char name[MAX_NAME];
 
     name_of(arg, name);
-    text = find_text(o, name);
-    if (text != NULL) {
-        value = take_value(argc, argv, i);
-        if (value == NULL)
-            return missing_value(arg, text->value, err);
-        if (value[0] == '\0' && strcmp(text->value, "TEXT") != 0)
-            return heed_cli_fail(err, HEED_ERR_USAGE, "--%s: expected %s, got an empty word", text->name,
-                                 text->value);
-        *(const char **)(void *)((char *)o->structure + text->offset) = value;
-        return HEED_OK;
-    }
+    text = find_text(o->texts, o->n_texts, name);
+    if (text != NULL)
+        return read_text(o, text, false, argc, argv, i, err);
+    text = find_text(o->lists, o->n_lists, name);
+    if (text != NULL)
+        return read_text(o, text, true, argc, argv, i, err);
     field = find_field(o, name, &group);
     if (field == NULL && strncmp(name, "no_", 3) == 0 && strchr(arg, '=') == NULL) {
         field = find_field(o, name + 3, &group);
@@ -163,6 +183,9 @@ static heed_status read_operand(heed_cli_options *o, const char *arg, heed_error
 {
     char shown[80];
 
+    if (o->n_operands == HEED_CLI_MAX_OPERANDS)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected at most %d names", o->command->name,
+                             HEED_CLI_MAX_OPERANDS);
     if (o->n_operands == o->most_operands)
         return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s%s, got one more: \"%s\"", o->command->name,
                              o->most_operands == 0 ? "options only" : "only ", o->command->operands,

@@ -23,6 +23,15 @@ typedef struct heed_cli_text {
     size_t offset;                   /* of a const char * in the structure */
 } heed_cli_text;
 
+#define HEED_CLI_MAX_LIST     64
+#define HEED_CLI_MAX_OPERANDS 1024
+
+/* The texts of an option that may be given several times, in their order. */
+typedef struct heed_cli_list {
+    const char *items[HEED_CLI_MAX_LIST];
+    int n;
+} heed_cli_list;
+
 typedef struct heed_cli_group {
     const char *title;
     const heed_field *fields;
@@ -43,11 +52,13 @@ typedef struct heed_cli_options {
     const heed_cli_command *command;
     const heed_cli_text *texts;
     int n_texts;
-    void *structure; /* of the texts */
+    const heed_cli_text *lists; /* offset is that of a heed_cli_list */
+    int n_lists;
+    void *structure; /* of texts and lists */
     heed_cli_group groups[4];
     int n_groups;
     int least_operands, most_operands;
-    const char *operands[2];
+    const char *operands[HEED_CLI_MAX_OPERANDS];
     int n_operands;
     heed_cli_setting settings[HEED_CLI_MAX_SETTINGS];
     int n_settings;

@@ -80,12 +80,14 @@ void heed_cli_show_help(const heed_cli_options *o)
     printf("heed %s%s%s: %s\n", c->name, c->operands[0] != '\0' ? " " : "", c->operands, c->summary);
     if (c->details != NULL)
         printf("\n%s", c->details);
-    if (o->n_texts > 0)
+    if (o->n_texts + o->n_lists > 0)
         printf("\nOptions\n");
     for (int i = 0; i < o->n_texts; i++)
         put_option(o->texts[i].name, o->texts[i].value, o->texts[i].help);
+    for (int i = 0; i < o->n_lists; i++)
+        put_option(o->lists[i].name, o->lists[i].value, o->lists[i].help);
     for (int g = 0; g < o->n_groups; g++) {
-        if (o->groups[g].title != NULL || (g == 0 && o->n_texts == 0))
+        if (o->groups[g].title != NULL || (g == 0 && o->n_texts + o->n_lists == 0))
             printf("\n%s\n", o->groups[g].title != NULL ? o->groups[g].title : "Options");
         for (int i = 0; i < o->groups[g].n; i++) {
             put_field(&o->groups[g], &o->groups[g].fields[i]);
