@@ -22,6 +22,7 @@ struct heed_cli_command {
 extern const heed_cli_command heed_cli_train;
 extern const heed_cli_command heed_cli_generate;
 extern const heed_cli_command heed_cli_eval;
+extern const heed_cli_command heed_cli_tokenize;
 extern const heed_cli_command heed_cli_info;
 extern const heed_cli_command heed_cli_inspect;
 extern const heed_cli_command heed_cli_bench;

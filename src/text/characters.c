@@ -79,12 +79,10 @@ static heed_status out_of_memory(heed_error *err)
     return heed_fail(err, HEED_ERR_MEMORY, "no memory for a vocabulary of characters");
 }
 
-static heed_status not_utf8(const char *text, size_t offset, heed_error *err)
+static heed_status not_utf8(heed_text_position at, char byte, heed_error *err)
 {
-    const heed_text_position at = heed_text_position_of(text, offset);
-
-    return heed_fail(err, HEED_ERR_USAGE, "line %zu, column %zu (byte %zu): 0x%02x is not UTF-8", at.line,
-                     at.column, offset, (unsigned)(unsigned char)text[offset]);
+    return heed_fail(err, HEED_ERR_USAGE, "line %zu, column %zu: 0x%02x is not UTF-8", at.line, at.column,
+                     (unsigned)(unsigned char)byte);
 }
 
 static bool has_code(const uint64_t *seen, uint32_t code)
@@ -100,7 +98,7 @@ static heed_status collect(const char *text, size_t n, uint64_t *seen, int32_t *
         const size_t length = heed_utf8_decode(text + i, n - i, &code);
 
         if (length == 0)
-            return not_utf8(text, i, err);
+            return not_utf8(heed_text_position_of(text, i), text[i], err);
         if (code == 0)
             return heed_fail(err, HEED_ERR_USAGE, "byte %zu: expected a text, found a NUL", i);
         *count += !has_code(seen, code);
@@ -160,16 +158,15 @@ static int32_t find(const characters *c, uint32_t code)
     return low < c->n && c->by_code[low].code == code ? c->by_code[low].id : -1;
 }
 
-static heed_status lacks(const characters *c, const char *text, size_t offset, size_t length, uint32_t code,
-                         heed_error *err)
+static heed_status lacks(const characters *c, heed_text_position at, const char *bytes, size_t length,
+                         uint32_t code, heed_error *err)
 {
-    const heed_text_position at = heed_text_position_of(text, offset);
     heed_text_buffer all = {0};
     char quoted[32], list[300];
 
     for (int32_t i = 0; i < c->n && all.size < sizeof list; i++)
         heed_text_puts(&all, c->pieces[c->by_code[i].id]);
-    heed_quote(quoted, sizeof quoted, text + offset, length);
+    heed_quote(quoted, sizeof quoted, bytes, length);
     heed_quote(list, sizeof list, all.data != NULL ? all.data : "", all.size);
     heed_text_free(&all);
     return heed_fail(
@@ -180,9 +177,9 @@ static heed_status lacks(const characters *c, const char *text, size_t offset, s
 
 #define IDS_AT_ONCE 4096
 
-static heed_status encode(const heed_tokenizer *tokenizer, const char *text, size_t n,
-                          const heed_encode_options *options, heed_id_sink *sink, void *context,
-                          heed_error *err)
+static heed_status encode_from(const heed_tokenizer *tokenizer, const char *text, size_t n,
+                               heed_text_position start, const heed_encode_options *options, heed_id_sink *sink,
+                               void *context, heed_error *err)
 {
     const characters *c = of(tokenizer);
     int32_t ids[IDS_AT_ONCE];
@@ -195,10 +192,10 @@ static heed_status encode(const heed_tokenizer *tokenizer, const char *text, siz
         int32_t id = 0;
 
         if (length == 0)
-            return not_utf8(text, i, err);
+            return not_utf8(heed_text_position_after(start, text, i), text[i], err);
         id = find(c, code);
         if (id < 0)
-            return lacks(c, text, i, length, code, err);
+            return lacks(c, heed_text_position_after(start, text, i), text + i, length, code, err);
         ids[n_ids++] = id;
         i += length;
         if (n_ids == IDS_AT_ONCE || i == n) {
@@ -210,6 +207,13 @@ static heed_status encode(const heed_tokenizer *tokenizer, const char *text, siz
         }
     }
     return HEED_OK;
+}
+
+static heed_status encode(const heed_tokenizer *tokenizer, const char *text, size_t n,
+                          const heed_encode_options *options, heed_id_sink *sink, void *context,
+                          heed_error *err)
+{
+    return encode_from(tokenizer, text, n, (heed_text_position){1, 1}, options, sink, context, err);
 }
 
 /* Before the last character's first byte: what follows may complete the character. */
@@ -430,5 +434,6 @@ const heed_tokenizer_kind heed_tokenizer_characters_kind = {
     .piece = piece,
     .find = find_piece,
     .encode = encode,
+    .encode_from = encode_from,
     .cut = cut,
 };

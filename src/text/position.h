@@ -12,4 +12,7 @@ typedef struct heed_text_position {
 /** The place of byte `offset`; the text before it need not be UTF-8 (a stray byte counts as a character). */
 heed_text_position heed_text_position_of(const char *text, size_t offset);
 
+/** The place behind n more bytes of text, which begin at `start`. */
+heed_text_position heed_text_position_after(heed_text_position start, const char *text, size_t n);
+
 #endif

@@ -307,6 +307,21 @@ static heed_status read_block(heed_text_source *source, void *context, heed_text
     return status;
 }
 
+/* Encodes n bytes that begin at *place of the whole text, and moves the place behind them. */
+static heed_status encode_part(const heed_tokenizer *tokenizer, const char *text, size_t n,
+                               heed_text_position *place, const heed_encode_options *options,
+                               heed_id_sink *sink, void *context, heed_error *err)
+{
+    const heed_tokenizer_kind *kind = tokenizer->kind;
+    heed_status status;
+
+    if (kind->encode_from == NULL)
+        return kind->encode(tokenizer, text, n, options, sink, context, err);
+    status = kind->encode_from(tokenizer, text, n, *place, options, sink, context, err);
+    *place = heed_text_position_after(*place, text, n);
+    return status;
+}
+
 /* Encodes what can be cut off, and keeps the rest for the next block. A kind that cannot cut gets the whole. */
 static heed_status stream_by_cuts(const heed_tokenizer *tokenizer, const heed_encode_options *options,
                                   heed_text_source *source, void *source_context, heed_id_sink *sink,
@@ -314,6 +329,7 @@ static heed_status stream_by_cuts(const heed_tokenizer *tokenizer, const heed_en
 {
     const heed_tokenizer_kind *kind = tokenizer->kind;
     heed_text_buffer text = {0};
+    heed_text_position place = {1, 1};
     heed_status status = HEED_OK;
     bool more = true;
 
@@ -323,14 +339,14 @@ static heed_status stream_by_cuts(const heed_tokenizer *tokenizer, const heed_en
             const size_t n = kind->cut(tokenizer, text.data, text.size);
 
             if (n > 0) {
-                status = kind->encode(tokenizer, text.data, n, options, sink, sink_context, err);
+                status = encode_part(tokenizer, text.data, n, &place, options, sink, sink_context, err);
                 memmove(text.data, text.data + n, text.size - n);
                 text.size -= n;
             }
         }
     }
     if (status == HEED_OK && text.size > 0)
-        status = kind->encode(tokenizer, text.data, text.size, options, sink, sink_context, err);
+        status = encode_part(tokenizer, text.data, text.size, &place, options, sink, sink_context, err);
     heed_text_free(&text);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "text/position.h"
 #include "text/tokenizer.h"
 
 typedef struct heed_tokenizer_kind {
@@ -29,6 +30,11 @@ typedef struct heed_tokenizer_kind {
     heed_status (*encode)(const heed_tokenizer *tokenizer, const char *text, size_t n,
                           const heed_encode_options *options, heed_id_sink *sink, void *context,
                           heed_error *err);
+
+    /* The same for a text that begins at `start` of a longer one, as messages must know; NULL: they name no places. */
+    heed_status (*encode_from)(const heed_tokenizer *tokenizer, const char *text, size_t n,
+                               heed_text_position start, const heed_encode_options *options, heed_id_sink *sink,
+                               void *context, heed_error *err);
 
     /*
      * Streaming, one of the two; NULL and NULL: the text is read whole.

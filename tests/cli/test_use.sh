@@ -3,45 +3,13 @@
 # test_use.sh PROGRAM: what heed says when it is used wrongly, when a file is bad, and when nobody listens.
 set -u
 program=$1
+here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
-failures=0
 tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 --corpus-bytes 20000 --quiet"
 
-fail()
-{
-    echo "FAILED: $1"
-    sed 's/^/    /' err
-    failures=$((failures + 1))
-}
-
-# refuse CODE WORDS ARGUMENT...: heed ends with CODE, prints nothing, and says one sentence that contains WORDS.
-refuse()
-{
-    want=$1 words=$2
-    shift 2
-    "$program" "$@" <input >out 2>err
-    code=$?
-    [ "$code" -eq "$want" ] || fail "heed $*: expected exit code $want, got $code"
-    [ ! -s out ] || fail "heed $*: something was printed"
-    [ "$(wc -l <err)" -eq 1 ] || fail "heed $*: expected one line"
-    case $(cat err) in
-    "heed: "*"$words"*) ;;
-    *) fail "heed $*: expected \"heed: ...$words...\"" ;;
-    esac
-}
-
-# allow ARGUMENT...: heed ends well.
-allow()
-{
-    "$program" "$@" <input >out 2>err || fail "heed $*: expected exit code 0"
-}
-
-absent()
-{
-    [ ! -e "$1" ] || fail "$1 was left behind"
-}
+. "$here/functions.sh"
 
 : >input
 : >err
@@ -176,7 +144,7 @@ refuse 3 'damaged/optimizer.safetensors' train --resume damaged
 damage config.json sed 's/"n_embd": 16/"n_embd": 32/'
 refuse 3 'damaged/' generate damaged
 damage config.json sed 's/"gpt2"/"llama"/'
-refuse 3 'expected "model_type" gpt2 or heed, got "llama"' generate damaged
+refuse 3 'the model is a "llama"' generate damaged
 damage config.json head -c 20
 refuse 3 'damaged/config.json' generate damaged
 damage tokenizer.json head -c 20
@@ -204,7 +172,7 @@ mv moved.txt good.txt
 
 # ---- what is right ----
 
-for command in train generate eval info inspect bench help version; do
+for command in train generate eval tokenize info inspect bench help version; do
     for way in "help $command" "$command --help" "$command -h"; do
         allow $way
         [ ! -s err ] || fail "heed $way: expected nothing on standard error"

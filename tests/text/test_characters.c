@@ -112,8 +112,50 @@ static void a_missing_character_is_named_with_its_place_and_the_vocabulary(void 
     assert_null(strchr(err.message, '\x1b'));
     assert_contains(err.message, "U+001B");
     assert_int_equal(heed_tokenizer_encode(tokenizer, "ab\xff", 3, NULL, &ids, &n, &err), HEED_ERR_USAGE);
-    assert_contains(err.message, "byte 2");
+    assert_contains(err.message, "line 1, column 3");
     assert_contains(err.message, "0xff");
+    heed_tokenizer_destroy(tokenizer);
+}
+
+/* Three bytes at a time, so that characters are cut. */
+static heed_status drip(void *context, char *buffer, size_t capacity, size_t *n, heed_error *err)
+{
+    const char **text = context;
+
+    (void)err;
+    (void)capacity;
+    *n = strlen(*text) < 3 ? strlen(*text) : 3;
+    memcpy(buffer, *text, *n);
+    *text += *n;
+    return HEED_OK;
+}
+
+static heed_status drop_ids(void *context, const int32_t *ids, size_t n, heed_error *err)
+{
+    (void)context;
+    (void)ids;
+    (void)n;
+    (void)err;
+    return HEED_OK;
+}
+
+static void a_stream_names_places_of_the_whole_text(void **state)
+{
+    static const char *const cases[][2] = {
+        {"abc\nc\xc3\xa9\xc3\xa9\ncab\xc3\xa9Zb", "line 3, column 5: the character \"Z\""},
+        {"Zab", "line 1, column 1: the character \"Z\""},
+        {"a\n\nab\xc3\xa9\xffz", "line 3, column 4: 0xff is not UTF-8"},
+    };
+    heed_tokenizer *tokenizer = build("abc\n\xc3\xa9");
+    heed_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *text = cases[i][0];
+        assert_int_equal(heed_tokenizer_stream(tokenizer, NULL, drip, &text, drop_ids, NULL, &err),
+                         HEED_ERR_USAGE);
+        assert_contains(err.message, cases[i][1]);
+    }
     heed_tokenizer_destroy(tokenizer);
 }
 
@@ -236,6 +278,7 @@ int main(void)
         cmocka_unit_test(ids_ascend_with_the_code_points),
         cmocka_unit_test(every_code_point_round_trips_through_text_and_file),
         cmocka_unit_test(a_missing_character_is_named_with_its_place_and_the_vocabulary),
+        cmocka_unit_test(a_stream_names_places_of_the_whole_text),
         cmocka_unit_test(texts_without_usable_characters_make_no_vocabulary),
         cmocka_unit_test(an_id_outside_the_vocabulary_is_refused),
         cmocka_unit_test(a_file_may_number_its_characters_in_any_order),

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* heed tokenize MODEL [FILE...]: text to tokens, and tokens to text. */
+#include "cli/tokenize.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/output.h"
+
+#define AT(member) offsetof(heed_cli_tokenize_options, member)
+
+static const heed_cli_text texts[] = {
+    {"text", "TEXT", "this text, instead of files", AT(text)},
+    {"out", "FILE",
+     "write here instead of printing: ids as 32-bit numbers, the least byte first; text with --decode",
+     AT(out)},
+    {"encoding", "NAME", "of a .tiktoken table whose name does not say it: gpt2, cl100k_base, o200k_base",
+     AT(encoding)},
+};
+
+static const heed_field fields[] = {
+    {"pieces", "show each token's text beside its id; on a terminal the text, with tokens in turning colours",
+     HEED_FIELD_BOOLEAN, AT(pieces), 0, 0, NULL},
+    {"count", "print how many tokens and bytes, and no tokens", HEED_FIELD_BOOLEAN, AT(count), 0, 0, NULL},
+    {"special", "special tokens act where the text spells them, such as <|endoftext|>; else they are text",
+     HEED_FIELD_BOOLEAN, AT(special), 0, 0, NULL},
+    {"complete", "add what the tokenizer puts around a text, such as a first <s>", HEED_FIELD_BOOLEAN,
+     AT(complete), 0, 0, NULL},
+    {"decode", "the other way round: FILEs hold ids with spaces, commas or line ends between",
+     HEED_FIELD_BOOLEAN, AT(decode), 0, 0, NULL},
+    {"raw", "with --decode: ids are 32-bit numbers, as --out writes them", HEED_FIELD_BOOLEAN, AT(raw), 0, 0,
+     NULL},
+    {"force", "--out may write over a file that is there", HEED_FIELD_BOOLEAN, AT(force), 0, 0, NULL},
+    {"threads", "0: one a processor; tokens do not depend on it", HEED_FIELD_INTEGER, AT(threads), 0, 1024,
+     NULL},
+    {"json", "print one JSON object: for each text its ids (with --pieces: tokens), their number, its bytes",
+     HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+};
+
+heed_status heed_cli_open_tokenizer(const char *path, const char *encoding, heed_tokenizer **tokenizer,
+                                    heed_error *err)
+{
+    static const heed_field words[] = {{.name = "convert"}};
+    const heed_status status = heed_tokenizer_open(path, encoding, tokenizer, err);
+    const char *near = heed_field_nearest(words, 1, path);
+
+    if (status != HEED_OK && near != NULL && access(path, F_OK) != 0)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "there is no tokenizer \"%.64s\"; did you mean \"heed tokenize %s\"?", path, near);
+    return status;
+}
+
+heed_status heed_cli_tokenizer_path(const char *out, char *path, size_t size, heed_error *err)
+{
+    struct stat info;
+    const bool folder = stat(out, &info) == 0 && S_ISDIR(info.st_mode);
+
+    if (snprintf(path, size, "%s%s", out, folder ? "/tokenizer.json" : "") >= (int)size)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%.300s...: the path is too long", out);
+    return HEED_OK;
+}
+
+/* Of two options that exclude each other. */
+static heed_status check_pairs(const heed_cli_options *options, const heed_cli_tokenize_options *own,
+                               heed_error *err)
+{
+    const struct {
+        bool both;
+        const char *words;
+    } pairs[] = {
+        {own->text != NULL && options->n_operands > 1, "--text or files, got both"},
+        {own->text != NULL && own->decode, "--text or --decode, got both"},
+        {own->raw && !own->decode, "--raw together with --decode only"},
+        {own->decode && (own->pieces || own->count || own->json || own->special || own->complete),
+         "nothing but --raw, --out and files beside --decode"},
+        {own->out != NULL && (own->pieces || own->json || own->count),
+         "--out, or one of --pieces, --count and --json, got both"},
+        {own->count && own->pieces, "--count or --pieces, got both"},
+        {own->force && own->out == NULL, "--force together with --out only"},
+    };
+
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (pairs[i].both)
+            return heed_cli_fail(err, HEED_ERR_USAGE, "tokenize: expected %s", pairs[i].words);
+    }
+    return HEED_OK;
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    heed_cli_tokenize_options own = {0};
+    heed_cli_options options = {.command = command,
+                                .texts = texts,
+                                .n_texts = 3,
+                                .structure = &own,
+                                .least_operands = 1,
+                                .most_operands = HEED_CLI_MAX_OPERANDS};
+    heed_cli_tokenizing t = {.own = &own};
+    heed_tokenizer *tokenizer = NULL;
+    heed_status status;
+
+    if (argc > 0 && strcmp(argv[0], "convert") == 0)
+        return heed_cli_tokenize_convert.run(&heed_cli_tokenize_convert, argc - 1, argv + 1, err);
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = heed_cli_apply(&options, err);
+    if (status == HEED_OK)
+        status = check_pairs(&options, &own, err);
+    if (status == HEED_OK)
+        status = heed_cli_open_tokenizer(options.operands[0], own.encoding, &tokenizer, err);
+    if (status == HEED_OK) {
+        t.name = options.operands[0];
+        t.tokenizer = tokenizer;
+        t.files = options.operands + 1;
+        t.n_files = options.n_operands - 1;
+        status = (own.decode ? heed_cli_tokenize_ids : heed_cli_tokenize_texts)(&t, err);
+    }
+    heed_tokenizer_destroy(tokenizer);
+    return status;
+}
+
+const heed_cli_command heed_cli_tokenize = {
+    .name = "tokenize",
+    .operands = "MODEL [FILE...]",
+    .summary = "turn text into tokens and back; convert tokenizers",
+    .details =
+        "MODEL is a model's folder or a file with a tokenizer: tokenizer.json, vocab.json beside merges.txt,\n"
+        "a .tiktoken table. Without FILEs the text comes from standard input. Each text's ids are one line.\n"
+        "Files may be larger than memory. heed tokenize convert writes a tokenizer as tokenizer.json; it has\n"
+        "options of its own: heed tokenize convert --help\n",
+    .examples = "  heed tokenize gpt2 --text \"To be, or not to be\" --pieces\n"
+                "  heed tokenize gpt2 notes.txt | heed tokenize gpt2 --decode\n"
+                "  heed tokenize gpt2 *.txt --count\n"
+                "  heed tokenize gpt2 corpus.txt --out corpus.ids\n",
+    .run = run,
+};
