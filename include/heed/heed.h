@@ -6,6 +6,7 @@
 #include <heed/attention.h>
 #include <heed/bench.h>
 #include <heed/config.h>
+#include <heed/convert.h>
 #include <heed/fields.h>
 #include <heed/inspect.h>
 #include <heed/mask.h>

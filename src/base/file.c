@@ -96,6 +96,12 @@ static bool folder_of(char *out, size_t size, const char *path)
     return true;
 }
 
+struct heed_file_sink {
+    int fd;
+    size_t written;
+    int reason; /* errno of what failed, 0: nothing did */
+};
+
 static bool write_all(int fd, const void *data, size_t size)
 {
     const char *at = data;
@@ -116,6 +122,19 @@ static bool write_all(int fd, const void *data, size_t size)
     return true;
 }
 
+bool heed_file_put(heed_file_sink *sink, const void *data, size_t size)
+{
+    if (sink->reason == 0 && !write_all(sink->fd, data, size))
+        sink->reason = errno;
+    sink->written += size;
+    return sink->reason == 0;
+}
+
+size_t heed_file_sink_bytes(const heed_file_sink *sink)
+{
+    return sink->written;
+}
+
 static bool sync_all(int fd)
 {
     while (fsync(fd) != 0)
@@ -124,12 +143,12 @@ static bool sync_all(int fd)
     return true;
 }
 
-static bool temporary_name(char *out, const char *target, int attempt)
+bool heed_file_temporary_name(char *out, size_t size, const char *target, int attempt)
 {
-    const int n = snprintf(out, PATH_SIZE, "%s.%ld-%d.tmp", target, (long)getpid(), attempt);
+    const int n = snprintf(out, size, "%s.%ld-%d.tmp", target, (long)getpid(), attempt);
 
     errno = ENAMETOOLONG;
-    return n > 0 && n < PATH_SIZE;
+    return n > 0 && (size_t)n < size;
 }
 
 /* A file without a name in the target's folder, or -1 where the system cannot do that. */
@@ -146,7 +165,7 @@ static int open_nameless(const char *folder)
 static int open_named(char *name, const char *target)
 {
     for (int attempt = 0; attempt < N_NAMES_TRIED; attempt++) {
-        if (!temporary_name(name, target, attempt))
+        if (!heed_file_temporary_name(name, PATH_SIZE, target, attempt))
             break;
         const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0)
@@ -164,7 +183,7 @@ static bool give_name(int fd, char *name, const char *target)
 
     snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
     for (int attempt = 0; attempt < N_NAMES_TRIED; attempt++) {
-        if (!temporary_name(name, target, attempt))
+        if (!heed_file_temporary_name(name, PATH_SIZE, target, attempt))
             break;
         if (linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
             return true;
@@ -175,26 +194,15 @@ static bool give_name(int fd, char *name, const char *target)
     return false;
 }
 
-/* Writes, flushes and renames; false with errno set. name tells the caller what to unlink ("" for nothing). */
-static bool replace(int *fd, char *name, const char *target, const char *folder, const struct stat *old,
-                    const heed_bytes *pieces, size_t n_pieces)
+/* Flushes, names and renames what lies in fd; false with errno set. name tells the caller what to unlink ("" for nothing). */
+static bool publish(int fd, bool nameless, char *name, const char *target, const struct stat *old)
 {
-    *fd = open_nameless(folder);
-    const bool nameless = *fd >= 0;
-
-    if (!nameless)
-        *fd = open_named(name, target);
-    if (*fd < 0)
-        return false;
-    for (size_t i = 0; i < n_pieces; i++)
-        if (!write_all(*fd, pieces[i].data, pieces[i].size))
-            return false;
     /* A failing chmod (a FAT disk, say) only loses the old permissions. */
-    if (old != NULL && fchmod(*fd, old->st_mode & 0777) != 0)
+    if (old != NULL && fchmod(fd, old->st_mode & 0777) != 0)
         errno = 0;
-    if (!sync_all(*fd))
+    if (!sync_all(fd))
         return false;
-    if (nameless && !give_name(*fd, name, target))
+    if (nameless && !give_name(fd, name, target))
         return false;
     if (rename(name, target) != 0)
         return false;
@@ -231,42 +239,75 @@ static heed_status resolve(const char *path, char target[PATH_SIZE], struct stat
     return HEED_OK;
 }
 
-heed_status heed_file_write(const char *path, const heed_bytes *pieces, size_t n_pieces, heed_error *err)
+static heed_status fail_write(const char *path, size_t total, int reason, bool exists, heed_error *err)
 {
-    char target[PATH_SIZE], folder[PATH_SIZE], name[PATH_SIZE] = "", shown[SHOWN_SIZE];
+    char shown[SHOWN_SIZE];
+
+    return heed_fail(err, HEED_ERR_FILE, "%s: %zu bytes cannot be written: %s%s",
+                     heed_quote(shown, sizeof shown, path, strlen(path)), total, strerror(reason),
+                     exists ? " (the earlier file is kept)" : "");
+}
+
+heed_status heed_file_write_from(const char *path, size_t total, heed_file_fill_fn *fill, void *context,
+                                 heed_error *err)
+{
+    char target[PATH_SIZE], folder[PATH_SIZE], name[PATH_SIZE] = "";
     struct stat old;
-    bool exists = false;
-    int fd = -1;
-    size_t total = 0;
+    bool exists = false, nameless;
+    heed_file_sink sink = {.fd = -1};
     heed_status status = resolve(path, target, &old, &exists, err);
 
     if (status != HEED_OK)
         return status;
-    for (size_t i = 0; i < n_pieces; i++)
-        total += pieces[i].size;
-    if (!folder_of(folder, sizeof folder, target)) {
-        status = fail_path(err, path, "cannot be written", ENAMETOOLONG);
-        goto cleanup;
-    }
-    if (!replace(&fd, name, target, folder, exists ? &old : NULL, pieces, n_pieces)) {
-        const int reason = errno;
-        status = heed_fail(err, HEED_ERR_FILE, "%s: %zu bytes cannot be written: %s%s",
-                           heed_quote(shown, sizeof shown, path, strlen(path)), total, strerror(reason),
-                           exists ? " (the earlier file is kept)" : "");
-        goto cleanup;
-    }
-    status = heed_folder_sync(folder, err);
-
-cleanup:
+    if (!folder_of(folder, sizeof folder, target))
+        return fail_path(err, path, "cannot be written", ENAMETOOLONG);
+    sink.fd = open_nameless(folder);
+    nameless = sink.fd >= 0;
+    if (!nameless)
+        sink.fd = open_named(name, target);
+    if (sink.fd < 0)
+        return fail_write(path, total, errno, exists, err);
+    status = fill(context, &sink, err);
+    if (sink.reason != 0)
+        status = fail_write(path, total, sink.reason, exists, err);
+    else if (status == HEED_OK && !publish(sink.fd, nameless, name, target, exists ? &old : NULL))
+        status = fail_write(path, total, errno, exists, err);
+    if (status == HEED_OK)
+        status = heed_folder_sync(folder, err);
     if (name[0] != '\0')
         unlink(name);
-    if (fd >= 0)
-        close(fd);
+    close(sink.fd);
     return status;
 }
 
-/* Is it "NAME.PID-N.tmp" of a process that is gone, or of this one, which is not writing now? */
-static bool is_left_over(const char *entry, const char *name)
+/* Pieces that lie in memory. */
+typedef struct piece_list {
+    const heed_bytes *pieces;
+    size_t n;
+} piece_list;
+
+static heed_status put_pieces(void *context, heed_file_sink *sink, heed_error *err)
+{
+    const piece_list *list = context;
+
+    (void)err;
+    for (size_t i = 0; i < list->n; i++)
+        if (!heed_file_put(sink, list->pieces[i].data, list->pieces[i].size))
+            return HEED_ERR_FILE;
+    return HEED_OK;
+}
+
+heed_status heed_file_write(const char *path, const heed_bytes *pieces, size_t n_pieces, heed_error *err)
+{
+    piece_list list = {pieces, n_pieces};
+    size_t total = 0;
+
+    for (size_t i = 0; i < n_pieces; i++)
+        total += pieces[i].size;
+    return heed_file_write_from(path, total, put_pieces, &list, err);
+}
+
+bool heed_file_is_left_over(const char *entry, const char *name)
 {
     const size_t length = strlen(name);
     long pid = 0;
@@ -287,7 +328,7 @@ void heed_file_sweep(const char *path)
     DIR *open_folder = folder_of(folder, sizeof folder, path) ? opendir(folder) : NULL;
 
     while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
-        if (is_left_over(entry->d_name, name) &&
+        if (heed_file_is_left_over(entry->d_name, name) &&
             heed_path_join(full, sizeof full, folder, entry->d_name, NULL) == HEED_OK)
             unlink(full);
     }

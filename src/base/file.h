@@ -32,6 +32,23 @@ typedef struct heed_bytes {
 /** Replaces the file at path by the pieces, one after the other. On failure the old file is untouched. */
 heed_status heed_file_write(const char *path, const heed_bytes *pieces, size_t n_pieces, heed_error *err);
 
+/* Where the bytes of a file that is being written go. */
+typedef struct heed_file_sink heed_file_sink;
+/** Adds bytes; false when they cannot be written, and then the writer is to give up with HEED_ERR_FILE. */
+bool heed_file_put(heed_file_sink *sink, const void *data, size_t size);
+/** Bytes put so far. */
+size_t heed_file_sink_bytes(const heed_file_sink *sink);
+
+/** Puts a file's bytes into sink, as many at a time as it likes. */
+typedef heed_status heed_file_fill_fn(void *context, heed_file_sink *sink, heed_error *err);
+/** heed_file_write() for a file of total bytes that never lies in memory as a whole. */
+heed_status heed_file_write_from(const char *path, size_t total, heed_file_fill_fn *fill, void *context,
+                                 heed_error *err);
+
+/** Is entry the temporary name "NAME.PID-N.tmp" of a process that is gone, or of this one, which is not writing now? */
+bool heed_file_is_left_over(const char *entry, const char *name);
+/** The temporary name number attempt = 0, 1, … of this process for target, in out; false when it does not fit. */
+bool heed_file_temporary_name(char *out, size_t size, const char *target, int attempt);
 /** Removes temporary files that killed processes have left beside path while they replaced it. */
 void heed_file_sweep(const char *path);
 

@@ -3,22 +3,23 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught, silent;
+static volatile sig_atomic_t caught;
+static const char *said; /* set before the signals are caught */
 
 /* Only what a signal handler may call. */
 static void on_signal(int number)
 {
-    static const char words[] = "\nheed: finishing this step and saving; once more stops at once\n";
     const int saved = errno;
 
     (void)number;
     caught = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    if (!silent && write(STDERR_FILENO, words, sizeof words - 1) < 0)
-        silent = 1;
+    if (said != NULL && write(STDERR_FILENO, said, strlen(said)) < 0)
+        said = NULL;
     errno = saved;
 }
 
@@ -32,9 +33,9 @@ static void catch (int number)
         sigaction(number, &action, NULL);
 }
 
-void heed_cli_catch_interrupts(bool quiet)
+void heed_cli_catch_interrupts(const char *words)
 {
-    silent = quiet;
+    said = words;
     catch (SIGINT);
     catch (SIGTERM);
 }

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/** From now on; says so on stderr when a signal comes, unless quiet. */
-void heed_cli_catch_interrupts(bool quiet);
+/** From now on; when a signal comes, `words` (a constant, NULL: nothing) say on stderr what happens now. */
+void heed_cli_catch_interrupts(const char *words);
 bool heed_cli_interrupted(void);
 
 #endif

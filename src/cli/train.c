@@ -342,7 +342,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         status = heed_cli_configure(&options, own.preset, own.config, &config, &train, err);
     if (status != HEED_OK)
         return status;
-    heed_cli_catch_interrupts(own.quiet);
+    heed_cli_catch_interrupts(own.quiet ? NULL
+                                        : "\nheed: finishing this step and saving; once more stops at once\n");
     status = open_trainer(&own, options.operands[0], &config, &train, &trainer, err);
     if (status == HEED_OK)
         status = train_and_report(&own, options.operands[0], trainer, err);

@@ -61,6 +61,7 @@ typedef struct heed_safetensors_pair {
 } heed_safetensors_pair;
 
 typedef struct heed_safetensors heed_safetensors;
+struct heed_file_sink; /* base/file.h */
 
 /** Maps and checks the file. HEED_ERR_FILE names the file and, where there is one, the tensor. */
 heed_status heed_safetensors_open(const char *path, heed_safetensors **file, heed_error *err);
@@ -105,6 +106,22 @@ heed_status heed_safetensors_read_i32(const heed_safetensors_entry *entry, int32
  */
 heed_status heed_safetensors_write(const char *path, const heed_safetensors_entry *entries, size_t n_entries,
                                    const heed_safetensors_pair *metadata, size_t n_metadata, heed_error *err);
+
+/** Puts the bytes of entry i, whose data is NULL, into sink: as many as its shape and type have. */
+typedef heed_status heed_safetensors_fill_fn(void *context, size_t i, struct heed_file_sink *sink,
+                                             heed_error *err);
+/** The same with entries whose data does not lie in memory; fill is called for them in their order. */
+heed_status heed_safetensors_write_from(const char *path, const heed_safetensors_entry *entries,
+                                        size_t n_entries, const heed_safetensors_pair *metadata,
+                                        size_t n_metadata, heed_safetensors_fill_fn *fill, void *context,
+                                        heed_error *err);
+
+/**
+ * Puts the numbers of a real type as another one into sink, rounded to nearest with ties to even; NaN stays NaN.
+ * *n_overflows counts the finite numbers that became infinite. Nothing but a small piece of it is ever in memory.
+ */
+heed_status heed_safetensors_put_as(const heed_safetensors_entry *entry, heed_safetensors_dtype dtype,
+                                    struct heed_file_sink *sink, int64_t *n_overflows, heed_error *err);
 
 /** Sets count and bytes from size and dtype; false when they overflow or a size is negative. For both directions. */
 bool heed_safetensors_measure(heed_safetensors_entry *entry);

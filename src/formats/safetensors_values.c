@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "formats/safetensors.h"
+#include "tensor/tensor.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "safetensors data is read in place, so as little-endian");
@@ -54,32 +55,6 @@ const char *heed_safetensors_shape(char *out, size_t size, const heed_safetensor
     return out;
 }
 
-/* IEEE half precision: 1 sign, 5 exponent bits with bias 15, 10 mantissa bits. */
-static float float_of_half(uint16_t half)
-{
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    const uint32_t exponent = half >> 10 & 31, mantissa = half & 1023;
-    uint32_t bits;
-    float value;
-
-    if (exponent == 0) { /* zero and numbers below 2^-14 count in steps of 2^-24 */
-        value = (float)mantissa * 0x1p-24f;
-        return sign != 0 ? -value : value;
-    }
-    bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | mantissa << 13;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static float float_of_bfloat(uint16_t half)
-{
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 bool heed_safetensors_is_real(heed_safetensors_dtype dtype)
 {
     return dtype == HEED_SAFETENSORS_F64 || dtype == HEED_SAFETENSORS_F32 || dtype == HEED_SAFETENSORS_F16 ||
@@ -98,7 +73,7 @@ static double real_at(heed_safetensors_dtype dtype, const char *p)
     if (dtype == HEED_SAFETENSORS_F32)
         return memcpy(&f32, p, sizeof f32), (double)f32;
     memcpy(&u16, p, sizeof u16);
-    return (double)(dtype == HEED_SAFETENSORS_F16 ? float_of_half(u16) : float_of_bfloat(u16));
+    return (double)(dtype == HEED_SAFETENSORS_F16 ? heed_float_of_f16(u16) : heed_float_of_bf16(u16));
 }
 
 /* The integer at p; a BOOL is 0 or 1 whatever its byte. */

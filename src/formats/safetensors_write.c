@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing: a header in the order given, spaces up to a multiple of 64 bytes, then the data itself. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +35,9 @@ static json_t *shape_list(const heed_safetensors_entry *entry)
     return list;
 }
 
-/* Adds the entry's line to the header and its data to pieces; *end is the byte after the last tensor. */
+/* Adds the entry's line to the header; *end is the byte after the last tensor. */
 static heed_status add_entry(const char *path, json_t *root, heed_safetensors_entry entry, size_t *end,
-                             heed_bytes *piece, heed_error *err)
+                             heed_error *err)
 {
     const size_t begin = *end;
 
@@ -51,7 +52,6 @@ static heed_status add_entry(const char *path, json_t *root, heed_safetensors_en
                              shape_list(&entry), "data_offsets", (json_int_t)begin, (json_int_t)*end);
     if (json_object_set_new(root, entry.name, info) != 0)
         return fail_entry(path, entry.name, "the name is not UTF-8, or memory is out", err);
-    *piece = (heed_bytes){entry.data, entry.bytes};
     return HEED_OK;
 }
 
@@ -93,34 +93,68 @@ static heed_status format_header(const char *path, const json_t *root, heed_text
     return HEED_OK;
 }
 
-heed_status heed_safetensors_write(const char *path, const heed_safetensors_entry *entries, size_t n_entries,
-                                   const heed_safetensors_pair *metadata, size_t n_metadata, heed_error *err)
+/* A file on its way out. */
+typedef struct writing {
+    const unsigned char *prefix;
+    const heed_text_buffer *header;
+    const heed_safetensors_entry *entries;
+    size_t n_entries;
+    heed_safetensors_fill_fn *fill;
+    void *context;
+} writing;
+
+static heed_status put_all(void *context, heed_file_sink *sink, heed_error *err)
+{
+    const writing *w = context;
+    heed_status status = heed_file_put(sink, w->prefix, PREFIX_BYTES) &&
+                                 heed_file_put(sink, w->header->data, w->header->size)
+                             ? HEED_OK
+                             : HEED_ERR_FILE;
+
+    for (size_t i = 0; i < w->n_entries && status == HEED_OK; i++) {
+        heed_safetensors_entry entry = w->entries[i];
+        const size_t before = heed_file_sink_bytes(sink);
+        heed_safetensors_measure(&entry);
+        if (entry.data == NULL && entry.bytes > 0 && w->fill != NULL)
+            status = w->fill(w->context, i, sink, err);
+        else if (!heed_file_put(sink, entry.data, entry.bytes))
+            status = HEED_ERR_FILE;
+        if (status == HEED_OK && heed_file_sink_bytes(sink) - before != entry.bytes)
+            status = heed_fail(err, HEED_ERR_INTERNAL, "tensor %zu: %zu bytes were written in the place of %zu",
+                               i, heed_file_sink_bytes(sink) - before, entry.bytes);
+    }
+    return status;
+}
+
+heed_status heed_safetensors_write_from(const char *path, const heed_safetensors_entry *entries,
+                                        size_t n_entries, const heed_safetensors_pair *metadata,
+                                        size_t n_metadata, heed_safetensors_fill_fn *fill, void *context,
+                                        heed_error *err)
 {
     unsigned char prefix[PREFIX_BYTES];
     heed_text_buffer text = {0};
+    const writing w = {prefix, &text, entries, n_entries, fill, context};
     size_t end = 0;
-    heed_bytes *pieces = calloc(n_entries + 2, sizeof *pieces);
     json_t *root = json_object();
     heed_status status;
 
-    if (pieces == NULL || root == NULL) {
-        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write a safetensors file");
-        goto cleanup;
-    }
+    if (root == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write a safetensors file");
     status = add_metadata(path, root, metadata, n_metadata, err);
     for (size_t i = 0; i < n_entries && status == HEED_OK; i++)
-        status = add_entry(path, root, entries[i], &end, &pieces[i + 2], err);
+        status = add_entry(path, root, entries[i], &end, err);
     if (status == HEED_OK)
         status = format_header(path, root, &text, prefix, err);
-    if (status != HEED_OK)
-        goto cleanup;
-    pieces[0] = (heed_bytes){prefix, PREFIX_BYTES};
-    pieces[1] = (heed_bytes){text.data, text.size};
-    status = heed_file_write(path, pieces, n_entries + 2, err);
-
-cleanup:
+    if (status == HEED_OK)
+        status = heed_file_write_from(path, PREFIX_BYTES + text.size + end, put_all, (void *)(uintptr_t)&w,
+                                      err);
     heed_text_free(&text);
     json_decref(root);
-    free(pieces);
     return status;
+}
+
+heed_status heed_safetensors_write(const char *path, const heed_safetensors_entry *entries, size_t n_entries,
+                                   const heed_safetensors_pair *metadata, size_t n_metadata, heed_error *err)
+{
+    return heed_safetensors_write_from(path, entries, n_entries, metadata, n_metadata, NULL, NULL, err);
 }

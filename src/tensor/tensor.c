@@ -264,6 +264,46 @@ uint16_t heed_bf16_of_float(float x)
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+/* 1 sign, 5 bits of exponent with bias 15, 10 of significand; exponent 0 counts in steps of 2^-24. */
+float heed_float_of_f16(uint16_t x)
+{
+    const uint32_t sign = (uint32_t)(x & 0x8000u) << 16, exponent = x >> 10 & 31u, significand = x & 1023u;
+    uint32_t bits;
+    float y;
+
+    if (exponent == 0)
+        return sign != 0 ? -((float)significand * 0x1p-24f) : (float)significand * 0x1p-24f;
+    bits = sign | (exponent == 31 ? 255u : exponent + 112u) << 23 | significand << 13;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/*
+ * Adding a float whose last place is the step that counts rounds to that step, with ties to even: 1.5 * 2^-1 for steps of
+ * 2^-24; for normal numbers the integer addition of bf16, 13 bits lower.
+ */
+uint16_t heed_f16_of_float(float x)
+{
+    uint32_t bits, sign, size;
+    float small;
+
+    memcpy(&bits, &x, sizeof bits);
+    sign = bits >> 16 & 0x8000u;
+    size = bits & 0x7fffffffu;
+    if (size > 0x7f800000u)
+        return (uint16_t)(sign | 0x7e00u);
+    if (size >= 0x477ff000u) /* 65520: half way to the number that would follow the largest */
+        return (uint16_t)(sign | 0x7c00u);
+    if (size < 0x38800000u) { /* 2^-14 */
+        memcpy(&small, &size, sizeof small);
+        small += 0.75f;
+        memcpy(&size, &small, sizeof size);
+        return (uint16_t)(sign | (size - 0x3f400000u));
+    }
+    size += 0xfffu + (size >> 13 & 1u);
+    return (uint16_t)(sign | ((size >> 13) - (112u << 10)));
+}
+
 /* True when each row's elements lie one after the other. */
 static bool rows_are_contiguous(const heed_tensor *tensor)
 {

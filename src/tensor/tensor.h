@@ -53,6 +53,9 @@ const char *heed_dtype_name(heed_dtype dtype); /* "f32", "i32", "bf16", "u8" */
 /* A bfloat16 is the upper half of a float; rounding is to nearest, ties to even, NaN stays NaN. */
 float heed_float_of_bf16(uint16_t x);
 uint16_t heed_bf16_of_float(float x);
+/* IEEE half precision, rounded in the same way: below 2^-14 in steps of 2^-24, from 65520 on to infinity. */
+float heed_float_of_f16(uint16_t x);
+uint16_t heed_f16_of_float(float x);
 
 /** A dense tensor over data. */
 heed_tensor heed_tensor_make(heed_dtype dtype, heed_shape shape, void *data);

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "formats/safetensors.h"
+#include "tensor/tensor.h"
 
 /* A file in memory of exactly its size, so that the address sanitizer sees a read past its end. */
 typedef struct image {
@@ -360,6 +362,138 @@ static void a_writer_refuses_names_that_collide(void **state)
     assert_int_equal(heed_safetensors_write("/none/x", twice, 1, NULL, 0, &err), HEED_ERR_FILE);
 }
 
+/* --- as another type --- */
+
+/* x in steps of the last of `bits` bits, ties to even; below 2^least the steps stay as they are. Exact in a double. */
+static double rounded(double x, int bits, int least)
+{
+    int exponent;
+
+    if (!isfinite(x))
+        return x;
+    frexp(x, &exponent);
+    if (exponent < least)
+        exponent = least;
+    return ldexp(nearbyint(ldexp(x, bits - exponent)), exponent - bits);
+}
+
+typedef struct putting {
+    const heed_safetensors_entry *entry;
+    heed_safetensors_dtype dtype;
+    int64_t n_overflows;
+} putting;
+
+static heed_status put_entry(void *context, struct heed_file_sink *sink, heed_error *err)
+{
+    putting *p = context;
+
+    return heed_safetensors_put_as(p->entry, p->dtype, sink, &p->n_overflows, err);
+}
+
+/* The numbers of entry as dtype, read back as floats. */
+static int64_t put_and_read(const heed_safetensors_entry *entry, heed_safetensors_dtype dtype, float *out)
+{
+    char path[] = "/tmp/heed-test-numbers-XXXXXX";
+    putting p = {.entry = entry, .dtype = dtype};
+    heed_safetensors_entry back = *entry;
+    heed_file file;
+    const int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(heed_file_write_from(path, 0, put_entry, &p, NULL), HEED_OK);
+    assert_int_equal(heed_file_open(&file, path, NULL), HEED_OK);
+    back.dtype = dtype;
+    back.data = file.data;
+    assert_true(heed_safetensors_measure(&back));
+    assert_int_equal(back.bytes, file.size);
+    assert_int_equal(heed_safetensors_read_f32(&back, out, NULL), HEED_OK);
+    heed_file_close(&file);
+    unlink(path);
+    return p.n_overflows;
+}
+
+static void numbers_are_rounded_once_to_nearest_even(void **state)
+{
+    enum { N = 50000 };
+    static double x[N];
+    static float as_float[N], out[N];
+    static const struct {
+        heed_safetensors_dtype dtype;
+        int bits, least;
+        double most; /* what rounds to infinity begins here */
+    } types[] = {{HEED_SAFETENSORS_F16, 11, -13, 65520.0},
+                 {HEED_SAFETENSORS_BF16, 8, -125, 0x1.ffp127},
+                 {HEED_SAFETENSORS_F32, 24, -125, 0x1.ffffffp127}};
+    heed_safetensors_entry entry = {
+        .name = "a", .dtype = HEED_SAFETENSORS_F64, .rank = 1, .size = {N}, .data = x, .where = "m"};
+    uint64_t random = 1;
+
+    (void)state;
+    assert_true(heed_safetensors_measure(&entry));
+    for (int i = 0; i < N; i++) { /* signs and sizes of all kinds; every third a tie, or just beside one */
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        const int exponent = (int)(random >> 40 & 63) - 40, bits = i & 1 ? 8 : 11;
+        x[i] = ldexp(1.0 + (double)(random >> 12) * 0x1p-52, exponent);
+        if (i % 3 == 0)
+            x[i] = rounded(x[i], bits + 1, -1000) + (i % 9 == 3   ? 1
+                                                     : i % 9 == 6 ? -1
+                                                                  : 0) *
+                                                        ldexp(1.0, exponent - 50);
+        if (random & 1)
+            x[i] = -x[i];
+    }
+    x[0] = 1.0 + 0x1p-11 + 0x1p-40; /* rounded to a float first, this is a tie */
+    x[1] = 0.0;
+    x[2] = 65519.999999999;
+    x[3] = 65520.0;
+    x[4] = 1e300;
+    x[5] = INFINITY;
+    x[6] = 0x1p-25;
+    x[7] = 0x1.0000000001p-25;
+    x[8] = 1e-300;
+    x[9] = 0x1.fefffffffffffp127;
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        int64_t n_overflows = 0;
+        const int64_t counted = put_and_read(&entry, types[t].dtype, out);
+        for (int i = 0; i < N; i++) {
+            const bool over = isfinite(x[i]) && fabs(x[i]) >= types[t].most;
+            const double wanted = over ? copysign(INFINITY, x[i])
+                                       : rounded(x[i], types[t].bits, types[t].least);
+            n_overflows += over;
+            if ((double)out[i] != wanted)
+                fail_msg("%.17g became %.9g, expected %.9g", x[i], (double)out[i], wanted);
+        }
+        assert_int_equal(counted, n_overflows);
+    }
+    for (int i = 0; i < N; i++) /* and from floats */
+        as_float[i] = (float)x[i];
+    entry.dtype = HEED_SAFETENSORS_F32;
+    entry.data = as_float;
+    assert_true(heed_safetensors_measure(&entry));
+    put_and_read(&entry, HEED_SAFETENSORS_F16, out);
+    for (int i = 10; i < N; i++) {
+        const double y = (double)as_float[i];
+        assert_true((double)out[i] == (fabs(y) >= 65520.0 ? copysign(INFINITY, y) : rounded(y, 11, -13)));
+    }
+}
+
+static void every_half_survives_a_float(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 65536; i++) {
+        const float f16 = heed_float_of_f16((uint16_t)i), bf16 = heed_float_of_bf16((uint16_t)i);
+        if (isnan(f16))
+            assert_true(isnan(heed_float_of_f16(heed_f16_of_float(f16))));
+        else
+            assert_int_equal(heed_f16_of_float(f16), i);
+        if (isnan(bf16))
+            assert_true(isnan(heed_float_of_bf16(heed_bf16_of_float(bf16))));
+        else
+            assert_int_equal(heed_bf16_of_float(bf16), i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +509,8 @@ int main(void)
         cmocka_unit_test(an_integer_out_of_range_is_named_by_its_index),
         cmocka_unit_test(f32_is_lent_only_when_aligned),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(numbers_are_rounded_once_to_nearest_even),
+        cmocka_unit_test(every_half_survives_a_float),
         cmocka_unit_test(a_writer_refuses_names_that_collide),
     };
 

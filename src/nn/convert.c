@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Converting a model: its tensors are listed under their new names and types, shared out among files, and streamed.
+ *
+ * The list is made from the parameters that the configuration has. So buffers that no model needs stay behind, and a
+ * source that heed would not open is not converted either.
+ */
+#include "nn/convert.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nn/config_json.h"
+
+/* --- options --- */
+
+static const char *const dtypes[] = {"keep", "f32", "f16", "bf16", NULL};
+static const char *const heads[] = {"keep", "tied", "untied", NULL};
+
+#define AT(member) offsetof(heed_convert_options, member)
+
+static const heed_field fields[] = {
+    {"dtype", "of the weights; keep: as they are", HEED_FIELD_CHOICE, AT(dtype), 0, 0, dtypes},
+    {"head", "tied: the token embedding; untied: a matrix of its own", HEED_FIELD_CHOICE, AT(head), 0, 0,
+     heads},
+    {"prefix", "names begin with transformer.; --no-prefix: they do not", HEED_FIELD_BOOLEAN, AT(prefix), 0, 0,
+     NULL},
+    {"overwrite", "replace the model that is there", HEED_FIELD_BOOLEAN, AT(overwrite), 0, 0, NULL},
+};
+
+heed_convert_options heed_convert_options_default(void)
+{
+    return (heed_convert_options){.prefix = true};
+}
+
+const heed_field *heed_convert_fields(int *n)
+{
+    *n = (int)(sizeof fields / sizeof fields[0]);
+    return fields;
+}
+
+/* --- what is written --- */
+
+static heed_safetensors_dtype dtype_of(const heed_convert *c, const heed_safetensors_entry *entry)
+{
+    switch ((heed_convert_dtype)c->options->dtype) {
+    case HEED_CONVERT_F32:
+        return HEED_SAFETENSORS_F32;
+    case HEED_CONVERT_F16:
+        return HEED_SAFETENSORS_F16;
+    case HEED_CONVERT_BF16:
+        return HEED_SAFETENSORS_BF16;
+    case HEED_CONVERT_KEEP:
+        break;
+    }
+    return entry->dtype;
+}
+
+/* The prefix belongs to all but the head and what is no GPT. */
+static const char *name_of(const heed_convert *c, const char *name)
+{
+    const bool bare = strncmp(name, "lm_head.", 8) == 0 || strncmp(name, "table.", 6) == 0;
+
+    return heed_arena_format(c->arena, "%s%s", c->options->prefix && !bare ? "transformer." : "", name);
+}
+
+static heed_status add_tensor(heed_convert *c, const char *name, const heed_safetensors_entry *from)
+{
+    heed_convert_tensor *t = &c->tensors[c->n_tensors];
+    heed_safetensors_entry entry = *from;
+
+    entry.dtype = dtype_of(c, from);
+    heed_safetensors_measure(&entry);
+    *t = (heed_convert_tensor){
+        .name = name_of(c, name), .from = from, .dtype = entry.dtype, .bytes = entry.bytes};
+    if (t->name == NULL)
+        return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
+    c->n_tensors++;
+    c->bytes += t->bytes;
+    return HEED_OK;
+}
+
+/* A head may be given up only where it says nothing that the token embedding does not. */
+static heed_status compare_heads(heed_convert *c, const heed_safetensors_entry *head,
+                                 const heed_safetensors_entry *table)
+{
+    enum { PIECE = 1024 };
+    float x[PIECE], y[PIECE];
+
+    for (int64_t first = 0; first < head->count; first += PIECE) {
+        const int64_t n = head->count - first < PIECE ? head->count - first : PIECE;
+        heed_safetensors_entry a = *head, b = *table;
+        a.data = (const char *)a.data + (size_t)first * heed_safetensors_dtype_bytes(a.dtype);
+        b.data = (const char *)b.data + (size_t)first * heed_safetensors_dtype_bytes(b.dtype);
+        a.count = b.count = n;
+        a.bytes = (size_t)n * heed_safetensors_dtype_bytes(a.dtype);
+        b.bytes = (size_t)n * heed_safetensors_dtype_bytes(b.dtype);
+        heed_safetensors_read_f32(&a, x, NULL);
+        heed_safetensors_read_f32(&b, y, NULL);
+        for (int64_t i = 0; i < n; i++) {
+            if (memcmp(&x[i], &y[i], sizeof x[i]) != 0)
+                return heed_fail(
+                    c->err, HEED_ERR_CHECK,
+                    "%s: the head cannot be tied, it is not the token embedding: lm_head.weight[%lld, "
+                    "%lld] is %.9g, wte.weight has %.9g",
+                    head->where, (long long)((first + i) / c->config.d_model),
+                    (long long)((first + i) % c->config.d_model), (double)x[i], (double)y[i]);
+        }
+    }
+    return HEED_OK;
+}
+
+static heed_status find(heed_convert *c, const char *name, const heed_safetensors_entry **entry)
+{
+    for (int i = 0; i < c->weights->n; i++) {
+        if (strcmp(c->weights->list[i].name, name) == 0)
+            return heed_weights_entry(c->weights, i, c->shards, entry, c->err);
+    }
+    *entry = NULL;
+    return heed_fail(c->err, HEED_ERR_USAGE, "%s: the model has no %s, so its head is neither tied nor untied",
+                     c->from, name);
+}
+
+/* Makes the head of what is written the one that was asked for. */
+static heed_status list_head(heed_convert *c)
+{
+    const heed_safetensors_entry *table, *head;
+    const int wanted = c->options->head;
+    const bool was_tied = c->config.tied_head;
+    heed_status status;
+
+    if (wanted == HEED_CONVERT_HEAD_KEEP ||
+        (c->config.kind == HEED_KIND_GPT && (wanted == HEED_CONVERT_HEAD_TIED) == was_tied))
+        return HEED_OK;
+    c->config.tied_head = !was_tied;
+    status = find(c, "wte.weight", &table);
+    if (status == HEED_OK && was_tied)
+        return add_tensor(c, "lm_head.weight", table);
+    if (status == HEED_OK)
+        status = find(c, "lm_head.weight", &head);
+    return status == HEED_OK ? compare_heads(c, head, table) : status;
+}
+
+static heed_status list_tensors(heed_convert *c)
+{
+    const bool drop_head = c->options->head == HEED_CONVERT_HEAD_TIED;
+    const heed_safetensors_entry *entry;
+    heed_status status = HEED_OK;
+
+    c->tensors = heed_arena_alloc(c->arena, (size_t)(c->weights->n + 1) * sizeof *c->tensors);
+    if (c->tensors == NULL)
+        return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
+    for (int i = 0; i < c->weights->n && status == HEED_OK; i++) {
+        const char *name = c->weights->list[i].name;
+        status = heed_weights_entry(c->weights, i, c->shards, &entry, c->err);
+        if (status == HEED_OK && !(drop_head && strcmp(name, "lm_head.weight") == 0))
+            status = add_tensor(c, name, entry);
+    }
+    return status == HEED_OK ? list_head(c) : status;
+}
+
+/* In their order, a new file where the next tensor would not fit. */
+static void share_out(heed_convert *c)
+{
+    const size_t most = (size_t)c->options->max_shard_bytes;
+    size_t used = 0;
+
+    c->n_files = 1;
+    for (int i = 0; i < c->n_tensors; i++) {
+        heed_convert_tensor *t = &c->tensors[i];
+        if (most > 0 && used > 0 && (t->bytes > most || used > most - t->bytes)) {
+            c->n_files++;
+            used = 0;
+        }
+        used += t->bytes;
+        t->file = c->n_files - 1;
+    }
+}
+
+heed_status heed_convert_open(heed_convert *c)
+{
+    heed_status status = heed_config_open(c->from, &c->config, &c->config_json, c->err);
+
+    c->arena = heed_arena_create();
+    if (status == HEED_OK && c->arena == NULL)
+        status = heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory to convert a model");
+    if (status == HEED_OK)
+        status = heed_shards_open(c->from, &c->shards, c->err);
+    if (status == HEED_OK)
+        status = heed_weights_create(&c->config, &c->weights, c->err);
+    if (status == HEED_OK)
+        status = heed_weights_refuse_strangers(c->weights, c->shards, c->err);
+    if (status == HEED_OK)
+        status = list_tensors(c);
+    if (status == HEED_OK)
+        share_out(c);
+    return status;
+}
+
+/* --- all of it --- */
+
+static heed_status check_options(const heed_convert_options *o, heed_error *err)
+{
+    const heed_status status = heed_fields_check(fields, (int)(sizeof fields / sizeof fields[0]), o, err);
+
+    if (status == HEED_OK && o->max_shard_bytes < 0)
+        return heed_fail(err, HEED_ERR_USAGE, "max_shard_bytes: expected 0 or more, got %lld",
+                         (long long)o->max_shard_bytes);
+    return status;
+}
+
+heed_status heed_model_convert(const char *from, const char *to, const heed_convert_options *options,
+                               heed_conversion *out, heed_error *err)
+{
+    heed_convert c = {.options = options, .from = from, .err = err};
+    heed_status status = check_options(options, err);
+
+    if (out != NULL)
+        *out = (heed_conversion){0};
+    if (status == HEED_OK)
+        status = heed_convert_check_target(to, options->overwrite, err);
+    if (status == HEED_OK)
+        status = heed_convert_open(&c);
+    if (status == HEED_OK)
+        status = heed_new_folder_begin(&c.out, to, err);
+    if (status == HEED_OK)
+        status = heed_convert_write_weights(&c);
+    if (status == HEED_OK)
+        status = heed_convert_write_others(&c);
+    if (status == HEED_OK)
+        status = heed_new_folder_commit(&c.out, err);
+    if (status == HEED_OK && out != NULL)
+        *out = (heed_conversion){.n_tensors = c.n_tensors,
+                                 .n_files = c.n_files,
+                                 .n_copied = c.n_copied,
+                                 .bytes = (double)c.bytes,
+                                 .for_transformers = heed_config_is_gpt2(&c.config)};
+    heed_new_folder_abandon(&c.out);
+    heed_weights_destroy(c.weights);
+    heed_shards_close(c.shards);
+    json_decref(c.config_json);
+    heed_arena_destroy(c.arena);
+    return status;
+}
