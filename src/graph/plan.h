@@ -48,6 +48,8 @@ void heed_plan_destroy(heed_plan *plan); /* NULL is allowed */
 size_t heed_plan_bytes(const heed_plan *plan);
 /** Takes the block for the arena (aligned to 64), or reserves one when it is NULL. HEED_ERR_MEMORY. */
 heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err);
+/** For a placed plan whose sources have been bound to other numbers: it reads these from now on. Allocates nothing. */
+heed_status heed_plan_rebind(heed_plan *plan, heed_error *err);
 void heed_plan_run(heed_plan *plan);
 
 /** The value of a target or source (all nodes with keep_all) after a run; NULL for others. */

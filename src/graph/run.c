@@ -25,10 +25,22 @@ static void *place_of(const heed_plan *plan, const heed_node *node)
     return base != NULL ? base + (size_t)node->offset * element : NULL;
 }
 
-heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err)
+heed_status heed_plan_rebind(heed_plan *plan, heed_error *err)
 {
     const int n_nodes = heed_graph_n_nodes(plan->graph);
 
+    for (int i = 0; i < n_nodes; i++) {
+        const heed_node *node = heed_graph_node(plan->graph, i);
+        if (node->op == NULL || plan->runs[node->first->id])
+            plan->value[i].data = place_of(plan, node);
+        if (node->op == NULL && plan->used[i] && node->tensor.data == NULL)
+            return heed_fail(err, HEED_ERR_INTERNAL, "%s: no numbers are bound to this source", node->name);
+    }
+    return HEED_OK;
+}
+
+heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err)
+{
     if (plan->owns_block)
         heed_memory_release(plan->block, plan->bytes);
     plan->owns_block = block == NULL;
@@ -41,16 +53,9 @@ heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err)
                          "one run of the model needs %.1f MB of memory, the system has %.1f MB to give",
                          (double)plan->bytes / 1e6, (double)heed_memory_available() / 1e6);
     }
-    for (int i = 0; i < n_nodes; i++) {
-        const heed_node *node = heed_graph_node(plan->graph, i);
-        if (node->op == NULL || plan->runs[node->first->id])
-            plan->value[i].data = place_of(plan, node);
-        if (node->op == NULL && plan->used[i] && node->tensor.data == NULL)
-            return heed_fail(err, HEED_ERR_INTERNAL, "%s: no numbers are bound to this source", node->name);
-    }
     for (int s = 0; s < plan->n_steps; s++)
         plan->steps[s].args.workspace = (char *)plan->block + plan->steps[s].workspace_offset;
-    return HEED_OK;
+    return heed_plan_rebind(plan, err);
 }
 
 static void show(const heed_plan *plan, const heed_node *first)

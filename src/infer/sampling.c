@@ -2,20 +2,25 @@
 /*
  * From logits to the probabilities that the next token is drawn from.
  *
- *   z = logits / temperature                 temperature 0: all on the largest
- *   top_k     the k largest z stay           (Fan et al. 2018, arXiv:1805.04833)
+ *   z = logits with penalties / temperature    temperature 0: all on the largest
+ *   top_k     the k largest z stay             (Fan et al. 2018, arXiv:1805.04833)
  *   top_p     of those, in falling order, a token stays while the probability before it is below p; the first always
- *             stays                          (Holtzman et al. 2020, arXiv:1904.09751)
+ *             stays                            (Holtzman et al. 2020, arXiv:1904.09751)
+ *   min_p     of those, a token stays whose probability is at least min_p of the first's (Minh et al. 2024, arXiv:2407.01082)
  *   p = softmax of what stays, 0 elsewhere
  *
  * Equal logits are taken in the order of their ids. A logit of -inf, or NaN, is never drawn.
+ *
+ * A vocabulary is never sorted. The k largest come from a heap of k; for top_p, tokens with less than (1 - p) / n are out
+ * before anything is put in order: all of them together have less than 1 - p, so what is left has more than p.
  */
-#include <heed/session.h>
+#include "infer/sampling.h"
+
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
-#include "infer/sampling.h"
 
 #define AT(member) offsetof(heed_sampling, member)
 
@@ -25,6 +30,18 @@ static const heed_field fields[] = {
     {"top_k", "draw from the k likeliest only; 0: from all", HEED_FIELD_INTEGER, AT(top_k), 0, 16777216, NULL},
     {"top_p", "draw from the likeliest that hold this probability; 1: all", HEED_FIELD_NUMBER, AT(top_p), 0, 1,
      NULL},
+    {"min_p", "draw from tokens at least so likely as this share of the likeliest; 0: all", HEED_FIELD_NUMBER,
+     AT(min_p), 0, 1, NULL},
+    {"repetition_penalty", "divides logits above 0, multiplies those below, of tokens that were there; 1: none",
+     HEED_FIELD_NUMBER, AT(repetition_penalty), 0.01, 100, NULL},
+    {"presence_penalty", "taken off the logit of a token that was there", HEED_FIELD_NUMBER,
+     AT(presence_penalty), -100, 100, NULL},
+    {"frequency_penalty", "the same, for each time that it was there", HEED_FIELD_NUMBER, AT(frequency_penalty),
+     -100, 100, NULL},
+    {"penalty_span", "tokens back that penalties look at; 0: all", HEED_FIELD_INTEGER, AT(penalty_span), 0,
+     16777216, NULL},
+    {"spare_prompt", "penalties look at what was written, not at the prompt", HEED_FIELD_BOOLEAN,
+     AT(spare_prompt), 0, 0, NULL},
 };
 
 const heed_field *heed_sampling_fields(int *n)
@@ -35,8 +52,10 @@ const heed_field *heed_sampling_fields(int *n)
 
 heed_sampling heed_sampling_default(void)
 {
-    return (heed_sampling){.temperature = 0.8, .top_k = 0, .top_p = 1.0};
+    return (heed_sampling){.temperature = 0.8, .top_p = 1.0, .repetition_penalty = 1.0};
 }
+
+/* --- heaps --------------------------------------------------------------------------------------- */
 
 /* The order in which tokens are kept: the larger first, of equal ones the smaller id. */
 static bool comes_first(const heed_candidate *a, const heed_candidate *b)
@@ -44,15 +63,22 @@ static bool comes_first(const heed_candidate *a, const heed_candidate *b)
     return a->z > b->z || (a->z == b->z && a->id < b->id);
 }
 
-/* Lets c[i] sink to its place in a heap of n whose top comes first. */
-static void sink(heed_candidate *c, int64_t n, int64_t i)
+static bool comes_last(const heed_candidate *a, const heed_candidate *b)
+{
+    return comes_first(b, a);
+}
+
+typedef bool order_fn(const heed_candidate *a, const heed_candidate *b);
+
+/* Lets c[i] sink to its place in a heap of n, on whose top is what is above all others. */
+static void sink(heed_candidate *c, int64_t n, int64_t i, order_fn *above)
 {
     const heed_candidate x = c[i];
 
     for (int64_t child = 2 * i + 1; child < n; child = 2 * i + 1) {
-        if (child + 1 < n && comes_first(&c[child + 1], &c[child]))
+        if (child + 1 < n && above(&c[child + 1], &c[child]))
             child++;
-        if (!comes_first(&c[child], &x))
+        if (!above(&c[child], &x))
             break;
         c[i] = c[child];
         i = child;
@@ -60,81 +86,258 @@ static void sink(heed_candidate *c, int64_t n, int64_t i)
     c[i] = x;
 }
 
+static void make_heap(heed_candidate *c, int64_t n, order_fn *above)
+{
+    for (int64_t i = n / 2; i-- > 0;)
+        sink(c, n, i, above);
+}
+
 /*
  * A heap gives the candidates in order, one at a time: the first goes behind the ones that are left, so after `taken`
  * of n they stand at c[n - 1], c[n - 2], …
  */
-static void make_heap(heed_candidate *c, int64_t n)
-{
-    for (int64_t i = n / 2; i-- > 0;)
-        sink(c, n, i);
-}
-
 static void take_first(heed_candidate *c, int64_t left)
 {
     const heed_candidate first = c[0];
 
     c[0] = c[left - 1];
     c[left - 1] = first;
-    sink(c, left - 1, 0);
+    sink(c, left - 1, 0, comes_first);
 }
 
-/* The candidates that are not filtered away, at the end of c; returns how many. Their weights add up to *sum. */
-static int64_t filter(const heed_sampling *s, heed_candidate *c, int64_t n, double *sum)
-{
-    const int64_t most = s->temperature <= 0.0 ? 1 : s->top_k > 0 && s->top_k < n ? s->top_k : n;
-    double all = 0.0, before = 0.0;
-    int64_t kept = 0;
+/* --- filters ------------------------------------------------------------------------------------- */
 
-    make_heap(c, n);
-    for (; most < n && kept < most; kept++)
-        take_first(c, n - kept);
-    for (int64_t i = most < n ? n - kept : 0; i < n; i++)
-        all += c[i].z;
-    *sum = all;
-    if (s->top_p >= 1.0)
-        return most;
-    for (kept = 0; kept < most && (kept == 0 || before < s->top_p); kept++) {
-        if (most == n)
-            take_first(c, n - kept);
-        before += c[n - 1 - kept].z / all;
+static bool is_possible(float logit)
+{
+    return logit > -INFINITY; /* NaN is not */
+}
+
+static float largest_of(const float *logits, int64_t n)
+{
+    float largest = -INFINITY;
+
+    for (int64_t i = 0; i < n; i++)
+        largest = logits[i] > largest ? logits[i] : largest;
+    return largest;
+}
+
+/*
+ * The k largest of what can be drawn; returns how many. Once k places are taken they are a heap with the last of all on
+ * its top, which makes room for what is larger. A later token that is no larger comes behind it.
+ */
+static int64_t gather(const float *logits, int64_t n, int64_t k, heed_candidate *c)
+{
+    int64_t count = 0, i = 0;
+
+    for (; i < n && count < k; i++) {
+        if (is_possible(logits[i]))
+            c[count++] = (heed_candidate){(double)logits[i], i};
     }
-    *sum = 0.0;
-    for (int64_t i = n - kept; i < n; i++)
-        *sum += c[i].z;
-    return kept;
+    if (i < n)
+        make_heap(c, count, comes_last);
+    for (; i < n; i++) {
+        if ((double)logits[i] > c[0].z) {
+            c[0] = (heed_candidate){(double)logits[i], i};
+            sink(c, count, 0, comes_last);
+        }
+    }
+    return count;
 }
 
-void heed_sampling_fill(const heed_sampling *s, const float *logits, int64_t n, double *probabilities,
-                        heed_candidate *c)
+/* Logits become weights, the largest 1; their sum. The difference comes first: a small temperature makes it -inf, no more. */
+static double weigh(heed_candidate *c, int64_t n, double largest, double temperature)
 {
-    const double temperature = s->temperature > 0.0 ? s->temperature : 1.0;
-    double largest = -INFINITY, sum;
-    int64_t count = 0, kept;
+    double sum = 0.0;
 
     for (int64_t i = 0; i < n; i++) {
-        probabilities[i] = 0.0;
-        if (!isnan(logits[i]) && logits[i] > -INFINITY)
-            c[count++] = (heed_candidate){(double)logits[i], i};
-        if ((double)logits[i] > largest)
-            largest = (double)logits[i];
-    }
-    /* the difference first, then the temperature: a small one makes it -inf and no more */
-    for (int64_t i = 0; i < count; i++)
         c[i].z = c[i].z == largest ? 1.0 : exp((c[i].z - largest) / temperature);
-    kept = count > 0 ? filter(s, c, count, &sum) : 0;
-    for (int64_t i = count - kept; i < count; i++)
-        probabilities[c[i].id] = c[i].z / sum;
+        sum += c[i].z;
+    }
+    return sum;
 }
 
-heed_status heed_sampling_probabilities(const heed_sampling *sampling, const float *logits, int64_t n,
+/* Candidates c[begin] .. c[end - 1] are those to draw from, and their weights add up to sum. */
+typedef struct kept {
+    int64_t begin, end;
+    double sum;
+} kept;
+
+/* Brings the candidates from begin on that weigh at least so much to the front. */
+static kept keep_heavy(heed_candidate *c, kept of, double least)
+{
+    kept out = {0};
+
+    for (int64_t i = of.begin; i < of.end; i++) {
+        if (c[i].z >= least) {
+            out.sum += c[i].z;
+            c[out.end++] = c[i];
+        }
+    }
+    return out;
+}
+
+static kept keep_top_p(heed_candidate *c, kept of, double top_p)
+{
+    const kept heavy = keep_heavy(c, of, (1.0 - top_p) * of.sum / (double)of.end);
+    kept out = {.begin = heavy.end, .end = heavy.end};
+    double before = 0.0;
+
+    make_heap(c, heavy.end, comes_first);
+    while (out.begin > 0 && (out.begin == out.end || before < top_p)) {
+        take_first(c, out.begin--);
+        before += c[out.begin].z / of.sum;
+        out.sum += c[out.begin].z;
+    }
+    return out;
+}
+
+/* Not for temperature 0. */
+static kept filter(const heed_sampling *s, const float *logits, int64_t n, heed_candidate *c)
+{
+    const int64_t k = s->top_k > 0 && s->top_k < n ? s->top_k : n;
+    kept all = {.end = gather(logits, n, k, c)};
+
+    if (all.end == 0)
+        return all;
+    all.sum = weigh(c, all.end, (double)largest_of(logits, n), s->temperature);
+    if (s->top_p < 1.0)
+        all = keep_top_p(c, all, s->top_p);
+    if (s->min_p > 0.0)
+        all = keep_heavy(c, all, s->min_p);
+    return all;
+}
+
+/* The first of the largest; -1 where none is a number. */
+static int64_t likeliest(const float *logits, int64_t n)
+{
+    const float largest = largest_of(logits, n);
+
+    for (int64_t i = 0; i < n; i++) {
+        if (logits[i] == largest && is_possible(largest))
+            return i;
+    }
+    return -1;
+}
+
+heed_status heed_sampling_probabilities(const heed_sampling *s, const float *logits, int64_t n,
                                         double *probabilities, heed_error *err)
 {
-    heed_candidate *scratch = malloc((size_t)n * sizeof *scratch);
+    heed_candidate *c = malloc((size_t)n * sizeof *c);
+    kept of;
 
-    if (scratch == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to sort %lld logits", (long long)n);
-    heed_sampling_fill(sampling, logits, n, probabilities, scratch);
-    free(scratch);
+    if (c == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to weigh %lld logits", (long long)n);
+    memset(probabilities, 0, (size_t)n * sizeof *probabilities);
+    if (s->temperature > 0.0) {
+        of = filter(s, logits, n, c);
+        for (int64_t i = of.begin; i < of.end; i++)
+            probabilities[c[i].id] = c[i].z / of.sum;
+    } else if (likeliest(logits, n) >= 0)
+        probabilities[likeliest(logits, n)] = 1.0;
+    free(c);
     return HEED_OK;
+}
+
+/* --- what was there before ----------------------------------------------------------------------- */
+
+heed_status heed_history_append(heed_history *h, const int32_t *ids, size_t n, heed_error *err)
+{
+    if (h->capacity - h->n < n) {
+        const size_t capacity = h->n + n + h->capacity / 2 + 64;
+        int32_t *grown = realloc(h->ids, capacity * sizeof *grown);
+        if (grown == NULL)
+            return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a text of %zu tokens", h->n + n);
+        h->ids = grown;
+        h->capacity = capacity;
+    }
+    memcpy(h->ids + h->n, ids, n * sizeof *ids);
+    h->n += n;
+    return HEED_OK;
+}
+
+void heed_history_free(heed_history *h)
+{
+    free(h->ids);
+    *h = (heed_history){0};
+}
+
+static bool punishes(const heed_sampling *s)
+{
+    return (s->repetition_penalty > 0.0 && s->repetition_penalty != 1.0) || s->presence_penalty != 0.0 ||
+           s->frequency_penalty != 0.0;
+}
+
+static float punished(const heed_sampling *s, float logit, int32_t count)
+{
+    const double r = s->repetition_penalty > 0.0 ? s->repetition_penalty : 1.0;
+    const double z = logit > 0.0f ? (double)logit / r : (double)logit * r;
+
+    return (float)(z - s->presence_penalty - s->frequency_penalty * (double)count);
+}
+
+/* A copy of the logits in which the tokens of the span are less likely (or more, as the penalties say). */
+static const float *punish(heed_sampler *sampler, const heed_sampling *s, const float *logits,
+                           const heed_history *h)
+{
+    const size_t first = s->spare_prompt ? h->n_prompt : 0;
+    const size_t span = s->penalty_span > 0 ? (size_t)s->penalty_span : h->n;
+    const size_t begin = h->n > span && h->n - span > first ? h->n - span : first;
+
+    memcpy(sampler->logits, logits, (size_t)sampler->n * sizeof *logits);
+    for (size_t i = begin; i < h->n; i++)
+        sampler->counts[h->ids[i]]++;
+    for (size_t i = begin; i < h->n; i++) {
+        int32_t *count = &sampler->counts[h->ids[i]];
+        if (*count > 0)
+            sampler->logits[h->ids[i]] = punished(s, logits[h->ids[i]], *count);
+        *count = 0;
+    }
+    return sampler->logits;
+}
+
+/* --- drawing ------------------------------------------------------------------------------------- */
+
+heed_status heed_sampler_open(heed_sampler *sampler, int64_t n, heed_error *err)
+{
+    *sampler = (heed_sampler){.n = n,
+                              .candidates = malloc((size_t)n * sizeof *sampler->candidates),
+                              .logits = malloc((size_t)n * sizeof *sampler->logits),
+                              .counts = calloc((size_t)n, sizeof *sampler->counts)};
+    if (sampler->candidates != NULL && sampler->logits != NULL && sampler->counts != NULL)
+        return HEED_OK;
+    heed_sampler_close(sampler);
+    return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to draw from %lld tokens", (long long)n);
+}
+
+void heed_sampler_close(heed_sampler *sampler)
+{
+    free(sampler->candidates);
+    free(sampler->logits);
+    free(sampler->counts);
+    *sampler = (heed_sampler){0};
+}
+
+/* Rounding may leave a little at the end: the last possible token takes it. */
+static int64_t draw_from(const heed_candidate *c, kept of, double share)
+{
+    double left = share * of.sum;
+
+    for (int64_t i = of.end - 1; i > of.begin; i--) {
+        left -= c[i].z;
+        if (left < 0.0)
+            return c[i].id;
+    }
+    return of.end > of.begin ? c[of.begin].id : -1;
+}
+
+int32_t heed_sampler_draw(heed_sampler *sampler, const heed_sampling *s, const float *logits,
+                          const heed_history *history, heed_rng *rng)
+{
+    const float *z = history != NULL && punishes(s) ? punish(sampler, s, logits, history) : logits;
+    const int64_t id = s->temperature > 0.0
+                           ? draw_from(sampler->candidates, filter(s, z, sampler->n, sampler->candidates),
+                                       heed_rng_double(rng))
+                           : likeliest(z, sampler->n);
+
+    return id >= 0 ? (int32_t)id : 0; /* no logit is a number: every token is as good */
 }

@@ -68,13 +68,14 @@ heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
     return out;
 }
 
-/* The last row of x [1, T, n], as [1, n]. */
+/* The last position of x [B, T, n], as [B, n]. */
 static heed_node *last_row(heed_graph *g, heed_node *x)
 {
     const int64_t T = x != NULL ? heed_shape_size(&x->tensor.shape, -2) : 0;
     const int64_t n = x != NULL ? heed_shape_size(&x->tensor.shape, -1) : 0;
+    const int64_t B = x != NULL ? heed_shape_size(&x->tensor.shape, -3) : 0;
 
-    return heed_narrow(g, heed_reshape(g, x, heed_shape2(1, T * n)), (T - 1) * n, n);
+    return heed_narrow(g, heed_reshape(g, x, heed_shape2(B, T * n)), (T - 1) * n, n);
 }
 
 heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt)

@@ -30,7 +30,7 @@ typedef struct heed_nn {
     int n_dropouts;     /* masks handed out so far */
     bool training;      /* experts take no more than expert_capacity: what is left out is for training alone */
     heed_node *balance; /* the load-balance losses of the layers so far, weighted and added up; NULL: none */
-    /* decoding: tokens already in the cache (i32 scalar) and how many it can hold; NULL: no cache */
+    /* decoding: tokens already in the cache (i32 scalar, or [B] for each row) and how many it can hold; NULL: no cache */
     heed_node *past;
     int64_t cache_length;
 } heed_nn;
@@ -45,7 +45,7 @@ typedef struct heed_gpt {
 /** Any model of the configuration. ids i32 [B, T]; targets i32 [B, T] or NULL. */
 heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets);
 
-/** The logits of the last position alone, [1, V]: all that generation needs of a batch of one. */
+/** The logits of the last position alone, [B, V]: all that generation needs. */
 heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt);
 
 /* --- its parts, in the order of a token's way through --- */

@@ -156,9 +156,10 @@ static double is_kept(const void *context, int64_t i)
 void run_sampling(vector_case *v)
 {
     const int64_t N = (int64_t)vector_number(v, "N"), V = (int64_t)vector_number(v, "V");
-    const heed_sampling filtered = {vector_number(v, "temperature"), (int64_t)vector_number(v, "top_k"),
-                                    vector_number(v, "top_p")};
-    const heed_sampling open = {filtered.temperature, 0, 1.0};
+    const heed_sampling filtered = {.temperature = vector_number(v, "temperature"),
+                                    .top_k = (int64_t)vector_number(v, "top_k"),
+                                    .top_p = vector_number(v, "top_p")};
+    const heed_sampling open = {.temperature = filtered.temperature, .top_p = 1.0};
     const float *logits = vector_floats(v, "logits");
     double *probs = heed_arena_alloc(v->arena, (size_t)(N * V) * sizeof *probs);
     double *softmax = heed_arena_alloc(v->arena, (size_t)(N * V) * sizeof *softmax);
