@@ -12,8 +12,9 @@ export CC
 
 .PHONY: all demo test test-long bench asan tsan fuzz install format clean deps deps-clang
 
-# A build without oneDNN does not ask for it.
-DEPS = $(if $(findstring onednn=disabled,$(MESON_ARGS)),HEED_NO_ONEDNN=1) ./scripts/install-deps.sh
+# A build without oneDNN or libcurl does not ask for it.
+DEPS = $(if $(findstring onednn=disabled,$(MESON_ARGS)),HEED_NO_ONEDNN=1) \
+       $(if $(findstring curl=disabled,$(MESON_ARGS)),HEED_NO_CURL=1) ./scripts/install-deps.sh
 
 all: deps
 	@if [ ! -f $(BUILD)/build.ninja ]; then meson setup $(BUILD) --prefix=$(abspath $(PREFIX)) $(MESON_ARGS); \

@@ -11,6 +11,7 @@
 #include <heed/inspect.h>
 #include <heed/mask.h>
 #include <heed/model.h>
+#include <heed/pull.h>
 #include <heed/session.h>
 #include <heed/status.h>
 #include <heed/tokenizer.h>

@@ -26,6 +26,7 @@ extern const heed_cli_command heed_cli_tokenize;
 extern const heed_cli_command heed_cli_info;
 extern const heed_cli_command heed_cli_inspect;
 extern const heed_cli_command heed_cli_convert;
+extern const heed_cli_command heed_cli_pull;
 extern const heed_cli_command heed_cli_bench;
 extern const heed_cli_command heed_cli_help;
 extern const heed_cli_command heed_cli_version;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* heed convert MODEL OUT: a model once more, in another precision, under other names, in parts. */
 #include <heed/convert.h>
+#include <heed/pull.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
                                 .structure = &own,
                                 .least_operands = 2,
                                 .most_operands = 2};
+    char folder[HEED_PULL_PATH_BYTES];
     heed_conversion done;
     int n;
     const heed_field *convert_fields = heed_convert_fields(&n);
@@ -111,7 +113,9 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     convert.progress = show_progress;
     convert.progress_context = &live;
     heed_cli_catch_interrupts(NULL);
-    status = heed_model_convert(options.operands[0], options.operands[1], &convert, &done, err);
+    status = heed_model_find(options.operands[0], folder, sizeof folder, err);
+    if (status == HEED_OK)
+        status = heed_model_convert(folder, options.operands[1], &convert, &done, err);
     if (live)
         fputs("\r\033[K", stderr);
     if (status == HEED_OK && own.json)
@@ -126,10 +130,10 @@ const heed_cli_command heed_cli_convert = {
     .operands = "MODEL OUT",
     .summary = "write a model in another precision, layout or number of files",
     .details =
-        "Writes the model in the folder MODEL as the new folder OUT, with its tokenizer's files. Numbers are "
-        "rounded\n"
-        "to the nearest, ties to even. OUT appears as a whole: an interrupted conversion leaves nothing.\n"
-        "What GPT-2's architecture can express opens in transformers as GPT2LMHeadModel.\n",
+        "Writes the model in the folder MODEL, or the pulled model of that name, as the new folder OUT, with\n"
+        "its tokenizer's files. Numbers are rounded to the nearest, ties to even. OUT appears as a whole: an\n"
+        "interrupted conversion leaves nothing. What GPT-2's architecture can express opens in\n"
+        "transformers as GPT2LMHeadModel.\n",
     .examples = "  heed convert gpt2 gpt2-bf16 --dtype bf16\n"
                 "  heed convert gpt2 parts --max-shard-size 100MB --no-prefix\n"
                 "  heed convert story story-untied --head untied\n",

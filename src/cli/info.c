@@ -5,6 +5,7 @@
 
 #include "cli/json_out.h"
 #include "cli/model_options.h"
+#include "cli/open_model.h"
 #include "cli/output.h"
 
 #define MAX_COMPONENTS   16
@@ -206,7 +207,7 @@ static heed_status open_model(const heed_cli_options *options, const info_option
     if (status != HEED_OK)
         return status;
     if (options->n_operands > 0)
-        return heed_model_open(options->operands[0], model, err);
+        return heed_cli_open_named(options->operands[0], model, err);
     if (config->vocab_size == 0)
         config->vocab_size = USUAL_VOCABULARY;
     return heed_model_create(config, 0, model, err);

@@ -19,6 +19,9 @@ const heed_cli_command *const heed_cli_commands[] = {
     &heed_cli_info,
     &heed_cli_inspect,
     &heed_cli_convert,
+#ifdef HEED_HAVE_CURL
+    &heed_cli_pull,
+#endif
     &heed_cli_bench,
     &heed_cli_help,
     &heed_cli_version,

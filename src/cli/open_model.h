@@ -7,7 +7,10 @@
 
 #include "cli/options.h"
 
-/** *model is the folder's that the first operand names. It stays NULL after an error, and where the help was shown. */
+/** Opens what MODEL on the line means: a folder, otherwise a pulled model of that name. */
+heed_status heed_cli_open_named(const char *name, heed_model **model, heed_error *err);
+
+/** *model is what the first operand names. It stays NULL after an error, and where the help was shown. */
 heed_status heed_cli_open_model(heed_cli_options *options, int argc, char **argv, heed_model **model,
                                 heed_error *err);
 

@@ -2,6 +2,7 @@
 /* heed tokenize MODEL [FILE...]: text to tokens, and tokens to text. */
 #include "cli/tokenize.h"
 
+#include <heed/pull.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,9 +44,13 @@ heed_status heed_cli_open_tokenizer(const char *path, const char *encoding, heed
                                     heed_error *err)
 {
     static const heed_field words[] = {{.name = "convert"}};
-    const heed_status status = heed_tokenizer_open(path, encoding, tokenizer, err);
     const char *near = heed_field_nearest(words, 1, path);
+    char found[HEED_PULL_PATH_BYTES];
+    heed_status status = heed_model_find(path, found, sizeof found, err);
 
+    *tokenizer = NULL;
+    if (status == HEED_OK)
+        status = heed_tokenizer_open(found, encoding, tokenizer, err);
     if (status != HEED_OK && near != NULL && access(path, F_OK) != 0)
         return heed_cli_fail(err, HEED_ERR_USAGE,
                              "there is no tokenizer \"%.64s\"; did you mean \"heed tokenize %s\"?", path, near);
@@ -128,10 +133,10 @@ const heed_cli_command heed_cli_tokenize = {
     .operands = "MODEL [FILE...]",
     .summary = "turn text into tokens and back; convert tokenizers",
     .details =
-        "MODEL is a model's folder or a file with a tokenizer: tokenizer.json, vocab.json beside merges.txt,\n"
-        "a .tiktoken table. Without FILEs the text comes from standard input. Each text's ids are one line.\n"
-        "Files may be larger than memory. heed tokenize convert writes a tokenizer as tokenizer.json; it has\n"
-        "options of its own: heed tokenize convert --help\n",
+        "MODEL is a model's folder or name, or a file with a tokenizer: tokenizer.json, vocab.json beside\n"
+        "merges.txt, a .tiktoken table. Without FILEs the text comes from standard input. Each text's ids are\n"
+        "one line. Files may be larger than memory. heed tokenize convert writes a tokenizer as\n"
+        "tokenizer.json; it has options of its own: heed tokenize convert --help\n",
     .examples = "  heed tokenize gpt2 --text \"To be, or not to be\" --pieces\n"
                 "  heed tokenize gpt2 notes.txt | heed tokenize gpt2 --decode\n"
                 "  heed tokenize gpt2 *.txt --count\n"

@@ -110,7 +110,8 @@ allow train good.txt --config good.json --steps 4 --out model
 [ ! -s out ] || fail "train printed something on standard output"
 refuse 2 'model: there is a model already' train good.txt $tiny --out model
 refuse 3 'cannot be made' train good.txt $tiny --out good.txt
-refuse 3 "expected a model's folder, there is nothing of that name" generate none
+refuse 3 "none: expected a model's folder or the name of a pulled model" generate none
+refuse 3 "expected a model's folder, there is nothing of that name" generate ./none
 refuse 3 "expected a model's folder, this is a file" generate good.txt
 mkdir other
 refuse 3 'config.json' generate other

@@ -3,6 +3,7 @@
 # test_layering.sh ROOT: fails on an #include that points against the layering.
 #
 #   base <- tensor <- graph <- ops <- nn <- train, infer, inspect <- measure, workbook        kernels <- ops
+#   hub (models by name) stands behind nn
 #   text, data, formats stand beside nn: they know nothing of it, and a model carries its tokenizer and its file;
 #   cli, web and examples see include/heed only
 set -eu
@@ -19,6 +20,7 @@ nn: base tensor graph ops formats text
 formats: base tensor
 text: base tensor formats
 data: base tensor formats text
+hub: base tensor formats nn
 train: base tensor kernels graph ops nn formats text data
 infer: base tensor kernels graph ops nn formats text data
 inspect: base tensor kernels graph ops nn formats text data infer
