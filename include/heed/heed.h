@@ -16,6 +16,7 @@
 #include <heed/status.h>
 #include <heed/tokenizer.h>
 #include <heed/train.h>
+#include <heed/verify.h>
 
 /** "0.1.0" */
 HEED_API const char *heed_version(void);

@@ -97,6 +97,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_conversion done;
     int n;
     const heed_field *convert_fields = heed_convert_fields(&n);
+    char from[HEED_PULL_PATH_BYTES];
     bool live = heed_cli_is_terminal(stderr);
     heed_status status;
 
@@ -108,6 +109,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_apply(&options, err);
     if (status == HEED_OK && own.max_shard_size != NULL)
         status = read_size(own.max_shard_size, &convert.max_shard_bytes, err);
+    if (status == HEED_OK)
+        status = heed_model_find(options.operands[0], from, sizeof from, err);
     if (status != HEED_OK)
         return status;
     convert.progress = show_progress;

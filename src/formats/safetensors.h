@@ -94,6 +94,8 @@ const char *heed_safetensors_shape(char *out, size_t size, const heed_safetensor
 
 /** The data in place when it is F32 and aligned, else NULL: then read it. */
 const float *heed_safetensors_f32(const heed_safetensors_entry *entry);
+/** Element i = 0 .. count-1 of any type, exactly but for integers beyond 2^53. */
+double heed_safetensors_number(const heed_safetensors_entry *entry, int64_t i);
 /** Converts count elements of any type to float; numbers too large for a float become infinite. */
 heed_status heed_safetensors_read_f32(const heed_safetensors_entry *entry, float *out, heed_error *err);
 /** Converts to int32; a number outside its range, or not a whole one, is HEED_ERR_FILE with its index. */

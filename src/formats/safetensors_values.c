@@ -102,6 +102,14 @@ static int64_t integer_at(heed_safetensors_dtype dtype, const char *p)
     }
 }
 
+double heed_safetensors_number(const heed_safetensors_entry *entry, int64_t i)
+{
+    const char *p = (const char *)entry->data + (size_t)i * dtypes[entry->dtype].bytes;
+
+    return heed_safetensors_is_real(entry->dtype) ? real_at(entry->dtype, p)
+                                                  : (double)integer_at(entry->dtype, p);
+}
+
 const float *heed_safetensors_f32(const heed_safetensors_entry *entry)
 {
     if (entry->dtype != HEED_SAFETENSORS_F32 || (uintptr_t)entry->data % _Alignof(float) != 0)
