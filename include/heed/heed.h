@@ -8,6 +8,7 @@
 #include <heed/config.h>
 #include <heed/convert.h>
 #include <heed/fields.h>
+#include <heed/generate.h>
 #include <heed/inspect.h>
 #include <heed/mask.h>
 #include <heed/model.h>

@@ -39,6 +39,9 @@ HEED_API heed_status heed_model_encode(const heed_model *model, const char *text
 /** The bytes of one token, lent by the model (not NUL-terminated text: n counts); NULL without a tokenizer or for no id. */
 HEED_API const char *heed_model_piece(const heed_model *model, int32_t id, size_t *n);
 
+/** The token that ends a text: config.json's eos_token_id, else the tokenizer's special token for it; -1: none. */
+HEED_API int32_t heed_model_end_of_text(const heed_model *model);
+
 /* One parameter, as it is named in the checkpoint. */
 typedef struct heed_parameter {
     const char *name;      /* h.0.attn.c_attn.weight */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A session: one text, which is a batch of one row, with random numbers and a history of its own. */
-#include <heed/session.h>
+#include <heed/generate.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "infer/generate.h"
 #include "infer/sampling.h"
 #include "infer/session.h"
 #include "infer/texts.h"
@@ -87,4 +88,38 @@ int32_t heed_session_sample(heed_session *s, const heed_sampling *sampling)
 heed_plan *heed_session_decode_plan(heed_session *s)
 {
     return s->text->step.plan;
+}
+
+heed_status heed_session_generate(heed_session *s, const heed_generate_options *options, heed_generate_fn *each,
+                                  void *context, heed_generated *result, heed_error *err)
+{
+    const heed_generate_options defaults = heed_generate_default(), *o = options != NULL ? options : &defaults;
+    heed_writing writing;
+    heed_writer writer = {0};
+    heed_status status;
+
+    if (heed_session_logits(s) == NULL)
+        return heed_fail(err, HEED_ERR_USAGE, "expected a session that has read a prompt");
+    if (s->text->overflow == HEED_OVERFLOW_ERROR && o->max_tokens > heed_texts_room(s->text, 0))
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "%lld tokens are to be written, and the context has room for %lld",
+                         (long long)o->max_tokens, (long long)heed_texts_room(s->text, 0));
+    status = heed_writing_open(&writing, s->text->model, o, each, context, err);
+    if (status != HEED_OK)
+        return status;
+    status = heed_writer_open(&writer, &writing, 0, 0, s->history.ids, s->history.n, err);
+    writer.history.n_prompt = s->history.n_prompt;
+    s->drawn = true;
+    while (status == HEED_OK && writer.result.finish == HEED_FINISH_NONE) {
+        int32_t id = -1;
+        status = heed_write_token(s->text, 0, &writer, &writing, &s->rng, &id, err);
+        if (status == HEED_OK && id >= 0)
+            status = heed_session_feed(s, &id, 1, err);
+    }
+    writer.result.slides = s->text->window[0].slides;
+    if (result != NULL)
+        *result = writer.result;
+    heed_writer_close(&writer);
+    heed_writing_close(&writing);
+    return status;
 }

@@ -25,6 +25,7 @@ heed_status heed_model_wrap(heed_weights *weights, heed_tokenizer *tokenizer, he
     m->config = weights->config;
     m->weights = weights;
     m->tokenizer = tokenizer;
+    m->end_of_text = tokenizer != NULL ? heed_tokenizer_end_of_text(tokenizer) : -1;
     *model = m;
     return HEED_OK;
 }
@@ -74,16 +75,28 @@ static heed_status open_tokenizer(const char *folder, const heed_config *config,
     return status;
 }
 
+/* What config.json names, a number or a list of them; ids that no vocabulary of this size has mean none. */
+static int32_t end_of_text_of(const json_t *root, int32_t otherwise, int64_t vocab_size)
+{
+    const json_t *given = json_object_get(root, "eos_token_id");
+    const json_t *id = json_is_array(given) ? json_array_get(given, 0) : given;
+
+    if (json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < vocab_size)
+        return (int32_t)json_integer_value(id);
+    return otherwise;
+}
+
 heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err)
 {
     heed_config config;
+    json_t *root = NULL;
     heed_weights *weights = NULL;
     heed_tokenizer *tokenizer = NULL;
     heed_shards *shards = NULL;
     heed_status status;
 
     *model = NULL;
-    status = heed_config_open(folder, &config, NULL, err);
+    status = heed_config_open(folder, &config, &root, err);
     if (status == HEED_OK)
         status = open_tokenizer(folder, &config, &tokenizer, err);
     if (status == HEED_OK)
@@ -96,13 +109,16 @@ heed_status heed_model_open(const char *folder, heed_model **model, heed_error *
         heed_weights_destroy(weights);
         heed_tokenizer_destroy(tokenizer);
         heed_shards_close(shards);
+        json_decref(root);
         return status;
     }
     status = heed_model_wrap(weights, tokenizer, model, err);
-    if (status == HEED_OK)
+    if (status == HEED_OK) {
         (*model)->shards = shards;
-    else
+        (*model)->end_of_text = end_of_text_of(root, (*model)->end_of_text, config.vocab_size);
+    } else
         heed_shards_close(shards);
+    json_decref(root);
     return status;
 }
 
@@ -132,6 +148,11 @@ heed_status heed_model_encode(const heed_model *model, const char *text, size_t 
 const char *heed_model_piece(const heed_model *model, int32_t id, size_t *n)
 {
     return model->tokenizer != NULL ? heed_tokenizer_piece(model->tokenizer, id, n) : NULL;
+}
+
+int32_t heed_model_end_of_text(const heed_model *model)
+{
+    return model->end_of_text;
 }
 
 int heed_model_n_parameters(const heed_model *model)

@@ -12,6 +12,7 @@ struct heed_model {
     heed_config config;
     heed_weights *weights;
     heed_tokenizer *tokenizer; /* NULL: none */
+    int32_t end_of_text;       /* -1: none */
     heed_shards *shards;       /* hold the numbers when they are used in place */
 };
 

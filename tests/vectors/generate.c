@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Generation from a checkpoint: logits of a prompt and the greedy continuation, with the cache and without. */
-#include <heed/session.h>
+/* Generation from a checkpoint: logits of a prompt, the greedy continuation and the best beams, with the cache and without. */
+#include <heed/generate.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +62,60 @@ static void generate(vector_case *v, const heed_model *model, bool no_cache)
     heed_session_close(session);
 }
 
+/* --- beams --- */
+
+typedef struct found {
+    int32_t *ids; /* [width, n_new] */
+    int64_t n_new, n;
+} found;
+
+static bool keep(void *context, const heed_written *w)
+{
+    found *f = context;
+
+    if (w->id >= 0 && f->n < (w->sample + 1) * f->n_new)
+        f->ids[f->n++] = w->id;
+    return true;
+}
+
+static double get_log_probability(const void *context, int64_t i)
+{
+    return ((const heed_generated *)context)[i].log_probability;
+}
+
+static void search_beams(vector_case *v, const heed_model *model, bool no_cache)
+{
+    const int64_t width = (int64_t)vector_number(v, "beam_width"), n_new = (int64_t)vector_number(v, "n_new");
+    const heed_prompt prompt = {.ids = vector_ints(v, "prompt"),
+                                .n_ids = (size_t)vector_find(v, "prompt")->count};
+    const heed_generate_options options = {.max_tokens = n_new,
+                                           .n = width,
+                                           .batch_size = 1,
+                                           .beams = width,
+                                           .ignore_end_of_text = true,
+                                           .sampling = {.top_p = 1.0},
+                                           .session = {.no_cache = no_cache, .threads = 1}};
+    const int32_t *expected = vector_ints(v, "beams");
+    heed_generated *results = heed_arena_alloc(v->arena, (size_t)width * sizeof *results);
+    found f = {.ids = heed_arena_alloc(v->arena, (size_t)(width * n_new) * sizeof *f.ids), .n_new = n_new};
+    heed_error err = {HEED_OK, ""};
+    char message[96];
+
+    if (heed_generate(model, &prompt, 1, &options, keep, &f, results, &err) != HEED_OK) {
+        vector_fail(v, err.message);
+        return;
+    }
+    for (int64_t i = 0; i < width * n_new; i++) {
+        if (i < f.n && f.ids[i] == expected[i])
+            continue;
+        snprintf(message, sizeof message, "beams[%lld, %lld]: got %d, expected %d", (long long)(i / n_new),
+                 (long long)(i % n_new), (int)f.ids[i], (int)expected[i]);
+        vector_fail(v, message);
+        break;
+    }
+    vector_compare(v, "beams_logprob", width, get_log_probability, results);
+}
+
 void run_gpt2_generate(vector_case *v)
 {
     heed_model *model = NULL;
@@ -74,6 +128,8 @@ void run_gpt2_generate(vector_case *v)
     else {
         generate(v, model, false);
         generate(v, model, true);
+        search_beams(v, model, false);
+        search_beams(v, model, true);
     }
     unsetenv("HEED_CPU");
     heed_model_close(model);
