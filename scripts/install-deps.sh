@@ -17,6 +17,7 @@ build | openmp     | libgomp1        | libomp     | libgomp                 | gc
 build | onednn     | libdnnl-dev     | onednn     | onednn-devel            | onednn
 build | jansson    | libjansson-dev  | jansson    | jansson-devel           | jansson
 build | pcre2      | libpcre2-dev    | pcre2      | pcre2-devel             | pcre2
+build | utf8proc   | libutf8proc-dev | utf8proc   | utf8proc-devel          | libutf8proc
 build | cairo      | libcairo2-dev   | cairo      | cairo-devel             | cairo
 build | libcurl    | libcurl4-openssl-dev | curl | libcurl-devel           | curl
 build | libcrypto  | libssl-dev      | openssl@3  | openssl-devel           | openssl
@@ -29,7 +30,7 @@ clang | clang-rt   | libclang-rt-dev | -          | compiler-rt             | co
 # ---- is it there? ----
 
 # All C packages in one call of pkg-config, which is what a build that lacks nothing waits for.
-packages_are_there() { pkg-config --exists jansson libpcre2-8 cairo libcurl libcrypto cmocka 2>/dev/null; }
+packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo libcurl libcrypto cmocka 2>/dev/null; }
 
 compiles() { # compiler options..., the program on stdin
     "$@" -x c -o /dev/null - >/dev/null 2>&1
@@ -45,6 +46,7 @@ is_there() {
         echo '#include <dnnl.h>' | compiles ${CC:-cc} -fsyntax-only ;;
     pcre2) pkg-config --exists libpcre2-8 2>/dev/null ;;
     libcurl | libcrypto) [ -n "${HEED_NO_CURL:-}" ] || pkg-config --exists "$1" 2>/dev/null ;;
+    utf8proc) pkg-config --exists libutf8proc 2>/dev/null ;;
     jansson | cairo | cmocka) pkg-config --exists "$1" 2>/dev/null ;;
     clang-omp) echo 'int main(void) { return 0; }' | compiles clang -fopenmp ;;
     clang-rt) echo 'int main(void) { return 0; }' | compiles clang -fsanitize=thread ;;
@@ -58,7 +60,7 @@ missing() {
     for group in "$@"; do
         for what in $(echo "$table" | awk -F'|' -v g="$group" '{ gsub(/ /, "", $1) } $1 == g { print $2 }'); do
             case $packages,$what in
-            yes,jansson | yes,pcre2 | yes,cairo | yes,libcurl | yes,libcrypto | yes,cmocka) ;;
+            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,libcurl | yes,libcrypto | yes,cmocka) ;;
             *) is_there "$what" || echo "$what" ;;
             esac
         done

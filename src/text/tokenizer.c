@@ -4,6 +4,7 @@
  */
 #include "text/tokenizer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "formats/json.h"
+#include "formats/json_scan.h"
+#include "text/bpe.h"
 #include "text/tokenizer_kind.h"
 
 #define PATH_BYTES 4096
@@ -29,54 +32,27 @@ static const char *type_of(const json_t *part)
     return type != NULL ? type : "";
 }
 
-/* True when the part, or one of the parts of a sequence, has the type. */
-static bool has_type(const json_t *part, const char *list, const char *type)
-{
-    const json_t *parts = json_object_get(part, list);
-
-    if (strcmp(type_of(part), type) == 0)
-        return true;
-    for (size_t i = 0; i < json_array_size(parts); i++)
-        if (strcmp(type_of(json_array_get(parts, i)), type) == 0)
-            return true;
-    return false;
-}
-
 /* Says which kind the file holds, as far as its own words tell. */
 static heed_status refuse(const json_t *root, const char *name, heed_error *err)
 {
     const json_t *model = json_object_get(root, "model");
-    const bool byte_level = has_type(json_object_get(root, "pre_tokenizer"), "pretokenizers", "ByteLevel") ||
-                            has_type(json_object_get(root, "decoder"), "decoders", "ByteLevel");
     const char *type = type_of(model);
     char quoted[64];
 
     if (!json_is_object(model))
         return heed_fail(err, HEED_ERR_FILE, "%s: expected a tokenizer with a \"model\", found none", name);
-    if (strcmp(type, "BPE") == 0 && byte_level)
-        return heed_fail(
-            err, HEED_ERR_FILE,
-            "%s: a byte-level BPE tokenizer is not something this version reads; it reads characters", name);
-    if (strcmp(type, "BPE") == 0 && json_array_size(json_object_get(model, "merges")) > 0)
-        return heed_fail(
-            err, HEED_ERR_FILE,
-            "%s: a BPE tokenizer with %zu merges is not something this version reads; it reads characters",
-            name, json_array_size(json_object_get(model, "merges")));
     heed_quote(quoted, sizeof quoted, type, strlen(type));
-    return heed_fail(err, HEED_ERR_FILE,
-                     "%s: a tokenizer of type \"%s\" is not something this version reads; it reads characters",
-                     name, quoted);
+    return heed_fail(err, HEED_ERR_FILE, "%s: a tokenizer of type \"%s\" is not supported", name, quoted);
 }
 
-heed_status heed_tokenizer_parse(const char *json, size_t n, const char *name, heed_tokenizer **tokenizer,
-                                 heed_error *err)
+/* A kind that takes the file as a tree. */
+static heed_status parse_tree(const char *json, size_t n, const char *name, heed_tokenizer **tokenizer,
+                              heed_error *err)
 {
     json_t *root = NULL;
-    heed_status status = HEED_OK;
+    heed_status status = heed_json_parse(json, n, MAX_VALUES, name, &root, err);
     size_t i = 0;
 
-    *tokenizer = NULL;
-    status = heed_json_parse(json, n, MAX_VALUES, name, &root, err);
     if (status != HEED_OK)
         return status;
     while (i < N_KINDS && !kinds[i]->claims(root))
@@ -86,6 +62,23 @@ heed_status heed_tokenizer_parse(const char *json, size_t n, const char *name, h
     else
         status = refuse(root, name, err);
     json_decref(root);
+    return status;
+}
+
+heed_status heed_tokenizer_parse(const char *json, size_t n, const char *name, heed_tokenizer **tokenizer,
+                                 heed_error *err)
+{
+    heed_bpe_file file = {.name = name};
+    heed_status status = heed_bpe_split(json, n, MAX_VALUES, &file, err);
+
+    *tokenizer = NULL;
+    if (status != HEED_OK)
+        return status;
+    if (heed_bpe_claims(&file))
+        status = heed_bpe_read(&file, tokenizer, err);
+    else
+        status = parse_tree(json, n, name, tokenizer, err);
+    json_decref(file.root);
     return status;
 }
 
@@ -114,20 +107,104 @@ static bool ends_with(const char *path, const char *end)
     return n >= m && strcmp(path + n - m, end) == 0;
 }
 
-heed_status heed_tokenizer_open(const char *path, const char *encoding, heed_tokenizer **tokenizer,
-                                heed_error *err)
+static heed_status open_ranks(const char *path, const char *encoding, heed_tokenizer **tokenizer,
+                              heed_error *err)
+{
+    heed_file file = {0};
+    heed_status status = heed_file_open(&file, path, err);
+
+    if (status != HEED_OK)
+        return status;
+    status = heed_bpe_read_ranks(file.data, file.size, path, encoding, tokenizer, err);
+    heed_file_close(&file);
+    return status;
+}
+
+/* The merges of a vocab.json: the same name with "merges" and ".txt" in it, else merges.txt beside it. */
+static heed_status merges_path(const char *vocab, char out[PATH_BYTES], heed_error *err)
+{
+    const char *slash = strrchr(vocab, '/'), *file = slash != NULL ? slash + 1 : vocab;
+    const char *word = strstr(file, "vocab");
+    int n = -1;
+
+    if (word != NULL && ends_with(file, ".json"))
+        n = snprintf(out, PATH_BYTES, "%.*smerges%.*s.txt", (int)(word - vocab), vocab,
+                     (int)(strlen(word) - strlen("vocab") - strlen(".json")), word + strlen("vocab"));
+    if (n > 0 && n < PATH_BYTES && heed_file_exists(out))
+        return HEED_OK;
+    n = snprintf(out, PATH_BYTES, "%.*smerges.txt", (int)(file - vocab), vocab);
+    return n > 0 && n < PATH_BYTES ? HEED_OK
+                                   : heed_fail(err, HEED_ERR_USAGE, "%.200s: the path is too long", vocab);
+}
+
+static heed_status open_pair(const char *path, heed_tokenizer **tokenizer, heed_error *err)
+{
+    heed_file vocab = {0}, merges = {0};
+    char other[PATH_BYTES], vocab_name[256], merges_name[256];
+    heed_status status = merges_path(path, other, err);
+
+    if (status == HEED_OK)
+        status = heed_file_open(&vocab, path, err);
+    if (status == HEED_OK)
+        status = heed_file_open(&merges, other, err);
+    if (status == HEED_OK)
+        status = heed_bpe_read_pair(
+            vocab.data, vocab.size, heed_quote(vocab_name, sizeof vocab_name, path, strlen(path)), merges.data,
+            merges.size, heed_quote(merges_name, sizeof merges_name, other, strlen(other)), tokenizer, err);
+    heed_file_close(&vocab);
+    heed_file_close(&merges);
+    return status;
+}
+
+/* A JSON file whose first value is a number is a vocabulary alone. */
+static bool is_vocab(const char *path)
+{
+    heed_file file = {0};
+    heed_text_buffer key = {0};
+    heed_json_scan s = {0};
+    bool found = false;
+    int64_t id = 0;
+
+    if (heed_file_open(&file, path, NULL) != HEED_OK)
+        return false;
+    s = (heed_json_scan){.text = file.data, .n = file.size, .where = ""};
+    found = heed_json_scan_begin(&s, '{') && heed_json_scan_key(&s, &key) && heed_json_scan_int(&s, &id);
+    heed_text_free(&key);
+    heed_file_close(&file);
+    return found;
+}
+
+static heed_status open_folder(const char *path, heed_tokenizer **tokenizer, heed_error *err)
 {
     char inner[PATH_BYTES], name[256];
 
-    *tokenizer = NULL;
-    heed_quote(name, sizeof name, path, strlen(path));
-    if (encoding != NULL && !ends_with(path, ".tiktoken"))
-        return heed_fail(err, HEED_ERR_USAGE, "%s: an encoding is named for a .tiktoken table only", name);
-    if (!heed_file_is_folder(path))
-        return heed_tokenizer_load(path, tokenizer, err);
     if (heed_path_join(inner, sizeof inner, path, "tokenizer.json", err) != HEED_OK)
         return HEED_ERR_USAGE;
-    return heed_tokenizer_load(inner, tokenizer, err);
+    if (heed_file_exists(inner))
+        return heed_tokenizer_load(inner, tokenizer, err);
+    if (heed_path_join(inner, sizeof inner, path, "vocab.json", err) != HEED_OK)
+        return HEED_ERR_USAGE;
+    if (heed_file_exists(inner))
+        return open_pair(inner, tokenizer, err);
+    return heed_fail(err, HEED_ERR_FILE,
+                     "%s: expected a tokenizer.json, or a vocab.json and a merges.txt, in this folder",
+                     heed_quote(name, sizeof name, path, strlen(path)));
+}
+
+heed_status heed_tokenizer_open(const char *path, const char *encoding, heed_tokenizer **tokenizer,
+                                heed_error *err)
+{
+    char name[256];
+
+    *tokenizer = NULL;
+    if (ends_with(path, ".tiktoken") && !heed_file_is_folder(path))
+        return open_ranks(path, encoding, tokenizer, err);
+    if (encoding != NULL)
+        return heed_fail(err, HEED_ERR_USAGE, "%s: an encoding is named for a .tiktoken table only",
+                         heed_quote(name, sizeof name, path, strlen(path)));
+    if (heed_file_is_folder(path))
+        return open_folder(path, tokenizer, err);
+    return is_vocab(path) ? open_pair(path, tokenizer, err) : heed_tokenizer_load(path, tokenizer, err);
 }
 
 void heed_tokenizer_destroy(heed_tokenizer *tokenizer)

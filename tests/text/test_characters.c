@@ -224,14 +224,11 @@ static void other_kinds_and_broken_vocabularies_are_refused_in_words(void **stat
         {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "type \"WordPiece\""},
         {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "type \"Unigram\""},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}",
-         "1 merges"},
-        {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
-         "\"merges\":[]}}",
-         "byte-level BPE"},
+         "over characters is not supported"},
         {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\"},{\"type\":"
          "\"ByteLevel\"}]},"
          "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}",
-         "byte-level BPE"},
+         "Split with a pattern"},
         {"{\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{\"a\":0}}}", "decoder"},
         {HEAD "\"merges\":[],\"vocab\":{}}}", "1 to"},
         {HEAD "\"merges\":[],\"vocab\":[]}}", "1 to"},
