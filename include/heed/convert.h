@@ -52,7 +52,7 @@ typedef struct heed_conversion {
     int n_tensors, n_files; /* files with weights */
     int n_copied;           /* files of the tokenizer and others that went along */
     double bytes;           /* of numbers */
-    bool for_transformers;  /* GPT-2's architecture: model_type gpt2 */
+    bool for_transformers;  /* GPT-2's architecture; a head of its own needs the prefix there */
 } heed_conversion;
 
 /**

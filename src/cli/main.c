@@ -65,6 +65,26 @@ static void wait_politely(char **argv)
         execv("/proc/self/exe", argv); /* where there is no such file, all goes on as it was */
 }
 
+/* A model's files are mapped: where one is cut short meanwhile, the next number behind its end is a SIGBUS. */
+static void on_lost_page(int number, siginfo_t *info, void *context)
+{
+    static const char words[] =
+        "heed: a file that is in use has become shorter; replace models as a whole, not in place\n";
+
+    (void)context;
+    if (info->si_code == BUS_ADRERR && write(STDERR_FILENO, words, sizeof words - 1) > 0)
+        _exit(3);
+    signal(number, SIG_DFL); /* some other fault: it comes again, and ends the program as ever */
+}
+
+static void watch_files(void)
+{
+    struct sigaction action = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
+
 static heed_status run(int argc, char **argv, heed_error *err)
 {
     const char *name = argc > 1 ? argv[1] : "help";
@@ -86,6 +106,7 @@ int main(int argc, char **argv)
 
     wait_politely(argv);
     hold_standard_files();
+    watch_files();
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away shows in heed_cli_flush() */
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk to whoever writes it */
     status = run(argc, argv, &err);

@@ -14,7 +14,7 @@
 #include "formats/json.h"
 
 #define PREFIX_BYTES      8
-#define MAX_HEADER_VALUES ((size_t)1 << 20)
+#define MAX_HEADER_VALUES ((size_t)1 << 18) /* 100 to 150 bytes of memory each, while the header is read */
 #define METADATA          "__metadata__"
 #define NAME_SIZE         128 /* how much of a tensor's name a message carries */
 #define WHERE_SIZE        200

@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 #define HEED_SAFETENSORS_MAX_RANK   8
-#define HEED_SAFETENSORS_MAX_HEADER ((size_t)16 << 20) /* bytes; 100,000 tensors fit */
+#define HEED_SAFETENSORS_MAX_HEADER ((size_t)16 << 20) /* bytes */
 
 /* Every element type taken: name in files, bytes. Others (F8_E4M3, U16, ...) are refused by name. */
 #define HEED_SAFETENSORS_DTYPES(X) \

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "formats/json.h"
 
-#define MAX_VALUES ((size_t)1 << 20)
+#define MAX_VALUES ((size_t)1 << 18)
 #define MAX_NAME   255 /* bytes of a file's name */
 #define SHOWN_SIZE 128
 #define WHERE_SIZE 200

@@ -235,7 +235,8 @@ heed_status heed_model_convert(const char *from, const char *to, const heed_conv
                                  .n_files = c.n_files,
                                  .n_copied = c.n_copied,
                                  .bytes = (double)c.bytes,
-                                 .for_transformers = heed_config_is_gpt2(&c.config)};
+                                 .for_transformers = heed_config_is_gpt2(&c.config) &&
+                                                     (options->prefix || c.config.tied_head)};
     heed_new_folder_abandon(&c.out);
     heed_weights_destroy(c.weights);
     heed_shards_close(c.shards);

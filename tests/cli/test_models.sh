@@ -5,6 +5,7 @@ set -u
 program=$1
 here=$(cd "$(dirname "$0")" && pwd)
 gpt2=$here/../vectors/gpt2
+transformers=$here/../vectors/transformers
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
@@ -50,6 +51,10 @@ grep -q '^embed .*differs$' out || fail "verify: expected a table"
 "$program" verify made --against mine.safetensors --json <input >json 2>err
 [ $? -eq 1 ] || fail "verify --json: expected exit code 1"
 grep -q '"agrees": false' json || fail "verify --json: expected the verdict"
+for form in sharded bf16 base_f16; do # as transformers has written them, with what it computes
+    allow verify "$transformers/$form" --against "$transformers/$form/expected.safetensors"
+    grep -q '7 compared, 7 agree, 0 differ, 0 passed over' out || fail "verify $form: expected all to agree"
+done
 refuse 3 'not a safetensors file' verify "$gpt2" --against input
 refuse 3 'expected token ids' verify "$gpt2" --against "$gpt2/model.safetensors"
 

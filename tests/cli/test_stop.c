@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENDLESS "--steps", "100000000", "--eval-interval", "0"
@@ -126,6 +127,33 @@ static void full_disk_leaves_the_earlier_checkpoint(void **state)
     free(model);
 }
 
+/* The model is mapped when eval waits for its text, and cut before it comes. */
+static void a_model_that_is_cut_short_while_it_is_used_ends_with_a_sentence(void **state)
+{
+    char maps[64];
+    FILE *text;
+    pid_t pid;
+
+    (void)state;
+    if (access("/proc/self/maps", R_OK) != 0)
+        skip();
+    assert_int_equal(run("train", TINY, "--steps", "1", "--out", "cut", "--quiet", NULL), 0);
+    assert_int_equal(mkfifo("text", 0600), 0);
+    pid = start("eval", "cut", "text", "--threads", "1", NULL);
+    snprintf(maps, sizeof maps, "/proc/%ld/maps", (long)pid);
+    wait_for_text(maps, "cut/model.safetensors");
+    assert_int_equal(truncate("cut/model.safetensors", 0), 0);
+    text = fopen("text", "w");
+    assert_non_null(text);
+    fputs("One day", text);
+    fclose(text);
+    assert_int_equal(finish(pid), 3);
+    assert_string_equal(
+        output("stderr"),
+        "heed: a file that is in use has become shorter; replace models as a whole, not in place\n");
+    assert_int_equal(output_size("stdout"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +163,7 @@ int main(void)
         cmocka_unit_test(resuming_takes_no_other_settings),
         cmocka_unit_test(resuming_takes_other_threads),
         cmocka_unit_test(full_disk_leaves_the_earlier_checkpoint),
+        cmocka_unit_test(a_model_that_is_cut_short_while_it_is_used_ends_with_a_sentence),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -25,6 +25,18 @@ static void release(case_model *m)
     heed_weights_destroy(m->weights);
 }
 
+static bool wants_gradients(const vector_case *v)
+{
+    char start[256];
+    const int n = snprintf(start, sizeof start, "%s/grad/", v->name);
+
+    for (size_t i = 0; i < heed_safetensors_n_entries(v->file); i++) {
+        if (strncmp(heed_safetensors_at(v->file, i)->name, start, (size_t)n) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Builds, differentiates, runs with everything readable. The weights must have their numbers. */
 static bool run_model(vector_case *v, case_model *m, heed_error *err)
 {
@@ -43,7 +55,8 @@ static bool run_model(vector_case *v, case_model *m, heed_error *err)
     targets->tensor.data = vector_ints(v, "targets");
     seed->tensor.data = (void *)(uintptr_t)&one;
     m->gpt = heed_gpt_build(&nn, ids, targets);
-    heed_graph_differentiate(m->g, m->gpt.loss, seed, heed_accumulate);
+    if (wants_gradients(v))
+        heed_graph_differentiate(m->g, m->gpt.loss, seed, heed_accumulate);
     heed_weights_bind(m->weights, m->g);
     if (heed_graph_status(m->g, err) != HEED_OK)
         return false;
