@@ -6,39 +6,45 @@
  */
 #include <heed/heed.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+/* Called for each token: its text, once that is certain, and how likely the model found it. */
+static bool show(void *context, const heed_written *w)
+{
+    double *surprise = context;
+
+    fwrite(w->text, 1, w->n_text, stdout);
+    fflush(stdout);
+    *surprise -= w->log_probability;
+    return true; /* false would end the text */
+}
 
 int main(int argc, char **argv)
 {
-    const char *folder = argc > 1 ? argv[1] : "story", *prompt = argc > 2 ? argv[2] : "One day";
-    const heed_sampling sampling = heed_sampling_default();
+    const char *folder = argc > 1 ? argv[1] : "story", *text = argc > 2 ? argv[2] : "One day";
+    const char *const stop[] = {"\n\n", "THE END"};
+    const heed_prompt prompt = {.text = text, .n_text = strlen(text)};
+    heed_generate_options options = heed_generate_default();
     heed_model *model = NULL;
-    heed_session *session = NULL;
-    int32_t *ids = NULL;
-    size_t n = 0;
+    heed_generated result;
     heed_error err = {0};
+    double surprise = 0.0;
     heed_status status = heed_model_open(folder, &model, &err);
 
+    options.max_tokens = 100;
+    options.sampling.top_p = 0.95;
+    options.stop = stop;
+    options.n_stop = 2;
+    options.log_probabilities = true;
+    fputs(text, stdout);
     if (status == HEED_OK)
-        status = heed_model_encode(model, prompt, strlen(prompt), &ids, &n, &err);
+        status = heed_generate(model, &prompt, 1, &options, show, &surprise, &result, &err);
     if (status == HEED_OK)
-        status = heed_session_open(model, NULL, &session, &err);
-    if (status == HEED_OK)
-        status = heed_session_feed(session, ids, n, &err);
-    fputs(prompt, stdout);
-    for (int i = 0; i < 200 && status == HEED_OK; i++) {
-        const int32_t id = heed_session_sample(session, &sampling);
-        const char *piece = heed_model_piece(model, id, &n);
-        fwrite(piece, 1, n, stdout);
-        fflush(stdout);
-        status = heed_session_feed(session, &id, 1, &err);
-    }
-    puts("");
-    if (status != HEED_OK)
+        printf("\n\n%lld tokens, %.2f nats each; the end: %s\n", (long long)result.n_written,
+               result.n_written > 0 ? surprise / (double)result.n_written : 0.0,
+               heed_finish_name(result.finish));
+    else
         fprintf(stderr, "generate: %s\n", err.message);
-    heed_session_close(session);
     heed_model_close(model);
-    free(ids);
     return heed_status_exit_code(status);
 }

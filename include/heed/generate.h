@@ -121,7 +121,8 @@ typedef struct heed_generated {
  * one after the other, or NULL. options NULL: the default; each may be NULL.
  *
  * Text i of a prompt is the same alone and beside others, up to rounding in the logits: a token can only differ where two
- * are likely to within some 1e-6.
+ * are likely to within some 1e-6. Beams give fewer texts than n where there are not so many; results then say
+ * HEED_FINISH_NONE.
  *
  * HEED_ERR_USAGE: an option out of its range or against another, a prompt without tokens or with wrong ones, one that
  * does not fit the context (overflow). HEED_ERR_MEMORY. HEED_ERR_CHECK: the logits are no numbers.
@@ -138,6 +139,15 @@ HEED_API heed_status heed_generate(const heed_model *model, const heed_prompt *p
 HEED_API heed_status heed_session_generate(heed_session *session, const heed_generate_options *options,
                                            heed_generate_fn *each, void *context, heed_generated *result,
                                            heed_error *err);
+
+/**
+ * The prompts of a file's n bytes, one a line: plain text, or, where the first line is such an object, JSON objects with a
+ * member "prompt", {"prompt": "One day"}, others being passed over. A line ends before \n or \r\n. *prompts is allocated in
+ * one piece with the texts, free() it; it lends nothing from text. HEED_ERR_FILE, beginning with name and line: an empty
+ * line, broken JSON, an object without a prompt; no prompt at all. HEED_ERR_MEMORY.
+ */
+HEED_API heed_status heed_prompts_parse(const char *text, size_t n, const char *name, heed_prompt **prompts,
+                                        int64_t *n_prompts, heed_error *err);
 
 /** Tokens of a prompt as heed_generate() reads it; *ids is allocated, free() it. */
 HEED_API heed_status heed_model_encode_prompt(const heed_model *model, const heed_prompt *prompt, bool special,

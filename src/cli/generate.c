@@ -1,169 +1,191 @@
 /* SPDX-License-Identifier: MIT */
-/* heed generate MODEL: a prompt, continued. */
+/* heed generate MODEL: prompts, continued. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/json_out.h"
+#include "cli/generate_out.h"
 #include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/read_text.h"
-#include "cli/writing.h"
 
-typedef struct generate_options {
-    const char *prompt;
-    int64_t max_tokens, context_length, seed, threads;
+typedef struct own_options {
+    const char *prompt_file, *prompts;
+    heed_cli_list prompt, stop;
+    int64_t context_length, seed, threads;
+    int overflow;
     bool no_cache, json, verbose;
-} generate_options;
+} own_options;
 
-#define AT(member) offsetof(generate_options, member)
+#define AT(member) offsetof(own_options, member)
 
 static const heed_cli_text texts[] = {
-    {"prompt", "TEXT", "what the text begins with; without it standard input, unless that is a terminal",
-     AT(prompt)},
+    {"prompt_file", "FILE", "the text is what this file holds, less a final newline; - is standard input",
+     AT(prompt_file)},
+    {"prompts", "FILE", "one prompt a line, or JSON objects with a \"prompt\", one a line; - is standard input",
+     AT(prompts)},
 };
 
+static const heed_cli_text lists[] = {
+    {"prompt", "TEXT",
+     "what the text begins with; several times: several texts, written side by side. Without any "
+     "prompt: standard input, unless that is a terminal",
+     AT(prompt)},
+    {"stop", "TEXT", "ends the text before this comes; may be given several times", AT(stop)},
+};
+
+static const char *const overflows[] = {"slide", "stop", "error", NULL};
+
 static const heed_field fields[] = {
-    {"max_tokens", "tokens to write", HEED_FIELD_INTEGER, AT(max_tokens), 0, 1e12, NULL},
     {"context_length", "tokens the model looks back on; 0: its own. Tables of positions have no longer ones",
      HEED_FIELD_INTEGER, AT(context_length), 0, 1 << 24, NULL},
+    {"overflow",
+     "when the context is full: forget the older half and go on; end the text; or refuse what may not fit",
+     HEED_FIELD_CHOICE, AT(overflow), 0, 0, overflows},
     {"seed", "of the random draws: the same seed gives the same text", HEED_FIELD_INTEGER, AT(seed), 0, 9e15,
      NULL},
     {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
     {"no_cache", "compute the whole text again for each token: slow, the same tokens", HEED_FIELD_BOOLEAN,
      AT(no_cache), 0, 0, NULL},
-    {"json", "print one JSON object: prompt, text (what follows it), tokens, seconds", HEED_FIELD_BOOLEAN,
-     AT(json), 0, 0, NULL},
+    {"json", "print an object a text: prompt, text (what follows it), ids, why it ended, what was asked for",
+     HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
     {"verbose", "say how fast it was", HEED_FIELD_BOOLEAN, AT(verbose), 0, 0, NULL},
 };
 
-/* Text to stdout as it comes. */
-static bool show_piece(void *context, const char *piece, size_t n)
-{
-    heed_cli_stream *stream = context;
+/* --- prompts --- */
 
-    heed_cli_stream_put(stream, piece, n);
-    return stream->out != stdout || heed_cli_flush();
+/* What is continued; the texts are in `list`, `text` or the arguments. */
+typedef struct prompts {
+    heed_prompt *list; /* allocated */
+    int64_t n;
+    char *text; /* of a file; allocated */
+} prompts;
+
+static heed_status read_named(const char *path, char **text, size_t *n, heed_error *err)
+{
+    if (strcmp(path, "-") == 0)
+        return heed_cli_read_all(stdin, "standard input", text, n, err);
+    return heed_cli_read_file(path, text, n, err);
 }
 
-/* The prompt of the line, or of standard input less its final newline. */
-static heed_status get_prompt(const char *given, char **prompt, size_t *n, heed_error *err)
+/* A whole text less its final newline. */
+static heed_status read_whole(const char *path, prompts *p, heed_error *err)
 {
-    heed_status status = HEED_OK;
+    size_t n = 0;
+    heed_status status = read_named(path, &p->text, &n, err);
 
-    *n = 0;
-    if (given == NULL && !isatty(STDIN_FILENO)) {
-        status = heed_cli_read_all(stdin, "standard input", prompt, n, err);
-        if (status == HEED_OK && *n > 0 && (*prompt)[*n - 1] == '\n')
-            (*prompt)[--*n] = '\0';
-        return status;
-    }
-    *prompt = strdup(given != NULL ? given : "");
-    if (*prompt == NULL)
-        return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the prompt");
-    *n = strlen(*prompt);
+    if (status == HEED_OK && n > 0 && p->text[n - 1] == '\n')
+        n--;
+    if (status == HEED_OK)
+        *p->list = (heed_prompt){.text = p->text, .n_text = n};
+    return status;
+}
+
+static heed_status read_lines(const char *path, prompts *p, heed_error *err)
+{
+    size_t n = 0;
+    heed_status status = read_named(path, &p->text, &n, err);
+
+    if (status == HEED_OK)
+        status = heed_prompts_parse(p->text, n, strcmp(path, "-") == 0 ? "standard input" : path, &p->list,
+                                    &p->n, err);
+    return status;
+}
+
+static heed_status get_prompts(const own_options *own, prompts *p, heed_error *err)
+{
+    const int n_sources = (own->prompt.n > 0) + (own->prompt_file != NULL) + (own->prompts != NULL);
+
+    if (n_sources > 1)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "expected one of --prompt, --prompt-file and --prompts");
+    if (own->prompts != NULL)
+        return read_lines(own->prompts, p, err);
+    p->n = own->prompt.n > 0 ? own->prompt.n : 1;
+    p->list = calloc((size_t)p->n, sizeof *p->list);
+    if (p->list == NULL)
+        return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the prompts");
+    for (int i = 0; i < own->prompt.n; i++)
+        p->list[i] = (heed_prompt){.text = own->prompt.items[i], .n_text = strlen(own->prompt.items[i])};
+    if (own->prompt_file != NULL)
+        return read_whole(own->prompt_file, p, err);
+    if (own->prompt.n == 0 && !isatty(STDIN_FILENO))
+        return read_whole("-", p, err);
+    if (own->prompt.n == 0)
+        *p->list = (heed_prompt){.text = ""};
     return HEED_OK;
 }
 
-static void show_speed(const heed_cli_writing *w)
-{
-    if (w->n_tokens > 1 && w->seconds > w->first_s)
-        fprintf(stderr, "%lld tokens in %.2f s, %.0f tokens/s; the first after %.0f ms\n",
-                (long long)w->n_tokens, w->seconds, (double)(w->n_tokens - 1) / (w->seconds - w->first_s),
-                w->first_s * 1e3);
-}
+/* --- the command --- */
 
-static heed_status generate_text(heed_cli_writing *writing, const char *prompt, size_t n_prompt,
-                                 heed_error *err)
+static heed_status check(const heed_cli_options *options, const heed_generate_options *o,
+                         const heed_model *model, heed_error *err)
 {
-    heed_cli_stream stream = {.out = stdout, .safe = isatty(STDOUT_FILENO)};
-    heed_status status;
+    const char *drawing = heed_cli_given(options, &o->sampling);
+    heed_status status = HEED_OK;
 
-    heed_cli_stream_put(&stream, prompt, n_prompt);
-    heed_cli_flush();
-    status = heed_cli_write(writing, show_piece, &stream, err);
-    heed_cli_stream_end(&stream);
-    if (stream.safe && stream.last != '\n' && stream.last != '\0')
-        putchar('\n');
-    heed_cli_flush();
+    if (o->session.context_length > 0)
+        status = heed_config_check_length(heed_model_config(model), o->session.context_length, err);
+    if (status == HEED_OK && o->beams > 0 && drawing != NULL)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "--beams and %s exclude each other: beam search draws nothing", drawing);
     return status;
 }
 
-static heed_status generate_json(heed_cli_writing *writing, const char *prompt, size_t n_prompt,
-                                 heed_error *err)
+/* Prompts become tokens before anything is printed. */
+static heed_status generate(const heed_model *model, const own_options *own, const heed_generate_options *o,
+                            heed_error *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    heed_cli_stream stream = {.out = open_memstream(&text, &n)};
-    heed_cli_json json = {.out = stdout};
-    heed_status status;
+    const bool speed = own->verbose || (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO));
+    heed_cli_generated out;
+    prompts p = {0};
+    heed_status status = get_prompts(own, &p, err);
 
-    if (stream.out == NULL)
-        return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the text");
-    status = heed_cli_write(writing, show_piece, &stream, err);
-    heed_cli_stream_end(&stream);
-    fclose(stream.out);
     if (status == HEED_OK) {
-        heed_cli_json_open(&json, NULL, '{');
-        heed_cli_json_bytes(&json, "prompt", prompt, n_prompt);
-        heed_cli_json_bytes(&json, "text", text, n);
-        heed_cli_json_integer(&json, "tokens", writing->n_tokens);
-        heed_cli_json_number(&json, "seconds", writing->seconds);
-        heed_cli_json_close(&json, '}');
+        status = heed_cli_generated_open(&out, model, p.list, p.n, o, own->json, err);
+        if (status == HEED_OK)
+            status = heed_generate(model, p.list, p.n, o, heed_cli_generated_take, &out, out.results, err);
+        status = heed_cli_generated_close(&out, status, speed, err);
     }
-    free(text);
-    return status;
-}
-
-/* The prompt becomes tokens before anything is printed. */
-static heed_status generate(heed_cli_writing *writing, const generate_options *own, heed_error *err)
-{
-    char *prompt = NULL;
-    size_t n = 0;
-    heed_status status = get_prompt(own->prompt, &prompt, &n, err);
-
-    if (status == HEED_OK)
-        status = heed_cli_prompt(writing->model, prompt, n, &writing->ids, &writing->n_ids, err);
-    if (status == HEED_OK)
-        status = (own->json ? generate_json : generate_text)(writing, prompt, n, err);
-    if (status == HEED_OK && (own->verbose || (isatty(STDERR_FILENO) && isatty(STDOUT_FILENO))))
-        show_speed(writing);
-    free(writing->ids);
-    free(prompt);
+    free(p.list);
+    free(p.text);
     return status;
 }
 
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
 {
-    generate_options own = {.max_tokens = 200};
-    heed_cli_writing writing = {.sampling = heed_sampling_default()};
+    own_options own = {0};
+    heed_generate_options o = heed_generate_default();
     heed_cli_options options = {.command = command,
                                 .texts = texts,
-                                .n_texts = 1,
+                                .n_texts = 2,
+                                .lists = lists,
+                                .n_lists = 2,
                                 .structure = &own,
                                 .least_operands = 1,
                                 .most_operands = 1};
-    int n;
-    const heed_field *sampling_fields = heed_sampling_fields(&n);
+    int n, n_sampling;
+    const heed_field *generate_fields = heed_generate_fields(&n);
+    const heed_field *sampling_fields = heed_sampling_fields(&n_sampling);
     heed_model *model = NULL;
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
-    heed_cli_add_group(&options, "How a token is drawn", sampling_fields, n, &writing.sampling, false);
+    heed_cli_add_group(&options, "What is written", generate_fields, n, &o, true);
+    heed_cli_add_group(&options, "How a token is drawn", sampling_fields, n_sampling, &o.sampling, true);
     status = heed_cli_open_model(&options, argc, argv, &model, err);
     if (model == NULL)
         return status;
-    if (status == HEED_OK && own.context_length > 0)
-        status = heed_config_check_length(heed_model_config(model), own.context_length, err);
-    if (status == HEED_OK) {
-        writing.model = model;
-        writing.max_tokens = own.max_tokens;
-        writing.session = (heed_session_options){.no_cache = own.no_cache,
-                                                 .threads = (int)own.threads,
-                                                 .seed = (uint64_t)own.seed,
-                                                 .context_length = own.context_length};
-        status = generate(&writing, &own, err);
-    }
+    o.stop = own.stop.items;
+    o.n_stop = own.stop.n;
+    o.session = (heed_session_options){.no_cache = own.no_cache,
+                                       .threads = (int)own.threads,
+                                       .seed = (uint64_t)own.seed,
+                                       .context_length = own.context_length,
+                                       .overflow = (heed_overflow)own.overflow};
+    if (status == HEED_OK)
+        status = check(&options, &o, model, err);
+    if (status == HEED_OK)
+        status = generate(model, &own, &o, err);
     heed_model_close(model);
     return status;
 }
@@ -173,10 +195,14 @@ const heed_cli_command heed_cli_generate = {
     .operands = "MODEL",
     .summary = "let a model continue a text",
     .details =
-        "MODEL is a folder that heed train has made, or one of Hugging Face's layout with a tokenizer of\n"
-        "characters. The text goes to standard output as it comes, prompt first.\n",
+        "MODEL is a folder that heed train has made, or one of Hugging Face's layout. The text goes to\n"
+        "standard output as it comes, prompt first; several texts in their order, an empty line between.\n"
+        "Penalties act on tokens that were there before. Bytes that are no UTF-8 are shown as U+FFFD on a\n"
+        "terminal, and go into a file or a pipe as they are.\n",
     .examples = "  heed generate story\n"
                 "  heed generate story --prompt \"One day\" --max-tokens 400 --temperature 0.6 --seed 7\n"
-                "  echo \"One day\" | heed generate story --top-k 5 --json\n",
+                "  echo \"One day\" | heed generate story --top-k 5 --stop . --json\n"
+                "  heed generate story --prompts days.txt --n 4 --batch-size 16 --json\n"
+                "  heed generate story --prompt \"One day\" --beams 4 --length-penalty 0.6 --n 2\n",
     .run = run,
 };

@@ -7,7 +7,6 @@
 #include "cli/json_out.h"
 #include "cli/open_model.h"
 #include "cli/output.h"
-#include "cli/writing.h"
 
 #define OWN_TOKENS 36 /* of the sentence that the model writes for itself: its map fits 80 columns */
 
@@ -100,15 +99,15 @@ typedef struct own_text {
 } own_text;
 
 /* Keeps the first line that is not empty. */
-static bool keep_line(void *context, const char *piece, size_t n)
+static bool keep_line(void *context, const heed_written *w)
 {
     own_text *own = context;
 
-    for (size_t i = 0; i < n; i++) {
-        if (piece[i] == '\n' && own->n > 0)
+    for (size_t i = 0; i < w->n_text; i++) {
+        if (w->text[i] == '\n' && own->n > 0)
             return false;
-        if (piece[i] != '\n' && own->n < own->size)
-            own->text[own->n++] = piece[i];
+        if (w->text[i] != '\n' && own->n < own->size)
+            own->text[own->n++] = w->text[i];
     }
     return true;
 }
@@ -118,23 +117,19 @@ static heed_status write_text(const heed_model *model, char **text, size_t *n, h
 {
     const int64_t context = heed_model_config(model)->context_length;
     own_text own = {.text = malloc(16 * OWN_TOKENS), .size = 16 * OWN_TOKENS};
-    heed_cli_writing writing = {
-        .model = model,
-        .sampling = {.temperature = 0.5, .top_p = 1.0},
-        .max_tokens = context < OWN_TOKENS ? context : OWN_TOKENS,
-    };
+    heed_generate_options options = heed_generate_default();
+    const heed_prompt empty = {.text = ""};
     heed_status status;
 
     *text = own.text;
     if (own.text == NULL)
         return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the text");
-    status = heed_cli_prompt(model, "", 0, &writing.ids, &writing.n_ids, err);
-    if (status == HEED_OK)
-        status = heed_cli_write(&writing, keep_line, &own, err);
+    options.sampling.temperature = 0.5;
+    options.max_tokens = context < OWN_TOKENS ? context : OWN_TOKENS;
+    status = heed_generate(model, &empty, 1, &options, keep_line, &own, NULL, err);
     if (own.n == 0)
         own.text[own.n++] = '\n';
     *n = own.n;
-    free(writing.ids);
     return status;
 }
 

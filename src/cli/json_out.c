@@ -23,7 +23,7 @@ static void put_string(FILE *out, const char *text, size_t n)
             fprintf(out, "\\u%04x", code);
         else
             fwrite(text + i, 1, (size_t)size, out);
-        i += size > 0 ? (size_t)size : 1;
+        i += size > 0 ? (size_t)size : heed_cli_utf8_broken(text + i, n - i);
     }
     fputc('"', out);
 }

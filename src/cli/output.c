@@ -100,6 +100,17 @@ int heed_cli_utf8(const char *text, size_t n, unsigned *code)
     return *code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0 : size;
 }
 
+/* The longest beginning of a character, or one byte. */
+size_t heed_cli_utf8_broken(const char *text, size_t n)
+{
+    size_t size = 1;
+    unsigned code;
+
+    while (size < n && size < 4 && heed_cli_utf8(text, size + 1, &code) < 0)
+        size++;
+    return heed_cli_utf8(text, size, &code) < 0 ? size : 1;
+}
+
 /* Codes that steer a terminal, or turn the direction of the text around. */
 static bool steers(unsigned code)
 {
@@ -133,6 +144,22 @@ void heed_cli_put_safe(FILE *out, const char *text, size_t n)
     for (size_t i = 0; i < n;) {
         i += make_safe(text + i, n - i, true, safe);
         fputs(safe, out);
+    }
+}
+
+void heed_cli_put_text(FILE *out, const char *text, size_t n)
+{
+    char safe[20];
+    unsigned code;
+
+    for (size_t i = 0; i < n;) {
+        if (heed_cli_utf8(text + i, n - i, &code) > 0) {
+            i += make_safe(text + i, n - i, true, safe);
+            fputs(safe, out);
+        } else {
+            i += heed_cli_utf8_broken(text + i, n - i);
+            fputs("\xef\xbf\xbd", out);
+        }
     }
 }
 

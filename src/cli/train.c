@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heed train [TEXT]: a model learns a text. */
+#include <heed/generate.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/writing.h"
 
 #define PATH_BYTES        4096
 #define LAST_EVAL_BATCHES 200 /* as many as the trainer takes at the end */
@@ -71,9 +71,9 @@ static heed_status name_folder(const char *text, char *out, size_t size, heed_er
 
 /* --- samples --- */
 
-static bool keep_piece(void *context, const char *piece, size_t n)
+static bool keep_text(void *context, const heed_written *w)
 {
-    heed_cli_stream_put(context, piece, n);
+    fwrite(w->text, 1, w->n_text, context);
     return !heed_cli_interrupted();
 }
 
@@ -81,22 +81,17 @@ static bool keep_piece(void *context, const char *piece, size_t n)
 static heed_status write_sample(const train_run *r, char **text, size_t *n, heed_error *err)
 {
     const heed_train_options *o = heed_trainer_options(r->trainer);
-    heed_cli_stream stream = {.out = open_memstream(text, n)};
-    heed_cli_writing writing = {
-        .model = heed_trainer_model(r->trainer),
-        .session = {.threads = (int)o->threads, .seed = (uint64_t)o->seed},
-        .sampling = heed_sampling_default(),
-        .max_tokens = r->own->sample_tokens,
-    };
-    heed_status status = HEED_ERR_MEMORY;
+    heed_generate_options options = heed_generate_default();
+    const heed_prompt empty = {.text = ""};
+    FILE *out = open_memstream(text, n);
+    heed_status status;
 
-    if (stream.out == NULL)
-        return status;
-    status = heed_cli_prompt(writing.model, "", 0, &writing.ids, &writing.n_ids, err);
-    if (status == HEED_OK)
-        status = heed_cli_write(&writing, keep_piece, &stream, err);
-    free(writing.ids);
-    fclose(stream.out);
+    if (out == NULL)
+        return HEED_ERR_MEMORY;
+    options.session = (heed_session_options){.threads = (int)o->threads, .seed = (uint64_t)o->seed};
+    options.max_tokens = r->own->sample_tokens;
+    status = heed_generate(heed_trainer_model(r->trainer), &empty, 1, &options, keep_text, out, NULL, err);
+    fclose(out);
     return status;
 }
 

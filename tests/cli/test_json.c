@@ -70,6 +70,67 @@ static void generate_gives_the_text(void **state)
     json_decref(root);
 }
 
+static json_t *object_of_line(const char *text, int line)
+{
+    json_error_t error;
+    json_t *root;
+
+    while (line-- > 0)
+        text = strchr(text, '\n') + 1;
+    root = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+    if (root == NULL)
+        fail_msg("%s in: %s", error.text, text);
+    return root;
+}
+
+/* Prompts of a file, two texts each, in order; what was asked for is there. */
+static void generate_gives_an_object_a_text(void **state)
+{
+    (void)state;
+    put_file("p.jsonl", "{\"prompt\": \"One \", \"x\": 1}\n{\"prompt\": \"The\"}\n");
+    assert_int_equal(run("generate", "m", "--prompts", "p.jsonl", "--n", "2", "--max-tokens", "30", "--threads",
+                         "1", "--json", "--likeliest", "3", "--prompt-log-probabilities", "--stop", "e",
+                         "--temperature", "2", NULL),
+                     0);
+    for (int i = 0; i < 4; i++) {
+        json_t *root = object_of_line(output("stdout"), i);
+        const json_t *ids = json_object_get(root, "ids"), *list = json_object_get(root, "log_probabilities");
+        const json_t *prompt = json_object_get(root, "prompt_log_probabilities");
+        const char *finish = string(root, "finish");
+        double sum = 0.0;
+        assert_string_equal(string(root, "prompt"), i < 2 ? "One " : "The");
+        assert_true(number(root, "prompt_number") == i / 2 && number(root, "sample") == i % 2);
+        assert_true(number(root, "prompt_tokens") == (i < 2 ? 4 : 3));
+        assert_null(strchr(string(root, "text"), 'e'));
+        assert_true(strcmp(finish, "stop") == 0 || strcmp(finish, "length") == 0);
+        assert_int_equal(json_array_size(ids), (size_t)number(root, "tokens"));
+        assert_int_equal(json_array_size(list), json_array_size(ids));
+        assert_int_equal(json_array_size(prompt), i % 2 == 0 ? (i < 2 ? 4 : 3) : 0);
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            const json_t *token = json_array_get(list, k);
+            assert_true(number(token, "id") == (double)json_integer_value(json_array_get(ids, k)));
+            assert_int_equal(json_array_size(json_object_get(token, "likeliest")), 3);
+            sum += number(token, "log_probability");
+        }
+        assert_true(fabs(sum - number(root, "log_probability")) < 1e-5); /* nine digits of each are printed */
+        json_decref(root);
+    }
+}
+
+static void generate_gives_the_scores_of_beams(void **state)
+{
+    (void)state;
+    assert_int_equal(run("generate", "m", "--prompt", "One ", "--beams", "3", "--n", "3", "--length-penalty",
+                         "1", "--max-tokens", "20", "--json", NULL),
+                     0);
+    for (int i = 0; i < 3; i++) {
+        json_t *root = object_of_line(output("stdout"), i);
+        assert_true(fabs(number(root, "score") - number(root, "log_probability") * 6.0 / 25.0) < 1e-6);
+        assert_true(number(root, "slides") == 1 && number(root, "forgotten_tokens") == 8);
+        json_decref(root);
+    }
+}
+
 static void text_is_escaped(void **state)
 {
     json_t *root;
@@ -256,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(train_ends_with_a_summary),
         cmocka_unit_test(generate_gives_the_text),
+        cmocka_unit_test(generate_gives_an_object_a_text),
+        cmocka_unit_test(generate_gives_the_scores_of_beams),
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(eval_and_info_give_figures),
         cmocka_unit_test(inspect_gives_patterns),

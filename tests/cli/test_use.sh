@@ -54,6 +54,13 @@ refuse 2 'dropout: expected a number from 0 to 0.99, got "1"' train --dropout 1
 refuse 2 'learning_rate: expected a number' train --learning-rate nan
 refuse 2 'temperature: expected a number from 0' generate m --temperature -0.1
 refuse 2 'top_p: expected a number from 0 to 1, got "1.01"' generate m --top_p 1.01
+refuse 2 'min_p: expected a number from 0 to 1, got "-1"' generate m --min-p -1
+refuse 2 'repetition_penalty: expected a number from 0.01' generate m --repetition-penalty 0
+refuse 2 'presence_penalty: expected a number' generate m --presence-penalty often
+refuse 2 'expected one of slide, stop, error' generate m --overflow wrap
+refuse 2 'did you mean "--stop"?' generate m --stp .
+refuse 2 'beams: expected a whole number' generate m --beams 1000
+refuse 2 'n: expected a whole number' generate m --n 0
 absent story
 
 # ---- texts ----
@@ -118,6 +125,30 @@ refuse 3 'config.json' generate other
 refuse 3 'expected a training run' train --resume other
 refuse 3 'there is nothing of that name' train --resume none
 refuse 2 'the character "Z" (U+005A) is not among' generate model --prompt Z
+refuse 2 'prompt 2: ' generate model --prompt a --prompt Z
+refuse 2 'expected one of --prompt, --prompt-file and --prompts' generate model --prompt a --prompts good.txt
+refuse 2 '--beams and top_k exclude each other' generate model --beams 2 --top-k 3
+refuse 2 'got n 3 of 2' generate model --beams 2 --n 3
+refuse 2 'beams and likeliest' generate model --beams 2 --likeliest 3
+refuse 2 'stop string 2: expected 1 to 4096 bytes, got 0' generate model --stop a --stop ''
+refuse 2 'likeliest: expected at most' generate model --likeliest 9999
+refuse 2 'the prompt has 17 tokens, the context holds 16' generate model --prompt 'Once upon a time ' --overflow stop
+refuse 2 'the prompt has 4 tokens and 13 more' generate model --prompt Once --max-tokens 13 --overflow error
+refuse 3 'nothing.txt: cannot be opened' generate model --prompts nothing.txt
+refuse 3 'nothing.txt: cannot be opened' generate model --prompt-file nothing.txt
+: >empty-prompts
+refuse 3 'empty-prompts: expected prompts, one a line, got an empty file' generate model --prompts empty-prompts
+printf 'a\n\nb\n' >hole
+refuse 3 'hole line 2: expected a prompt, got an empty line' generate model --prompts hole
+printf '{"prompt": "a"}\n{"promt": "b"}\n' >typo.jsonl
+refuse 3 'typo.jsonl line 2: expected a member "prompt"' generate model --prompts typo.jsonl
+printf '{"prompt": "a"}\nplain\n' >mixed.jsonl
+refuse 3 'mixed.jsonl line 2: ' generate model --prompts mixed.jsonl
+rm -rf no-tokenizer
+cp -R model no-tokenizer
+rm no-tokenizer/tokenizer.json
+refuse 2 'no tokenizer.json' generate no-tokenizer --prompt a
+refuse 2 'no tokenizer.json' generate no-tokenizer --stop a
 refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
 refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
 refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
@@ -193,6 +224,21 @@ cmp -s first out || fail "without the cache the text must be the same"
 echo Once >input
 allow generate model --max-tokens 5 --top-k 1 --threads 1
 cmp -s first out || fail "a prompt from standard input must give the same, without its newline"
+printf 'Once\n' >once
+allow generate model --max-tokens 5 --top-k 1 --threads 1 --prompt-file once
+cmp -s first out || fail "a prompt from a file must give the same, without its newline"
+grep -q . err && fail "nothing is forgotten within the context, and nothing need be said"
+allow generate model --max-tokens 5 --top-k 1 --threads 1 --prompt Once --prompt there --prompt Once
+{ cat first; echo; echo; head -n 3 out | tail -n 1; echo; cat first; echo; } >three
+cmp -s three out || fail "three prompts: expected three texts in order, an empty line between"
+allow generate model --max-tokens 5 --beams 1 --prompt Once
+cmp -s first out || fail "one beam is greedy"
+allow generate model --max-tokens 40 --threads 1 --prompt Once --temperature 0
+grep -q 'the context holds 16 tokens: its window slid 4 times, each time forgetting the older half, 32 tokens in all' err ||
+    fail "a window that slides: expected a line about it on standard error"
+allow generate model --max-tokens 40 --threads 1 --prompt Once --overflow stop
+[ "$(wc -c <out)" -eq 16 ] || fail "overflow stop: expected a text of 16 characters"
+grep -q 'the context of 16 tokens is full' err || fail "overflow stop: expected a line about it"
 : >input
 allow info --preset gpt --no-mlp --attention-bias false --mlp=false
 allow eval model good.txt --threads 1
