@@ -81,6 +81,13 @@ void heed_file_close(heed_file *file)
     *file = (heed_file){0};
 }
 
+void heed_file_expect_little(const heed_file *file, bool little)
+{
+    if (file->size > 0)
+        posix_madvise((void *)(uintptr_t)file->data, file->size,
+                      little ? POSIX_MADV_RANDOM : POSIX_MADV_NORMAL);
+}
+
 /* The folder part of path: "." for a bare name, "/" for a name in the root. */
 static bool folder_of(char *out, size_t size, const char *path)
 {

@@ -22,6 +22,8 @@ typedef struct heed_file {
 /** Maps a regular file. HEED_ERR_FILE names the path and the reason (missing, a folder, not readable). */
 heed_status heed_file_open(heed_file *file, const char *path, heed_error *err);
 void heed_file_close(heed_file *file); /* an empty struct is allowed */
+/** Tells the system that only places here and there will be read, so that it fetches no megabytes around each; or not. */
+void heed_file_expect_little(const heed_file *file, bool little);
 
 /** One piece of a file to write. */
 typedef struct heed_bytes {

@@ -304,8 +304,10 @@ heed_status heed_safetensors_open(const char *path, heed_safetensors **out, heed
     heed_status status = heed_file_open(&file, path, err);
 
     *out = NULL;
+    heed_file_expect_little(&file, true);
     if (status == HEED_OK)
         status = heed_safetensors_parse(file.data, file.size, path, out, err);
+    heed_file_expect_little(&file, false);
     if (status == HEED_OK)
         (*out)->file = file;
     else

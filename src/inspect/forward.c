@@ -139,7 +139,11 @@ static const struct {
     {"last_hidden_state", "ln_final.normalized"},
     {"lm_head", "logits"},
     {"attentions.%d", "blocks.%d.attn.pattern"},
+    {"attentions_%d", "blocks.%d.attn.pattern"},
+    {"attentions/%d", "blocks.%d.attn.pattern"},
     {"hidden_states.%d", "blocks.%d.resid_pre"},
+    {"hidden_states_%d", "blocks.%d.resid_pre"},
+    {"hidden_states/%d", "blocks.%d.resid_pre"},
 };
 
 /* Does name follow the pattern? *layer is the number in the place of %d. */
@@ -180,7 +184,7 @@ static heed_node *find_module(const heed_forward *f, const char *name)
     for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
         if (!follows(name, modules[i].theirs, &layer))
             continue;
-        if (strcmp(modules[i].theirs, "hidden_states.%d") == 0 && layer == f->model->config.n_layers)
+        if (strncmp(modules[i].theirs, "hidden_states", 13) == 0 && layer == f->model->config.n_layers)
             return f->gpt.resid_final;
         put_layer(ours, sizeof ours, modules[i].ours, layer);
         return heed_graph_find(f->g, ours);

@@ -14,6 +14,7 @@
 #include "formats/json.h"
 #include "formats/safetensors.h"
 #include "nn/config_json.h"
+#include "nn/weights.h"
 #include "text/tokenizer.h"
 
 enum { PATH = 200, MAX_ENTRIES = 64 };
@@ -362,6 +363,33 @@ static void configurations_of_published_models_are_read(void **state)
     expect_refused("model_type");
 }
 
+/* The five on the hub have as many numbers as their papers and files say, the tied head counted once. */
+static void published_models_have_their_known_sizes(void **state)
+{
+    static const struct {
+        int layers, heads, width;
+        int64_t parameters;
+    } known[] = {{6, 12, 768, 81912576},
+                 {12, 12, 768, 124439808},
+                 {24, 16, 1024, 354823168},
+                 {36, 20, 1280, 774030080},
+                 {48, 25, 1600, 1557611200}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        heed_weights *weights = NULL;
+        heed_config c;
+        json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "model_type", "gpt2", "vocab_size",
+                                 50257, "n_positions", 1024, "n_ctx", 1024, "n_embd", known[i].width, "n_layer",
+                                 known[i].layers, "n_head", known[i].heads);
+        assert_int_equal(heed_config_from_json(root, "config.json", &c, NULL), HEED_OK);
+        assert_int_equal(heed_weights_create(&c, &weights, NULL), HEED_OK);
+        assert_int_equal(heed_weights_count(weights), known[i].parameters);
+        heed_weights_destroy(weights);
+        json_decref(root);
+    }
+}
+
 static void numbers_that_json_has_not_are_refused(void **state)
 {
     static const char gpt2[] = "\"model_type\": \"gpt2\", ";
@@ -522,6 +550,7 @@ int main(void)
         IN_FOLDER(buffers_and_doubled_heads_of_published_files_are_passed_over),
         IN_FOLDER(a_model_in_parts_is_the_same_model),
         IN_FOLDER(configurations_of_published_models_are_read),
+        IN_FOLDER(published_models_have_their_known_sizes),
         IN_FOLDER(numbers_that_json_has_not_are_refused),
         IN_FOLDER(another_architecture_is_refused_by_its_name),
         IN_FOLDER(weights_that_are_whole_numbers_are_refused),
