@@ -41,7 +41,7 @@ typedef struct heed_bench_result {
     heed_measure reading;    /* decoding: a pass that only reads as many bytes, in turns with the tokens */
     heed_machine machine;    /* measured before and after the steps, the better of each */
     double flops;            /* of one step, by walking the graph */
-    double bytes;            /* read by one decoded token: the weights and the cache; 0 for training */
+    double bytes;            /* read by one step of decoding: the weights and the caches; 0 for training */
     int64_t tokens;          /* of one step */
     double resident_bytes;   /* what the process held while it ran */
     double planned_bytes;    /* what was announced: weights, moments, the arena of a step */
@@ -52,9 +52,12 @@ typedef struct heed_bench_result {
 /** Training steps of a model with random weights on random tokens. */
 HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps,
                                          int threads, heed_bench_result *out, heed_error *err);
-/** Decoding one token after the other, batch 1, after a prompt of so many tokens; between them, reading alone. */
-HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t prompt, int64_t tokens, int threads,
-                                       heed_bench_result *out, heed_error *err);
+/**
+ * Decoding one token after the other of batch_size texts side by side, after a prompt of so many tokens; between them,
+ * reading alone. A step is one token of each text.
+ */
+HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t batch_size, int64_t prompt,
+                                       int64_t tokens, int threads, heed_bench_result *out, heed_error *err);
 
 /* --- attention alone --- */
 

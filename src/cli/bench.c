@@ -15,7 +15,7 @@
 typedef struct bench_options {
     const char *preset, *config;
     int64_t batch_size, steps, prompt_length, threads;
-    bool json;
+    bool json, batch_given;
 } bench_options;
 
 #define AT(member) offsetof(bench_options, member)
@@ -26,8 +26,9 @@ static const heed_cli_text texts[] = {
 };
 
 static const heed_field fields[] = {
-    {"batch_size", "windows of a training step; 0: 12, or 4 for a large model", HEED_FIELD_INTEGER,
-     AT(batch_size), 0, 65536, NULL},
+    {"batch_size",
+     "windows of a training step; 0: 12, or 4 for a large model. Texts decoded side by side; 0: 1",
+     HEED_FIELD_INTEGER, AT(batch_size), 0, 65536, NULL},
     {"steps", "training steps, or tokens decoded; 0: 100, or 10 for a large model", HEED_FIELD_INTEGER,
      AT(steps), 0, 1e6, NULL},
     {"prompt_length", "tokens that stand before the first decoded one", HEED_FIELD_INTEGER, AT(prompt_length),
@@ -47,11 +48,17 @@ typedef struct bench_run {
 
 /* --- measuring --- */
 
+static int64_t texts_of(const bench_options *own)
+{
+    return own->batch_given ? own->batch_size : 1;
+}
+
 static void choose_sizes(bench_options *own, const heed_config *c)
 {
     const double d = (double)c->d_model;
     const bool large = 12.0 * d * d * (double)c->n_layers + d * (double)c->vocab_size > LARGE_MODEL;
 
+    own->batch_given = own->batch_size > 0;
     if (own->batch_size == 0)
         own->batch_size = large ? 4 : 12;
     if (own->steps == 0)
@@ -75,8 +82,8 @@ static heed_status measure(bench_run *b, const bench_options *own, heed_error *e
     if (status == HEED_OK && b->training)
         status = heed_bench_training(&b->config, own->batch_size, own->steps, threads, &b->trained, err);
     if (status == HEED_OK && b->decode)
-        status = heed_bench_decode(&b->config, own->prompt_length, tokens_to_decode(own, &b->config), threads,
-                                   &b->decoded, err);
+        status = heed_bench_decode(&b->config, texts_of(own), own->prompt_length,
+                                   tokens_to_decode(own, &b->config), threads, &b->decoded, err);
     return status;
 }
 
@@ -164,9 +171,9 @@ static void print_text(const bench_run *b, const bench_options *own)
         print_part(title, "step", &b->trained);
     }
     if (b->decode) {
-        snprintf(title, sizeof title, "decoding, batch 1, after %lld tokens, %s", (long long)own->prompt_length,
-                 model);
-        print_part(title, "token", &b->decoded);
+        snprintf(title, sizeof title, "decoding, batch %lld, after %lld tokens, %s", (long long)texts_of(own),
+                 (long long)own->prompt_length, model);
+        print_part(title, texts_of(own) > 1 ? "token of each text" : "token", &b->decoded);
     }
 }
 
@@ -238,6 +245,7 @@ static void print_json(const bench_run *b, const bench_options *own)
     }
     if (b->decode) {
         heed_cli_json_integer(&json, "prompt_length", own->prompt_length);
+        heed_cli_json_integer(&json, "decoded_texts", texts_of(own));
         json_part(&json, "decode", &b->decoded);
     }
     heed_cli_json_close(&json, '}');
@@ -306,6 +314,7 @@ const heed_cli_command heed_cli_bench = {
                 "  heed bench limits --threads 1\n"
                 "  heed bench train --preset gpt2 --batch-size 4 --context-length 256\n"
                 "  heed bench decode --preset gpt2 --json\n"
+                "  heed bench decode --preset gpt2 --batch-size 8\n"
                 "  heed bench attention --lengths 1024,4096\n",
     .run = run,
 };
