@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * A model: a configuration, its weights and its tokenizer, in a folder of Hugging Face's layout
- * (config.json, model.safetensors, tokenizer.json). Read-only once opened; sessions and threads may share it.
+ * (config.json, model.safetensors, tokenizer.json or vocab.json and merges.txt). Read-only once opened; sessions and threads may share it.
  *
  *     heed_model *model = NULL;
  *     if (heed_model_open("story", &model, &err) != HEED_OK) …
@@ -12,6 +12,7 @@
 #define HEED_MODEL_H
 
 #include <heed/config.h>
+#include <heed/tokenizer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +35,8 @@ HEED_API void heed_model_close(heed_model *model); /* NULL is allowed */
 /** Lent by the model. */
 HEED_API const heed_config *heed_model_config(const heed_model *model);
 HEED_API bool heed_model_has_tokenizer(const heed_model *model);
+/** The tokenizer, lent by the model; NULL when its folder has none (tokenizer.json, or vocab.json and merges.txt). */
+HEED_API const heed_tokenizer *heed_model_tokenizer(const heed_model *model);
 
 /** Ids of n bytes of text; *ids is allocated, free() it. HEED_ERR_USAGE names a character that the vocabulary lacks. */
 HEED_API heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids,

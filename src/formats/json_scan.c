@@ -114,6 +114,28 @@ static bool read_escape(heed_json_scan *s, heed_text_buffer *out)
     return true;
 }
 
+/* The bytes of a word that are zero, each as its highest bit; the lowest of them is exact. */
+static inline uint64_t zeros(uint64_t word)
+{
+    return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
+}
+
+/* Passes over eight bytes at a time while none of them is a quote, a backslash, a control or beyond ASCII. */
+static inline size_t pass_plain(const char *text, size_t at, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word = 0;
+
+    while (n - at >= 8) {
+        memcpy(&word, text + at, 8);
+        if ((zeros(word ^ ones * '"') | zeros(word ^ ones * '\\') |
+             ((word - ones * 0x20) & ~word & ones * 0x80) | (word & ones * 0x80)) != 0)
+            break;
+        at += 8;
+    }
+    return at;
+}
+
 bool heed_json_scan_string(heed_json_scan *s, heed_text_buffer *out)
 {
     out->size = 0;
@@ -124,6 +146,7 @@ bool heed_json_scan_string(heed_json_scan *s, heed_text_buffer *out)
         const size_t begin = s->at;
         uint32_t code = 0;
 
+        s->at = pass_plain(s->text, s->at, s->n);
         while (s->at < s->n) {
             const unsigned char c = (unsigned char)s->text[s->at];
             size_t length = 1;
@@ -175,41 +198,66 @@ bool heed_json_scan_int(heed_json_scan *s, int64_t *value)
     return true;
 }
 
-/* Behind the opening quote. */
-static bool skip_string(heed_json_scan *s)
-{
-    while (s->at < s->n) {
-        const char c = s->text[s->at++];
+/* What skipping has to look at: brackets and quotes; and within a string its end and escapes. */
+enum { PLAIN, QUOTE, OPEN, CLOSE, COMMA, ESCAPE };
 
-        if (c == '"')
-            return true;
-        if (c == '\\')
-            s->at++;
+static const uint8_t kinds[256] = {
+    ['"'] = QUOTE, ['{'] = OPEN, ['['] = OPEN, ['}'] = CLOSE, [']'] = CLOSE, [','] = COMMA, ['\\'] = ESCAPE,
+};
+
+/* The end of the string behind its opening quote; n: it has none. */
+static size_t skip_string(const char *text, size_t at, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word = 0;
+
+    while (at < n) {
+        uint8_t kind = 0;
+
+        if (n - at >= 8) {
+            memcpy(&word, text + at, 8);
+            if ((zeros(word ^ ones * '"') | zeros(word ^ ones * '\\')) == 0) {
+                at += 8;
+                continue;
+            }
+        }
+        while (at < n && (kind = kinds[(unsigned char)text[at]]) != QUOTE && kind != ESCAPE)
+            at++;
+        if (at++ == n)
+            break;
+        if (kind == QUOTE)
+            return at;
+        if (kind == ESCAPE)
+            at++;
     }
-    s->at = s->n;
-    return heed_json_scan_fail(s, "the end of a string");
+    return n + 1;
 }
 
 bool heed_json_scan_skip(heed_json_scan *s)
 {
+    const char *text = s->text;
+    size_t at = 0;
     int depth = 0;
 
     if (heed_json_scan_peek(s) < 0)
         return heed_json_scan_fail(s, "a value");
-    while (s->at < s->n) {
-        const char c = s->text[s->at];
+    for (at = s->at; at < s->n;) {
+        const uint8_t kind = kinds[(unsigned char)text[at]];
 
-        if (depth == 0 && (c == ',' || c == '}' || c == ']'))
-            return true;
-        s->at++;
-        if (c == '"' && !skip_string(s))
-            return false;
-        if (c == '{' || c == '[')
-            depth++;
-        if ((c == '}' || c == ']') && --depth == 0)
-            return true;
-        if (depth > HEED_JSON_MAX_DEPTH)
-            return heed_json_scan_fail(s, "fewer levels of brackets");
+        if (depth == 0 && (kind == COMMA || kind == CLOSE))
+            break;
+        at++;
+        if (kind == QUOTE)
+            at = skip_string(text, at, s->n);
+        else if (kind == OPEN && ++depth > HEED_JSON_MAX_DEPTH)
+            break;
+        else if (kind == CLOSE && --depth == 0)
+            break;
     }
+    s->at = at < s->n ? at : s->n;
+    if (at > s->n)
+        return heed_json_scan_fail(s, "the end of a string");
+    if (depth > HEED_JSON_MAX_DEPTH)
+        return heed_json_scan_fail(s, "fewer levels of brackets");
     return depth == 0 || heed_json_scan_fail(s, "a closing bracket");
 }

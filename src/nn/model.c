@@ -63,12 +63,18 @@ void heed_model_close(heed_model *model)
 static heed_status open_tokenizer(const char *folder, const heed_config *config, heed_tokenizer **tokenizer,
                                   heed_error *err)
 {
+    static const char *const files[] = {"tokenizer.json", "vocab.json"}; /* that one has merges.txt beside it */
     char path[PATH_BYTES];
-    heed_status status = heed_path_join(path, sizeof path, folder, "tokenizer.json", err);
+    bool there = false;
+    heed_status status = HEED_OK;
 
-    if (status != HEED_OK || !heed_file_exists(path))
+    for (size_t i = 0; status == HEED_OK && !there && i < sizeof files / sizeof files[0]; i++) {
+        status = heed_path_join(path, sizeof path, folder, files[i], err);
+        there = status == HEED_OK && heed_file_exists(path);
+    }
+    if (!there)
         return status; /* a model without a tokenizer still has logits */
-    status = heed_tokenizer_load(path, tokenizer, err);
+    status = heed_tokenizer_open(path, NULL, tokenizer, err);
     if (status == HEED_OK && heed_tokenizer_vocab_size(*tokenizer) > config->vocab_size)
         return heed_fail(err, HEED_ERR_FILE, "%s: the tokenizer has %lld tokens, the model only %lld", path,
                          (long long)heed_tokenizer_vocab_size(*tokenizer), (long long)config->vocab_size);
@@ -134,14 +140,20 @@ bool heed_model_has_tokenizer(const heed_model *model)
     return model->tokenizer != NULL;
 }
 
+const heed_tokenizer *heed_model_tokenizer(const heed_model *model)
+{
+    return model->tokenizer;
+}
+
 heed_status heed_model_encode(const heed_model *model, const char *text, size_t n, int32_t **ids, size_t *n_ids,
                               heed_error *err)
 {
     *ids = NULL;
     *n_ids = 0;
     if (model->tokenizer == NULL)
-        return heed_fail(err, HEED_ERR_USAGE,
-                         "the model has no tokenizer.json, so a text cannot become tokens");
+        return heed_fail(
+            err, HEED_ERR_USAGE,
+            "the model has no tokenizer.json, nor vocab.json with merges.txt, so a text cannot become tokens");
     return heed_tokenizer_encode(model->tokenizer, text, n, NULL, ids, n_ids, err);
 }
 

@@ -68,6 +68,11 @@ static heed_status no_piece(const heed_bpe *bpe, const char *left, size_t n_left
                      heed_quote(r, sizeof r, right, n_right), what);
 }
 
+static int32_t find_part(const heed_bpe *bpe, const char *bytes, size_t n)
+{
+    return n == 1 ? bpe->byte_ids[(unsigned char)bytes[0]] : heed_vocabulary_find(&bpe->vocabulary, bytes, n);
+}
+
 /* The id of the bytes. A list in the order of its results, as nearly all are, is found without looking up. */
 static int32_t find_result(const heed_bpe *bpe, const char *bytes, size_t n)
 {
@@ -90,9 +95,9 @@ heed_status heed_bpe_add_merge(heed_bpe *bpe, const char *left, size_t n_left, c
     heed_merge merge = {-1, -1, -1};
 
     if (n > 0)
-        merge.left = heed_vocabulary_find(&bpe->vocabulary, bytes, (size_t)n);
+        merge.left = find_part(bpe, bytes, (size_t)n);
     if (m > 0) {
-        merge.right = heed_vocabulary_find(&bpe->vocabulary, bytes + n, (size_t)m);
+        merge.right = find_part(bpe, bytes + n, (size_t)m);
         merge.result = find_result(bpe, bytes, (size_t)(n + m));
     }
     if (bytes != small)

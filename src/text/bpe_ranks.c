@@ -123,7 +123,6 @@ static heed_status read_line(heed_bpe *bpe, const char *line, size_t n, size_t n
     const int32_t rank = space != NULL ? read_rank(space + 1, n - length - 1) : -1;
     char shown[60];
 
-    heed_quote(shown, sizeof shown, line, n);
     if (n_bytes <= 0)
         return heed_fail(err, HEED_ERR_FILE,
                          "%s: line %zu: expected base64 of a token, a space and its rank, got \"%s\"", name,

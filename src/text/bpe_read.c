@@ -14,20 +14,25 @@ static heed_status out_of_memory(const char *name, heed_error *err)
     return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for the vocabulary", name);
 }
 
+static heed_status refuse_entry(const heed_text_buffer *key, int64_t id, const char *name, heed_error *err)
+{
+    char shown[80];
+
+    if (key->size == 0)
+        return heed_fail(err, HEED_ERR_FILE, "%s: the vocabulary has an empty token, with the id %lld", name,
+                         (long long)id);
+    return heed_fail(err, HEED_ERR_FILE, "%s: the token \"%s\" has the id %lld, which is no id", name,
+                     heed_quote(shown, sizeof shown, key->data, key->size), (long long)id);
+}
+
 /* One entry: a key that is not written in letters keeps its text, and nothing finds it but as an added token. */
 static heed_status add_entry(heed_bpe *bpe, const heed_text_buffer *key, char *bytes, int64_t id,
                              const char *name, heed_error *err)
 {
     const ptrdiff_t n = heed_letters_decode(key->data, key->size, bytes);
-    char shown[80];
 
-    heed_quote(shown, sizeof shown, key->data, key->size);
-    if (key->size == 0)
-        return heed_fail(err, HEED_ERR_FILE, "%s: the vocabulary has an empty token, with the id %lld", name,
-                         (long long)id);
-    if (id < 0 || id > INT32_MAX - 1)
-        return heed_fail(err, HEED_ERR_FILE, "%s: the token \"%s\" has the id %lld, which is no id", name,
-                         shown, (long long)id);
+    if (key->size == 0 || id < 0 || id > INT32_MAX - 1)
+        return refuse_entry(key, id, name, err);
     if (bpe->vocabulary.n == HEED_MAX_TOKENS)
         return heed_fail(err, HEED_ERR_FILE, "%s: expected a vocabulary of at most %zu tokens", name,
                          HEED_MAX_TOKENS);

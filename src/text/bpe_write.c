@@ -92,7 +92,7 @@ static void write_vocab(heed_text_buffer *out, const heed_bpe *bpe)
         heed_text_puts(out, "\n      \"");
         if (added != NULL)
             write_text(out, added->text, added->n);
-        else if (bpe->vocabulary.entries[bpe->vocabulary.by_id[id] - 1].hidden)
+        else if (heed_vocabulary_hides(&bpe->vocabulary, id))
             write_text(out, piece, length);
         else
             write_letters(out, piece, length);

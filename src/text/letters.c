@@ -44,6 +44,11 @@ ptrdiff_t heed_letters_decode(const char *text, size_t n, char *out)
         size_t length = 1;
         int byte = 0;
 
+        if (lead > ' ' && lead < 0x7f) { /* most of them */
+            out[count++] = (char)lead;
+            i++;
+            continue;
+        }
         if (lead >= 0x80)
             length = heed_utf8_decode(text + i, n - i, &code);
         byte = length > 0 ? heed_letter_byte(code) : -1;

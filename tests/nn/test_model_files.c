@@ -540,12 +540,40 @@ static void sizes_that_the_file_does_not_hold_are_refused(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void a_vocabulary_with_merges_serves_where_no_tokenizer_json_is(void **state)
+{
+    static const char vocab[] = "{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,\"<|endoftext|>\":5}";
+    static const char merges[] = "#version: 0.2\na b\nab c\n";
+    heed_model *opened = NULL;
+    heed_error err = {0};
+    int32_t *ids = NULL;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(remove(inside("tokenizer.json")), 0);
+    write_text("vocab.json", vocab, sizeof vocab - 1);
+    assert_int_equal(heed_model_open(folder, &opened, &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "merges.txt"));
+    write_text("merges.txt", merges, sizeof merges - 1);
+    if (heed_model_open(folder, &opened, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(heed_tokenizer_vocab_size(heed_model_tokenizer(opened)), 6);
+    assert_int_equal(heed_model_encode(opened, "abcab", 5, &ids, &n, &err), HEED_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(ids[0], 4);
+    assert_int_equal(ids[1], 3);
+    assert_memory_equal(heed_model_piece(opened, 4, &n), "abc", 4);
+    free(ids);
+    heed_model_close(opened);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_written_model_is_read_to_the_bit),
         IN_FOLDER(a_model_without_a_tokenizer_opens_and_says_so),
         IN_FOLDER(text_becomes_tokens_or_names_the_character),
+        IN_FOLDER(a_vocabulary_with_merges_serves_where_no_tokenizer_json_is),
         IN_FOLDER(weights_in_other_forms_are_converted),
         IN_FOLDER(buffers_and_doubled_heads_of_published_files_are_passed_over),
         IN_FOLDER(a_model_in_parts_is_the_same_model),
