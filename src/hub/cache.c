@@ -91,12 +91,21 @@ heed_status heed_place_find(const heed_hub_name *name, const char *folder, heed_
     return status;
 }
 
-bool heed_place_has_model(const char *folder)
+static bool has_file(const char *folder, const char *name)
 {
     char path[HEED_PULL_PATH_BYTES];
 
-    return heed_path_join(path, sizeof path, folder, HEED_RECORD_NAME, NULL) == HEED_OK &&
-           heed_file_exists(path);
+    return heed_path_join(path, sizeof path, folder, name, NULL) == HEED_OK && heed_file_exists(path);
+}
+
+bool heed_place_has_model(const char *folder)
+{
+    return has_file(folder, "config.json");
+}
+
+bool heed_place_was_pulled(const char *folder)
+{
+    return has_file(folder, HEED_RECORD_NAME);
 }
 
 /* --- the lock --- */
@@ -171,14 +180,14 @@ void heed_place_mend(const heed_place *place)
 {
     if (!heed_file_exists(place->old))
         return;
-    if (heed_place_has_model(place->folder) || rename(place->old, place->folder) != 0)
+    if (heed_place_was_pulled(place->folder) || rename(place->old, place->folder) != 0)
         heed_place_remove(place->old);
 }
 
 heed_status heed_place_publish(const heed_place *place, heed_error *err)
 {
     char shown[SHOWN];
-    const bool replaces = heed_place_has_model(place->folder);
+    const bool replaces = heed_place_was_pulled(place->folder);
     heed_status status = heed_folder_sync(place->pulling, err);
 
     if (status != HEED_OK)

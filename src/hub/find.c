@@ -170,9 +170,9 @@ static void list_folder(const char *folder, const char *owner, listing *all)
             *c = *c == '+' ? '/' : *c;
         if (n < 0 || (size_t)n >= sizeof name || heed_hub_name_read(text, NULL, &checked, NULL) != HEED_OK)
             continue;
-        if (heed_place_has_model(path))
+        if (stopped || heed_place_has_model(path))
             add(all, name, bytes_in(path), !stopped);
-        else if (owner[0] == '\0' && !stopped)
+        else if (owner[0] == '\0')
             list_folder(path, entry->d_name, all);
     }
     if (open_folder != NULL)
@@ -227,7 +227,7 @@ heed_status heed_cache_remove(const char *text, heed_error *err)
     if (status != HEED_OK)
         return status;
     heed_quote(shown, sizeof shown, place.folder, strlen(place.folder));
-    is_there = heed_place_has_model(place.folder);
+    is_there = heed_place_was_pulled(place.folder);
     if (!is_there && !heed_file_is_folder(place.pulling))
         return heed_fail(err, HEED_ERR_FILE, "%s: there is no pulled model of that name", shown);
     status = heed_place_lock(&place, &lock, err);

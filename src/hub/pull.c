@@ -300,17 +300,38 @@ static heed_status wait_for_lock(pull *p, int *lock)
     }
 }
 
-/* A folder of files that nobody pulled is somebody's work. rmdir() removes an empty one only. */
-static heed_status check_folder(pull *p)
+/* Is this very model there? A folder in the cache means its name, also when it was carried there by hand. */
+static bool is_there(pull *p, const heed_record *there)
+{
+    if (p->options->folder == NULL && there->name[0] == '\0')
+        return heed_place_has_model(p->place.folder);
+    return strcmp(there->name, p->name.full) == 0 && strcmp(there->revision, p->name.revision) == 0;
+}
+
+/*
+ * *already: the model is there, and p->record is its own. Otherwise its folder must be free, or one that was pulled and
+ * may be replaced: any other one is somebody's work. rmdir() removes an empty one only.
+ */
+static heed_status look_at_folder(pull *p, bool *already)
 {
     char shown[SHOWN];
+    heed_status status = heed_record_load(p->place.folder, &p->record, p->err);
 
-    if (!heed_file_exists(p->place.folder) || heed_place_has_model(p->place.folder) ||
-        rmdir(p->place.folder) == 0)
-        return HEED_OK;
-    return heed_fail(p->err, HEED_ERR_USAGE,
-                     "%s: expected a new folder, this one holds something else; it is left alone",
-                     heed_quote(shown, sizeof shown, p->place.folder, strlen(p->place.folder)));
+    *already = status == HEED_OK && is_there(p, &p->record);
+    if (status != HEED_OK || (*already && !p->options->force))
+        return status;
+    *already = false;
+    heed_quote(shown, sizeof shown, p->place.folder, strlen(p->place.folder));
+    if (heed_place_was_pulled(p->place.folder)) {
+        if (!p->options->force)
+            status = heed_fail(p->err, HEED_ERR_USAGE, "%s: holds %s (%s); --force puts %s (%s) in its place",
+                               shown, p->record.name, p->record.revision, p->name.full, p->name.revision);
+    } else if (heed_file_exists(p->place.folder) && rmdir(p->place.folder) != 0) {
+        status = heed_fail(p->err, HEED_ERR_USAGE,
+                           "%s: expected a new folder, this one holds something else; it is left alone", shown);
+    }
+    heed_record_free(&p->record);
+    return status;
 }
 
 /* What the record says, if it is of this very model; otherwise what is here is of no use. */
@@ -417,17 +438,14 @@ static heed_status pull_locked(pull *p, heed_pulled *pulled)
     heed_status status;
 
     heed_place_mend(&p->place);
-    status = check_folder(p);
-    pulled->already = status == HEED_OK && heed_place_has_model(p->place.folder) && !p->options->force;
-    if (status == HEED_OK && pulled->already)
-        status = heed_record_load(p->place.folder, &p->record, p->err);
-    else if (status == HEED_OK) {
-        status = heed_folder_make(p->place.pulling, p->err);
-        if (status == HEED_OK)
-            status = pull_files(p);
-        if (status != HEED_OK)
-            tidy(p);
-    }
+    status = look_at_folder(p, &pulled->already);
+    if (status != HEED_OK || pulled->already)
+        return status;
+    status = heed_folder_make(p->place.pulling, p->err);
+    if (status == HEED_OK)
+        status = pull_files(p);
+    if (status != HEED_OK)
+        tidy(p);
     return status;
 }
 

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub/headers.h"
 #include "hub/libraries.h"
-#include "hub/record.h"
 
 typedef struct heed_client {
     const heed_libraries *libraries; /* lent */
@@ -23,19 +23,6 @@ typedef struct heed_client {
     bool has_answered; /* there is a network */
     char detail[CURL_ERROR_SIZE];
 } heed_client;
-
-/* What the headers said. Texts that are no plain ASCII, or too long, count as absent. */
-typedef struct heed_reply {
-    int code;
-    int64_t length;                  /* of what follows; -1: not said */
-    int64_t range_from, range_total; /* of "bytes from-to/total"; -1 */
-    char etag[HEED_ETAG_BYTES];
-    bool encoded;         /* not as it is: compressed */
-    double retry_after_s; /* 0: not said */
-    /* of the hub's own answer, also where it leads elsewhere */
-    char linked_etag[HEED_ETAG_BYTES], commit[44];
-    int64_t linked_size;
-} heed_reply;
 
 typedef struct heed_request {
     const char *url;

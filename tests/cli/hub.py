@@ -17,7 +17,8 @@ FILE is * for every file. The words:
     mark WORD       weak or none, in the place of an ETag    slow N        N bytes a second
     lie 1           a range that is not the one asked for
 
-Every request is a line of FOLDER/log: its file, the range asked for, the code, the token.
+A model with a file .commit says that it is of this commit.
+Every request is a line of FOLDER/log: its file, the range asked for, the code, the token, the revision.
 """
 import hashlib
 import http.server
@@ -58,7 +59,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         pass
 
     def note(self, name, code):
-        line = "%s %s %s %s\n" % (name, self.headers.get("Range", "-"), code, self.headers.get("Authorization", "-"))
+        line = "%s %s %s %s %s\n" % (name, self.headers.get("Range", "-"), code,
+                                    self.headers.get("Authorization", "-"), self.path.split("/")[-2])
         with lock, open(os.path.join(ROOT, "log"), "a", encoding="ascii") as log:
             log.write(line)
 
@@ -83,9 +85,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
         while True:
             self.wfile.write(b"10000\r\n" + 65536 * b" " + b"\r\n")
 
-    def send_file(self, name, body, do, mark):
+    def send_file(self, body, do, mark, headers):
         code, first = 200, 0
-        headers = {"ETag": mark, "Accept-Ranges": "bytes"}
+        headers = dict(headers, **{"ETag": mark, "Accept-Ranges": "bytes"})
         if do.get("mark") == "weak":
             headers["ETag"] = "W/" + mark
         if do.get("mark") == "none":
@@ -147,15 +149,19 @@ class Hub(http.server.BaseHTTPRequestHandler):
                 with open(path, "rb") as file:
                     body = file.read()
                 sha256 = '"%s"' % hashlib.sha256(body).hexdigest()
+                headers = {}
                 commit = os.path.join(ROOT, "models", model, ".commit")
+                if os.path.exists(commit):
+                    with open(commit, encoding="ascii") as text:
+                        headers["X-Repo-Commit"] = text.read().strip()
                 if "lfs" in do and not linked:
-                    headers = {"Location": "/linked" + self.path, "Content-Length": "0", "ETag": '"of the answer"',
-                               "X-Linked-ETag": sha256, "X-Linked-Size": str(len(body))}
-                    if os.path.exists(commit):
-                        headers["X-Repo-Commit"] = open(commit, encoding="ascii").read().strip()
+                    headers.update({"Location": "/linked" + self.path, "Content-Length": "0",
+                                    "ETag": '"of the answer"', "X-Linked-ETag": sha256,
+                                    "X-Linked-Size": str(len(body))})
                     self.answer(302, headers)
                 else:
-                    self.send_file(name, body, do, '"%s"' % hashlib.md5(body).hexdigest() if linked else sha256)
+                    mark = '"%s"' % hashlib.md5(body).hexdigest() if linked else sha256
+                    self.send_file(body, do, mark, headers)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 

@@ -113,6 +113,9 @@ allow pull gpt2 --out here/m --sha256 "model.safetensors=$sum"
 pulled here/m
 refuse 2 'tokenizer.json is none of the files' pull gpt2 --quiet --out there --sha256 "tokenizer.json=$sum"
 absent there
+allow pull gpt2 --quiet --out there --json
+grep -q '"fetched": 0,' out || fail "expected what is there and checked not to come twice"
+pulled there
 allow pull plain --quiet
 allow info plain
 allow pull gpt2@refs/pr/1 --quiet
@@ -141,6 +144,34 @@ behave "model.safetensors lfs 1"
 allow pull gpt2 --quiet
 pulled $cache/gpt2
 grep -q '"linked_etag"' $cache/gpt2/pull.json || fail "lfs: expected the hub's own mark in the record"
+
+# all files are of the commit that the hub names first
+commit=0123456789abcdef0123456789abcdef01234567
+echo $commit >hub/models/openai-community/gpt2/.commit
+forget
+behave "model.safetensors lfs 1"
+allow pull gpt2 --quiet
+grep -q '^config.json .* main$' hub/log || fail "expected the first question to name the revision"
+grep -q "^model.safetensors .* $commit$" hub/log || fail "expected the other questions to name the commit"
+grep -q "\"commit\": \"$commit\"" $cache/gpt2/pull.json || fail "expected the commit in the record"
+rm hub/models/openai-community/gpt2/.commit
+
+# a model in the cache that was carried there by hand; folders that are not for pull to touch
+forget
+mkdir -p $cache
+cp -R hub/models/openai-community/gpt2 $cache/gpt2
+allow info gpt2
+allow pull gpt2
+grep -q 'is there already' err || fail "a model that was carried there: expected it to be taken"
+refuse 2 'it is left alone' pull gpt2 --force --quiet
+refuse 3 'there is no pulled model of that name' pull --remove gpt2
+cmp -s $cache/gpt2/model.safetensors $weights || fail "a model that was carried there: expected it to stay"
+refuse 2 'here/m: holds openai-community/gpt2 (main); --force puts plain (main) in its place' pull plain --out here/m
+allow pull plain --out here/m --force --quiet
+grep -q '"name": "plain"' here/m/pull.json || fail "force: expected the other model"
+mkdir empty
+allow pull plain --out empty --quiet
+pulled empty
 
 # ---- weights in parts ----
 
@@ -336,6 +367,44 @@ ln -s "$folder/precious" $cache/.gpt2.pulling/model.safetensors.part
 behave "* none"
 refuse 3 'model.safetensors.part: cannot be written' pull gpt2 --quiet
 [ "$(cat precious)" = precious ] || fail "a link in the place of a part: expected its target to stay"
+
+# ---- a full disk ----
+
+forget
+(ulimit -f 128; "$program" pull gpt2 --quiet <input >out 2>err; echo $? >code)
+[ "$(cat code)" = 3 ] && grep -q 'cannot be written: File too large' err || fail "a full disk: expected exit code 3"
+unpulled
+allow pull gpt2 --quiet
+grep -q "^model.safetensors bytes=65536- 206" hub/log || fail "a full disk: expected what fitted to be kept"
+pulled $cache/gpt2
+
+# ---- a terminal ----
+
+forget
+behave "model.safetensors slow 300000" "tokenizer.json status 500 1"
+python3 - "$program" >shown 2>err <<'END'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], [sys.argv[1], "pull", "gpt2"])
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    os.write(1, data)
+os.waitpid(pid, 0)
+END
+if grep -q 'out of pty devices' err; then
+    echo "this system has no pseudo terminals"
+else
+    tr '\r' '\n' <shown | grep -Eq '^model.safetensors  [0-9]+ %  [0-9.]+ kB of 152 kB  [0-9.]+ kB/s  0:0[01] left' ||
+        fail "a terminal: expected a line that moves, got $(cat shown)"
+    grep -q 'tokenizer.json: .* answers 500; again in 0.5 s' shown || fail "a terminal: expected to hear why it waits"
+fi
 
 # ---- interrupted ----
 
