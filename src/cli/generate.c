@@ -195,10 +195,10 @@ const heed_cli_command heed_cli_generate = {
     .operands = "MODEL",
     .summary = "let a model continue a text",
     .details =
-        "MODEL is a folder that heed train has made, or one of Hugging Face's layout. The text goes to\n"
-        "standard output as it comes, prompt first; several texts in their order, an empty line between.\n"
-        "Penalties act on tokens that were there before. Bytes that are no UTF-8 are shown as U+FFFD on a\n"
-        "terminal, and go into a file or a pipe as they are.\n",
+        "MODEL is a folder that heed train has made, or one of Hugging Face's layout, or the name of a pulled\n"
+        "model. The text goes to standard output as it comes, prompt first; several texts in their order, an\n"
+        "empty line between. Penalties act on tokens that were there before. Bytes that are no UTF-8 are\n"
+        "shown as U+FFFD on a terminal, and go into a file or a pipe as they are.\n",
     .examples = "  heed generate story\n"
                 "  heed generate story --prompt \"One day\" --max-tokens 400 --temperature 0.6 --seed 7\n"
                 "  echo \"One day\" | heed generate story --top-k 5 --stop . --json\n"

@@ -272,6 +272,8 @@ static void say_what_was_forgotten(const heed_cli_generated *out)
     int64_t slides = 0, forgotten = 0, n_slid = 0, n_full = 0;
     char texts[64] = "";
 
+    if (!heed_cli_flush())
+        return; /* nobody reads the text any more */
     for (int64_t i = 0; i < out->n_texts; i++) {
         const heed_generated *result = &out->results[i];
         slides += result->slides.n;
