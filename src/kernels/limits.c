@@ -17,6 +17,8 @@ enum {
         96, /* larger than the caches of a small machine, and written in a few hundredths of a second */
     THOROUGH_PIECES = 768,
     HANDED_PIECES = 4, /* to a thread at once */
+    STREAMS = 8,       /* that a piece is read in */
+    LINE_PAIRS = 4,    /* 16-byte vectors of a cache line */
 };
 
 /* One thing to repeat against the clock. */
@@ -88,10 +90,37 @@ static heed_status measure_product(heed_products *products, bool bf16, int64_t n
     return HEED_OK;
 }
 
+typedef uint64_t pair __attribute__((vector_size(16), aligned(16)));
+
+/*
+ * Adds up n pairs in STREAMS parts side by side: memory gives more so than from one place after the other (two Ice Lake
+ * cores: 27 GB/s and 21).
+ */
+static uint64_t add_up(const pair *x, int64_t all)
+{
+    const int64_t n = all / (STREAMS * LINE_PAIRS) * LINE_PAIRS;
+    pair sum[STREAMS][2] = {{{0}}};
+
+    for (int64_t i = STREAMS * n; i < all; i++)
+        sum[0][0] += x[i];
+    for (int64_t i = 0; i < n; i += LINE_PAIRS) {
+        for (int s = 0; s < STREAMS; s++) {
+            const pair *line = x + s * n + i;
+
+            sum[s][0] += line[0] + line[2];
+            sum[s][1] += line[1] + line[3];
+        }
+    }
+    for (int s = 1; s < STREAMS; s++) {
+        sum[0][0] += sum[s][0];
+        sum[0][1] += sum[s][1];
+    }
+    return sum[0][0][0] + sum[0][0][1] + sum[0][1][0] + sum[0][1][1];
+}
+
 /* Adds up each piece in vectors that every processor has; the adding is several times faster than any memory. */
 static void read_pieces(void *context, int64_t begin, int64_t end, int thread)
 {
-    typedef uint64_t pair __attribute__((vector_size(16), aligned(16)));
     const heed_reading *r = context;
     const int64_t n_pieces = r->n_words / PIECE_WORDS;
 
@@ -99,16 +128,8 @@ static void read_pieces(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t piece = begin; piece < end; piece++) {
         const int64_t rest = r->n_pass - piece * PIECE_WORDS, n = rest < PIECE_WORDS ? rest : PIECE_WORDS;
         const pair *x = (const pair *)(const void *)(r->x + (r->first_piece + piece) % n_pieces * PIECE_WORDS);
-        pair sum[4] = {{0}, {0}, {0}, {0}};
 
-        for (int64_t i = 0; i < n / 2; i += 4) {
-            sum[0] += x[i];
-            sum[1] += x[i + 1];
-            sum[2] += x[i + 2];
-            sum[3] += x[i + 3];
-        }
-        sum[0] += sum[1] + sum[2] + sum[3];
-        r->sums[piece] = sum[0][0] + sum[0][1];
+        r->sums[piece] = add_up(x, n / 2);
     }
 }
 
