@@ -88,6 +88,33 @@ typedef struct heed_attention_bf16 {
     uint16_t *out, *dq, *dk, *dv;
 } heed_attention_bf16;
 
+/*
+ * A matrix of weights as decoding streams it, in the type that it has in its file: rows of numbers, `stride` apart.
+ * An 8-bit number counts a scale that it shares with `group` neighbours: those of its row where group_in_row is set (row r
+ * has its scales at scales + r * scale_stride), of its column else (row r has one for each column, at
+ * scales + r / group * scale_stride). group is a multiple of 16.
+ */
+typedef enum heed_weight_type {
+    HEED_WEIGHT_F32,
+    HEED_WEIGHT_BF16,
+    HEED_WEIGHT_F16,
+    HEED_WEIGHT_8BIT,
+} heed_weight_type;
+
+typedef struct heed_weight_matrix {
+    heed_weight_type type;
+    const void *data;
+    int64_t stride;
+    const float *scales;
+    int64_t group, scale_stride;
+    bool group_in_row;
+} heed_weight_matrix;
+
+/* Rows of x that a pass of stream_dot or stream_combine takes at most. */
+#define HEED_STREAM_ROWS 8
+/* stream_combine adds up so many rows of W at a time, or a group of them. */
+#define HEED_STREAM_BLOCK 64
+
 typedef struct heed_kernels {
     const char *name; /* "generic", "avx2", "avx512", "avx512bf16", "amx" */
     int lanes;        /* floats in a vector */
@@ -149,6 +176,21 @@ typedef struct heed_kernels {
     void (*rows_combine)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,
                          int64_t n_out, int64_t n_in); /* y_o = bias_o + sum_k x_k w[k][o], weights [in, out];
                                                           bias may be y: the sum is added to it */
+
+    /*
+     * Some rows of x times a matrix of weights that is read once, as fast as memory gives it; x and y by their strides.
+     * A result has the same bits whatever other rows and outputs stand beside it.
+     *
+     *   stream_dot        y[r][o]  = bias_o + sum_k x[r][k] W[o][k]     o from 0 to n_out; bias may be NULL
+     *   stream_combine    y[r][o] += sum_k x[r][k] W[k][o]              k from begin to end; begin is a multiple of
+     *                                                                   HEED_STREAM_BLOCK and of the group
+     *   widen_weights     y[i]     = W[row][begin + i] for i < n; begin is a multiple of 16
+     */
+    void (*stream_dot)(float *y, int64_t y_stride, const heed_weight_matrix *w, const float *x,
+                       int64_t x_stride, const float *bias, int64_t n_rows, int64_t n_out, int64_t n_in);
+    void (*stream_combine)(float *y, int64_t y_stride, const heed_weight_matrix *w, const float *x,
+                           int64_t x_stride, int64_t n_rows, int64_t n_out, int64_t begin, int64_t end);
+    void (*widen_weights)(float *y, const heed_weight_matrix *w, int64_t row, int64_t begin, int64_t n);
 
     /*
      * Attention of one head; scratch holds attention_scratch() floats, aligned to 64 bytes; of the pointers that asks

@@ -19,6 +19,7 @@
 #include "kernels/vector_gates.inc.h"
 #include "kernels/vector_rotary.inc.h"
 #include "kernels/vector_product.inc.h"
+#include "kernels/vector_weights.inc.h"
 #include "kernels/vector_attention_row.inc.h"
 #include "kernels/vector_attention_bf16_row.inc.h"
 #include "kernels/vector_attention_bf16.inc.h"
@@ -67,6 +68,9 @@ const heed_kernels TABLE = {
     .adamw = adamw,
     .rows_dot = rows_dot,
     .rows_combine = rows_combine,
+    .stream_dot = stream_dot,
+    .stream_combine = stream_combine,
+    .widen_weights = widen_weights,
     .attention_scratch = attention_scratch,
     .attention = attention,
     .attention_backward = attention_backward,

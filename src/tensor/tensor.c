@@ -88,15 +88,16 @@ const char *heed_shape_format(char *out, size_t size, const heed_shape *shape)
 
 size_t heed_dtype_bytes(heed_dtype dtype)
 {
-    static const size_t bytes[] = {[HEED_F32] = 4, [HEED_I32] = 4, [HEED_BF16] = 2, [HEED_U8] = 1};
+    static const size_t bytes[] = {
+        [HEED_F32] = 4, [HEED_I32] = 4, [HEED_BF16] = 2, [HEED_U8] = 1, [HEED_F16] = 2, [HEED_Q8] = 1};
 
     return bytes[dtype];
 }
 
 const char *heed_dtype_name(heed_dtype dtype)
 {
-    static const char *const names[] = {
-        [HEED_F32] = "f32", [HEED_I32] = "i32", [HEED_BF16] = "bf16", [HEED_U8] = "u8"};
+    static const char *const names[] = {[HEED_F32] = "f32", [HEED_I32] = "i32", [HEED_BF16] = "bf16",
+                                        [HEED_U8] = "u8",   [HEED_F16] = "f16", [HEED_Q8] = "8-bit"};
 
     return names[dtype];
 }
@@ -207,6 +208,33 @@ int64_t heed_tensor_offset(const heed_tensor *tensor, int64_t i)
 
 /* ---- elements ---- */
 
+/* Scale of element (row, column) of an 8-bit matrix. */
+static float scale_of(const heed_tensor *matrix, int64_t row, int64_t column)
+{
+    const heed_scales *s = matrix->scales;
+    const int64_t n_columns = heed_cols(matrix);
+
+    if (s->axis == 0)
+        return s->data[row / s->group * n_columns + column];
+    return s->data[row * ((n_columns + s->group - 1) / s->group) + column / s->group];
+}
+
+float heed_matrix_get(const heed_tensor *matrix, int64_t row, int64_t column)
+{
+    const int64_t at = row * matrix->stride[0] + column;
+
+    switch (matrix->dtype) {
+    case HEED_BF16:
+        return heed_float_of_bf16(((const uint16_t *)matrix->data)[at]);
+    case HEED_F16:
+        return heed_float_of_f16(((const uint16_t *)matrix->data)[at]);
+    case HEED_Q8:
+        return (float)((const int8_t *)matrix->data)[at] * scale_of(matrix, row, column);
+    default:
+        return ((const float *)matrix->data)[at];
+    }
+}
+
 float heed_tensor_get(const heed_tensor *tensor, int64_t i)
 {
     const int64_t at = heed_tensor_offset(tensor, i);
@@ -218,6 +246,10 @@ float heed_tensor_get(const heed_tensor *tensor, int64_t i)
         return heed_float_of_bf16(((const uint16_t *)tensor->data)[at]);
     case HEED_U8:
         return (float)((const uint8_t *)tensor->data)[at];
+    case HEED_F16:
+        return heed_float_of_f16(((const uint16_t *)tensor->data)[at]);
+    case HEED_Q8:
+        return heed_matrix_get(tensor, i / heed_cols(tensor), i % heed_cols(tensor));
     case HEED_F32:
         break;
     }
@@ -237,6 +269,12 @@ void heed_tensor_set(const heed_tensor *tensor, int64_t i, float value)
         break;
     case HEED_U8:
         ((uint8_t *)tensor->data)[at] = (uint8_t)value;
+        break;
+    case HEED_F16:
+        ((uint16_t *)tensor->data)[at] = heed_f16_of_float(value);
+        break;
+    case HEED_Q8: /* a number by itself has no group: kernels write them by the row */
+        assert(!"an 8-bit tensor is only read");
         break;
     case HEED_F32:
         ((float *)tensor->data)[at] = value;

@@ -18,7 +18,17 @@
 
 #define HEED_MAX_RANK 5
 
-typedef enum heed_dtype { HEED_F32, HEED_I32, HEED_BF16, HEED_U8 } heed_dtype;
+typedef enum heed_dtype { HEED_F32, HEED_I32, HEED_BF16, HEED_U8, HEED_F16, HEED_Q8 } heed_dtype;
+
+/*
+ * What the integers of a HEED_Q8 tensor [rows, columns] stand for: element (r, c) is q_rc times the scale of its group.
+ * A group is `group` neighbours (fewer at the end) of a row where axis is 1, of a column where it is 0.
+ */
+typedef struct heed_scales {
+    const float *data; /* axis 1: [rows, groups]; axis 0: [groups, columns] */
+    int64_t group;
+    int axis;
+} heed_scales;
 
 typedef struct heed_shape {
     int rank; /* 0: a scalar */
@@ -30,6 +40,7 @@ typedef struct heed_tensor {
     heed_shape shape;
     int64_t stride[HEED_MAX_RANK]; /* in elements */
     void *data;
+    const heed_scales *scales; /* of HEED_Q8, which is dense and has two axes */
 } heed_tensor;
 
 heed_shape heed_shape0(void);
@@ -48,7 +59,7 @@ int64_t heed_shape_size(const heed_shape *shape, int axis);
 const char *heed_shape_format(char *out, size_t size, const heed_shape *shape);
 
 size_t heed_dtype_bytes(heed_dtype dtype);
-const char *heed_dtype_name(heed_dtype dtype); /* "f32", "i32", "bf16", "u8" */
+const char *heed_dtype_name(heed_dtype dtype); /* "f32", "i32", "bf16", "u8", "f16", "8-bit" */
 
 /* A bfloat16 is the upper half of a float; rounding is to nearest, ties to even, NaN stays NaN. */
 float heed_float_of_bf16(uint16_t x);
@@ -72,6 +83,8 @@ size_t heed_tensor_span_bytes(const heed_tensor *tensor);
 int64_t heed_tensor_offset(const heed_tensor *tensor, int64_t i);
 /** Element i as a float, whatever the type and the strides. */
 float heed_tensor_get(const heed_tensor *tensor, int64_t i);
+/** Element (row, column) of a matrix in any type that weights have (f32, bf16, f16, 8-bit) as a float. */
+float heed_matrix_get(const heed_tensor *matrix, int64_t row, int64_t column);
 void heed_tensor_set(const heed_tensor *tensor, int64_t i, float value);
 /** Copies between tensors of equal shape and type; strides may differ. */
 void heed_tensor_copy(const heed_tensor *to, const heed_tensor *from);
