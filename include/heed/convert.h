@@ -24,6 +24,7 @@ typedef enum heed_convert_dtype {
     HEED_CONVERT_F32,
     HEED_CONVERT_F16, /* refused where a number is too large: 65520 and above */
     HEED_CONVERT_BF16,
+    HEED_CONVERT_INT8, /* matrices as integers with a scale for each group of 64; for heed alone */
 } heed_convert_dtype;
 
 typedef enum heed_convert_head {

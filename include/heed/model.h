@@ -24,6 +24,9 @@ typedef struct heed_model heed_model;
  * Opens the model in folder. Weights in single precision are used where the file has them (mapped, not copied).
  * So its files must not be changed in place while it is open: where one is cut short, a number behind its new end is a
  * SIGBUS. Replacing a file, as heed's own writers do, is no change.
+
+ * Opens the model in folder. Weights in single, half or bfloat16 precision and 8-bit ones are used where the file has them
+ * (mapped, not copied).
  * HEED_ERR_FILE: a file that is missing, damaged, of another architecture, or whose tensors do not fit the configuration.
  */
 HEED_API heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err);
@@ -47,6 +50,17 @@ HEED_API const char *heed_model_piece(const heed_model *model, int32_t id, size_
 /** The token that ends a text: config.json's eos_token_id, else the tokenizer's special token for it; -1: none. */
 HEED_API int32_t heed_model_end_of_text(const heed_model *model);
 
+/* How numbers are stored. Matrices keep the precision that their file has; the rest is single precision in memory. */
+typedef enum heed_precision {
+    HEED_PRECISION_F32,
+    HEED_PRECISION_BF16,
+    HEED_PRECISION_F16,
+    HEED_PRECISION_INT8, /* integers with a scale for each group of neighbours: docs/formats.md */
+} heed_precision;
+
+/** "f32", "bf16", "f16", "int8". */
+HEED_API const char *heed_precision_name(heed_precision precision);
+
 /* One parameter, as it is named in the checkpoint. */
 typedef struct heed_parameter {
     const char *name;      /* h.0.attn.c_attn.weight */
@@ -54,12 +68,21 @@ typedef struct heed_parameter {
     int rank;
     int64_t size[4];
     int64_t count;
-    const float *data;
+    const float *data; /* the numbers in single precision; NULL where they are stored otherwise */
+    heed_precision precision;
+    const void *numbers; /* as they are stored; the same as data in single precision */
+    /* int8 [rows, columns]: element (r, c) is numbers[r][c] times the scale of its group of `group` along `axis` */
+    const float *scales; /* axis 1: [rows, groups]; axis 0: [groups, columns] */
+    int64_t group;
+    int axis;
+    int64_t bytes; /* of numbers and scales */
 } heed_parameter;
 
 HEED_API int heed_model_n_parameters(const heed_model *model);
 /** Parameter i in the order of the checkpoint; lent by the model. */
 HEED_API heed_parameter heed_model_parameter(const heed_model *model, int i);
+/** Its count numbers in single precision, whatever they are stored as. */
+HEED_API void heed_model_read_parameter(const heed_model *model, int i, float *out);
 
 /* Counted by walking the graph of one forward pass, or of one whole training step. */
 typedef struct heed_accounting {

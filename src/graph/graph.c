@@ -129,7 +129,7 @@ static heed_node *new_source(heed_graph *g, heed_role role, const char *name, he
         return NULL;
     node->role = role;
     node->named = true;
-    node->wants_grad = role == HEED_ROLE_PARAMETER;
+    node->wants_grad = role == HEED_ROLE_PARAMETER && dtype == HEED_F32;
     for (int i = 0; i < shape.rank; i++) {
         if (shape.size[i] < 1) {
             heed_graph_fail(g, node, HEED_ERR_SHAPE, "every size must be at least 1, axis %d has %lld", i,
@@ -161,6 +161,11 @@ heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dt
 heed_node *heed_graph_parameter(heed_graph *g, const char *name, heed_shape shape)
 {
     return new_source(g, HEED_ROLE_PARAMETER, name, HEED_F32, shape);
+}
+
+heed_node *heed_graph_weight(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape)
+{
+    return new_source(g, HEED_ROLE_PARAMETER, name, dtype, shape);
 }
 
 heed_node *heed_graph_state(heed_graph *g, const char *name, heed_shape shape)
@@ -346,7 +351,11 @@ bool heed_node_wants_grad(const heed_node *node)
 
 static double tensor_bytes(const heed_node *node)
 {
-    return (double)heed_tensor_count(&node->tensor) * (double)heed_dtype_bytes(node->tensor.dtype);
+    const heed_scales *scales = node->tensor.scales;
+    const double count = (double)heed_tensor_count(&node->tensor);
+
+    return count * (double)heed_dtype_bytes(node->tensor.dtype) +
+           (scales != NULL ? count / (double)scales->group * sizeof(float) : 0.0);
 }
 
 void heed_cost_add_traffic(const heed_node *node, heed_cost *cost)

@@ -70,6 +70,8 @@ heed_node *heed_graph_input(heed_graph *g, const char *name, heed_dtype dtype, h
 heed_node *heed_graph_bound_input(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape,
                                   void *data);
 heed_node *heed_graph_parameter(heed_graph *g, const char *name, heed_shape shape);
+/** The same of any type. One that is not f32 is only read: it wants no gradient. */
+heed_node *heed_graph_weight(heed_graph *g, const char *name, heed_dtype dtype, heed_shape shape);
 heed_node *heed_graph_state(heed_graph *g, const char *name, heed_shape shape);
 
 /**

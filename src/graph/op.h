@@ -69,6 +69,11 @@ struct heed_op {
      * input that wants one (heed_node_wants_grad) and left NULL where none flows. NULL: no gradient flows at all.
      */
     void (*grad)(heed_graph *g, heed_node *node, heed_node *const *dy, heed_node **dx);
+    /*
+     * Where input i may be a matrix of weights in bf16, f16 or 8-bit as well as f32 (no gradient then): the axis that is
+     * summed over or looked up along, which groups of 8-bit numbers run along; -1 for f32 alone. NULL: -1 for all.
+     */
+    int (*weight_axis)(const heed_node *node, int input);
     void (*cost)(const heed_node *node, heed_cost *cost);
     void (*explain)(const heed_op_args *a, int output, int64_t element, heed_explanation *e);
     /* Bytes of workspace on this device; the place to plan matrix products. SIZE_MAX after an error. NULL: none. */

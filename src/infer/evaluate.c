@@ -25,7 +25,7 @@ static heed_status prepare(evaluator *e, const heed_model *model, int64_t batch,
                            heed_error *err)
 {
     const heed_shape shape = heed_shape2(batch, T);
-    heed_nn nn = {.config = &model->config};
+    heed_nn nn = {.config = &model->config, .weights = model->weights};
     heed_plan_options options = {.device = &e->device, .targets = &e->loss, .n_targets = 1};
     heed_node *ids, *targets;
     heed_status status = heed_device_open(&e->device, NULL, threads, err);

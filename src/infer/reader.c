@@ -22,7 +22,8 @@ static bool same(const heed_reader_options *a, const heed_reader_options *b)
 static void build(heed_reader *r)
 {
     const heed_reader_options *o = &r->options;
-    heed_nn nn = {.g = r->g, .config = &o->model->config, .cache_length = o->cache_length};
+    heed_nn nn = {
+        .g = r->g, .config = &o->model->config, .weights = o->model->weights, .cache_length = o->cache_length};
     heed_node *ids = heed_graph_bound_input(r->g, "ids", HEED_I32, heed_shape2(o->batch, o->n), o->ids);
     heed_gpt gpt;
 

@@ -63,7 +63,7 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, int32
 {
     heed_device device = {0};
     heed_graph *g = heed_graph_create();
-    heed_nn nn = {.g = g, .config = &model->config};
+    heed_nn nn = {.g = g, .config = &model->config, .weights = model->weights};
     heed_plan_options options = {.device = &device};
     heed_plan *plan = NULL;
     heed_node **targets = heed_arena_alloc(maps->arena, 2 * (size_t)maps->n_layers * sizeof *targets);

@@ -283,6 +283,7 @@ heed_status heed_config_from_fields(const json_t *root, const char *where, heed_
     if (own == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory", where);
     json_object_del(own, "model_type");
+    json_object_del(own, HEED_QUANTIZATION_KEY);
     status = rename_position_table(own, where, err);
     if (status == HEED_OK)
         status = heed_fields_from_json(fields, n, config, own, where, err);
@@ -291,6 +292,25 @@ heed_status heed_config_from_fields(const json_t *root, const char *where, heed_
 }
 
 /* --- either --- */
+
+/* What else than 8 bits there is could be read as weights that they are not. */
+static heed_status check_quantization(heed_json_reader *r, heed_error *err)
+{
+    json_t *object = json_object_get(r->object, HEED_QUANTIZATION_KEY);
+    char where[300], shown[64];
+    const char *method;
+
+    if (object == NULL || json_is_null(object))
+        return HEED_OK;
+    snprintf(where, sizeof where, "%s: " HEED_QUANTIZATION_KEY, r->where);
+    heed_json_reader inner = heed_json_read(object, where, err);
+    method = heed_json_string(&inner, "quant_method", "");
+    if (inner.status == HEED_OK && strcmp(method, HEED_QUANTIZATION_METHOD) != 0)
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: expected the quant_method \"" HEED_QUANTIZATION_METHOD "\", got \"%s\"", where,
+                         heed_quote(shown, sizeof shown, method, strlen(method)));
+    return inner.status;
+}
 
 /* The class that the file names first, "" if none. */
 static const char *class_of(const json_t *root)
@@ -328,6 +348,9 @@ heed_status heed_config_from_json(const json_t *root, const char *where, heed_co
     type = heed_json_string(&r, "model_type", "gpt2");
     if (r.status != HEED_OK)
         return r.status;
+    status = check_quantization(&r, err);
+    if (status != HEED_OK)
+        return status;
     if (strcmp(type, "gpt2") == 0)
         status = from_gpt2(root, where, config, err);
     else if (strcmp(type, "heed") == 0)

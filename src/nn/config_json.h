@@ -11,6 +11,10 @@
 #include <heed/config.h>
 #include <jansson.h>
 
+/* The member that a model with 8-bit weights has, and the quant_method in it: src/nn/precision.h. */
+#define HEED_QUANTIZATION_KEY    "quantization_config"
+#define HEED_QUANTIZATION_METHOD "heed-int8"
+
 /** Reads config.json of a model's folder; *root, unless NULL, is then the object, to be given back with json_decref(). */
 heed_status heed_config_open(const char *folder, heed_config *config, json_t **root, heed_error *err);
 /** Reads a configuration; `where` names the file. HEED_ERR_FILE: another architecture, a value that is not possible. */

@@ -15,7 +15,7 @@
 
 /* --- options --- */
 
-static const char *const dtypes[] = {"keep", "f32", "f16", "bf16", NULL};
+static const char *const dtypes[] = {"keep", "f32", "f16", "bf16", "int8", NULL};
 static const char *const heads[] = {"keep", "tied", "untied", NULL};
 
 #define AT(member) offsetof(heed_convert_options, member)
@@ -42,7 +42,7 @@ const heed_field *heed_convert_fields(int *n)
 
 /* --- what is written --- */
 
-static heed_safetensors_dtype dtype_of(const heed_convert *c, const heed_safetensors_entry *entry)
+static heed_safetensors_dtype dtype_of(const heed_convert *c, const heed_safetensors_entry *entry, bool matrix)
 {
     switch ((heed_convert_dtype)c->options->dtype) {
     case HEED_CONVERT_F32:
@@ -51,6 +51,8 @@ static heed_safetensors_dtype dtype_of(const heed_convert *c, const heed_safeten
         return HEED_SAFETENSORS_F16;
     case HEED_CONVERT_BF16:
         return HEED_SAFETENSORS_BF16;
+    case HEED_CONVERT_INT8:
+        return matrix ? HEED_SAFETENSORS_I8 : HEED_SAFETENSORS_F32;
     case HEED_CONVERT_KEEP:
         break;
     }
@@ -65,20 +67,56 @@ static const char *name_of(const heed_convert *c, const char *name)
     return heed_arena_format(c->arena, "%s%s", c->options->prefix && !bare ? "transformer." : "", name);
 }
 
+static heed_status add(heed_convert *c, const char *name, heed_convert_tensor tensor)
+{
+    heed_safetensors_entry entry = {.dtype = tensor.dtype, .rank = tensor.rank};
+
+    memcpy(entry.size, tensor.size, sizeof entry.size);
+    heed_safetensors_measure(&entry);
+    tensor.bytes = entry.bytes;
+    tensor.name = name_of(c, name);
+    if (tensor.name == NULL)
+        return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
+    c->tensors[c->n_tensors++] = tensor;
+    c->bytes += tensor.bytes;
+    return HEED_OK;
+}
+
+/* Scales of the integers that are written: those of the source's own integers, or of groups of HEED_INT8_GROUP. */
+static heed_status add_scales(heed_convert *c, const char *name, heed_convert_tensor tensor)
+{
+    const heed_parameter *p = &tensor.stored;
+    char scales[HEED_MAX_NAME + 8];
+    heed_shape shape = heed_int8_scales_shape(p->size[0], p->size[1],
+                                              p->scales != NULL ? p->group : HEED_INT8_GROUP, p->axis);
+
+    tensor.scales = true;
+    tensor.dtype = HEED_SAFETENSORS_F32;
+    memcpy(tensor.size, shape.size, sizeof shape.size);
+    return add(c, heed_weights_scales_name(scales, name), tensor);
+}
+
+/* The tensor `from` of parameter `name` in the model as it is read (an untied head: the token embedding). */
 static heed_status add_tensor(heed_convert *c, const char *name, const heed_safetensors_entry *from)
 {
-    heed_convert_tensor *t = &c->tensors[c->n_tensors];
-    heed_safetensors_entry entry = *from;
+    const heed_parameter *p = heed_weights_find(c->weights, name);
+    heed_convert_tensor t = {.from = from, .rank = from->rank};
+    heed_status status = HEED_OK;
 
-    entry.dtype = dtype_of(c, from);
-    heed_safetensors_measure(&entry);
-    *t = (heed_convert_tensor){
-        .name = name_of(c, name), .from = from, .dtype = entry.dtype, .bytes = entry.bytes};
-    if (t->name == NULL)
-        return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
-    c->n_tensors++;
-    c->bytes += t->bytes;
-    return HEED_OK;
+    p = p != NULL ? p : heed_weights_find(c->weights, "wte.weight");
+    t.dtype = dtype_of(c, from, p->axis >= 0);
+    memcpy(t.size, from->size, sizeof t.size);
+    if (t.dtype == HEED_SAFETENSORS_I8 || from->dtype == HEED_SAFETENSORS_I8) {
+        t.stored = *p;
+        t.stored.numbers = from->data;
+    }
+    if (from->dtype == HEED_SAFETENSORS_I8) {
+        t.stored.precision = HEED_PRECISION_INT8;
+        status = heed_weights_scales(p, c->shards, from, &t.stored.scales, &t.stored.group, c->err);
+    }
+    if (status == HEED_OK)
+        status = add(c, name, t);
+    return status == HEED_OK && t.dtype == HEED_SAFETENSORS_I8 ? add_scales(c, name, t) : status;
 }
 
 /* A head may be given up only where it says nothing that the token embedding does not. */
@@ -88,6 +126,9 @@ static heed_status compare_heads(heed_convert *c, const heed_safetensors_entry *
     enum { PIECE = 1024 };
     float x[PIECE], y[PIECE];
 
+    if (head->dtype == HEED_SAFETENSORS_I8 || table->dtype == HEED_SAFETENSORS_I8)
+        return heed_fail(c->err, HEED_ERR_CHECK, "%s: a head of 8 bits is not tied: convert it to f32 first",
+                         head->where);
     for (int64_t first = 0; first < head->count; first += PIECE) {
         const int64_t n = head->count - first < PIECE ? head->count - first : PIECE;
         heed_safetensors_entry a = *head, b = *table;
@@ -148,7 +189,7 @@ static heed_status list_tensors(heed_convert *c)
     const heed_safetensors_entry *entry;
     heed_status status = HEED_OK;
 
-    c->tensors = heed_arena_alloc(c->arena, (size_t)(c->weights->n + 1) * sizeof *c->tensors);
+    c->tensors = heed_arena_alloc(c->arena, 2 * (size_t)(c->weights->n + 1) * sizeof *c->tensors);
     if (c->tensors == NULL)
         return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
     for (int i = 0; i < c->weights->n && status == HEED_OK; i++) {
@@ -158,6 +199,15 @@ static heed_status list_tensors(heed_convert *c)
             status = add_tensor(c, name, entry);
     }
     return status == HEED_OK ? list_head(c) : status;
+}
+
+bool heed_convert_has_int8(const heed_convert *c)
+{
+    for (int i = 0; i < c->n_tensors; i++) {
+        if (c->tensors[i].dtype == HEED_SAFETENSORS_I8)
+            return true;
+    }
+    return false;
 }
 
 /* In their order, a new file where the next tensor would not fit. */
@@ -236,7 +286,8 @@ heed_status heed_model_convert(const char *from, const char *to, const heed_conv
                                  .n_copied = c.n_copied,
                                  .bytes = (double)c.bytes,
                                  .for_transformers = heed_config_is_gpt2(&c.config) &&
-                                                     (options->prefix || c.config.tied_head)};
+                                                     (options->prefix || c.config.tied_head) &&
+                                                     !heed_convert_has_int8(&c)};
     heed_new_folder_abandon(&c.out);
     heed_weights_destroy(c.weights);
     heed_shards_close(c.shards);

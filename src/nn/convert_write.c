@@ -93,15 +93,10 @@ static heed_status put_tensor(void *context, size_t i, heed_file_sink *sink, hee
     const part *p = context;
     heed_convert *c = p->c;
     const heed_convert_tensor *t = &p->tensors[i];
-    int64_t n_overflows = 0;
-    heed_status status = heed_safetensors_put_as(t->from, t->dtype, sink, &n_overflows, err);
+    heed_status status = heed_convert_put(t, sink, err);
 
     if (status != HEED_OK)
         return status;
-    if (n_overflows > 0)
-        return heed_fail(
-            err, HEED_ERR_CHECK, "%s: %lld of %lld numbers are too large for %s, nothing was written", t->name,
-            (long long)n_overflows, (long long)t->from->count, heed_safetensors_dtype_name(t->dtype));
     c->done += t->bytes;
     if (c->options->progress != NULL &&
         !c->options->progress(c->options->progress_context, (double)c->done, (double)c->bytes))
@@ -120,10 +115,9 @@ static heed_status write_file(heed_convert *c, int first, int n)
     if (entries == NULL)
         return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
     for (int i = 0; i < n; i++) {
-        entries[i] = *p.tensors[i].from;
-        entries[i].name = p.tensors[i].name;
-        entries[i].dtype = p.tensors[i].dtype;
-        entries[i].data = NULL;
+        entries[i] = (heed_safetensors_entry){
+            .name = p.tensors[i].name, .dtype = p.tensors[i].dtype, .rank = p.tensors[i].rank};
+        memcpy(entries[i].size, p.tensors[i].size, sizeof entries[i].size);
     }
     name_file(c, p.tensors[0].file, name);
     status = heed_path_join(path, sizeof path, c->out.beside, name, c->err);
@@ -218,13 +212,25 @@ static json_t *make_config(const heed_convert *c)
     return whole ? kept : (json_decref(kept), NULL);
 }
 
+/* With a method that is its own, so that transformers refuses the model and does not take integers for weights. */
+static bool say_quantization(const heed_convert *c, json_t *object)
+{
+    if (!heed_convert_has_int8(c)) {
+        json_object_del(object, HEED_QUANTIZATION_KEY);
+        return true;
+    }
+    return json_object_set_new(object, HEED_QUANTIZATION_KEY,
+                               json_pack("{s:s, s:i, s:b}", "quant_method", HEED_QUANTIZATION_METHOD, "bits", 8,
+                                         "symmetric", 1)) == 0;
+}
+
 static heed_status write_config(heed_convert *c)
 {
     char path[PATH_BYTES];
     json_t *object = make_config(c);
     heed_status status = heed_path_join(path, sizeof path, c->out.beside, "config.json", c->err);
 
-    if (object == NULL)
+    if (object == NULL || !say_quantization(c, object))
         status = heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for a configuration");
     if (status == HEED_OK)
         status = heed_json_write(path, object, c->err);

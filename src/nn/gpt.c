@@ -15,7 +15,7 @@ heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
 {
     const heed_config *c = nn->config;
     heed_graph *g = nn->g;
-    heed_node *table = heed_graph_parameter(g, "wte.weight", heed_shape2(c->vocab_size, c->d_model));
+    heed_node *table = heed_nn_source(nn, "wte.weight", heed_shape2(c->vocab_size, c->d_model));
     heed_node *x = heed_name(g, heed_embedding(g, table, ids), "embed");
 
     return heed_nn_dropout(nn, heed_nn_add_positions(nn, x));
@@ -29,14 +29,14 @@ static heed_node *head_weight(heed_nn *nn)
 
     if (there != NULL)
         return there;
-    return heed_graph_parameter(nn->g, "lm_head.weight", heed_shape2(c->vocab_size, c->d_model));
+    return heed_nn_source(nn, "lm_head.weight", heed_shape2(c->vocab_size, c->d_model));
 }
 
 static heed_gpt build_bigram(heed_nn *nn, heed_node *ids, heed_node *targets)
 {
     const int64_t V = nn->config->vocab_size;
     heed_gpt out = {0};
-    heed_node *table = heed_graph_parameter(nn->g, "table.weight", heed_shape2(V, V));
+    heed_node *table = heed_nn_source(nn, "table.weight", heed_shape2(V, V));
 
     out.logits = heed_name(nn->g, heed_embedding(nn->g, table, ids), "logits");
     if (targets != NULL)

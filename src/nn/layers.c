@@ -4,6 +4,14 @@
 #include <string.h>
 
 #include "nn/nn.h"
+#include "nn/weights.h"
+
+heed_node *heed_nn_source(heed_nn *nn, const char *name, heed_shape shape)
+{
+    if (nn->weights == NULL)
+        return heed_graph_parameter(nn->g, name, shape);
+    return heed_graph_weight(nn->g, name, heed_weights_dtype(nn->weights, name), shape);
+}
 
 heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, heed_shape shape)
 {
@@ -15,7 +23,7 @@ heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, h
         snprintf(name, sizeof name, "h.%d.%s.%s", block, layer, kind);
     else
         snprintf(name, sizeof name, "%s.%s", layer, kind);
-    return heed_graph_parameter(nn->g, name, shape);
+    return heed_nn_source(nn, name, shape);
 }
 
 heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias)

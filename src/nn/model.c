@@ -172,6 +172,13 @@ int heed_model_n_parameters(const heed_model *model)
     return model->weights->n;
 }
 
+void heed_model_read_parameter(const heed_model *model, int i, float *out)
+{
+    const heed_parameter *p = &model->weights->list[i];
+
+    heed_parameter_read(p, 0, p->count, out);
+}
+
 heed_parameter heed_model_parameter(const heed_model *model, int i)
 {
     return model->weights->list[i];

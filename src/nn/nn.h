@@ -24,6 +24,8 @@
 typedef struct heed_nn {
     heed_graph *g;
     const heed_config *config;
+    const struct heed_weights
+        *weights; /* what the graph will be bound to: parameters get their types; NULL: all f32 */
     /* training with dropout: the step number (i32 scalar) and the seed; NULL: no dropout */
     heed_node *step;
     uint64_t seed;
@@ -67,6 +69,8 @@ heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t o
 heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x);
 /** The activation of the configuration; swiglu, which takes two maps, is not one of them. */
 heed_node *heed_nn_activate(heed_nn *nn, heed_node *x);
+/** A parameter of that name, in the type that nn->weights have it in. */
+heed_node *heed_nn_source(heed_nn *nn, const char *name, heed_shape shape);
 /**
  * A parameter under its name in a checkpoint: inside blocks.3 the `kind` (weight, bias) of `layer` attn.c_attn is
  * h.3.attn.c_attn.weight; outside of blocks the layer's name stands for itself.

@@ -32,7 +32,7 @@ heed_node *heed_nn_add_positions(heed_nn *nn, heed_node *x)
     heed_node *table, *rows;
 
     if (c->positions == HEED_POSITIONS_LEARNED) {
-        table = heed_graph_parameter(g, "wpe.weight", heed_shape2(c->context_length, c->d_model));
+        table = heed_nn_source(nn, "wpe.weight", heed_shape2(c->context_length, c->d_model));
         rows = heed_position_embedding(g, table, nn->past, T);
     } else if (c->positions == HEED_POSITIONS_SINUSOIDAL) {
         rows = heed_sinusoidal(g, nn->past, T, c->d_model);

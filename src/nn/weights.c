@@ -35,6 +35,25 @@ static const char *component_of(const char *name)
     return "other";
 }
 
+/* The axis of groups that all users of a parameter agree on, -1 where one of them takes f32 alone. */
+static int axis_of(const heed_graph *g, const heed_node *parameter)
+{
+    int axis = -1;
+    bool first = true;
+
+    for (int i = 0; i < heed_graph_n_nodes(g); i++) {
+        const heed_node *node = heed_graph_node(g, i);
+        for (int k = 0; k < node->n_in; k++) {
+            if (node->in[k] != parameter)
+                continue;
+            const int its = node->op->weight_axis != NULL ? node->op->weight_axis(node, k) : -1;
+            axis = first || its == axis ? its : -1;
+            first = false;
+        }
+    }
+    return axis;
+}
+
 static bool list_parameters(heed_weights *w, const heed_graph *g)
 {
     int n = 0;
@@ -42,7 +61,8 @@ static bool list_parameters(heed_weights *w, const heed_graph *g)
     for (int i = 0; i < heed_graph_n_nodes(g); i++)
         n += heed_graph_node(g, i)->role == HEED_ROLE_PARAMETER;
     w->list = heed_arena_alloc(w->arena, (size_t)n * sizeof *w->list);
-    if (w->list == NULL)
+    w->scales = heed_arena_alloc(w->arena, (size_t)n * sizeof *w->scales);
+    if (w->list == NULL || w->scales == NULL)
         return false;
     for (int i = 0; i < heed_graph_n_nodes(g); i++) {
         const heed_node *node = heed_graph_node(g, i);
@@ -56,6 +76,7 @@ static bool list_parameters(heed_weights *w, const heed_graph *g)
         p->rank = node->tensor.shape.rank;
         p->count = heed_tensor_count(&node->tensor);
         memcpy(p->size, node->tensor.shape.size, sizeof p->size);
+        p->axis = axis_of(g, node);
         w->n++;
     }
     return true;
@@ -115,6 +136,22 @@ int64_t heed_weights_count(const heed_weights *w)
     return n;
 }
 
+heed_dtype heed_weights_dtype(const heed_weights *w, const char *name)
+{
+    const heed_parameter *p = heed_weights_find(w, name);
+
+    return p != NULL ? heed_precision_dtype(p->precision) : HEED_F32;
+}
+
+double heed_weights_stored_bytes(const heed_weights *w)
+{
+    double bytes = 0.0;
+
+    for (int i = 0; i < w->n; i++)
+        bytes += (double)w->list[i].bytes;
+    return bytes;
+}
+
 heed_parameter *heed_weights_find(const heed_weights *w, const char *name)
 {
     for (int i = 0; i < w->n; i++) {
@@ -122,6 +159,15 @@ heed_parameter *heed_weights_find(const heed_weights *w, const char *name)
             return &w->list[i];
     }
     return NULL;
+}
+
+/* In single precision at x. */
+static void place_at(heed_parameter *p, const float *x)
+{
+    p->data = x;
+    p->numbers = x;
+    p->precision = HEED_PRECISION_F32;
+    p->bytes = p->count * (int64_t)sizeof *x;
 }
 
 heed_status heed_weights_place(heed_weights *w, void *block, heed_error *err)
@@ -137,7 +183,7 @@ heed_status heed_weights_place(heed_weights *w, void *block, heed_error *err)
                              (double)w->block_bytes / 1e6);
     }
     for (int i = 0; i < w->n; i++) {
-        w->list[i].data = (const float *)(const void *)at;
+        place_at(&w->list[i], (const float *)(const void *)at);
         at += heed_size_align((size_t)w->list[i].count * sizeof(float));
     }
     return HEED_OK;
@@ -179,9 +225,12 @@ void heed_weights_init(heed_weights *w, uint64_t seed)
 void heed_weights_bind(const heed_weights *w, heed_graph *g)
 {
     for (int i = 0; i < w->n; i++) {
-        heed_node *node = heed_graph_find(g, w->list[i].name);
-        if (node != NULL)
-            node->tensor.data = numbers_of(&w->list[i]);
+        const heed_parameter *p = &w->list[i];
+        heed_node *node = heed_graph_find(g, p->name);
+        if (node == NULL || node->tensor.dtype != heed_precision_dtype(p->precision))
+            continue; /* a graph that was built for other types stays unbound, which its plan reports */
+        node->tensor.data = (void *)(uintptr_t)p->numbers;
+        node->tensor.scales = p->scales != NULL ? &w->scales[i] : NULL;
     }
 }
 
@@ -196,6 +245,16 @@ static const char *without_prefix(const char *name)
     return strncmp(name, PREFIX, n) == 0 ? name + n : name;
 }
 
+/* The tensor of that name, with the prefix or without. */
+static const heed_safetensors_entry *find_entry(const heed_shards *shards, const char *name)
+{
+    char prefixed[HEED_MAX_NAME + 8 + sizeof PREFIX];
+    const heed_safetensors_entry *bare = heed_shards_find(shards, name);
+
+    snprintf(prefixed, sizeof prefixed, PREFIX "%s", name);
+    return bare != NULL ? bare : heed_shards_find(shards, prefixed);
+}
+
 /* Buffers that published files carry and no model needs: the causal mask h.N.attn.bias and its constant. */
 static bool is_mask_buffer(const char *name)
 {
@@ -207,13 +266,37 @@ static bool is_mask_buffer(const char *name)
     return n > 0 && (strcmp(name + 2 + n, ".attn.bias") == 0 || strcmp(name + 2 + n, ".attn.masked_bias") == 0);
 }
 
+const char *heed_weights_scales_name(char *out, const char *name)
+{
+    snprintf(out, HEED_MAX_NAME + 8, "%s_scale", name);
+    return out;
+}
+
+/* NAME_scale beside a NAME of 8 bits. */
+static bool are_scales(const heed_weights *w, const heed_shards *shards, const char *name)
+{
+    char of[HEED_MAX_NAME];
+    const size_t n = strlen(name);
+    const heed_safetensors_entry *entry;
+    const heed_parameter *p;
+
+    if (!ends_with(name, "_scale") || n >= sizeof of)
+        return false;
+    snprintf(of, sizeof of, "%.*s", (int)(n - 6), name);
+    p = heed_weights_find(w, of);
+    if (p == NULL || p->axis < 0)
+        return false;
+    entry = find_entry(shards, of);
+    return entry != NULL && entry->dtype == HEED_SAFETENSORS_I8;
+}
+
 heed_status heed_weights_refuse_strangers(const heed_weights *w, const heed_shards *shards, heed_error *err)
 {
     for (size_t i = 0; i < heed_shards_n_entries(shards); i++) {
         const heed_safetensors_entry *entry = heed_shards_at(shards, i);
         const char *name = without_prefix(entry->name);
         char shown[128];
-        if (heed_weights_find(w, name) == NULL && !is_mask_buffer(name) &&
+        if (heed_weights_find(w, name) == NULL && !is_mask_buffer(name) && !are_scales(w, shards, name) &&
             !(w->config.tied_head && strcmp(name, "lm_head.weight") == 0))
             return heed_fail(err, HEED_ERR_FILE,
                              "%s: a model of this configuration has no place for the tensor %s", entry->where,
@@ -254,23 +337,96 @@ heed_status heed_weights_entry(const heed_weights *w, int i, const heed_shards *
     if (bare != NULL && other != NULL)
         return heed_fail(err, HEED_ERR_FILE, "%s: %s is there twice, with " PREFIX " before it and without",
                          heed_shards_where(shards), p->name);
-    if (!heed_safetensors_is_real((*entry)->dtype))
+    if (!heed_safetensors_is_real((*entry)->dtype) && !((*entry)->dtype == HEED_SAFETENSORS_I8 && p->axis >= 0))
         return heed_fail(err, HEED_ERR_FILE, "%s: %s: expected F32, F16, BF16 or F64, file has %s",
                          (*entry)->where, p->name, heed_safetensors_dtype_name((*entry)->dtype));
     return check_shape(p, *entry, err);
 }
 
-static heed_status take(heed_weights *w, heed_parameter *p, const heed_safetensors_entry *entry,
-                        heed_error *err)
+/* The group that makes scales of this shape; 0: none does. Where several do there is one group alone. */
+static int64_t group_of(const heed_parameter *p, const heed_safetensors_entry *scales)
 {
-    if (p->data == NULL && heed_safetensors_f32(entry) != NULL) {
-        p->data = heed_safetensors_f32(entry);
+    static const int64_t groups[] = {64, 32, 128};
+
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        const heed_shape shape = heed_int8_scales_shape(p->size[0], p->size[1], groups[i], p->axis);
+        if (scales->rank == 2 && scales->size[0] == shape.size[0] && scales->size[1] == shape.size[1])
+            return groups[i];
+    }
+    return 0;
+}
+
+heed_status heed_weights_scales(const heed_parameter *p, const heed_shards *shards,
+                                const heed_safetensors_entry *numbers, const float **scales, int64_t *group,
+                                heed_error *err)
+{
+    char name[HEED_MAX_NAME + 8], got[192];
+    const heed_safetensors_entry *entry = find_entry(shards, heed_weights_scales_name(name, p->name));
+
+    if (entry == NULL)
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: %s has 8 bits: expected a tensor %s beside it, the file has none", numbers->where,
+                         p->name, name);
+    *group = group_of(p, entry);
+    *scales = heed_safetensors_f32(entry);
+    if (*scales == NULL || *group == 0)
+        return heed_fail(
+            err, HEED_ERR_FILE,
+            "%s: %s: expected F32 with a scale for each group of 32, 64 or 128 along axis %d of %s, "
+            "file has %s %s",
+            entry->where, name, p->axis, p->name, heed_safetensors_dtype_name(entry->dtype),
+            heed_safetensors_shape(got, sizeof got, entry));
+    return HEED_OK;
+}
+
+/* Uses the numbers where they lie in the file, if this can be. */
+static bool use_in_place(heed_parameter *p, const heed_safetensors_entry *entry)
+{
+    heed_precision precision;
+
+    if (!heed_precision_of_file(entry->dtype, &precision) || (precision != HEED_PRECISION_F32 && p->axis < 0) ||
+        (uintptr_t)entry->data % heed_safetensors_dtype_bytes(entry->dtype) != 0)
+        return false;
+    p->precision = precision;
+    p->numbers = entry->data;
+    p->data = precision == HEED_PRECISION_F32 ? entry->data : NULL;
+    p->bytes = (int64_t)entry->bytes;
+    return true;
+}
+
+static heed_status take_int8(heed_weights *w, int i, const heed_shards *shards,
+                             const heed_safetensors_entry *entry, heed_error *err)
+{
+    heed_parameter *p = &w->list[i], stored = *p;
+    heed_status status = heed_weights_scales(p, shards, entry, &stored.scales, &stored.group, err);
+
+    if (status != HEED_OK)
+        return status;
+    (void)use_in_place(&stored, entry);
+    if (p->data != NULL) {
+        heed_parameter_read(&stored, 0, p->count, numbers_of(p));
         return HEED_OK;
     }
+    stored.bytes += heed_int8_n_scales(p->size[0], p->size[1], stored.group, p->axis) * (int64_t)sizeof(float);
+    *p = stored;
+    w->scales[i] = (heed_scales){p->scales, p->group, p->axis};
+    return HEED_OK;
+}
+
+static heed_status take(heed_weights *w, int i, const heed_shards *shards, const heed_safetensors_entry *entry,
+                        heed_error *err)
+{
+    heed_parameter *p = &w->list[i];
+
+    if (entry->dtype == HEED_SAFETENSORS_I8)
+        return take_int8(w, i, shards, entry, err);
+    if (p->data == NULL && use_in_place(p, entry))
+        return HEED_OK;
     if (p->data == NULL) {
-        p->data = heed_arena_alloc(w->arena, (size_t)p->count * sizeof(float));
-        if (p->data == NULL)
+        const float *copy = heed_arena_alloc(w->arena, (size_t)p->count * sizeof *copy);
+        if (copy == NULL)
             return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory for %s", entry->where, p->name);
+        place_at(p, copy);
     }
     return heed_safetensors_read_f32(entry, numbers_of(p), err);
 }
@@ -283,7 +439,7 @@ heed_status heed_weights_load(heed_weights *w, const heed_shards *shards, heed_e
     for (int i = 0; i < w->n && status == HEED_OK; i++) {
         status = heed_weights_entry(w, i, shards, &entry, err);
         if (status == HEED_OK)
-            status = take(w, &w->list[i], entry, err);
+            status = take(w, i, shards, entry, err);
     }
     return status == HEED_OK ? heed_weights_refuse_strangers(w, shards, err) : status;
 }

@@ -5,7 +5,7 @@
  *   embedding            y[t, :] = table[ids[t], :]
  *   embedding_backward   dtable[v, :] = base[v, :] + sum over t with ids[t] = v of dy[t, :]     t ascending
  *
- * An id outside 0 .. V-1 gives a row of NaN, and its gradient goes nowhere. base (0 when absent) is a gradient that
+ * The table is f32, bf16, f16 or 8-bit; y is f32. An id outside 0 .. V-1 gives a row of NaN, and its gradient goes nowhere. base (0 when absent) is a gradient that
  * the table gets from elsewhere: a head tied to the embedding. The sum is then added in place, so that both uses of
  * the table share one buffer. Threads split the columns, so every sum keeps its order.
  */
@@ -17,6 +17,7 @@
 #include "ops/embedding.h"
 #include "ops/list.h"
 #include "ops/ops.h"
+#include "ops/weight.h"
 
 static bool is_row_of(int32_t id, int64_t n_rows)
 {
@@ -34,7 +35,9 @@ static bool embedding_shape(heed_graph *g, heed_node *y)
     heed_shape shape = ids->shape;
     char text[96];
 
-    if (table->shape.rank != 2 || table->dtype != HEED_F32)
+    if (!heed_expect_weight(g, y, 0, "table"))
+        return false;
+    if (table->shape.rank != 2)
         return heed_graph_fail(g, y, HEED_ERR_SHAPE, "expected a table [vocab_size, d_model], %s is %s",
                                y->in[0]->name, heed_shape_format(text, sizeof text, &table->shape));
     if (ids->dtype != HEED_I32 || shape.rank >= HEED_MAX_RANK)
@@ -46,29 +49,30 @@ static bool embedding_shape(heed_graph *g, heed_node *y)
     return true;
 }
 
-static void embedding_rows(void *context, int64_t begin, int64_t end, int thread)
+static void embedding_forward(const heed_op_args *a)
 {
-    const heed_op_args *a = context;
-    const heed_tensor *table = a->in[0], *ids = a->in[1];
-    const int64_t d = heed_cols(table);
+    const heed_tensor *table = a->in[0];
 
-    (void)thread;
-    for (int64_t t = begin; t < end; t++) {
-        const int32_t id = id_at(ids, t);
+    for (int64_t t = 0; t < heed_rows(a->out); t++) {
+        const int32_t id = id_at(a->in[1], t);
         float *y = heed_row(a->out, t);
 
-        if (is_row_of(id, heed_rows(table))) {
-            memcpy(y, heed_row(table, id), (size_t)d * sizeof *y);
-        } else {
-            for (int64_t j = 0; j < d; j++)
-                y[j] = NAN;
-        }
+        for (int64_t j = 0; j < heed_cols(table); j++)
+            y[j] = is_row_of(id, heed_rows(table)) ? heed_matrix_get(table, id, j) : NAN;
     }
 }
 
-static void embedding_forward(const heed_op_args *a)
+static void embedding_rows(void *context, int64_t begin, int64_t end, int thread)
 {
-    embedding_rows((void *)a, 0, heed_rows(a->out), 0);
+    const heed_op_args *a = context;
+
+    (void)thread;
+    for (int64_t t = begin; t < end; t++) {
+        const int32_t id = id_at(a->in[1], t);
+
+        heed_weight_look_up(a->device, a->in[0], is_row_of(id, heed_rows(a->in[0])) ? id : -1,
+                            heed_row(a->out, t));
+    }
 }
 
 static void embedding_fast(const heed_op_args *a)
@@ -85,10 +89,17 @@ static void embedding_grad(heed_graph *g, heed_node *y, heed_node *const *dy, he
 /* Only the rows that are looked up are read. */
 static void embedding_cost(const heed_node *node, heed_cost *cost)
 {
-    const double bytes = 4.0 * (double)heed_tensor_count(&node->tensor);
+    const double count = (double)heed_tensor_count(&node->tensor);
 
-    cost->bytes_read += bytes + 4.0 * (double)heed_tensor_count(&node->in[1]->tensor);
-    cost->bytes_written += bytes;
+    cost->bytes_read += count * (double)heed_dtype_bytes(node->in[0]->tensor.dtype) +
+                        4.0 * (double)heed_tensor_count(&node->in[1]->tensor);
+    cost->bytes_written += 4.0 * count;
+}
+
+static int embedding_weight_axis(const heed_node *node, int input)
+{
+    (void)node;
+    return input == 0 ? 1 : -1;
 }
 
 static void embedding_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
@@ -111,6 +122,7 @@ const heed_op heed_op_embedding = {
     .forward = embedding_forward,
     .fast = embedding_fast,
     .grad = embedding_grad,
+    .weight_axis = embedding_weight_axis,
     .cost = embedding_cost,
     .explain = embedding_explain,
 };

@@ -5,20 +5,15 @@
  *   linear     y_o = sum_k x_k W_ko + b_o        W [in, out]    (HEED_WEIGHT_IN_OUT, GPT-2's own)
  *              y_o = sum_k x_k W_ok + b_o        W [out, in]    (HEED_WEIGHT_OUT_IN, nn.Linear, a tied head)
  *
- * Its gradients are in linear_backward.c. Many rows are one matrix product. A few rows (decoding writes one a
- * token) are bound by reading W, so all threads stream their share of it: rows of W [out, in], columns of W [in, out].
+ * W is f32, bf16, f16 or 8-bit; x, b, y and all sums are f32. Gradients, in linear_backward.c, exist for f32. How it is
+ * computed fast is in linear_fast.c.
  */
 #include "ops/linear.h"
-#include <string.h>
 
-#include "base/parallel.h"
 #include "ops/common.h"
-#include "ops/dense.h"
+#include "ops/linear_fast.h"
 #include "ops/list.h"
-
-#define SLABS         4     /* of the rows of W [in, out] when it is streamed: each is summed by itself */
-#define FEW_ROWS      4     /* up to here W is streamed instead of multiplied */
-#define BLOCK_WEIGHTS 49152 /* weights (192 kB) that stay in the second-level cache while the few rows pass */
+#include "ops/weight.h"
 
 static heed_weight_layout layout_of(const heed_node *node)
 {
@@ -32,7 +27,7 @@ static bool linear_shape(heed_graph *g, heed_node *y)
     heed_shape shape = x->shape;
     char x_text[96], w_text[96];
 
-    if (!heed_expect_dtype(g, y, 0, "x", HEED_F32) || !heed_expect_dtype(g, y, 1, "weight", HEED_F32))
+    if (!heed_expect_dtype(g, y, 0, "x", HEED_F32) || !heed_expect_weight(g, y, 1, "weight"))
         return false;
     if (shape.rank < 1 || w->shape.rank != 2 || heed_cols(x) != w->shape.size[in_axis])
         return heed_graph_fail(g, y, HEED_ERR_SHAPE, "x %s does not fit %s %s, which is [%s]",
@@ -52,10 +47,8 @@ static void combine_rows(float *y, const float *x, const heed_tensor *w)
     for (int64_t o = 0; o < n_out; o++)
         y[o] = 0.0f;
     for (int64_t k = 0; k < n_in; k++) {
-        const float *w_k = heed_row(w, k);
-
         for (int64_t o = 0; o < n_out; o++)
-            y[o] += x[k] * w_k[o];
+            y[o] += x[k] * heed_matrix_get(w, k, o);
     }
 }
 
@@ -65,11 +58,10 @@ static void dot_rows(float *y, const float *x, const heed_tensor *w)
     const int64_t n_out = heed_rows(w), n_in = heed_cols(w);
 
     for (int64_t o = 0; o < n_out; o++) {
-        const float *w_o = heed_row(w, o);
         float sum = 0.0f;
 
         for (int64_t k = 0; k < n_in; k++)
-            sum += x[k] * w_o[k];
+            sum += x[k] * heed_matrix_get(w, o, k);
         y[o] = sum;
     }
 }
@@ -95,122 +87,14 @@ static void linear_forward(const heed_op_args *a)
 
 /* --- fast ---------------------------------------------------------------------------------------- */
 
-static heed_product_shape product_of(const heed_node *node)
-{
-    const heed_tensor *x = &node->in[0]->tensor;
-
-    return (heed_product_shape){.m = heed_rows(x),
-                                .n = heed_cols(&node->tensor),
-                                .k = heed_cols(x),
-                                .transpose_b = layout_of(node) == HEED_WEIGHT_OUT_IN,
-                                .has_bias = node->in[2] != NULL};
-}
-
-/* Outputs begin .. end-1 of every row by rows of W [out, in], while those are in the cache. */
-static void few_rows_dot(void *context, int64_t begin, int64_t end, int thread)
-{
-    const heed_op_args *a = context;
-    const float *bias = a->in[2] != NULL ? (const float *)a->in[2]->data + begin : NULL;
-    const float *w = heed_row(a->in[1], begin);
-
-    (void)thread;
-    for (int64_t r = 0; r < heed_rows(a->out); r++)
-        a->device->kernels->rows_dot(heed_row(a->out, r) + begin, w, a->in[1]->stride[0], heed_row(a->in[0], r),
-                                     bias, end - begin, heed_cols(a->in[0]));
-}
-
-/* Floats that one slab's sums take, whole cache lines. */
-static int64_t slab_floats(const heed_node *node)
-{
-    return (heed_tensor_count(&node->tensor) + 15) / 16 * 16;
-}
-
-/* What rows of W [in, out] in slabs begin .. end-1 give to every output; a block of them stays in the cache for all x. */
-static void combine_slabs(void *context, int64_t begin, int64_t end, int thread)
-{
-    const heed_op_args *a = context;
-    const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), rows = heed_rows(a->out);
-    const int64_t slab = (n_in + 8 * SLABS - 1) / (8 * SLABS) * 8;
-    const int64_t block = rows == 1 ? slab : BLOCK_WEIGHTS / n_out / 8 * 8 + 8;
-
-    (void)thread;
-    for (int64_t s = begin; s < end; s++) {
-        float *sums = (float *)a->workspace + s * slab_floats(a->node);
-        const int64_t first = s * slab, last = n_in < first + slab ? n_in : first + slab;
-
-        if (first >= last)
-            memset(sums, 0, (size_t)(rows * n_out) * sizeof *sums);
-        for (int64_t k = first; k < last; k += block) {
-            for (int64_t r = 0; r < rows; r++)
-                a->device->kernels->rows_combine(
-                    sums + r * n_out, heed_row(a->in[1], k), a->in[1]->stride[0], heed_row(a->in[0], r) + k,
-                    k == first ? NULL : sums + r * n_out, n_out, last - k < block ? last - k : block);
-        }
-    }
-}
-
-/*
- * A thread reads whole rows of W one after the other, which is a fifth faster than half of each row where rows are short
- * (two Sapphire Rapids cores, W [3072, 768]: 30 GB/s against 24). The slabs are always the same, so the bits are too.
- */
-static void few_rows_combine(const heed_op_args *a)
-{
-    const int64_t n_out = heed_cols(a->out), rows = heed_rows(a->out);
-    const bool small = rows * heed_cols(a->in[0]) * n_out <= 2 * HEED_PIECE;
-
-    heed_parallel(a->device->n_threads, SLABS, small ? SLABS : 1, combine_slabs, (void *)a);
-    for (int64_t r = 0; r < rows; r++) {
-        float *y = heed_row(a->out, r);
-
-        if (a->in[2] != NULL)
-            memcpy(y, a->in[2]->data, (size_t)n_out * sizeof *y);
-        else
-            memset(y, 0, (size_t)n_out * sizeof *y);
-        a->device->kernels->column_sums(y, (const float *)a->workspace + r * n_out, slab_floats(a->node), SLABS,
-                                        n_out);
-    }
-}
-
-/* Rows of W [out, in] a piece of work has, a whole number of cache lines of outputs. */
-static int64_t outputs_a_piece(const heed_op_args *a)
-{
-    const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), rows = heed_rows(a->out);
-    int64_t piece = n_out / (a->device->n_threads * 4) + 1;
-
-    if (rows * n_in * n_out <= 2 * HEED_PIECE) /* handing out would cost more than computing */
-        return n_out;
-    if (rows > 1 && piece > BLOCK_WEIGHTS / n_in)
-        piece = BLOCK_WEIGHTS / n_in;
-    return (piece + 63) / 64 * 64;
-}
-
 static void linear_fast(const heed_op_args *a)
 {
-    const heed_product_shape shape = product_of(a->node);
-    char *free_space = a->workspace;
-
-    if (shape.m <= FEW_ROWS) {
-        if (layout_of(a->node) == HEED_WEIGHT_OUT_IN)
-            heed_parallel(a->device->n_threads, shape.n, outputs_a_piece(a), few_rows_dot, (void *)a);
-        else
-            few_rows_combine(a);
-        return;
-    }
-    const float *x = heed_dense_operand(a->in[0], &free_space), *w = heed_dense_operand(a->in[1], &free_space);
-
-    heed_product_compute(a->device, &shape, x, w, shape.has_bias ? a->in[2]->data : NULL, a->out->data,
-                         free_space);
+    heed_linear_fast(a, layout_of(a->node));
 }
 
 static size_t linear_workspace(const heed_node *node, heed_device *device)
 {
-    const heed_product_shape shape = product_of(node);
-    const size_t copies = heed_bytes_add(heed_dense_bytes(&node->in[0]->tensor),
-                                         heed_dense_bytes(&node->in[1]->tensor));
-
-    if (shape.m <= FEW_ROWS)
-        return layout_of(node) == HEED_WEIGHT_IN_OUT ? heed_floats_bytes(SLABS * slab_floats(node)) : 0;
-    return heed_bytes_add(copies, heed_product_bytes(device, &shape));
+    return heed_linear_workspace(node, device, layout_of(node));
 }
 
 /* --- the rest ------------------------------------------------------------------------------------ */
@@ -229,6 +113,13 @@ static void linear_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_
         dx[1] = dweight;
     if (heed_node_wants_grad(bias) && dweight != NULL)
         dx[2] = dweight->outputs[1];
+}
+
+static int linear_weight_axis(const heed_node *y, int input)
+{
+    if (input != 1)
+        return -1;
+    return layout_of(y) == HEED_WEIGHT_IN_OUT ? 0 : 1;
 }
 
 static void linear_cost(const heed_node *y, heed_cost *cost)
@@ -266,6 +157,7 @@ const heed_op heed_op_linear = {
     .forward = linear_forward,
     .fast = linear_fast,
     .grad = linear_grad,
+    .weight_axis = linear_weight_axis,
     .cost = linear_cost,
     .explain = linear_explain,
     .workspace = linear_workspace,

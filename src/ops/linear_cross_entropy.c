@@ -26,8 +26,7 @@ static void linear_cross_entropy_forward(const heed_op_args *a)
     double total = 0.0;
 
     for (int64_t r = 0; r < heed_rows(x); r++) {
-        const heed_head_row row = heed_head_row_of(heed_row(x, r), w->data, w->stride[0], heed_cols(x),
-                                                   heed_rows(w), heed_head_target(targets, r));
+        const heed_head_row row = heed_head_row_of(heed_row(x, r), w, heed_head_target(targets, r));
         total += (double)heed_head_loss(&row);
     }
     *(float *)a->out->data = heed_head_mean(total, heed_head_count(targets));
@@ -69,6 +68,12 @@ static void linear_cross_entropy_grad(heed_graph *g, heed_node *loss, heed_node 
         dx[HEED_HEAD_W] = backward->outputs[2];
 }
 
+static int linear_cross_entropy_weight_axis(const heed_node *loss, int input)
+{
+    (void)loss;
+    return input == HEED_HEAD_W ? 1 : -1;
+}
+
 /* The product, and four operations a logit: maximum, difference, exp, sum. */
 static void linear_cross_entropy_cost(const heed_node *loss, heed_cost *cost)
 {
@@ -85,7 +90,8 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
     const int64_t rows = heed_rows(a->in[HEED_HEAD_X]), d = heed_cols(a->in[HEED_HEAD_X]);
     const int64_t V = heed_rows(a->in[HEED_HEAD_W]);
     const float *x = heed_explain_read(e, a, HEED_HEAD_X, "x", 0, 1, rows * d);
-    const float *w = heed_explain_read(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
+    const float *numbers = heed_explain_read(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
+    const heed_tensor w = heed_tensor_make(HEED_F32, heed_shape2(V, d), (void *)(uintptr_t)numbers);
     const float *target = heed_explain_read(e, a, HEED_HEAD_TARGETS, "target", 0, 1, rows);
     double total = 0.0;
     int64_t n = 0;
@@ -93,7 +99,7 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
     (void)output;
     (void)element;
     for (int64_t r = 0; r < rows; r++) {
-        const heed_head_row row = heed_head_row_of(x + r * d, w, d, d, V, (int64_t)target[r]);
+        const heed_head_row row = heed_head_row_of(x + r * d, &w, (int64_t)target[r]);
         total += (double)heed_head_loss(&row);
         n += row.target != HEED_IGNORE_TARGET;
     }
@@ -113,6 +119,7 @@ const heed_op heed_op_linear_cross_entropy = {
     .forward = linear_cross_entropy_forward,
     .fast = linear_cross_entropy_fast,
     .grad = linear_cross_entropy_grad,
+    .weight_axis = linear_cross_entropy_weight_axis,
     .cost = linear_cross_entropy_cost,
     .explain = linear_cross_entropy_explain,
     .workspace = linear_cross_entropy_workspace,

@@ -17,15 +17,15 @@ enum { HEED_HEAD_X, HEED_HEAD_W, HEED_HEAD_TARGETS, HEED_HEAD_DLOSS };
 
 /* The largest logit of a row and sum_j exp(logit_j - largest). */
 typedef struct heed_head_row {
-    const float *x, *w; /* x [d], W [V, d] by w_stride */
-    int64_t w_stride, d, V, target;
+    const float *x;       /* [d] */
+    const heed_tensor *w; /* [V, d], of any type that weights have */
+    int64_t d, V, target;
     float max;
     double sum;
 } heed_head_row;
 
 /** Goes over the vocabulary twice: for the largest logit, then for the sum. */
-heed_head_row heed_head_row_of(const float *x, const float *w, int64_t w_stride, int64_t d, int64_t V,
-                               int64_t target);
+heed_head_row heed_head_row_of(const float *x, const heed_tensor *w, int64_t target);
 float heed_head_logit(const heed_head_row *row, int64_t j);
 /** -log softmax(logits)_target; 0 where ignored, NaN for a target that is none. */
 float heed_head_loss(const heed_head_row *row);
@@ -44,7 +44,9 @@ bool heed_head_check(heed_graph *g, const heed_node *node);
 
 typedef struct heed_head {
     const heed_device *device;
-    const float *x, *w; /* dense [n_rows, d], [V, d] */
+    const float *x, *w;        /* dense [n_rows, d], [V, d]; w NULL where it is not f32 */
+    const heed_tensor *stored; /* W as it is */
+    float *widened;            /* [width, d] of it; NULL where W is f32 */
     const heed_tensor *targets;
     int64_t n_rows, d, V;
     int64_t chunk, width; /* rows at a time; columns of a tile */

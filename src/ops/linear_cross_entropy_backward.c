@@ -26,7 +26,8 @@ static bool backward_shape(heed_graph *g, heed_node *node)
     heed_node_set_shape(node, LOSS, HEED_F32, heed_shape0());
     heed_node_set_shape(node, DX, HEED_F32, node->in[X]->tensor.shape);
     heed_node_set_shape(node, DW, HEED_F32, node->in[W]->tensor.shape);
-    return heed_head_check(g, node) && heed_expect_scalar(g, node, DLOSS, "dloss", HEED_F32);
+    return heed_head_check(g, node) && heed_expect_dtype(g, node, W, "weight", HEED_F32) &&
+           heed_expect_scalar(g, node, DLOSS, "dloss", HEED_F32);
 }
 
 /* --- the reference ------------------------------------------------------------------------------- */
@@ -41,7 +42,7 @@ static void clear(const heed_tensor *dense)
 static void add_row(const heed_head_row *row, float factor, float *dx, float *dw)
 {
     for (int64_t j = 0; j < row->V; j++) {
-        const float dlogit = heed_head_dlogit(row, j, factor), *w = row->w + j * row->w_stride;
+        const float dlogit = heed_head_dlogit(row, j, factor), *w = heed_row(row->w, j);
 
         for (int64_t k = 0; dx != NULL && k < row->d; k++)
             dx[k] += dlogit * w[k];
@@ -60,8 +61,7 @@ static void backward_forward(const heed_op_args *a)
     clear(a->outs[DX]);
     clear(a->outs[DW]);
     for (int64_t r = 0; r < heed_rows(x); r++) {
-        const heed_head_row row = heed_head_row_of(heed_row(x, r), w->data, w->stride[0], heed_cols(x),
-                                                   heed_rows(w), heed_head_target(targets, r));
+        const heed_head_row row = heed_head_row_of(heed_row(x, r), w, heed_head_target(targets, r));
 
         total += (double)heed_head_loss(&row);
         add_row(&row, factor, a->outs[DX] != NULL ? heed_row(a->outs[DX], r) : NULL,
@@ -197,30 +197,30 @@ static void backward_cost(const heed_node *node, heed_cost *cost)
 }
 
 /* dW_jk: every row that counts, against the whole vocabulary. */
-static float dw_element(const heed_op_args *a, int64_t element, float factor, const float *w,
+static float dw_element(const heed_op_args *a, int64_t element, float factor, const heed_tensor *w,
                         const float *target, heed_explanation *e)
 {
-    const int64_t rows = heed_rows(a->in[X]), d = heed_cols(a->in[X]), V = heed_rows(a->in[W]);
+    const int64_t rows = heed_rows(a->in[X]), d = heed_cols(a->in[X]);
     const float *x = heed_explain_read(e, a, X, "x", 0, 1, rows * d);
     float sum = 0.0f;
 
     for (int64_t r = 0; r < rows; r++) {
-        const heed_head_row row = heed_head_row_of(x + r * d, w, d, d, V, (int64_t)target[r]);
+        const heed_head_row row = heed_head_row_of(x + r * d, w, (int64_t)target[r]);
         sum += heed_head_dlogit(&row, element / d, factor) * row.x[element % d];
     }
     return sum;
 }
 
-static float dx_element(const heed_op_args *a, int64_t element, float factor, const float *w,
+static float dx_element(const heed_op_args *a, int64_t element, float factor, const heed_tensor *w,
                         const float *target, heed_explanation *e)
 {
     const int64_t d = heed_cols(a->in[X]), V = heed_rows(a->in[W]), r = element / d, k = element % d;
     const float *x = heed_explain_read(e, a, X, "x", r * d, 1, d);
-    const heed_head_row row = heed_head_row_of(x, w, d, d, V, (int64_t)target[r]);
+    const heed_head_row row = heed_head_row_of(x, w, (int64_t)target[r]);
     float sum = 0.0f;
 
     for (int64_t j = 0; j < V; j++)
-        sum += heed_head_dlogit(&row, j, factor) * w[j * d + k];
+        sum += heed_head_dlogit(&row, j, factor) * heed_matrix_get(w, j, k);
     return sum;
 }
 
@@ -234,7 +234,8 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
         return;
     }
     const float *target = heed_explain_read(e, a, TARGETS, "target", 0, 1, rows);
-    const float *w = heed_explain_read(e, a, W, "W", 0, 1, heed_tensor_count(a->in[W]));
+    const float *numbers = heed_explain_read(e, a, W, "W", 0, 1, heed_tensor_count(a->in[W]));
+    const heed_tensor w = heed_tensor_make(HEED_F32, a->in[W]->shape, (void *)(uintptr_t)numbers);
 
     for (int64_t r = 0; r < rows; r++)
         n += (int64_t)target[r] != HEED_IGNORE_TARGET;
@@ -243,8 +244,8 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
     heed_explain_formula(e, "%s, dlogit_rj = (softmax_j(x_r . W_j) - [j = target_r]) dloss / %lld",
                          output == DX ? "dx_rk = sum_j dlogit_rj W_jk" : "dW_jk = sum_r dlogit_rj x_rk",
                          (long long)n);
-    heed_explain_value(e, output == DX ? dx_element(a, element, factor, w, target, e)
-                                       : dw_element(a, element, factor, w, target, e));
+    heed_explain_value(e, output == DX ? dx_element(a, element, factor, &w, target, e)
+                                       : dw_element(a, element, factor, &w, target, e));
 }
 
 const heed_op heed_op_linear_cross_entropy_backward = {

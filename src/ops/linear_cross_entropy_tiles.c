@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "ops/dense.h"
 #include "ops/ops.h"
+#include "ops/weight.h"
 
 #define TILE_COLUMNS 1024 /* a tile of a chunk fits the last-level cache, its product runs at full speed */
 #define TILES_BYTES  (256.0 * 1024 * 1024) /* at most so much for the tiles of a chunk, as long as that is ... */
@@ -17,25 +18,23 @@
 
 float heed_head_logit(const heed_head_row *row, int64_t j)
 {
-    const float *w = row->w + j * row->w_stride;
     float sum = 0.0f;
 
     for (int64_t k = 0; k < row->d; k++)
-        sum += row->x[k] * w[k];
+        sum += row->x[k] * heed_matrix_get(row->w, j, k);
     return sum;
 }
 
-heed_head_row heed_head_row_of(const float *x, const float *w, int64_t w_stride, int64_t d, int64_t V,
-                               int64_t target)
+heed_head_row heed_head_row_of(const float *x, const heed_tensor *w, int64_t target)
 {
     heed_head_row row = {
-        .x = x, .w = w, .w_stride = w_stride, .d = d, .V = V, .target = target, .max = -INFINITY};
+        .x = x, .w = w, .d = heed_cols(w), .V = heed_rows(w), .target = target, .max = -INFINITY};
 
-    for (int64_t j = 0; j < V; j++) {
+    for (int64_t j = 0; j < row.V; j++) {
         const float logit = heed_head_logit(&row, j);
         row.max = logit > row.max ? logit : row.max;
     }
-    for (int64_t j = 0; j < V; j++)
+    for (int64_t j = 0; j < row.V; j++)
         row.sum += (double)expf(heed_head_logit(&row, j) - row.max);
     return row;
 }
@@ -92,7 +91,7 @@ bool heed_head_check(heed_graph *g, const heed_node *node)
     char x_text[96], w_text[96];
 
     if (!heed_expect_dtype(g, node, HEED_HEAD_X, "x", HEED_F32) ||
-        !heed_expect_dtype(g, node, HEED_HEAD_W, "weight", HEED_F32))
+        !heed_expect_weight(g, node, HEED_HEAD_W, "weight"))
         return false;
     if (leading.rank < 1 || w->shape.rank != 2 || heed_cols(x) != heed_cols(w))
         return heed_graph_fail(g, node, HEED_ERR_SHAPE,
@@ -183,7 +182,9 @@ size_t heed_head_bytes(const heed_head *head, const heed_node *node, size_t prod
     for (int i = 0; i < 3; i++)
         buffers = heed_bytes_add(buffers, heed_floats_bytes(head->chunk));
     buffers = heed_bytes_add(buffers, heed_dense_bytes(&node->in[HEED_HEAD_X]->tensor));
-    buffers = heed_bytes_add(buffers, heed_dense_bytes(&node->in[HEED_HEAD_W]->tensor));
+    buffers = heed_bytes_add(buffers, node->in[HEED_HEAD_W]->tensor.dtype == HEED_F32
+                                          ? heed_dense_bytes(&node->in[HEED_HEAD_W]->tensor)
+                                          : heed_floats_bytes(head->width * head->d));
     return heed_bytes_add(buffers, products);
 }
 
@@ -195,7 +196,11 @@ void heed_head_take(heed_head *head, const heed_op_args *a)
     head->sum = heed_floats_take(&head->free_space, head->chunk);
     head->target_logit = heed_floats_take(&head->free_space, head->chunk);
     head->x = heed_dense_operand(a->in[HEED_HEAD_X], &head->free_space);
-    head->w = heed_dense_operand(a->in[HEED_HEAD_W], &head->free_space);
+    head->stored = a->in[HEED_HEAD_W];
+    if (head->stored->dtype == HEED_F32)
+        head->w = heed_dense_operand(head->stored, &head->free_space);
+    else
+        head->widened = heed_floats_take(&head->free_space, head->width * head->d);
     head->targets = a->in[HEED_HEAD_TARGETS];
 }
 
@@ -236,10 +241,15 @@ void heed_head_logits(const heed_head *head, int64_t begin, int64_t end)
         tile_job job = {head, heed_head_tile(head, t, rows), begin, t * head->width,
                         heed_head_columns(head, t)};
         const heed_product_shape shape = logits_product(head, rows, job.columns);
+        const float *w = head->widened;
 
-        heed_product_compute(head->device, &shape, head->x + begin * head->d,
-                             head->w + job.first_column * head->d, NULL, heed_head_tile(head, t, rows),
-                             head->free_space);
+        if (head->widened == NULL)
+            w = head->w + job.first_column * head->d;
+        else
+            heed_weight_widen(head->device, head->stored, job.first_column, job.columns, 0, head->d,
+                              head->widened);
+        heed_product_compute(head->device, &shape, head->x + begin * head->d, w, NULL,
+                             heed_head_tile(head, t, rows), head->free_space);
         heed_parallel(head->device->n_threads, rows, 1 + HEED_PIECE / job.columns, summarize_rows, &job);
     }
 }

@@ -6,7 +6,8 @@
  *   position_embedding            y[b, t, :] = table[past_b + t, :]
  *   position_embedding_backward   dtable[p, :] = sum_b dy[b, p - past_b, :]  where past_b <= p < past_b + T
  *
- * A position outside the table gives a row of NaN, as an id outside the vocabulary does.
+ * The table is f32, bf16, f16 or 8-bit; y is f32. A position outside the table gives a row of NaN, as an id outside the
+ * vocabulary does.
  */
 #include <math.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "ops/common.h"
 #include "ops/list.h"
 #include "ops/ops.h"
+#include "ops/weight.h"
 
 static bool position_embedding_shape(heed_graph *g, heed_node *y)
 {
@@ -21,6 +23,8 @@ static bool position_embedding_shape(heed_graph *g, heed_node *y)
     const int64_t T = *(const int64_t *)y->attrs;
     char text[96];
 
+    if (!heed_expect_weight(g, y, 0, "table"))
+        return false;
     if (table->rank != 2)
         return heed_graph_fail(g, y, HEED_ERR_SHAPE, "expected a table [n, d_model], %s is %s", y->in[0]->name,
                                heed_shape_format(text, sizeof text, table));
@@ -43,21 +47,34 @@ static void position_embedding_forward(const heed_op_args *a)
         const int64_t p = heed_past_of(a->in[1], row / T) + row % T;
         float *y = heed_row(a->out, row);
 
-        if (p >= 0 && p < n) {
-            memcpy(y, heed_row(a->in[0], p), (size_t)d * sizeof *y);
-        } else {
-            for (int64_t j = 0; j < d; j++)
-                y[j] = NAN;
-        }
+        for (int64_t j = 0; j < d; j++)
+            y[j] = p >= 0 && p < n ? heed_matrix_get(a->in[0], p, j) : NAN;
     }
+}
+
+static void position_embedding_fast(const heed_op_args *a)
+{
+    const int64_t T = *(const int64_t *)a->attrs, n = heed_rows(a->in[0]);
+
+    for (int64_t row = 0; row < heed_rows(a->out); row++) {
+        const int64_t p = heed_past_of(a->in[1], row / T) + row % T;
+
+        heed_weight_look_up(a->device, a->in[0], p < n ? p : -1, heed_row(a->out, row));
+    }
+}
+
+static int position_embedding_weight_axis(const heed_node *node, int input)
+{
+    (void)node;
+    return input == 0 ? 1 : -1;
 }
 
 static void position_embedding_cost(const heed_node *node, heed_cost *cost)
 {
-    const double bytes = 4.0 * (double)heed_tensor_count(&node->tensor);
+    const double count = (double)heed_tensor_count(&node->tensor);
 
-    cost->bytes_read += bytes;
-    cost->bytes_written += bytes;
+    cost->bytes_read += count * (double)heed_dtype_bytes(node->in[0]->tensor.dtype);
+    cost->bytes_written += 4.0 * count;
 }
 
 /* past_b, noted. */
@@ -94,6 +111,8 @@ const heed_op heed_op_position_embedding = {
     .grad = position_embedding_grad,
     .shape = position_embedding_shape,
     .forward = position_embedding_forward,
+    .fast = position_embedding_fast,
+    .weight_axis = position_embedding_weight_axis,
     .cost = position_embedding_cost,
     .explain = position_embedding_explain,
 };

@@ -7,7 +7,7 @@
 #include "nn/nn.h"
 #include "train/step.h"
 
-static void count(const heed_model *model, const heed_plan *plan, double states, heed_accounting *out)
+static void count(const heed_model *model, const heed_plan *plan, double state_bytes, heed_accounting *out)
 {
     const heed_cost cost = heed_plan_cost(plan);
 
@@ -17,7 +17,7 @@ static void count(const heed_model *model, const heed_plan *plan, double states,
         .bytes_read = cost.bytes_read,
         .bytes_written = cost.bytes_written,
         .arena_bytes = (double)heed_plan_bytes(plan),
-        .state_bytes = states * (double)heed_weights_bytes(model->weights),
+        .state_bytes = state_bytes,
         .n_nodes = heed_plan_n_steps(plan),
     };
 }
@@ -27,7 +27,7 @@ heed_status heed_model_account_forward(const heed_model *model, int64_t batch, i
 {
     heed_device device = {0};
     heed_graph *g = heed_graph_create();
-    heed_nn nn = {.g = g, .config = &model->config};
+    heed_nn nn = {.g = g, .config = &model->config, .weights = model->weights};
     heed_plan *plan = NULL;
     heed_status status = heed_device_open(&device, NULL, 0, err);
 
@@ -41,7 +41,7 @@ heed_status heed_model_account_forward(const heed_model *model, int64_t batch, i
         status = heed_plan_create(g, &options, &plan, err);
     }
     if (status == HEED_OK)
-        count(model, plan, 1.0, out);
+        count(model, plan, heed_weights_stored_bytes(model->weights), out);
     heed_plan_destroy(plan);
     heed_graph_destroy(g);
     heed_device_close(&device);
@@ -64,7 +64,7 @@ heed_status heed_model_account_training(const heed_model *model, int64_t batch, 
     if (status == HEED_OK)
         status = heed_step_graph_plan(&step, &device, &plan, err);
     if (status == HEED_OK)
-        count(model, plan, 3.0, out);
+        count(model, plan, 3.0 * (double)heed_weights_bytes(model->weights), out);
     heed_plan_destroy(plan);
     heed_step_graph_destroy(&step);
     heed_device_close(&device);

@@ -93,13 +93,21 @@ static void expect_same(const char *a, const char *b, int bits, int least_expone
     for (int i = 0; i < heed_model_n_parameters(y); i++) {
         const heed_parameter q = heed_model_parameter(y, i);
         const heed_parameter p = heed_model_parameter(x, strcmp(q.name, "lm_head.weight") == 0 ? 0 : i);
+        float *before = malloc((size_t)p.count * sizeof *before),
+              *after = malloc((size_t)p.count * sizeof *after);
+
+        assert_true(before != NULL && after != NULL);
+        heed_model_read_parameter(x, strcmp(q.name, "lm_head.weight") == 0 ? 0 : i, before);
+        heed_model_read_parameter(y, i, after);
         for (int64_t k = 0; k < p.count; k++) {
-            const double wanted = bits > 0 ? rounded((double)p.data[k], bits, least_exponent)
-                                           : (double)p.data[k];
-            if ((double)q.data[k] != wanted)
-                fail_msg("%s[%lld]: %.9g became %.9g, expected %.9g", q.name, (long long)k, (double)p.data[k],
-                         (double)q.data[k], wanted);
+            const double wanted = bits > 0 ? rounded((double)before[k], bits, least_exponent)
+                                           : (double)before[k];
+            if ((double)after[k] != wanted)
+                fail_msg("%s[%lld]: %.9g became %.9g, expected %.9g", q.name, (long long)k, (double)before[k],
+                         (double)after[k], wanted);
         }
+        free(before);
+        free(after);
     }
     heed_model_close(x);
     heed_model_close(y);

@@ -137,11 +137,16 @@ static void expect_opens(double tolerance)
         const heed_parameter a = heed_model_parameter(model, i), b = heed_model_parameter(opened, i);
         assert_string_equal(a.name, b.name);
         assert_int_equal(a.count, b.count);
+        float *read = malloc((size_t)b.count * sizeof *read);
+
+        assert_non_null(read);
+        heed_model_read_parameter(opened, i, read);
         for (int64_t k = 0; k < a.count; k++) {
-            if (!(fabs((double)a.data[k] - (double)b.data[k]) <= tolerance * fabs((double)a.data[k])))
+            if (!(fabs((double)a.data[k] - (double)read[k]) <= tolerance * fabs((double)a.data[k])))
                 fail_msg("%s[%lld] is %g, read as %g", a.name, (long long)k, (double)a.data[k],
-                         (double)b.data[k]);
+                         (double)read[k]);
         }
+        free(read);
     }
     heed_model_close(opened);
 }
