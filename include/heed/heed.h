@@ -18,6 +18,7 @@
 #include <heed/tokenizer.h>
 #include <heed/train.h>
 #include <heed/verify.h>
+#include <heed/vocab.h>
 
 /** "0.1.0" */
 HEED_API const char *heed_version(void);

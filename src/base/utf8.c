@@ -36,6 +36,19 @@ size_t heed_utf8_decode(const char *text, size_t n, uint32_t *code)
     return length;
 }
 
+bool heed_utf8_is_valid(const char *text, size_t n)
+{
+    size_t length = 0;
+    uint32_t code;
+
+    for (size_t i = 0; i < n; i += length) {
+        length = heed_utf8_decode(text + i, n - i, &code);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
+
 size_t heed_utf8_encode(uint32_t code, char out[4])
 {
     if (code < 0x80) {

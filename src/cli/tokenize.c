@@ -2,12 +2,14 @@
 /* heed tokenize MODEL [FILE...]: text to tokens, and tokens to text. */
 #include "cli/tokenize.h"
 
+#include <errno.h>
 #include <heed/pull.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/out_file.h"
 #include "cli/output.h"
 
 #define AT(member) offsetof(heed_cli_tokenize_options, member)
@@ -43,8 +45,8 @@ static const heed_field fields[] = {
 heed_status heed_cli_open_tokenizer(const char *path, const char *encoding, heed_tokenizer **tokenizer,
                                     heed_error *err)
 {
-    static const heed_field words[] = {{.name = "convert"}};
-    const char *near = heed_field_nearest(words, 1, path);
+    static const heed_field words[] = {{.name = "train"}, {.name = "convert"}};
+    const char *near = heed_field_nearest(words, 2, path);
     char found[HEED_PULL_PATH_BYTES];
     heed_status status = heed_model_find(path, found, sizeof found, err);
 
@@ -57,14 +59,16 @@ heed_status heed_cli_open_tokenizer(const char *path, const char *encoding, heed
     return status;
 }
 
-heed_status heed_cli_tokenizer_path(const char *out, char *path, size_t size, heed_error *err)
+heed_status heed_cli_tokenizer_path(const char *out, bool force, char *path, size_t size, heed_error *err)
 {
-    struct stat info;
-    const bool folder = stat(out, &info) == 0 && S_ISDIR(info.st_mode);
+    const size_t n = strlen(out);
+    const bool file = n > 5 && strcmp(out + n - 5, ".json") == 0;
 
-    if (snprintf(path, size, "%s%s", out, folder ? "/tokenizer.json" : "") >= (int)size)
+    if (snprintf(path, size, "%s%s", out, file ? "" : "/tokenizer.json") >= (int)size)
         return heed_cli_fail(err, HEED_ERR_USAGE, "%.300s...: the path is too long", out);
-    return HEED_OK;
+    if (!file && mkdir(out, 0777) != 0 && errno != EEXIST)
+        return heed_cli_fail(err, HEED_ERR_FILE, "%.300s: cannot be made: %s", out, strerror(errno));
+    return heed_cli_out_check(path, force, err);
 }
 
 /* Of two options that exclude each other. */
@@ -106,6 +110,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_tokenizer *tokenizer = NULL;
     heed_status status;
 
+    if (argc > 0 && strcmp(argv[0], "train") == 0)
+        return heed_cli_tokenize_train.run(&heed_cli_tokenize_train, argc - 1, argv + 1, err);
     if (argc > 0 && strcmp(argv[0], "convert") == 0)
         return heed_cli_tokenize_convert.run(&heed_cli_tokenize_convert, argc - 1, argv + 1, err);
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
@@ -131,12 +137,13 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
 const heed_cli_command heed_cli_tokenize = {
     .name = "tokenize",
     .operands = "MODEL [FILE...]",
-    .summary = "turn text into tokens and back; convert tokenizers",
+    .summary = "turn text into tokens and back; train and convert tokenizers",
     .details =
         "MODEL is a model's folder or name, or a file with a tokenizer: tokenizer.json, vocab.json beside\n"
         "merges.txt, a .tiktoken table. Without FILEs the text comes from standard input. Each text's ids are\n"
-        "one line. Files may be larger than memory. heed tokenize convert writes a tokenizer as\n"
-        "tokenizer.json; it has options of its own: heed tokenize convert --help\n",
+        "one line. Files may be larger than memory. heed tokenize train learns a vocabulary from texts, and\n"
+        "heed tokenize convert writes any tokenizer as tokenizer.json. Both have options of their own, which\n"
+        "--help behind them shows.\n",
     .examples = "  heed tokenize gpt2 --text \"To be, or not to be\" --pieces\n"
                 "  heed tokenize gpt2 notes.txt | heed tokenize gpt2 --decode\n"
                 "  heed tokenize gpt2 *.txt --count\n"

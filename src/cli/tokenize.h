@@ -29,10 +29,14 @@ heed_status heed_cli_tokenize_ids(const heed_cli_tokenizing *t, heed_error *err)
 heed_status heed_cli_open_tokenizer(const char *path, const char *encoding, heed_tokenizer **tokenizer,
                                     heed_error *err);
 
-/** Where a tokenizer goes: "out", or its tokenizer.json where out is a folder. */
-heed_status heed_cli_tokenizer_path(const char *out, char *path, size_t size, heed_error *err);
+/**
+ * The path of a new tokenizer: out itself where it ends in .json, else tokenizer.json in that folder, which is made.
+ * HEED_ERR_USAGE: there is a file already, unless force.
+ */
+heed_status heed_cli_tokenizer_path(const char *out, bool force, char *path, size_t size, heed_error *err);
 
 /** The commands behind "tokenize". */
+extern const heed_cli_command heed_cli_tokenize_train;
 extern const heed_cli_command heed_cli_tokenize_convert;
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/tokenize.h"
 
@@ -15,7 +14,7 @@ typedef struct convert_options {
 #define AT(member) offsetof(convert_options, member)
 
 static const heed_cli_text texts[] = {
-    {"out", "FILE", "the file to write, or a folder for its tokenizer.json", AT(out)},
+    {"out", "FILE", "where the tokenizer goes: NAME.json, or a folder for its tokenizer.json", AT(out)},
     {"encoding", "NAME", "of a .tiktoken table whose name does not say it: gpt2, cl100k_base, o200k_base",
      AT(encoding)},
 };
@@ -45,9 +44,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status == HEED_OK && own.out == NULL)
         status = heed_cli_fail(err, HEED_ERR_USAGE, "tokenize convert: expected --out FILE");
     if (status == HEED_OK)
-        status = heed_cli_tokenizer_path(own.out, path, sizeof path, err);
-    if (status == HEED_OK)
-        status = heed_cli_out_check(path, own.force, err);
+        status = heed_cli_tokenizer_path(own.out, own.force, path, sizeof path, err);
     if (status == HEED_OK)
         status = heed_cli_open_tokenizer(options.operands[0], own.encoding, &tokenizer, err);
     if (status == HEED_OK)

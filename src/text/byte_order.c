@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "text/byte_order.h"
 
-/* Bytes from `first` to `last` have ranks from `rank` on; `code` is the character of the first. */
+/* Bytes from `first` to `last` have ranks from `rank` on. */
 typedef struct run {
-    int first, last, rank, code;
+    int first, last, rank;
 } run;
 
 static const run runs[] = {
-    {0x21, 0x7e, 0, 0x21},    {0xa1, 0xac, 94, 0xa1},   {0xae, 0xff, 106, 0xae},
-    {0x00, 0x20, 188, 0x100}, {0x7f, 0xa0, 221, 0x121}, {0xad, 0xad, 255, 0x143},
+    {0x21, 0x7e, 0},   {0xa1, 0xac, 94},  {0xae, 0xff, 106},
+    {0x00, 0x20, 188}, {0x7f, 0xa0, 221}, {0xad, 0xad, 255},
 };
 
-static const run *run_of(unsigned char byte)
+int heed_byte_rank(unsigned char byte)
 {
     const run *r = runs;
 
     while (byte < r->first || byte > r->last)
         r++;
-    return r;
-}
-
-int heed_byte_rank(unsigned char byte)
-{
-    const run *r = run_of(byte);
-
     return r->rank + byte - r->first;
 }
 
@@ -31,14 +24,7 @@ unsigned char heed_byte_of_rank(int rank)
 {
     const run *r = runs;
 
-    while (rank < r->rank || rank > r->rank + r->last - r->first)
+    while (rank > r->rank + r->last - r->first)
         r++;
     return (unsigned char)(r->first + rank - r->rank);
-}
-
-uint32_t heed_byte_character(unsigned char byte)
-{
-    const run *r = run_of(byte);
-
-    return (uint32_t)(r->code + byte - r->first);
 }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/json_text.h"
 #include "text/position.h"
 #include "text/tokenizer_kind.h"
 
@@ -248,24 +249,6 @@ static int32_t find_piece(const heed_tokenizer *tokenizer, const char *text, siz
 
 /* ---- tokenizer.json -------------------------------------------------------------------------------------- */
 
-static void write_string(heed_text_buffer *out, const char *text)
-{
-    heed_text_puts(out, "\"");
-    for (; *text != '\0'; text++) {
-        const unsigned char byte = (unsigned char)*text;
-
-        if (byte == '"' || byte == '\\')
-            heed_text_printf(out, "\\%c", byte);
-        else if (byte == '\n')
-            heed_text_puts(out, "\\n");
-        else if (byte < 0x20)
-            heed_text_printf(out, "\\u%04x", byte);
-        else
-            heed_text_append(out, text, 1);
-    }
-    heed_text_puts(out, "\"");
-}
-
 static void write_json(const heed_tokenizer *tokenizer, heed_text_buffer *out)
 {
     const characters *c = of(tokenizer);
@@ -290,7 +273,7 @@ static void write_json(const heed_tokenizer *tokenizer, heed_text_buffer *out)
                         "    \"vocab\": {\n");
     for (int32_t id = 0; id < c->n; id++) {
         heed_text_puts(out, "      ");
-        write_string(out, c->pieces[id]);
+        heed_json_put_string(out, c->pieces[id], strlen(c->pieces[id]));
         heed_text_printf(out, ": %d%s\n", (int)id, id + 1 < c->n ? "," : "");
     }
     heed_text_puts(out, "    },\n"
@@ -426,6 +409,7 @@ cleanup:
 
 const heed_tokenizer_kind heed_tokenizer_characters_kind = {
     .name = "characters",
+    .needs_utf8 = true,
     .claims = claims,
     .read = read_json,
     .write = write_json,

@@ -92,7 +92,7 @@ static bool make_room(heed_piece_table *t, size_t n)
         t->pieces = pieces;
         t->capacity = capacity;
     }
-    if (t->bytes == NULL || n > t->bytes_capacity - t->n_bytes) {
+    if (t->bytes == NULL || n >= t->bytes_capacity - t->n_bytes) {
         const size_t capacity = 2 * t->bytes_capacity + n + 256;
         char *bytes = realloc(t->bytes, capacity);
         if (bytes == NULL)
@@ -108,7 +108,7 @@ static bool make_room(heed_piece_table *t, size_t n)
 /* Offsets and numbers have 32 bits. */
 static bool fits(const heed_piece_table *t, size_t n)
 {
-    return t->n < HEED_PIECE_NONE - 1 && n <= UINT32_MAX - t->n_bytes;
+    return t->n < HEED_PIECE_NONE - 1 && n < UINT32_MAX - t->n_bytes;
 }
 
 static uint32_t add_hashed(heed_piece_table *t, const char *bytes, size_t n, uint32_t hash, int64_t count)
@@ -130,8 +130,9 @@ static uint32_t add_hashed(heed_piece_table *t, const char *bytes, size_t n, uin
         return HEED_PIECE_NONE;
     }
     memcpy(t->bytes + t->n_bytes, bytes, n);
+    t->bytes[t->n_bytes + n] = '\0';
     t->pieces[t->n] = (heed_counted_piece){count, (uint32_t)t->n_bytes, (uint32_t)n, hash};
-    t->n_bytes += n;
+    t->n_bytes += n + 1;
     t->slots[slot] = (uint64_t)hash << 32 | (t->n + 1);
     return (uint32_t)t->n++;
 }
@@ -177,10 +178,10 @@ size_t heed_piece_table_drop(heed_piece_table *t, int64_t count, int64_t *occurr
             *occurrences += p.count;
             continue;
         }
-        memmove(t->bytes + n_bytes, t->bytes + p.offset, p.length);
+        memmove(t->bytes + n_bytes, t->bytes + p.offset, p.length + 1);
         t->pieces[kept] = p;
         t->pieces[kept++].offset = (uint32_t)n_bytes;
-        n_bytes += p.length;
+        n_bytes += p.length + 1;
     }
     t->n = kept;
     t->n_bytes = n_bytes;

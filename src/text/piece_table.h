@@ -28,7 +28,7 @@ typedef struct heed_counted_piece {
 typedef struct heed_piece_table {
     heed_counted_piece *pieces; /* [n] */
     size_t n, capacity;
-    char *bytes; /* of all pieces, one after the other */
+    char *bytes; /* of all pieces, one after the other, each ended by a NUL that is not counted */
     size_t n_bytes, bytes_capacity;
     uint64_t *slots; /* [n_slots] hash in the high half, number + 1 in the low one; 0: free */
     size_t n_slots;

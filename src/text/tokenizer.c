@@ -22,6 +22,7 @@
 
 static const heed_tokenizer_kind *const kinds[] = {
     &heed_tokenizer_characters_kind,
+    &heed_tokenizer_words_kind,
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -241,6 +242,11 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *pat
 const char *heed_tokenizer_kind_name(const heed_tokenizer *tokenizer)
 {
     return tokenizer->kind->name;
+}
+
+bool heed_tokenizer_needs_utf8(const heed_tokenizer *tokenizer)
+{
+    return tokenizer->kind->needs_utf8;
 }
 
 int64_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer)

@@ -13,6 +13,7 @@
 
 typedef struct heed_tokenizer_kind {
     const char *name;
+    bool needs_utf8; /* bytes that are no characters have no ids */
 
     /* Whether this kind reads such a tokenizer.json; cheap, looks at its shape only. */
     bool (*claims)(const json_t *root);
@@ -59,5 +60,6 @@ struct heed_tokenizer {
 };
 
 extern const heed_tokenizer_kind heed_tokenizer_characters_kind;
+extern const heed_tokenizer_kind heed_tokenizer_words_kind;
 
 #endif

@@ -135,6 +135,71 @@ same f/tokenizer.json copy.json "a folder gets a tokenizer.json"
 allow tokenize f --text 'a bee'
 same expected out "a copy must give the same ids"
 
+# ---- a vocabulary of one's own ----
+
+# learned WORDS...: the line on standard error after learning
+learned()
+{
+    grep -q -e "$1" err || fail "expected \"$1\" on standard error"
+}
+
+allow tokenize train bees.txt --out bees.json --vocab-size 280
+learned '^bees.json: 280 tokens from 2.99 kB and '
+[ ! -s out ] || fail "tokenize train: expected nothing on standard output"
+allow tokenize bees.json bees.txt
+cp out ids.txt
+allow tokenize bees.json ids.txt --decode
+same bees.txt out "what was learned must give the text back"
+allow tokenize train bees.txt --out bees2.json --vocab-size 280 --threads 1 --quiet
+same bees.json bees2.json "another number of threads must learn the same bytes"
+[ ! -s err ] || fail "--quiet: expected silence"
+cp bees.txt input
+allow tokenize train - --out bees3.json --vocab-size 280 --quiet
+same bees.json bees3.json "standard input must teach the same"
+: >input
+head -c 200000 /dev/urandom >noise
+allow tokenize bees.json noise --out noise.ids
+allow tokenize bees.json noise.ids --decode --raw --out noise.back
+same noise noise.back "any bytes must come back"
+allow tokenize train noise --out noise.json --vocab-size 300
+allow tokenize train bees.txt --out end.json --special '<|end|>' --special '<|pad|>' --json --pattern o200k_base
+grep -q '"kind": "byte-level BPE", "vocab_size": [0-9]*, "n_bytes": 2990' out || fail "--json: $(cat out)"
+allow tokenize end.json --text 'bee<|end|>' --special --pieces
+tail -n 1 out | grep -q '"<|end|>"$' || fail "--special: expected one token for <|end|>"
+allow tokenize end.json --text 'bee<|end|>' --pieces
+tail -n 1 out | grep -q '">"$' || fail "without --special <|end|> is text: $(cat out)"
+allow tokenize train bees.txt --kind words --out words.json
+learned 'fewer tokens than 32,768\|tokens from'
+allow tokenize words.json --text 'A bee sees the xyzzy' --pieces
+grep -q '\[UNK\]' out || fail "an unknown word: expected [UNK]"
+allow tokenize train bees.txt --kind words --no-unknown --min-frequency 1 --out exact.json
+refuse 2 'line 2, column 3: the word "xyzzy" is not among the' tokenize exact.json --text 'A
+, xyzzy' --count
+allow tokenize train bees.txt --kind characters --out letters
+same letters/tokenizer.json m/tokenizer.json "characters must be those that a model learns"
+allow tokenize train bees.txt --max-pieces 16 --out few.json
+
+refuse 2 'bees.json: there is a file already; --force writes over it' tokenize train bees.txt --out bees.json
+allow tokenize train bees.txt --out bees2.json --force --vocab-size 270
+refuse 2 'expected --out FILE' tokenize train bees.txt
+refuse 2 'expected heed tokenize train TEXT...' tokenize train --out x.json
+refuse 2 'did you mean "heed tokenize train"?' tokenize trian bees.txt
+refuse 2 'expected one of bpe, words, characters, got "byte"' tokenize train bees.txt --kind byte --out x.json
+refuse 2 'did you mean "--vocab-size"?' tokenize train bees.txt --vocabsize 300 --out x.json
+refuse 2 'vocab_size: expected at least 257 for the 256 bytes and 1 special token, got 256' tokenize train bees.txt \
+    --vocab-size 256 --special '<|end|>' --out x.json
+refuse 2 '--pattern is a part of --kind bpe' tokenize train bees.txt --kind words --pattern gpt2 --out x.json
+refuse 3 'pattern' tokenize train bees.txt --pattern '(' --out x.json
+: >empty.txt
+refuse 2 'got an empty one' tokenize train empty.txt --out x.json
+refuse 3 'none.txt: cannot be opened' tokenize train bees.txt none.txt --out x.json
+refuse 3 'noise: line ' tokenize train noise --kind words --out x.json
+refuse 3 'noise: line ' tokenize train noise --kind characters --out x.json
+refuse 3 'x/y: cannot be made' tokenize train bees.txt --out x/y
+refuse 3 'x/y.json' tokenize train bees.txt --out x/y.json
+absent x.json
+absent x
+
 [ -z "$(ls -A | grep tmp)" ] || fail "temporary files were left behind"
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
 echo "all as expected"
