@@ -25,6 +25,13 @@ extern "C" {
 
 typedef struct heed_trainer heed_trainer;
 
+/* What a token is, where no tokenizer is given; learned from the text. */
+typedef enum heed_train_tokens {
+    HEED_TRAIN_CHARACTERS,
+    HEED_TRAIN_WORDS,
+    HEED_TRAIN_BPE,
+} heed_train_tokens;
+
 typedef struct heed_train_options {
     int64_t steps;
     int64_t batch_size;       /* windows a step */
@@ -38,8 +45,12 @@ typedef struct heed_train_options {
     int64_t eval_batches;     /* of each evaluation; the last one takes at least 200 */
     int64_t save_interval;    /* steps between checkpoints; 0: only at the end and when interrupted */
     int64_t seed;
-    int64_t threads;      /* 0: one a processor */
-    int64_t corpus_bytes; /* of the built-in stories, when no text is given */
+    int64_t threads;              /* 0: one a processor */
+    int64_t corpus_bytes;         /* of the built-in stories, when no text is given */
+    int tokenizer;                /* a heed_train_tokens */
+    int64_t tokenizer_vocab_size; /* of words and bpe (heed/vocab.h) */
+    const char
+        *tokenizer_path; /* a tokenizer to take (heed_tokenizer_open()) instead of making one; NULL: make it */
 } heed_train_options;
 
 HEED_API heed_train_options heed_train_options_default(void);
@@ -55,6 +66,7 @@ typedef struct heed_train_plan {
     double process_bytes;   /* what the process will hold at its peak, text and program included */
     double available_bytes; /* what the system would give; 0: unknown */
     int64_t n_train_tokens, n_validation_tokens;
+    double bytes_per_token;   /* of validation: losses over it are nats a byte, whatever the tokenizer */
     double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */
     double matrix_peak_flops; /* this machine's, measured now */
     const char *device;       /* "avx512, 2 threads, oneDNN 2.6.3" */
@@ -74,9 +86,10 @@ typedef struct heed_progress {
 } heed_progress;
 
 /**
- * text_path NULL: the built-in stories. config.vocab_size is taken from the text. The folder is made; one that holds a
+ * text_path NULL: the built-in stories. config.vocab_size is taken from the tokenizer. The folder is made; one that holds a
  * checkpoint already, or in which another process trains, is refused (HEED_ERR_USAGE), so that no model is lost.
- * HEED_ERR_FILE: the text is missing, empty, too short, binary or not UTF-8. HEED_ERR_MEMORY, with the number, before
+ * HEED_ERR_FILE: the text is missing, empty, too short, binary or, but for byte-level BPE, not UTF-8; a tokenizer that
+ * cannot be opened. HEED_ERR_MEMORY, with the number, before
  * anything is trained.
  */
 HEED_API heed_status heed_trainer_create(const char *text_path, const heed_config *config,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +26,19 @@ heed_status heed_cli_fail(heed_error *err, heed_status status, const char *forma
 
 static int output_error; /* the first errno of stdout */
 
+/* Why an earlier write failed, whose errno is lost: the reader of a pipe has gone, or something else. */
+static int reason_of_before(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0 ? EPIPE : EIO;
+}
+
 bool heed_cli_flush(void)
 {
     errno = 0;
     if (output_error == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        output_error = errno != 0 ? errno : EIO;
+        output_error = errno != 0 ? errno : reason_of_before();
     return output_error == 0;
 }
 

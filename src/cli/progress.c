@@ -36,9 +36,12 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
     char a[32], b[32], line[256], shown[256];
 
     heed_cli_describe_model(heed_trainer_config(trainer), line, sizeof line);
-    fprintf(out, "text    %s: %s tokens to learn from, %s to validate\n",
+    fprintf(out, "text    %s: %s tokens to learn from, %s to validate",
             heed_cli_quote(shown, sizeof shown, text), heed_cli_grouped(a, (double)plan->n_train_tokens),
             heed_cli_grouped(b, (double)plan->n_validation_tokens));
+    if (plan->bytes_per_token != 1.0)
+        fprintf(out, ", of %.3f bytes each", plan->bytes_per_token);
+    fputc('\n', out);
     fprintf(out, "model   %s: %s parameters\n", line, heed_cli_grouped(a, (double)plan->n_parameters));
     show_memory(out, plan);
     fprintf(out, "on      %s", plan->device);
@@ -49,9 +52,20 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
 
 /* --- while it runs --- */
 
-heed_cli_progress heed_cli_progress_start(FILE *out)
+heed_cli_progress heed_cli_progress_start(FILE *out, const heed_trainer *trainer)
 {
-    return (heed_cli_progress){.out = out, .live = out != NULL && heed_cli_is_terminal(out), .validation = NAN};
+    return (heed_cli_progress){.out = out,
+                               .live = out != NULL && heed_cli_is_terminal(out),
+                               .validation = NAN,
+                               .bytes_per_token = heed_trainer_plan(trainer)->bytes_per_token};
+}
+
+const char *heed_cli_per_byte(char *out, double loss, double bytes_per_token)
+{
+    out[0] = '\0';
+    if (bytes_per_token != 1.0 && bytes_per_token > 0.0)
+        snprintf(out, 32, " (%.4f a byte)", loss / bytes_per_token);
+    return out;
 }
 
 void heed_cli_clear_line(heed_cli_progress *p)
@@ -132,11 +146,13 @@ static void draw_line(heed_cli_progress *p, const heed_progress *now)
 
 static void print_line(heed_cli_progress *p, const heed_progress *now)
 {
-    char eta[32], speed[32];
+    char eta[32], speed[32], byte[32];
 
     heed_cli_clear_line(p);
-    fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f, %s tokens/s", (long long)now->step,
-            (long long)now->steps, p->loss, now->validation_loss, heed_cli_grouped(speed, now->tokens_per_s));
+    fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f%s, %s tokens/s", (long long)now->step,
+            (long long)now->steps, p->loss, now->validation_loss,
+            heed_cli_per_byte(byte, now->validation_loss, p->bytes_per_token),
+            heed_cli_grouped(speed, now->tokens_per_s));
     if (has_share(now))
         fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
     if (!now->done)

@@ -223,9 +223,9 @@ const heed_cli_command heed_cli_tokenize_train = {
     .name = "tokenize train",
     .operands = "TEXT...",
     .summary = "learn a vocabulary from texts",
-    .details = "TEXTs may be larger than memory; \"-\" is standard input. bpe takes any bytes, words and "
-               "characters take\n"
-               "UTF-8. The result depends on texts and options alone, and other programs read it.\n",
+    .details =
+        "TEXTs may be larger than memory; \"-\" is standard input. bpe takes any bytes, words and characters\n"
+        "take UTF-8. The result depends on texts and options alone, and other programs read it.\n",
     .examples = "  heed tokenize train notes.txt --vocab-size 4096 --out notes.json\n"
                 "  heed tokenize train *.txt --special \"<|endoftext|>\" --pattern o200k_base --out tokens\n"
                 "  heed tokenize train notes.txt --kind words --vocab-size 10000 --out words.json\n",

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/json_out.h"
@@ -178,12 +179,13 @@ static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
-    char speed[32], folder[PATH_BYTES];
+    char speed[32], byte[32], folder[PATH_BYTES];
 
     if (r->n_steps > 0)
         fprintf(out, "%lld steps in %.1f s, %s tokens/s in all: ", (long long)r->n_steps, r->now.seconds,
                 heed_cli_grouped(speed, mean_speed(r)));
-    fprintf(out, "validation loss %.4f", r->validation_loss);
+    fprintf(out, "validation loss %.4f%s", r->validation_loss,
+            heed_cli_per_byte(byte, r->validation_loss, plan->bytes_per_token));
     if (!isnan(plan->floor))
         fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
     fputc('\n', out);
@@ -205,6 +207,7 @@ static void print_json(const train_run *r)
     heed_cli_json_bool(&json, "done", r->now.done);
     heed_cli_json_number(&json, "loss", r->progress.loss_weight > 0.0 ? r->progress.loss : NAN);
     heed_cli_json_number(&json, "validation_loss", r->validation_loss);
+    heed_cli_json_number(&json, "validation_nats_per_byte", r->validation_loss / plan->bytes_per_token);
     heed_cli_json_number(&json, "floor", plan->floor);
     heed_cli_json_number(&json, "seconds", r->now.seconds);
     heed_cli_json_number(&json, "tokens_per_s", mean_speed(r));
@@ -242,6 +245,28 @@ static heed_status finish(train_run *r, heed_error *err)
 }
 
 /* --- the command --- */
+
+/* "--tokenizer FILE": a word that is none of the kinds, and there is such a file, names a tokenizer. */
+static void take_tokenizer(heed_cli_options *options, heed_train_options *train)
+{
+    for (int i = 0; i < options->n_settings; i++) {
+        const heed_cli_setting *s = &options->settings[i];
+        bool kind = false;
+
+        if (s->group->structure != train || strcmp(s->field->name, "tokenizer") != 0)
+            continue;
+        for (int k = 0; s->field->choices[k] != NULL; k++)
+            kind = kind || strcmp(s->field->choices[k], s->text) == 0;
+        train->tokenizer_path = NULL;
+        if (kind || access(s->text, F_OK) != 0)
+            continue;
+        train->tokenizer_path = s->text;
+        memmove(&options->settings[i], &options->settings[i + 1],
+                (size_t)(options->n_settings - i - 1) * sizeof options->settings[0]);
+        options->n_settings--;
+        i--;
+    }
+}
 
 /* The first setting of the model or of the training that was given; the threads are the machine's, not the run's. */
 static const char *given_setting(const heed_cli_options *options, const heed_config *config,
@@ -297,7 +322,7 @@ static heed_status train_and_report(const train_options *own, const char *text, 
         .own = own, .trainer = trainer, .now = heed_trainer_progress(trainer), .validation_loss = NAN};
     heed_status status;
 
-    r.progress = heed_cli_progress_start(own->quiet ? NULL : stderr);
+    r.progress = heed_cli_progress_start(own->quiet ? NULL : stderr, trainer);
     if (!own->quiet)
         heed_cli_show_plan(stderr, trainer,
                            own->resume != NULL ? "as before"
@@ -331,6 +356,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status != HEED_OK || options.help_shown)
         return status;
     status = check_resume(&options, &own, &config, &train, err);
+    take_tokenizer(&options, &train);
     if (own.resume != NULL)
         train.threads = -1; /* as before, unless the line says otherwise */
     if (status == HEED_OK)
@@ -351,12 +377,15 @@ const heed_cli_command heed_cli_train = {
     .operands = "[TEXT]",
     .summary = "train a model on a text, or on built-in stories",
     .details =
-        "TEXT is a file in UTF-8; its characters become the tokens, its last tenth validates. Without a text\n"
-        "the model learns from stories made by a grammar. Their entropy is known: on average no loss is\n"
-        "below it. The folder is a model at every checkpoint. Ctrl-C finishes the step, saves and stops.\n",
+        "TEXT is a file in UTF-8; its characters become the tokens, its last tenth validates. --tokenizer\n"
+        "makes words or byte pairs of it, or takes a file or folder that heed tokenize takes; with byte pairs\n"
+        "any bytes will do. Without a text the model learns from stories made by a grammar. Their entropy is\n"
+        "known: on average no loss is below it. The folder is a model at every checkpoint. Ctrl-C finishes\n"
+        "the step, saves and stops.\n",
     .examples = "  heed train\n"
                 "  heed train shakespeare.txt --out plays --steps 5000\n"
                 "  heed train shakespeare.txt --out small --n-layers 2 --d-model 64 --no-tied-head\n"
+                "  heed train shakespeare.txt --out pairs --tokenizer bpe --tokenizer-vocab-size 1024\n"
                 "  heed train --resume plays\n",
     .run = run,
 };

@@ -30,11 +30,12 @@ static heed_status check_start(const char *text, size_t n, const char *name, hee
     return HEED_OK;
 }
 
-heed_status heed_corpus_check_text(const char *text, size_t n, const char *name, heed_error *err)
+heed_status heed_corpus_check_text(const char *text, size_t n, bool any_bytes, const char *name,
+                                   heed_error *err)
 {
     heed_status status = check_start(text, n, name, err);
 
-    if (status != HEED_OK)
+    if (status != HEED_OK || any_bytes)
         return status;
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
@@ -51,7 +52,7 @@ heed_status heed_corpus_check_text(const char *text, size_t n, const char *name,
     return HEED_OK;
 }
 
-heed_status heed_corpus_open_text(heed_file *text, const char *path, heed_error *err)
+heed_status heed_corpus_open_text(heed_file *text, const char *path, bool any_bytes, heed_error *err)
 {
     heed_status status = heed_file_open(text, path, err);
     char name[256];
@@ -59,7 +60,7 @@ heed_status heed_corpus_open_text(heed_file *text, const char *path, heed_error 
     if (status != HEED_OK)
         return status;
     heed_quote(name, sizeof name, path, strlen(path));
-    status = heed_corpus_check_text(text->data, text->size, name, err);
+    status = heed_corpus_check_text(text->data, text->size, any_bytes, name, err);
     if (status != HEED_OK) {
         heed_file_close(text);
         *text = (heed_file){0};
@@ -93,86 +94,89 @@ static heed_status check_length(const heed_corpus *corpus, const heed_tokenizer 
         name, (long long)(10 * T + 1), unit, (long long)T, (long long)corpus->n);
 }
 
-/* Packs the ids in place from four bytes each to fewer; writing never overtakes reading. */
-static void pack(heed_corpus *corpus)
+/* Ids on their way into the corpus, which has room for `room` of them and grows. */
+typedef struct filling {
+    heed_corpus *corpus;
+    size_t n, room, bytes_per_token;
+    const char *name;
+} filling;
+
+/* Room for n ids. A text too large for the memory is refused before it is filled. */
+static heed_status make_room(filling *f, size_t n, heed_error *err)
 {
-    uint8_t *narrow = (uint8_t *)corpus->storage;
-
-    corpus->bytes_per_token = corpus->vocab_size <= 0x100 ? 1 : corpus->vocab_size <= 0x10000 ? 2 : 4;
-    if (corpus->bytes_per_token == 4)
-        return;
-    for (int64_t i = 0; i < corpus->n; i++) {
-        int32_t id = 0;
-
-        memcpy(&id, narrow + 4 * i, 4);
-        if (corpus->bytes_per_token == 1) {
-            narrow[i] = (uint8_t)id;
-        } else {
-            const uint16_t half = (uint16_t)id;
-            memcpy(narrow + 2 * i, &half, 2);
-        }
-    }
-}
-
-/* The corpus with room for n ids of four bytes. A text too large for the memory is refused before it is filled. */
-static heed_status allocate(size_t n, const char *name, heed_corpus **corpus, heed_error *err)
-{
+    const size_t available = heed_memory_available();
+    heed_corpus *grown = NULL;
     size_t bytes = 0;
 
-    *corpus = NULL;
-    if (heed_size_mul(n, sizeof(int32_t), &bytes) && heed_size_add(bytes, sizeof(heed_corpus), &bytes) &&
-        bytes <= heed_memory_available())
-        *corpus = malloc(bytes);
-    if (*corpus == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY,
-                         "%s: %.1f MB of text need %.1f MB for their tokens, %.1f MB are free", name,
-                         (double)n * 1e-6, 4e-6 * (double)n, 1e-6 * (double)heed_memory_available());
+    if (heed_size_mul(n, f->bytes_per_token, &bytes) && bytes - f->room * f->bytes_per_token <= available &&
+        heed_size_add(bytes, sizeof(heed_corpus), &bytes))
+        grown = realloc(f->corpus, bytes);
+    if (grown == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: %.1f MB are needed for its %zu tokens, %.1f MB are free",
+                         f->name, 1e-6 * (double)f->bytes_per_token * (double)n, n, 1e-6 * (double)available);
+    f->corpus = grown;
+    f->room = n;
     return HEED_OK;
 }
 
-/* Ids on their way into the corpus, which has room for `room` of them. */
-typedef struct filling {
-    heed_corpus *corpus;
-    size_t n, room;
-} filling;
+static void pack(const filling *f, const int32_t *ids, size_t n)
+{
+    uint8_t *narrow = (uint8_t *)f->corpus->storage + f->n * f->bytes_per_token;
+
+    if (f->bytes_per_token == 4)
+        memcpy(narrow, ids, n * sizeof *ids);
+    for (size_t i = 0; i < n && f->bytes_per_token == 1; i++)
+        narrow[i] = (uint8_t)ids[i];
+    for (size_t i = 0; i < n && f->bytes_per_token == 2; i++) {
+        const uint16_t half = (uint16_t)ids[i];
+        memcpy(narrow + 2 * i, &half, 2);
+    }
+}
 
 static heed_status take_ids(void *context, const int32_t *ids, size_t n, heed_error *err)
 {
     filling *f = context;
+    heed_status status = HEED_OK;
 
     if (n > f->room - f->n)
-        return heed_fail(err, HEED_ERR_USAGE, "the tokenizer makes more tokens than the text has bytes");
-    memcpy((char *)f->corpus->storage + f->n * sizeof *ids, ids, n * sizeof *ids);
-    f->n += n;
-    return HEED_OK;
+        status = make_room(f, f->n + n + f->room / 2, err);
+    if (status == HEED_OK) {
+        pack(f, ids, n);
+        f->n += n;
+    }
+    return status;
 }
 
 heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
                                const heed_corpus_options *options, heed_corpus **corpus, heed_error *err)
 {
-    heed_corpus *c = NULL;
+    const heed_encode_options encoding = {.threads = options->threads};
+    const int64_t vocab_size = heed_tokenizer_vocab_size(tokenizer);
+    const bool characters = strcmp(heed_tokenizer_kind_name(tokenizer), "characters") == 0;
+    filling f = {.name = name, .bytes_per_token = vocab_size <= 0x100 ? 1 : vocab_size <= 0x10000 ? 2 : 4};
     heed_error problem = {0};
-    heed_status status = allocate(n, name, &c, err);
-    filling ids = {.corpus = c, .room = n};
+    heed_status status = make_room(&f, characters ? n : n / 4 + 64, err);
+    heed_corpus *c;
 
     *corpus = NULL;
     if (status != HEED_OK)
         return status;
-    status = heed_tokenizer_encode_to(tokenizer, text, n, NULL, take_ids, &ids, &problem);
+    status = heed_tokenizer_encode_to(tokenizer, text, n, &encoding, take_ids, &f, &problem);
+    c = f.corpus;
     if (status != HEED_OK) {
         status = heed_fail(err, status == HEED_ERR_USAGE ? HEED_ERR_FILE : status, "%s: %s", name,
                            problem.message);
         goto cleanup;
     }
-    c->n = (int64_t)ids.n;
+    c->n = (int64_t)f.n;
     c->n_train = options->whole ? 0 : c->n / 10 * 9 + c->n % 10 * 9 / 10;
     c->n_bytes = (int64_t)n;
-    c->vocab_size = heed_tokenizer_vocab_size(tokenizer);
+    c->vocab_size = vocab_size;
+    c->bytes_per_token = (int)f.bytes_per_token;
     status = check_length(c, tokenizer, name, options, err);
     if (status != HEED_OK)
         goto cleanup;
-    pack(c);
-    *corpus = realloc(c, sizeof *c + ids.n * (size_t)c->bytes_per_token);
+    *corpus = realloc(c, sizeof *c + f.n * f.bytes_per_token);
     if (*corpus == NULL) /* shrinking failed: the large block is still good */
         *corpus = c;
     c = NULL;
@@ -214,4 +218,20 @@ void heed_corpus_read(const heed_corpus *corpus, int64_t begin, int64_t n, int32
     default:
         memcpy(ids, packed, (size_t)n * sizeof *ids);
     }
+}
+
+double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part)
+{
+    const heed_span span = heed_corpus_part(corpus, part);
+    double bytes = 0.0;
+
+    for (int64_t i = 0; i < span.n; i++) {
+        int32_t id = 0;
+        size_t n = 0;
+
+        heed_corpus_read(corpus, span.begin + i, 1, &id);
+        heed_tokenizer_piece(tokenizer, id, &n);
+        bytes += (double)n;
+    }
+    return span.n > 0 ? bytes / (double)span.n : 0.0;
 }

@@ -4,7 +4,7 @@
  *
  *     heed_file text = {0};
  *     heed_corpus *corpus = NULL;
- *     status = heed_corpus_open_text(&text, path, err);
+ *     status = heed_corpus_open_text(&text, path, false, err);
  *     status = heed_tokenizer_characters(text.data, text.size, &tokenizer, err);
  *     status = heed_corpus_create(tokenizer, text.data, text.size, path, &options, &corpus, err);
  *     heed_file_close(&text);
@@ -27,6 +27,7 @@ typedef enum heed_part { HEED_PART_TRAIN, HEED_PART_VALIDATION } heed_part;
 typedef struct heed_corpus_options {
     int64_t context_length; /* each part must hold one window of it and the target after */
     bool whole;             /* no training part: all of the text is for validation */
+    int threads;            /* for tokenizing; 0: one a processor */
 } heed_corpus_options;
 
 /* Tokens begin .. begin + n - 1. */
@@ -45,11 +46,14 @@ typedef struct heed_corpus {
 
 /**
  * Maps a text file and checks every byte of it. HEED_ERR_FILE, with the place, for a file that is missing, a folder,
- * empty, binary (holds a NUL), UTF-16, or not UTF-8. Close it with heed_file_close().
+ * empty, binary (holds a NUL), UTF-16, or not UTF-8. any_bytes, for tokenizers that take them: what is no UTF-8 is fine,
+ * and so is a NUL behind the first 8 KiB; at their beginning it says that this is no text. Close it with
+ * heed_file_close().
  */
-heed_status heed_corpus_open_text(heed_file *text, const char *path, heed_error *err);
+heed_status heed_corpus_open_text(heed_file *text, const char *path, bool any_bytes, heed_error *err);
 /** The same checks on a text in memory; `name` begins the message. */
-heed_status heed_corpus_check_text(const char *text, size_t n, const char *name, heed_error *err);
+heed_status heed_corpus_check_text(const char *text, size_t n, bool any_bytes, const char *name,
+                                   heed_error *err);
 
 /**
  * Tokenizes n bytes of text. `name` (its path) begins every message.
@@ -58,6 +62,9 @@ heed_status heed_corpus_check_text(const char *text, size_t n, const char *name,
 heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
                                const heed_corpus_options *options, heed_corpus **corpus, heed_error *err);
 void heed_corpus_destroy(heed_corpus *corpus); /* NULL is allowed */
+
+/** Bytes of the pieces of a part, over its tokens. */
+double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part);
 
 heed_span heed_corpus_part(const heed_corpus *corpus, heed_part part);
 /** Copies tokens begin .. begin + n - 1 to ids; the caller keeps to 0 .. corpus->n. */

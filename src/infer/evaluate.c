@@ -109,7 +109,7 @@ heed_status heed_model_evaluate(const heed_model *model, const char *text, size_
                                 const heed_evaluation_options *options, heed_evaluation *out, heed_error *err)
 {
     const heed_evaluation_options defaults = {0}, *o = options != NULL ? options : &defaults;
-    const heed_corpus_options corpus_options = {.context_length = 1, .whole = true};
+    const heed_corpus_options corpus_options = {.context_length = 1, .whole = true, .threads = (int)o->threads};
     const int64_t context = o->context_length > 0 ? o->context_length : model->config.context_length;
     heed_corpus *corpus = NULL;
     evaluator e = {0};
@@ -117,7 +117,7 @@ heed_status heed_model_evaluate(const heed_model *model, const char *text, size_
 
     *out = (heed_evaluation){0};
     if (status == HEED_OK)
-        status = heed_corpus_check_text(text, n, name, err);
+        status = heed_corpus_check_text(text, n, !heed_tokenizer_needs_utf8(model->tokenizer), name, err);
     if (status == HEED_OK)
         status = heed_corpus_create(model->tokenizer, text, n, name, &corpus_options, &corpus, err);
     if (status == HEED_OK) {

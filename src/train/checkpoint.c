@@ -81,7 +81,10 @@ static void sweep(const char *folder)
     }
     if (path_of(path, folder, COMMIT, "", NULL) == HEED_OK)
         heed_file_sweep(path);
-    if (path_of(path, folder, "trainer.json", "", NULL) == HEED_OK) /* of heed_checkpoint_begin() */
+    /* of heed_checkpoint_begin() */
+    if (path_of(path, folder, "trainer.json", "", NULL) == HEED_OK)
+        heed_file_sweep(path);
+    if (path_of(path, folder, "tokenizer.json", "", NULL) == HEED_OK)
         heed_file_sweep(path);
 }
 
@@ -148,15 +151,17 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
     const heed_field *config_fields = heed_config_fields(&n_config);
     json_t *options = json_object(), *config = json_object(), *root = NULL;
     heed_status status = HEED_ERR_MEMORY;
-    char hash[24];
+    char hash[24], tokenizer_hash[24];
 
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)t->text.hash);
+    snprintf(tokenizer_hash, sizeof tokenizer_hash, "%016llx", (unsigned long long)t->tokenizer.hash);
     if (heed_fields_to_json(option_fields, n_options, &t->options, options) &&
         heed_fields_to_json(config_fields, n_config, &t->model->config, config))
-        root = json_pack("{s:s, s:I, s:I, s:s, s:I, s:s, s:O, s:O}", "heed_version", HEED_VERSION, "step",
-                         (json_int_t)t->step, "batches_position", (json_int_t)t->batches.position, "text",
-                         t->text.path, "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash, "options",
-                         options, "config", config);
+        root = json_pack("{s:s, s:I, s:I, s:s, s:I, s:s, s:s, s:s, s:O, s:O}", "heed_version", HEED_VERSION,
+                         "step", (json_int_t)t->step, "batches_position", (json_int_t)t->batches.position,
+                         "text", t->text.path, "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash,
+                         "tokenizer", t->tokenizer.path, "tokenizer_hash", tokenizer_hash, "options", options,
+                         "config", config);
     if (root != NULL)
         status = heed_json_write(path, root, err);
     else
@@ -223,10 +228,18 @@ static heed_status write_one(const heed_trainer *t, const char *name, heed_error
 heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
-    const heed_status status = path_of(path, t->folder, "trainer.json", "", err);
+    heed_status status = path_of(path, t->folder, "trainer.json", "", err);
 
     sweep(t->folder);
-    return status == HEED_OK ? write_state(t, path, err) : status;
+    if (status == HEED_OK)
+        status = write_state(t, path, err);
+    /* Characters are there again at once; another vocabulary may take long to learn, or be gone. */
+    if (status == HEED_OK && (t->options.tokenizer != HEED_TRAIN_CHARACTERS || t->tokenizer.path[0] != '\0')) {
+        status = path_of(path, t->folder, "tokenizer.json", "", err);
+        if (status == HEED_OK)
+            status = write_tokenizer(t, path, err);
+    }
+    return status;
 }
 
 heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
@@ -256,15 +269,20 @@ heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
 static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t *position)
 {
     const char *text = heed_json_string(r, "text", ""), *hash = heed_json_string(r, "text_hash", "0");
+    const char *tokenizer = heed_json_string(r, "tokenizer", "");
 
     t->step = heed_json_int(r, "step", 0, 0, INT64_MAX);
     *position = (uint64_t)heed_json_int(r, "batches_position", 0, 0, INT64_MAX);
     t->text.bytes = (uint64_t)heed_json_int(r, "text_bytes", 0, 0, INT64_MAX);
     t->text.hash = strtoull(hash, NULL, 16);
-    if (r->status == HEED_OK && strlen(text) >= sizeof t->text.path)
-        r->status = heed_fail(r->err, HEED_ERR_FILE, "%.300s: the text's path is too long", r->where);
-    if (r->status == HEED_OK)
+    t->tokenizer.hash = strtoull(heed_json_string(r, "tokenizer_hash", "0"), NULL, 16);
+    if (r->status == HEED_OK && (strlen(text) >= HEED_PATH_BYTES || strlen(tokenizer) >= HEED_PATH_BYTES))
+        r->status = heed_fail(r->err, HEED_ERR_FILE,
+                              "%.300s: the path of the text or the tokenizer is too long", r->where);
+    if (r->status == HEED_OK) {
         memcpy(t->text.path, text, strlen(text) + 1);
+        memcpy(t->tokenizer.path, tokenizer, strlen(tokenizer) + 1);
+    }
     return r->status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making or resuming a run: its text, its model, the one block of memory, the folder. Running it: trainer.c. */
+/* Making or resuming a run: its model, the one block of memory, the folder. Its text: text.c. Running it: trainer.c. */
 #include "train/trainer.h"
 
 #include <errno.h>
@@ -13,76 +13,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/rng.h"
 #include "base/utf8.h"
-#include "data/stories.h"
 #include "kernels/limits.h"
 
 #define PEAK_SECONDS 0.15 /* for measuring the matrix peak before a run */
-
-/* --- the text --- */
-
-static uint64_t hash_of(const char *text, size_t n)
-{
-    uint64_t hash = 14695981039346656037u;
-
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 1099511628211u;
-    return hash;
-}
-
-/* The text that is trained on: a file's, or the built-in stories in `stories`. */
-static heed_status get_text(heed_trainer *t, heed_file *file, heed_text_buffer *stories, const char **text,
-                            size_t *n, heed_error *err)
-{
-    heed_status status;
-
-    if (t->text.path[0] != '\0') {
-        status = heed_corpus_open_text(file, t->text.path, err);
-        *text = file->data;
-        *n = file->size;
-        t->plan.floor = NAN;
-        return status;
-    }
-    status = heed_stories_generate((uint64_t)t->options.seed, (size_t)t->options.corpus_bytes, stories, NULL,
-                                   err);
-    *text = stories->data;
-    *n = stories->size;
-    t->plan.floor = heed_stories_entropy().nats_per_character;
-    return status;
-}
-
-/* Opens the text, makes (or is given) the tokenizer, and turns the text into a corpus. */
-static heed_status open_corpus(heed_trainer *t, heed_config *config, heed_tokenizer **tokenizer, bool resumed,
-                               heed_error *err)
-{
-    const heed_corpus_options options = {.context_length = config->context_length};
-    const char *name = t->text.path[0] != '\0' ? t->text.path : "the built-in stories", *text = NULL;
-    heed_file file = {0};
-    heed_text_buffer stories = {0};
-    size_t n = 0;
-    heed_status status = get_text(t, &file, &stories, &text, &n, err);
-
-    if (status == HEED_OK && resumed && (t->text.bytes != n || t->text.hash != hash_of(text, n)))
-        status = heed_fail(
-            err, HEED_ERR_FILE,
-            "%.300s: the text has changed since the run began (it had %llu bytes, now %zu or other ones)", name,
-            (unsigned long long)t->text.bytes, n);
-    if (status == HEED_OK)
-        status = heed_tokenizer_characters(text, n, tokenizer, err);
-    if (status == HEED_OK) {
-        t->text.bytes = n;
-        t->text.hash = hash_of(text, n);
-        status = heed_corpus_create(*tokenizer, text, n, name, &options, &t->corpus, err);
-    }
-    if (status == HEED_OK && config->vocab_size == 0)
-        config->vocab_size = heed_tokenizer_vocab_size(*tokenizer);
-    if (status == HEED_OK && config->vocab_size < heed_tokenizer_vocab_size(*tokenizer))
-        status = heed_fail(err, HEED_ERR_USAGE, "vocab_size: the text has %lld different characters, got %lld",
-                           (long long)heed_tokenizer_vocab_size(*tokenizer), (long long)config->vocab_size);
-    heed_text_free(&stories);
-    heed_file_close(&file);
-    return status;
-}
 
 /* --- memory --- */
 
@@ -160,6 +95,8 @@ static void describe(heed_trainer *t)
 
     t->plan.n_train_tokens = train.n;
     t->plan.n_validation_tokens = validation.n;
+    t->plan.bytes_per_token = heed_corpus_bytes_per_token(t->corpus, t->model->tokenizer, HEED_PART_VALIDATION);
+    t->plan.floor *= t->plan.bytes_per_token; /* the stories are ASCII: a byte is a character */
     snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s", heed_device_name(&t->device),
              t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
              t->device.products != NULL ? heed_products_engine(t->device.products) : "");
@@ -188,7 +125,7 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
 {
     heed_tokenizer *tokenizer = NULL;
     heed_weights *weights = NULL;
-    heed_status status = open_corpus(t, config, &tokenizer, resumed, err);
+    heed_status status = heed_text_open(t, config, resumed, &tokenizer, err);
 
     if (status == HEED_OK)
         status = heed_config_check(config, err);
@@ -212,36 +149,25 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     return HEED_OK;
 }
 
-static bool is_utf8(const char *text)
-{
-    uint32_t code;
-    size_t step;
-
-    for (size_t n = strlen(text); n > 0; n -= step, text += step) {
-        step = heed_utf8_decode(text, n, &code);
-        if (step == 0)
-            return false;
-    }
-    return true;
-}
-
-static heed_status absolute_path(char *out, const char *path, heed_error *err)
+/* `what` is the path of, in messages. */
+static heed_status absolute_path(char *out, const char *path, const char *what, heed_error *err)
 {
     char *full = realpath(path, NULL);
     char shown[256];
     heed_status status = HEED_OK;
 
-    if (full != NULL && !is_utf8(full)) {
+    if (full != NULL && !heed_utf8_is_valid(full, strlen(full))) {
         free(full);
         return heed_fail(err, HEED_ERR_USAGE,
-                         "%s: the path is not UTF-8, so no checkpoint can name it; rename the text",
-                         heed_quote(shown, sizeof shown, path, strlen(path)));
+                         "%s: the path is not UTF-8, so no checkpoint can name it; rename the %s",
+                         heed_quote(shown, sizeof shown, path, strlen(path)), what);
     }
     if (full == NULL)
         return heed_fail(err, HEED_ERR_FILE, "%s: cannot be opened: %s",
                          heed_quote(shown, sizeof shown, path, strlen(path)), strerror(errno));
     if (strlen(full) >= HEED_PATH_BYTES)
-        status = heed_fail(err, HEED_ERR_FILE, "the text's path is longer than %d bytes", HEED_PATH_BYTES - 1);
+        status = heed_fail(err, HEED_ERR_FILE, "the %s's path is longer than %d bytes", what,
+                           HEED_PATH_BYTES - 1);
     else
         memcpy(out, full, strlen(full) + 1);
     free(full);
@@ -298,7 +224,9 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     if (status == HEED_OK)
         status = check_unused(t, err);
     if (status == HEED_OK && text_path != NULL)
-        status = absolute_path(t->text.path, text_path, err);
+        status = absolute_path(t->text.path, text_path, "text", err);
+    if (status == HEED_OK && options->tokenizer_path != NULL)
+        status = absolute_path(t->tokenizer.path, options->tokenizer_path, "tokenizer", err);
     if (status == HEED_OK)
         status = set_up(t, &own, false, err);
     if (status == HEED_OK)

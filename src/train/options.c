@@ -3,6 +3,8 @@
 
 #define AT(member) offsetof(heed_train_options, member)
 
+static const char *const tokenizers[] = {"characters", "words", "bpe", NULL};
+
 static const heed_field fields[] = {
     {"steps", "optimizer steps", HEED_FIELD_INTEGER, AT(steps), 1, 1e12, NULL},
     {"batch_size", "windows of the text in a step", HEED_FIELD_INTEGER, AT(batch_size), 1, 1 << 20, NULL},
@@ -25,6 +27,10 @@ static const heed_field fields[] = {
      NULL},
     {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
     {"corpus_bytes", "size of the built-in stories", HEED_FIELD_INTEGER, AT(corpus_bytes), 1000, 1e9, NULL},
+    {"tokenizer", "what a token is, learned from the text; or a file or folder with a tokenizer",
+     HEED_FIELD_CHOICE, AT(tokenizer), 0, 0, tokenizers},
+    {"tokenizer_vocab_size", "tokens of words and bpe, at most", HEED_FIELD_INTEGER, AT(tokenizer_vocab_size),
+     1, 1 << 24, NULL},
 };
 
 const heed_field *heed_train_fields(int *n)
@@ -51,5 +57,6 @@ heed_train_options heed_train_options_default(void)
         .save_interval = 500,
         .seed = 1337,
         .corpus_bytes = 1000000,
+        .tokenizer_vocab_size = 4096,
     };
 }

@@ -19,10 +19,17 @@ typedef struct heed_text_identity {
     uint64_t bytes, hash;       /* FNV-1a of the text */
 } heed_text_identity;
 
+/* What its tokenizer is, likewise. */
+typedef struct heed_tokenizer_identity {
+    char path[HEED_PATH_BYTES]; /* absolute; empty: it was made of the text */
+    uint64_t hash;              /* FNV-1a of its tokenizer.json; 0: not known */
+} heed_tokenizer_identity;
+
 struct heed_trainer {
     char folder[HEED_PATH_BYTES];
     heed_train_options options;
     heed_text_identity text;
+    heed_tokenizer_identity tokenizer;
     heed_train_plan plan;
     char device_text[128];
     heed_device device;
@@ -45,7 +52,14 @@ struct heed_trainer {
     double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
 };
 
-/** trainer.json alone, before the first step: what a run needs to begin again from its seed. */
+/**
+ * Opens the text, makes the tokenizer or opens it, and fills in the trainer's corpus and the configuration's vocab_size.
+ * *tokenizer is the caller's. HEED_ERR_FILE: also when a resumed run finds another text or tokenizer.
+ */
+heed_status heed_text_open(heed_trainer *trainer, heed_config *config, bool resumed, heed_tokenizer **tokenizer,
+                           heed_error *err);
+
+/** trainer.json, and a tokenizer that is not of characters, before the first step: what a run needs to begin again. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
 /** The whole checkpoint. The earlier one stays until all of it is on the disk. */
 heed_status heed_checkpoint_save(heed_trainer *trainer, heed_error *err);

@@ -200,6 +200,26 @@ refuse 3 'x/y.json' tokenize train bees.txt --out x/y.json
 absent x.json
 absent x
 
+# ---- a model over it ----
+
+tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 --quiet"
+allow train bees.txt $tiny --steps 3 --out pairs --tokenizer bpe --tokenizer-vocab-size 270 --json
+grep -q '"validation_nats_per_byte": [0-9]' out || fail "train --json: expected nats a byte"
+allow generate pairs --max-tokens 4 --prompt 'A bee' --threads 1
+grep -q '^A bee' out || fail "generate: expected the prompt first"
+allow eval pairs bees.txt --threads 1
+allow train bees.txt $tiny --steps 3 --out given --tokenizer bees.json
+same given/tokenizer.json bees.json "a given tokenizer must be the model's"
+allow train bees.txt $tiny --steps 3 --out given2 --tokenizer pairs
+refuse 2 'expected one of characters, words, bpe, got "wrods"' train bees.txt $tiny --out x --tokenizer wrods
+refuse 2 'the setting tokenizer cannot be given' train --resume pairs --tokenizer bees.json
+refuse 3 'noise: ' train noise $tiny --out x --tokenizer words
+absent x
+
+for way in 'tokenize --help' 'tokenize train --help' 'tokenize convert -h'; do
+    allow $way
+    awk 'length($0) > 100 { exit 1 }' out || fail "heed $way: a line is longer than 100 columns"
+done
 [ -z "$(ls -A | grep tmp)" ] || fail "temporary files were left behind"
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
 echo "all as expected"

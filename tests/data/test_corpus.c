@@ -28,7 +28,7 @@ static heed_status open_bytes(const char *bytes, size_t n, heed_error *err)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, bytes, n), n);
     close(fd);
-    status = heed_corpus_open_text(&text, path, err);
+    status = heed_corpus_open_text(&text, path, false, err);
     if (status == HEED_OK) {
         assert_int_equal(text.size, n);
         assert_memory_equal(text.data, bytes, n);
@@ -63,9 +63,9 @@ static void each_bad_file_gets_its_sentence(void **state)
         assert_int_equal(open_bytes(cases[i].bytes, cases[i].n, &err), HEED_ERR_FILE);
         assert_contains(err.message, cases[i].part);
     }
-    assert_int_equal(heed_corpus_open_text(&text, "/nowhere/text.txt", &err), HEED_ERR_FILE);
+    assert_int_equal(heed_corpus_open_text(&text, "/nowhere/text.txt", false, &err), HEED_ERR_FILE);
     assert_contains(err.message, "/nowhere/text.txt");
-    assert_int_equal(heed_corpus_open_text(&text, "/tmp", &err), HEED_ERR_FILE);
+    assert_int_equal(heed_corpus_open_text(&text, "/tmp", false, &err), HEED_ERR_FILE);
     assert_contains(err.message, "/tmp");
     assert_contains(err.message, "folder");
     assert_int_equal(open_bytes("fine \xf0\x9f\x90\x9d\n", 10, &err), HEED_OK);
@@ -79,9 +79,9 @@ static void a_nul_far_into_a_text_is_found(void **state)
     (void)state;
     memset(text, 'a', 20000);
     text[19999] = '\0';
-    assert_int_equal(heed_corpus_check_text(text, 20000, "t", &err), HEED_ERR_FILE);
+    assert_int_equal(heed_corpus_check_text(text, 20000, false, "t", &err), HEED_ERR_FILE);
     assert_contains(err.message, "byte 19999 is a NUL");
-    assert_int_equal(heed_corpus_check_text(text, 19999, "t", &err), HEED_OK);
+    assert_int_equal(heed_corpus_check_text(text, 19999, false, "t", &err), HEED_OK);
     free(text);
 }
 
