@@ -98,8 +98,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
             if first >= len(body):
                 self.answer(416, {"Content-Range": "bytes */%d" % len(body), "Content-Length": "0"})
                 return
-            claimed = first - 1 if "lie" in do else first
-            headers["Content-Range"] = "bytes %d-%d/%d" % (claimed, len(body) - 1, len(body))
+            first -= 1 if "lie" in do else 0
+            headers["Content-Range"] = "bytes %d-%d/%d" % (first, len(body) - 1, len(body))
         if "corrupt" in do:
             at = int(do["corrupt"])
             body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1:]

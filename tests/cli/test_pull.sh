@@ -224,6 +224,20 @@ allow pull someone/parts --quiet
 [ "$(asked model-00001-of-00002.safetensors)" -le 1 ] || fail "parts: asked more often than needed"
 allow info someone/parts
 
+# a stopped pull, and then the model has one file only: nothing of the old form comes along
+allow pull --remove someone/parts
+behave "model-00002-of-00002.safetensors status 500"
+refuse 3 'answers 500' pull someone/parts --quiet --retries 0
+mkdir -p other
+mv $index other
+cp $weights hub/models/someone/parts
+behave "* none"
+allow pull someone/parts --quiet
+[ "$(ls $parts | tr '\n' ' ')" = "config.json model.safetensors pull.json " ] ||
+    fail "a model with another form now: expected its files and no more, got $(ls $parts)"
+mv other/model.safetensors.index.json $index
+rm hub/models/someone/parts/model.safetensors
+
 # ---- what does not come ----
 
 forget
