@@ -314,7 +314,8 @@ heed_status heed_file_write(const char *path, const heed_bytes *pieces, size_t n
     return heed_file_write_from(path, total, put_pieces, &list, err);
 }
 
-bool heed_file_is_left_over(const char *entry, const char *name)
+/* The process in a temporary name "NAME.PID-N.tmp", 0 for any other name. */
+static long writer_of(const char *entry, const char *name)
 {
     const size_t length = strlen(name);
     long pid = 0;
@@ -323,8 +324,21 @@ bool heed_file_is_left_over(const char *entry, const char *name)
     if (strncmp(entry, name, length) != 0 ||
         sscanf(entry + length, ".%ld-%d.tmp%n", &pid, &attempt, &end) != 2 || end == 0 ||
         entry[length + (size_t)end] != '\0' || pid <= 0)
-        return false;
-    return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+        return 0;
+    return pid;
+}
+
+bool heed_file_is_temporary(const char *entry, const char *name)
+{
+    return writer_of(entry, name) > 0;
+}
+
+/* Its process is gone, or is this one, which is not writing now. */
+static bool is_left_over(const char *entry, const char *name)
+{
+    const long pid = writer_of(entry, name);
+
+    return pid > 0 && (pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH));
 }
 
 void heed_file_sweep(const char *path)
@@ -335,7 +349,7 @@ void heed_file_sweep(const char *path)
     DIR *open_folder = folder_of(folder, sizeof folder, path) ? opendir(folder) : NULL;
 
     while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
-        if (heed_file_is_left_over(entry->d_name, name) &&
+        if (is_left_over(entry->d_name, name) &&
             heed_path_join(full, sizeof full, folder, entry->d_name, NULL) == HEED_OK)
             unlink(full);
     }

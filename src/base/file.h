@@ -47,8 +47,8 @@ typedef heed_status heed_file_fill_fn(void *context, heed_file_sink *sink, heed_
 heed_status heed_file_write_from(const char *path, size_t total, heed_file_fill_fn *fill, void *context,
                                  heed_error *err);
 
-/** Is entry the temporary name "NAME.PID-N.tmp" of a process that is gone, or of this one, which is not writing now? */
-bool heed_file_is_left_over(const char *entry, const char *name);
+/** Is entry a temporary name "NAME.PID-N.tmp"? */
+bool heed_file_is_temporary(const char *entry, const char *name);
 /** The temporary name number attempt = 0, 1, … of this process for target, in out; false when it does not fit. */
 bool heed_file_temporary_name(char *out, size_t size, const char *target, int attempt);
 /** Removes temporary files that killed processes have left beside path while they replaced it. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +75,18 @@ static void parent_of(char out[HEED_NEW_FOLDER_PATH], const char *target)
         snprintf(out, HEED_NEW_FOLDER_PATH, "%.*s", slash == target ? 1 : (int)(slash - target), target);
 }
 
+/* Opens the folder with the lock of its writer; -1 when another has it. */
+static int lock_folder(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 /* Folders that killed processes have left beside the target. */
 static void sweep(const char *parent, const char *target)
 {
@@ -81,15 +94,41 @@ static void sweep(const char *parent, const char *target)
     char full[HEED_NEW_FOLDER_PATH];
     const struct dirent *entry;
     DIR *open_folder = opendir(parent);
+    int lock;
 
     while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
-        if (heed_file_is_left_over(entry->d_name, name) &&
-            heed_path_join(full, sizeof full, parent, entry->d_name, NULL) == HEED_OK &&
-            heed_file_is_folder(full))
+        if (!heed_file_is_temporary(entry->d_name, name) ||
+            heed_path_join(full, sizeof full, parent, entry->d_name, NULL) != HEED_OK)
+            continue;
+        lock = lock_folder(full);
+        if (lock >= 0) {
             remove_flat(full);
+            close(lock);
+        }
     }
     if (open_folder != NULL)
         closedir(open_folder);
+}
+
+/* Makes the folder beside the target; false with errno set. Another's sweep may come before the lock: then once more. */
+static bool make_beside(heed_new_folder *f)
+{
+    for (int attempt = 0; attempt < N_NAMES_TRIED; attempt++) {
+        if (!heed_file_temporary_name(f->beside, sizeof f->beside, f->target, attempt))
+            return false;
+        if (mkdir(f->beside, 0777) != 0) {
+            if (errno == EEXIST)
+                continue;
+            return false;
+        }
+        f->lock = lock_folder(f->beside);
+        if (f->lock >= 0 && heed_file_is_folder(f->beside))
+            return true;
+        if (f->lock >= 0)
+            close(f->lock);
+    }
+    errno = EEXIST;
+    return false;
 }
 
 heed_status heed_new_folder_begin(heed_new_folder *f, const char *path, heed_error *err)
@@ -97,7 +136,7 @@ heed_status heed_new_folder_begin(heed_new_folder *f, const char *path, heed_err
     char parent[HEED_NEW_FOLDER_PATH];
     heed_status status;
 
-    *f = (heed_new_folder){.beside = ""};
+    *f = (heed_new_folder){.beside = "", .lock = -1};
     status = resolve(f, path, err);
     if (status != HEED_OK)
         return status;
@@ -106,14 +145,8 @@ heed_status heed_new_folder_begin(heed_new_folder *f, const char *path, heed_err
     if (status != HEED_OK)
         return status;
     sweep(parent, f->target);
-    for (int attempt = 0; attempt < N_NAMES_TRIED; attempt++) {
-        if (!heed_file_temporary_name(f->beside, sizeof f->beside, f->target, attempt))
-            break;
-        if (mkdir(f->beside, 0777) == 0)
-            return HEED_OK;
-        if (errno != EEXIST)
-            break;
-    }
+    if (make_beside(f))
+        return HEED_OK;
     f->beside[0] = '\0';
     return fail_path(err, path, "cannot be made", errno);
 }
@@ -157,7 +190,9 @@ heed_status heed_new_folder_commit(heed_new_folder *f, heed_error *err)
 
 void heed_new_folder_abandon(heed_new_folder *f)
 {
-    if (f->beside[0] != '\0')
-        remove_flat(f->beside);
+    if (f->beside[0] == '\0')
+        return;
+    remove_flat(f->beside);
     f->beside[0] = '\0';
+    close(f->lock);
 }

@@ -11,7 +11,8 @@
  *
  * Files go into "NAME.PID-N.tmp" beside the target, which is renamed when all of them are on the disk. Where there is a
  * folder already, the two change places (Linux; elsewhere there is a moment without either), and the old one goes. What
- * a killed process leaves is a folder of that temporary name, and the next begin for the same target removes it.
+ * a killed process leaves is a folder of that temporary name, and the next begin for the same target removes it: a writer
+ * holds a lock on its folder (flock), which goes with the process.
  */
 #ifndef HEED_BASE_NEW_FOLDER_H
 #define HEED_BASE_NEW_FOLDER_H
@@ -24,6 +25,7 @@ enum { HEED_NEW_FOLDER_PATH = 4096 };
 typedef struct heed_new_folder {
     char target[HEED_NEW_FOLDER_PATH]; /* through links, without slashes at its end */
     char beside[HEED_NEW_FOLDER_PATH]; /* "": none */
+    int lock;                          /* on it */
 } heed_new_folder;
 
 /** Makes the parents of path and the folder beside it. HEED_ERR_FILE: it cannot be made; a file has that name. */

@@ -47,12 +47,22 @@ static heed_status read_size(const char *text, int64_t *bytes, heed_error *err)
                          heed_cli_quote(shown, sizeof shown, text));
 }
 
+/* A line on a terminal that is written over itself. */
+typedef struct live_line {
+    bool on;
+    double shown_s; /* when */
+} live_line;
+
 static bool show_progress(void *context, double done, double all)
 {
+    live_line *line = context;
+    const double now = heed_cli_seconds();
     char a[32], b[32];
 
-    if (*(const bool *)context)
+    if (line->on && now - line->shown_s > 0.1) {
         fprintf(stderr, "\r\033[K%s of %s", heed_cli_bytes(a, done), heed_cli_bytes(b, all));
+        line->shown_s = now;
+    }
     return !heed_cli_interrupted();
 }
 
@@ -79,7 +89,7 @@ static void print_table(const char *out, const heed_conversion *c)
            c->n_files == 1 ? "" : "s");
     printf("beside   config.json");
     if (c->n_copied > 0)
-        printf(", %d file%s as they were", c->n_copied, c->n_copied == 1 ? "" : "s");
+        printf(c->n_copied == 1 ? ", %d file as it was" : ", %d files as they were", c->n_copied);
     printf("\nopens    in heed%s\n", c->for_transformers ? ", and in transformers as GPT2LMHeadModel" : "");
 }
 
@@ -98,7 +108,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     int n;
     const heed_field *convert_fields = heed_convert_fields(&n);
     char from[HEED_PULL_PATH_BYTES];
-    bool live = heed_cli_is_terminal(stderr);
+    live_line line = {.on = heed_cli_is_terminal(stderr)};
     heed_status status;
 
     heed_cli_add_group(&options, NULL, convert_fields, n, &convert, true);
@@ -114,12 +124,12 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status != HEED_OK)
         return status;
     convert.progress = show_progress;
-    convert.progress_context = &live;
+    convert.progress_context = &line;
     heed_cli_catch_interrupts(NULL);
     status = heed_model_find(options.operands[0], folder, sizeof folder, err);
     if (status == HEED_OK)
         status = heed_model_convert(folder, options.operands[1], &convert, &done, err);
-    if (live)
+    if (line.on)
         fputs("\r\033[K", stderr);
     if (status == HEED_OK && own.json)
         print_json(options.operands[1], &done);
