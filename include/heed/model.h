@@ -21,12 +21,9 @@ extern "C" {
 typedef struct heed_model heed_model;
 
 /**
- * Opens the model in folder. Weights in single precision are used where the file has them (mapped, not copied).
- * So its files must not be changed in place while it is open: where one is cut short, a number behind its new end is a
- * SIGBUS. Replacing a file, as heed's own writers do, is no change.
-
  * Opens the model in folder. Weights in single, half or bfloat16 precision and 8-bit ones are used where the file has them
- * (mapped, not copied).
+ * (mapped, not copied). So its files must not be changed in place while it is open: where one is cut short, a number
+ * behind its new end is a SIGBUS. Replacing a file, as heed's own writers do, is no change.
  * HEED_ERR_FILE: a file that is missing, damaged, of another architecture, or whose tensors do not fit the configuration.
  */
 HEED_API heed_status heed_model_open(const char *folder, heed_model **model, heed_error *err);

@@ -14,6 +14,8 @@ struct heed_forward {
     heed_device device;
     heed_graph *g;
     heed_gpt gpt;
+    heed_weights
+        *widened; /* in single precision, where gradients are wanted of narrower ones; NULL: the model's */
     int32_t *ids, *targets; /* [batch, length] */
     float one;              /* the gradient of the loss */
 };
@@ -48,10 +50,30 @@ static void copy_ids(heed_forward *f, const heed_forward_ids *in)
     }
 }
 
+/* Gradients are those of single precision: narrower weights are copied. */
+static heed_status widen(heed_forward *f, heed_error *err)
+{
+    const heed_weights *from = f->model->weights;
+    bool narrow = false;
+    heed_status status;
+
+    for (int i = 0; i < from->n; i++)
+        narrow = narrow || from->list[i].precision != HEED_PRECISION_F32;
+    if (!narrow)
+        return HEED_OK;
+    status = heed_weights_create(&f->model->config, &f->widened, err);
+    if (status == HEED_OK)
+        status = heed_weights_place(f->widened, NULL, err);
+    for (int i = 0; i < from->n && status == HEED_OK; i++)
+        heed_model_read_parameter(f->model, i, (float *)(uintptr_t)f->widened->list[i].data);
+    return status;
+}
+
 static heed_status build(heed_forward *f, const heed_forward_ids *in, bool gradients, heed_error *err)
 {
     const heed_shape shape = heed_shape2(in->batch, in->length);
-    heed_nn nn = {.config = &f->model->config};
+    const heed_weights *weights = f->widened != NULL ? f->widened : f->model->weights;
+    heed_nn nn = {.config = &f->model->config, .weights = weights};
     heed_node *ids, *targets, *seed;
 
     f->g = nn.g = heed_graph_create();
@@ -65,7 +87,7 @@ static heed_status build(heed_forward *f, const heed_forward_ids *in, bool gradi
         seed = heed_graph_bound_input(f->g, "seed", HEED_F32, heed_shape0(), &f->one);
         heed_graph_differentiate(f->g, f->gpt.loss, seed, heed_accumulate);
     }
-    heed_weights_bind(f->model->weights, f->g);
+    heed_weights_bind(weights, f->g);
     return heed_graph_status(f->g, err);
 }
 
@@ -89,6 +111,8 @@ heed_status heed_forward_create(const heed_model *model, const heed_forward_ids 
                            (long long)(in->batch * in->length));
     if (status == HEED_OK)
         status = heed_device_open(&f->device, NULL, threads, err);
+    if (status == HEED_OK && gradients)
+        status = widen(f, err);
     if (status == HEED_OK) {
         copy_ids(f, in);
         status = build(f, in, gradients, err);
@@ -107,6 +131,7 @@ void heed_forward_destroy(heed_forward *f)
         return;
     heed_graph_destroy(f->g);
     heed_device_close(&f->device);
+    heed_weights_destroy(f->widened);
     free(f->ids);
     free(f->targets);
     free(f);

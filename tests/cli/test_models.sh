@@ -18,7 +18,7 @@ cd "$folder" || exit 1
 # ---- convert ----
 
 refuse 2 'expected heed convert MODEL OUT' convert "$gpt2"
-refuse 2 'expected one of keep, f32, f16, bf16, got "f8"' convert "$gpt2" made --dtype f8
+refuse 2 'expected one of keep, f32, f16, bf16, int8, got "f8"' convert "$gpt2" made --dtype f8
 refuse 2 'expected a size such as 500MB' convert "$gpt2" made --max-shard-size 5XB
 refuse 2 'expected a size such as 500MB' convert "$gpt2" made --max-shard-size 0
 refuse 2 'did you mean "--overwrite"?' convert "$gpt2" made --overwrit
@@ -54,6 +54,13 @@ grep -q '"agrees": false' json || fail "verify --json: expected the verdict"
 for form in sharded bf16 base_f16; do # as transformers has written them, with what it computes
     allow verify "$transformers/$form" --against "$transformers/$form/expected.safetensors"
     grep -q '7 compared, 7 agree, 0 differ, 0 passed over' out || fail "verify $form: expected all to agree"
+done
+for dtype in f16 bf16 int8; do # gradients of the loss are among what is compared, in single precision from these weights
+    allow convert "$gpt2" narrow-$dtype --dtype $dtype
+    allow verify narrow-$dtype --against "$gpt2/expected.safetensors" --atol 0.3 --rtol 0.3
+    grep -q '67 compared, 67 agree' out || fail "verify $dtype: expected all to agree within 0.3"
+    "$program" verify narrow-$dtype --against "$gpt2/expected.safetensors" --atol 1e-7 --rtol 0 <input >out 2>err
+    [ $? -eq 1 ] || fail "verify $dtype: expected a difference"
 done
 refuse 3 'not a safetensors file' verify "$gpt2" --against input
 refuse 3 'expected token ids' verify "$gpt2" --against "$gpt2/model.safetensors"

@@ -42,7 +42,7 @@ static bool run_model(vector_case *v, case_model *m, heed_error *err)
 {
     static const float one = 1.0f;
     const int64_t B = (int64_t)vector_number(v, "B"), T = (int64_t)vector_number(v, "T");
-    heed_nn nn = {.config = &m->weights->config};
+    heed_nn nn = {.config = &m->weights->config, .weights = m->weights};
     heed_node *ids, *targets, *seed, *wanted[64];
     heed_plan_options options = {
         .device = v->device, .reference = v->device->kernels == NULL, .targets = wanted};
