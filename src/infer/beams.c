@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "infer/likelihood.h"
 #include "nn/model.h"
 
 /* A token, and the way to it. */
@@ -118,7 +119,7 @@ static heed_status find_candidates(search *s, int64_t *n, heed_error *err)
         const heed_status status = heed_check_logits(logits, vocab_size, err);
         if (status != HEED_OK)
             return status;
-        heed_logits_likeliest(logits, vocab_size, s->likely, s->each);
+        heed_likeliest(s->writing->sampler.kernels, logits, vocab_size, s->likely, s->each);
         for (int64_t i = 0; i < s->each; i++)
             s->candidates[(*n)++] = (candidate){r, s->likely[i], sum + s->likely[i].log_probability};
     }

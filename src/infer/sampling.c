@@ -21,6 +21,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "infer/likelihood.h"
+#include "kernels/device.h"
 
 #define AT(member) offsetof(heed_sampling, member)
 
@@ -112,48 +114,30 @@ static bool is_possible(float logit)
     return logit > -INFINITY; /* NaN is not */
 }
 
-static float largest_of(const float *logits, int64_t n)
-{
-    float largest = -INFINITY;
-
-    for (int64_t i = 0; i < n; i++)
-        largest = logits[i] > largest ? logits[i] : largest;
-    return largest;
-}
-
 /*
  * The k largest of what can be drawn; returns how many. Once k places are taken they are a heap with the last of all on
  * its top, which makes room for what is larger. A later token that is no larger comes behind it.
  */
-static int64_t gather(const float *logits, int64_t n, int64_t k, heed_candidate *c)
+static int64_t gather_largest(const float *logits, int64_t n, int64_t k, heed_candidate *c)
 {
     int64_t count = 0, i = 0;
+    float least;
 
     for (; i < n && count < k; i++) {
         if (is_possible(logits[i]))
             c[count++] = (heed_candidate){(double)logits[i], i};
     }
-    if (i < n)
-        make_heap(c, count, comes_last);
-    for (; i < n; i++) {
-        if ((double)logits[i] > c[0].z) {
+    if (i == n)
+        return count;
+    make_heap(c, count, comes_last);
+    for (least = (float)c[0].z; i < n; i++) {
+        if (logits[i] > least) {
             c[0] = (heed_candidate){(double)logits[i], i};
             sink(c, count, 0, comes_last);
+            least = (float)c[0].z;
         }
     }
     return count;
-}
-
-/* Logits become weights, the largest 1; their sum. The difference comes first: a small temperature makes it -inf, no more. */
-static double weigh(heed_candidate *c, int64_t n, double largest, double temperature)
-{
-    double sum = 0.0;
-
-    for (int64_t i = 0; i < n; i++) {
-        c[i].z = c[i].z == largest ? 1.0 : exp((c[i].z - largest) / temperature);
-        sum += c[i].z;
-    }
-    return sum;
 }
 
 /* Candidates c[begin] .. c[end - 1] are those to draw from, and their weights add up to sum. */
@@ -162,27 +146,36 @@ typedef struct kept {
     double sum;
 } kept;
 
-/* Brings the candidates from begin on that weigh at least so much to the front. */
-static kept keep_heavy(heed_candidate *c, kept of, double least)
+/* Logits become weights, the largest 1. The difference comes first: a small temperature makes it -inf, no more. */
+static kept weigh(heed_candidate *c, int64_t n, double largest, double temperature)
 {
-    kept out = {0};
+    kept out = {.end = n};
 
-    for (int64_t i = of.begin; i < of.end; i++) {
-        if (c[i].z >= least) {
-            out.sum += c[i].z;
-            c[out.end++] = c[i];
-        }
+    for (int64_t i = 0; i < n; i++) {
+        c[i].z = c[i].z == largest ? 1.0 : exp((c[i].z - largest) / temperature);
+        out.sum += c[i].z;
+    }
+    return out;
+}
+
+/* Tokens that weigh at least so much; sum stays that of all. */
+static kept gather_heavy(const double *weights, int64_t n, double least, double sum, heed_candidate *c)
+{
+    kept out = {.sum = sum};
+
+    for (int64_t i = 0; i < n; i++) {
+        if (weights[i] >= least && weights[i] > 0.0)
+            c[out.end++] = (heed_candidate){weights[i], i};
     }
     return out;
 }
 
 static kept keep_top_p(heed_candidate *c, kept of, double top_p)
 {
-    const kept heavy = keep_heavy(c, of, (1.0 - top_p) * of.sum / (double)of.end);
-    kept out = {.begin = heavy.end, .end = heavy.end};
+    kept out = {.begin = of.end, .end = of.end};
     double before = 0.0;
 
-    make_heap(c, heavy.end, comes_first);
+    make_heap(c, of.end, comes_first);
     while (out.begin > 0 && (out.begin == out.end || before < top_p)) {
         take_first(c, out.begin--);
         before += c[out.begin].z / of.sum;
@@ -191,50 +184,79 @@ static kept keep_top_p(heed_candidate *c, kept of, double top_p)
     return out;
 }
 
-/* Not for temperature 0. */
-static kept filter(const heed_sampling *s, const float *logits, int64_t n, heed_candidate *c)
+/* The largest weighs 1. */
+static kept keep_min_p(heed_candidate *c, kept of, double min_p)
 {
-    const int64_t k = s->top_k > 0 && s->top_k < n ? s->top_k : n;
-    kept all = {.end = gather(logits, n, k, c)};
+    kept out = {0};
 
-    if (all.end == 0)
-        return all;
-    all.sum = weigh(c, all.end, (double)largest_of(logits, n), s->temperature);
+    for (int64_t i = of.begin; i < of.end; i++) {
+        if (c[i].z >= min_p) {
+            out.sum += c[i].z;
+            c[out.end++] = c[i];
+        }
+    }
+    return out;
+}
+
+static bool filters(const heed_sampling *s, int64_t n)
+{
+    return (s->top_k > 0 && s->top_k < n) || s->top_p < 1.0 || s->min_p > 0.0;
+}
+
+/* What stays of n logits, the largest of which is a number. */
+static kept filter(heed_sampler *sampler, const heed_sampling *s, const float *logits, double largest)
+{
+    heed_candidate *c = sampler->candidates;
+    const int64_t n = sampler->n;
+    kept all;
+
+    if (s->top_k > 0 && s->top_k < n)
+        all = weigh(c, gather_largest(logits, n, s->top_k, c), largest, s->temperature);
+    else {
+        const double sum = heed_token_weights(sampler->kernels, logits, n, largest, s->temperature,
+                                              sampler->weights);
+        const double least = s->top_p < 1.0 ? (1.0 - s->top_p) * sum / (double)n : s->min_p;
+        all = gather_heavy(sampler->weights, n, least, sum, c);
+    }
     if (s->top_p < 1.0)
         all = keep_top_p(c, all, s->top_p);
     if (s->min_p > 0.0)
-        all = keep_heavy(c, all, s->min_p);
+        all = keep_min_p(c, all, s->min_p);
     return all;
 }
 
-/* The first of the largest; -1 where none is a number. */
-static int64_t likeliest(const float *logits, int64_t n)
+/* The first of the largest. */
+static int64_t first_of(const float *logits, int64_t n, float largest)
 {
-    const float largest = largest_of(logits, n);
+    int64_t i = 0;
 
-    for (int64_t i = 0; i < n; i++) {
-        if (logits[i] == largest && is_possible(largest))
-            return i;
-    }
-    return -1;
+    while (i < n && logits[i] != largest)
+        i++;
+    return i;
 }
 
 heed_status heed_sampling_probabilities(const heed_sampling *s, const float *logits, int64_t n,
                                         double *probabilities, heed_error *err)
 {
-    heed_candidate *c = malloc((size_t)n * sizeof *c);
+    const float largest = heed_largest_logit(NULL, logits, n);
+    heed_sampler sampler;
+    heed_status status;
     kept of;
 
-    if (c == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to weigh %lld logits", (long long)n);
     memset(probabilities, 0, (size_t)n * sizeof *probabilities);
-    if (s->temperature > 0.0) {
-        of = filter(s, logits, n, c);
-        for (int64_t i = of.begin; i < of.end; i++)
-            probabilities[c[i].id] = c[i].z / of.sum;
-    } else if (likeliest(logits, n) >= 0)
-        probabilities[likeliest(logits, n)] = 1.0;
-    free(c);
+    if (!is_possible(largest))
+        return HEED_OK;
+    if (s->temperature <= 0.0) {
+        probabilities[first_of(logits, n, largest)] = 1.0;
+        return HEED_OK;
+    }
+    status = heed_sampler_open(&sampler, n, err);
+    if (status != HEED_OK)
+        return status;
+    of = filter(&sampler, s, logits, (double)largest);
+    for (int64_t i = of.begin; i < of.end; i++)
+        probabilities[sampler.candidates[i].id] = sampler.candidates[i].z / of.sum;
+    heed_sampler_close(&sampler);
     return HEED_OK;
 }
 
@@ -299,11 +321,18 @@ static const float *punish(heed_sampler *sampler, const heed_sampling *s, const 
 
 heed_status heed_sampler_open(heed_sampler *sampler, int64_t n, heed_error *err)
 {
-    *sampler = (heed_sampler){.n = n,
-                              .candidates = malloc((size_t)n * sizeof *sampler->candidates),
-                              .logits = malloc((size_t)n * sizeof *sampler->logits),
-                              .counts = calloc((size_t)n, sizeof *sampler->counts)};
-    if (sampler->candidates != NULL && sampler->logits != NULL && sampler->counts != NULL)
+    heed_device device = {0};
+    const heed_status status = heed_device_open(&device, NULL, 1, err);
+
+    *sampler = (heed_sampler){.n = n, .kernels = device.kernels};
+    heed_device_close(&device);
+    if (status != HEED_OK)
+        return status;
+    sampler->candidates = malloc((size_t)n * sizeof *sampler->candidates);
+    sampler->weights = malloc((size_t)n * sizeof *sampler->weights);
+    sampler->logits = malloc((size_t)n * sizeof *sampler->logits);
+    sampler->counts = calloc((size_t)n, sizeof *sampler->counts);
+    if (sampler->candidates && sampler->weights && sampler->logits && sampler->counts)
         return HEED_OK;
     heed_sampler_close(sampler);
     return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to draw from %lld tokens", (long long)n);
@@ -312,13 +341,14 @@ heed_status heed_sampler_open(heed_sampler *sampler, int64_t n, heed_error *err)
 void heed_sampler_close(heed_sampler *sampler)
 {
     free(sampler->candidates);
+    free(sampler->weights);
     free(sampler->logits);
     free(sampler->counts);
     *sampler = (heed_sampler){0};
 }
 
 /* Rounding may leave a little at the end: the last possible token takes it. */
-static int64_t draw_from(const heed_candidate *c, kept of, double share)
+static int64_t draw_kept(const heed_candidate *c, kept of, double share)
 {
     double left = share * of.sum;
 
@@ -327,17 +357,59 @@ static int64_t draw_from(const heed_candidate *c, kept of, double share)
         if (left < 0.0)
             return c[i].id;
     }
-    return of.end > of.begin ? c[of.begin].id : -1;
+    return c[of.begin].id;
+}
+
+static double sum_of(const double *x, int64_t n)
+{
+    double sum[4] = {0.0};
+
+    for (int64_t i = 0; i < n; i++)
+        sum[i % 4] += x[i];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* The same over a whole vocabulary: first the block, then the token in it. */
+static int64_t draw_any(const double *weights, int64_t n, double left)
+{
+    enum { BLOCK = 1024 };
+    int64_t last = 0;
+
+    for (int64_t begin = 0; begin < n; begin += BLOCK) {
+        const int64_t end = begin + BLOCK < n ? begin + BLOCK : n;
+        const double sum = sum_of(weights + begin, end - begin);
+        if (left >= sum && end < n) {
+            left -= sum;
+            continue;
+        }
+        for (int64_t i = begin; i < end; i++) {
+            if (weights[i] <= 0.0)
+                continue;
+            last = i;
+            left -= weights[i];
+            if (left < 0.0)
+                return i;
+        }
+        left = left > 0.0 ? left : 0.0;
+    }
+    return last;
 }
 
 int32_t heed_sampler_draw(heed_sampler *sampler, const heed_sampling *s, const float *logits,
                           const heed_history *history, heed_rng *rng)
 {
     const float *z = history != NULL && punishes(s) ? punish(sampler, s, logits, history) : logits;
-    const int64_t id = s->temperature > 0.0
-                           ? draw_from(sampler->candidates, filter(s, z, sampler->n, sampler->candidates),
-                                       heed_rng_double(rng))
-                           : likeliest(z, sampler->n);
+    const float largest = heed_largest_logit(sampler->kernels, z, sampler->n);
+    double share, sum;
 
-    return id >= 0 ? (int32_t)id : 0; /* no logit is a number: every token is as good */
+    if (s->temperature <= 0.0)
+        return is_possible(largest) ? (int32_t)first_of(z, sampler->n, largest) : 0;
+    share = heed_rng_double(rng);
+    if (!is_possible(largest))
+        return 0; /* no logit is a number: every token is as good */
+    if (filters(s, sampler->n))
+        return (int32_t)draw_kept(sampler->candidates, filter(sampler, s, z, (double)largest), share);
+    sum = heed_token_weights(sampler->kernels, z, sampler->n, (double)largest, s->temperature,
+                             sampler->weights);
+    return (int32_t)draw_any(sampler->weights, sampler->n, share * sum);
 }

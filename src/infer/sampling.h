@@ -13,6 +13,7 @@
 #include <heed/session.h>
 
 #include "base/rng.h"
+#include "kernels/kernels.h"
 
 /* A token and how likely it is: its logit first, exp of it later. */
 typedef struct heed_candidate {
@@ -33,10 +34,12 @@ void heed_history_free(heed_history *history);
 
 /* Scratch memory for drawing; it holds nothing from one draw to the next. */
 typedef struct heed_sampler {
-    int64_t n;                  /* tokens of the vocabulary */
-    heed_candidate *candidates; /* [n] */
-    float *logits;              /* [n] with penalties */
-    int32_t *counts;            /* [n], zeros between calls */
+    int64_t n;                   /* tokens of the vocabulary */
+    const heed_kernels *kernels; /* NULL: plain loops */
+    heed_candidate *candidates;  /* [n] */
+    double *weights;             /* [n] */
+    float *logits;               /* [n] with penalties */
+    int32_t *counts;             /* [n], zeros between calls */
 } heed_sampler;
 
 heed_status heed_sampler_open(heed_sampler *sampler, int64_t n, heed_error *err);

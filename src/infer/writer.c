@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "infer/likelihood.h"
 #include "nn/model.h"
 
 /* --- options --- */
@@ -112,10 +113,10 @@ static void add_likelihoods(heed_written *out, heed_writing *writing, const floa
 {
     const int64_t n = writing->model->config.vocab_size;
 
-    out->log_probability = heed_logits_log_probability(logits, n, out->id);
+    out->log_probability = heed_log_probability(writing->sampler.kernels, logits, n, out->id);
     out->n_likeliest = writing->options->likeliest;
     out->likeliest = writing->likeliest;
-    heed_logits_likeliest(logits, n, writing->likeliest, out->n_likeliest);
+    heed_likeliest(writing->sampler.kernels, logits, n, writing->likeliest, out->n_likeliest);
 }
 
 static bool hand_on(heed_writing *writing, const heed_written *out)

@@ -143,6 +143,9 @@ typedef struct heed_kernels {
     void (*softmax_backward)(float *dx, const float *y, const float *dy, int64_t rows, int64_t n);
     void (*log_softmax)(float *y, const float *x, int64_t rows, int64_t n);
     void (*log_softmax_backward)(float *dx, const float *y, const float *dy, int64_t rows, int64_t n);
+    /* one row of logits: y_i = exp((x_i - largest) / temperature) in double, and their sum; y may be NULL */
+    double (*token_weights)(double *y, const float *x, int64_t n, double largest, double temperature);
+    float (*largest_token)(const float *x, int64_t n); /* any where one is NaN */
     void (*layernorm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int64_t rows,
                       int64_t n);
     /* dgamma, dbeta [n] are added to; beta is optional everywhere (NULL), dbeta then too. dx may be NULL. */

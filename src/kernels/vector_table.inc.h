@@ -25,6 +25,7 @@
 #include "kernels/vector_attention_bf16.inc.h"
 #include "kernels/vector_rows.inc.h"
 #include "kernels/vector_log_softmax.inc.h"
+#include "kernels/vector_likelihood.inc.h"
 #include "kernels/vector_rmsnorm.inc.h"
 /* clang-format on */
 
@@ -56,6 +57,8 @@ const heed_kernels TABLE = {
     .softmax_backward = softmax_backward,
     .log_softmax = log_softmax,
     .log_softmax_backward = log_softmax_backward,
+    .token_weights = token_weights,
+    .largest_token = largest_token,
     .layernorm = layernorm,
     .layernorm_backward = layernorm_backward,
     .rmsnorm = rmsnorm,

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
+#include "infer/sampling.h"
 #include "small_model.h"
 
 enum { N = 50 };
@@ -129,6 +129,139 @@ static void top_p_keeps_the_smallest_set_that_reaches_p(void **state)
     }
 }
 
+/* After top_k and top_p, by the share of the likeliest. */
+static void min_p_keeps_what_is_not_much_less_likely(void **state)
+{
+    (void)state;
+    for (int t = 1; t < 20; t++) {
+        const heed_sampling open = {.temperature = 1.5, .top_k = t % 2 ? 20 : 0, .top_p = t % 3 ? 1.0 : 0.9};
+        heed_sampling sampling = open;
+        float logits[N];
+        double p[N], all[N], most = 0.0;
+        sampling.min_p = 0.01 * t * t / 4.0;
+        random_logits(logits, N, (uint64_t)t);
+        probabilities_of(&sampling, logits, N, p);
+        probabilities_of(&open, logits, N, all);
+        for (int i = 0; i < N; i++)
+            most = fmax(most, all[i]);
+        for (int i = 0; i < N; i++) {
+            if (fabs(all[i] - sampling.min_p * most) > 1e-9)
+                assert_int_equal(p[i] > 0.0, all[i] > 0.0 && all[i] >= sampling.min_p * most);
+        }
+    }
+}
+
+/* --- drawing: the fast way, of a large vocabulary, against the probabilities --- */
+
+/* What draws give with filters lies within what the filters leave, and each way is drawn from as often as it should. */
+static void draws_of_a_large_vocabulary_follow_the_probabilities(void **state)
+{
+    enum { V = 5003, DRAWS = 4000 };
+    const heed_sampling ways[] = {{.temperature = 0.3, .top_p = 1.0},
+                                  {.temperature = 0.7, .top_k = 50, .top_p = 1.0},
+                                  {.temperature = 0.5, .top_p = 0.7},
+                                  {.temperature = 0.5, .top_p = 1.0, .min_p = 0.02},
+                                  {.temperature = 0.6, .top_k = 30, .top_p = 0.8, .min_p = 0.01}};
+    static float logits[V];
+    static double p[V];
+    static int drawn[V];
+    heed_sampler sampler;
+
+    (void)state;
+    random_logits(logits, V, 3);
+    assert_int_equal(heed_sampler_open(&sampler, V, NULL), HEED_OK);
+    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+        heed_rng rng = heed_rng_make(9, w);
+        double mean = 0.0, variance = 0.0, sum = 0.0;
+        memset(drawn, 0, sizeof drawn);
+        probabilities_of(&ways[w], logits, V, p);
+        for (int i = 0; i < DRAWS; i++)
+            drawn[heed_sampler_draw(&sampler, &ways[w], logits, NULL, &rng)]++;
+        for (int i = 0; i < V; i++) {
+            if (p[i] == 0.0)
+                assert_int_equal(drawn[i], 0);
+            mean += p[i] * (double)logits[i];
+            sum += (double)drawn[i] * (double)logits[i];
+        }
+        for (int i = 0; i < V; i++)
+            variance += p[i] * ((double)logits[i] - mean) * ((double)logits[i] - mean);
+        /* the mean logit of the draws: five deviations */
+        if (fabs(sum / DRAWS - mean) > 5.0 * sqrt(variance / DRAWS))
+            fail_msg("way %zu: the mean logit of draws is %g, expected %g", w, sum / DRAWS, mean);
+    }
+    heed_sampler_close(&sampler);
+}
+
+/* --- penalties --- */
+
+static int32_t drawn_with(const heed_sampling *s, const float *logits, const int32_t *ids, size_t n,
+                          size_t n_prompt)
+{
+    heed_sampler sampler;
+    heed_history history = {.n_prompt = n_prompt};
+    heed_rng rng = heed_rng_make(1, 1);
+    int32_t id;
+
+    assert_int_equal(heed_sampler_open(&sampler, N, NULL), HEED_OK);
+    assert_int_equal(heed_history_append(&history, ids, n, NULL), HEED_OK);
+    id = heed_sampler_draw(&sampler, s, logits, &history, &rng);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(sampler.counts[i], 0); /* ready for the next draw */
+    heed_history_free(&history);
+    heed_sampler_close(&sampler);
+    return id;
+}
+
+/* Greedy over logits that are changed here, by the definition. */
+static void penalties_are_what_they_are_said_to_be(void **state)
+{
+    heed_rng rng = heed_rng_make(4, 52);
+
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        const heed_sampling s = {.top_p = 1.0,
+                                 .repetition_penalty = round % 2 ? 1.0 + heed_rng_double(&rng) : 1.0,
+                                 .presence_penalty = round % 3 ? 2.0 * heed_rng_double(&rng) - 0.5 : 0.0,
+                                 .frequency_penalty = round % 5 ? heed_rng_double(&rng) : 0.0,
+                                 .penalty_span = round % 7 * 4,
+                                 .spare_prompt = round % 11 == 0};
+        const size_t n = 30, n_prompt = 17, first = s.spare_prompt ? n_prompt : 0;
+        const size_t span = s.penalty_span > 0 ? (size_t)s.penalty_span : n;
+        float logits[N], changed[N];
+        int32_t ids[30];
+        random_logits(logits, N, (uint64_t)round);
+        for (size_t i = 0; i < n; i++) /* the likely ones, so that it matters */
+            ids[i] = (int32_t)(heed_rng_below(&rng, 3) ? largest(logits, N) : heed_rng_below(&rng, N));
+        for (int i = 0; i < N; i++) {
+            int count = 0;
+            for (size_t k = first; k < n; k++)
+                count += k + span >= n && ids[k] == i;
+            double z = (double)logits[i];
+            if (count > 0) {
+                z = z > 0.0 ? z / s.repetition_penalty : z * s.repetition_penalty;
+                z -= s.presence_penalty + s.frequency_penalty * count;
+            }
+            changed[i] = (float)z;
+        }
+        assert_int_equal(drawn_with(&s, logits, ids, n, n_prompt), largest(changed, N));
+    }
+}
+
+static void penalties_of_one_and_zero_change_nothing(void **state)
+{
+    const heed_sampling none = {.temperature = 1.0, .top_p = 1.0},
+                        neutral = {
+                            .temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .penalty_span = 5};
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        float logits[N];
+        int32_t ids[8] = {1, 2, 3, 3, 3, 4, 5, 49};
+        random_logits(logits, N, seed);
+        assert_int_equal(drawn_with(&none, logits, ids, 8, 0), drawn_with(&neutral, logits, ids, 8, 0));
+    }
+}
+
 static void equal_logits_go_by_their_ids(void **state)
 {
     const heed_sampling two = {.temperature = 1.0, .top_k = 2, .top_p = 1.0},
@@ -236,6 +369,10 @@ int main(void)
         cmocka_unit_test(four_ways_to_be_greedy),
         cmocka_unit_test(top_k_keeps_the_k_likeliest),
         cmocka_unit_test(top_p_keeps_the_smallest_set_that_reaches_p),
+        cmocka_unit_test(min_p_keeps_what_is_not_much_less_likely),
+        cmocka_unit_test(draws_of_a_large_vocabulary_follow_the_probabilities),
+        cmocka_unit_test(penalties_are_what_they_are_said_to_be),
+        cmocka_unit_test(penalties_of_one_and_zero_change_nothing),
         cmocka_unit_test(equal_logits_go_by_their_ids),
         cmocka_unit_test(what_is_no_number_is_never_drawn),
         cmocka_unit_test(tokens_come_as_often_as_they_should),
