@@ -10,6 +10,7 @@
 #include "text/pattern.h"
 
 #define MAX_ID ((int64_t)1 << 24)
+#define WORD   "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}" /* \w of the engine that Whitespace uses */
 
 static const char *type_of(const json_t *part)
 {
@@ -130,7 +131,7 @@ static heed_status read_step(reading *r, const json_t *part)
     if (is(part, "WhitespaceSplit"))
         return add_stage(r, "\\s", HEED_SPLIT_REMOVED, false);
     if (is(part, "Whitespace"))
-        return add_stage(r, "\\w+|[^\\w\\s]+", HEED_SPLIT_REMOVED, true);
+        return add_stage(r, "[" WORD "]+|[^" WORD "\\s]+", HEED_SPLIT_REMOVED, true);
     return refuse(r->name, "pre_tokenizer", type_of(part), r->err);
 }
 
@@ -166,26 +167,27 @@ static heed_status read_pre_tokenizer(heed_bpe *bpe, const json_t *part, const c
 
 /* ---- added tokens ---------------------------------------------------------------------------------------------- */
 
-/* The vocabulary may have the token too, then under the same id. */
+/* The vocabulary may have the token too, then under the same id: its keys are letters, or texts that are none. */
 static heed_status check_added(const heed_bpe *bpe, const heed_added *token, const char *name, heed_error *err)
 {
     size_t n = 0;
     const char *piece = heed_vocabulary_piece(&bpe->vocabulary, token->id, &n);
-    const int32_t other = heed_vocabulary_find(&bpe->vocabulary, token->text, token->n);
+    char *bytes = malloc(token->n + 1);
+    const ptrdiff_t m = bytes != NULL ? heed_letters_decode(token->text, token->n, bytes) : -1;
+    const int32_t other = m > 0 ? heed_vocabulary_find(&bpe->vocabulary, bytes, (size_t)m) : -1;
+    const bool same = piece != NULL && heed_vocabulary_hides(&bpe->vocabulary, token->id)
+                          ? n == token->n && memcmp(piece, token->text, n) == 0
+                          : other == token->id;
     char shown[80], taken[80];
 
+    if (bytes == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for an added token", name);
+    free(bytes);
     heed_quote(shown, sizeof shown, token->text, token->n);
-    if (piece != NULL && (n != token->n || memcmp(piece, token->text, n) != 0)) {
-        char *bytes = malloc(token->n + 1);
-        const ptrdiff_t m = bytes != NULL ? heed_letters_decode(token->text, token->n, bytes) : -1;
-        const bool same = m >= 0 && (size_t)m == n && memcmp(piece, bytes, n) == 0;
-
-        free(bytes);
-        if (!same)
-            return heed_fail(err, HEED_ERR_FILE,
-                             "%s: the added token \"%s\" has the id %d, which the vocabulary gives to \"%s\"",
-                             name, shown, (int)token->id, heed_quote(taken, sizeof taken, piece, n));
-    }
+    if (piece != NULL && !same)
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: the added token \"%s\" has the id %d, which the vocabulary gives to \"%s\"", name,
+                         shown, (int)token->id, heed_quote(taken, sizeof taken, piece, n));
     if (piece == NULL && other >= 0)
         return heed_fail(err, HEED_ERR_FILE,
                          "%s: the added token \"%s\" has the id %d, in the vocabulary it has %d", name, shown,

@@ -12,7 +12,7 @@
 struct heed_classes {
     const pcre2_code *code;
     pcre2_match_data *match;
-    uint8_t *blocks[N_BLOCKS]; /* [BLOCK], NULL: not asked yet */
+    uint8_t **blocks; /* [N_BLOCKS][BLOCK]; NULL: not asked yet */
 };
 
 /* Group i of this pattern is class 1 << (i-1). */
@@ -66,8 +66,9 @@ void heed_classes_destroy(heed_classes *classes)
 {
     if (classes == NULL)
         return;
-    for (int i = 0; i < N_BLOCKS; i++)
+    for (int i = 0; classes->blocks != NULL && i < N_BLOCKS; i++)
         free(classes->blocks[i]);
+    free(classes->blocks);
     pcre2_match_data_free(classes->match);
     free(classes);
 }
@@ -85,8 +86,13 @@ static uint8_t ask(heed_classes *c, uint32_t code)
 /* Without memory for the block the character is asked for alone. */
 static uint8_t look_up(heed_classes *c, uint32_t code)
 {
-    uint8_t **block = &c->blocks[code / BLOCK];
+    uint8_t **block = NULL;
 
+    if (c->blocks == NULL)
+        c->blocks = calloc(N_BLOCKS, sizeof *c->blocks);
+    if (c->blocks == NULL)
+        return ask(c, code);
+    block = &c->blocks[code / BLOCK];
     if (*block == NULL) {
         *block = malloc(BLOCK);
         if (*block == NULL)
