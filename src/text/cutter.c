@@ -107,7 +107,8 @@ static size_t well_formed(const char *text, size_t at, size_t n, size_t most, bo
 }
 
 /* Makes the stretch around `at` reach at least `most` bytes further, as far as the text is known and well-formed. */
-static void widen(heed_cutter *c, heed_stretch *s, const char *text, size_t at, size_t n, size_t most)
+static void widen(heed_cutter *c, heed_stretch *s, const char *text, size_t at, size_t n, bool last,
+                  size_t most)
 {
     bool stopped = false;
 
@@ -120,7 +121,7 @@ static void widen(heed_cutter *c, heed_stretch *s, const char *text, size_t at, 
     if (stopped) {
         size_t length = 0;
 
-        s->ends = heed_class_of(c->classes, text, s->end, n, false, &length) == HEED_CLASS_END;
+        s->ends = heed_class_of(c->classes, text, s->end, n, last, &length) == HEED_CLASS_END;
     }
 }
 
@@ -167,7 +168,7 @@ static found find(heed_cutter *c, int stage, const char *text, size_t at, size_t
         bool complete = false;
         int code = 0;
 
-        widen(c, s, text, at, n, most);
+        widen(c, s, text, at, n, last, most);
         complete = s->ends || (last && s->end == n);
         *end = s->end;
         if (s->end == at)
