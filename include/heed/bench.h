@@ -53,11 +53,12 @@ typedef struct heed_bench_result {
 HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps,
                                          int threads, heed_bench_result *out, heed_error *err);
 /**
- * Decoding one token after the other of batch_size texts side by side, after a prompt of so many tokens; between them,
- * reading alone. A step is one token of each text.
+ * Decoding one token after the other of batch_size texts side by side, after a prompt of so many tokens, with matrices in
+ * a precision; between them, reading alone. A step is one token of each text.
  */
-HEED_API heed_status heed_bench_decode(const heed_config *config, int64_t batch_size, int64_t prompt,
-                                       int64_t tokens, int threads, heed_bench_result *out, heed_error *err);
+HEED_API heed_status heed_bench_decode(const heed_config *config, heed_precision precision, int64_t batch_size,
+                                       int64_t prompt, int64_t tokens, int threads, heed_bench_result *out,
+                                       heed_error *err);
 
 /* --- attention alone --- */
 

@@ -15,8 +15,11 @@
 typedef struct bench_options {
     const char *preset, *config;
     int64_t batch_size, steps, prompt_length, threads;
+    int precision; /* heed_precision */
     bool json, batch_given;
 } bench_options;
+
+static const char *const precisions[] = {"f32", "bf16", "f16", "int8", NULL};
 
 #define AT(member) offsetof(bench_options, member)
 
@@ -33,6 +36,7 @@ static const heed_field fields[] = {
      AT(steps), 0, 1e6, NULL},
     {"prompt_length", "tokens that stand before the first decoded one", HEED_FIELD_INTEGER, AT(prompt_length),
      1, 1e6, NULL},
+    {"precision", "of the matrices while decoding", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
     {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
@@ -82,8 +86,9 @@ static heed_status measure(bench_run *b, const bench_options *own, heed_error *e
     if (status == HEED_OK && b->training)
         status = heed_bench_training(&b->config, own->batch_size, own->steps, threads, &b->trained, err);
     if (status == HEED_OK && b->decode)
-        status = heed_bench_decode(&b->config, texts_of(own), own->prompt_length,
-                                   tokens_to_decode(own, &b->config), threads, &b->decoded, err);
+        status = heed_bench_decode(&b->config, (heed_precision)own->precision, texts_of(own),
+                                   own->prompt_length, tokens_to_decode(own, &b->config), threads, &b->decoded,
+                                   err);
     return status;
 }
 
@@ -171,8 +176,8 @@ static void print_text(const bench_run *b, const bench_options *own)
         print_part(title, "step", &b->trained);
     }
     if (b->decode) {
-        snprintf(title, sizeof title, "decoding, batch %lld, after %lld tokens, %s", (long long)texts_of(own),
-                 (long long)own->prompt_length, model);
+        snprintf(title, sizeof title, "decoding, batch %lld, %s, after %lld tokens, %s",
+                 (long long)texts_of(own), precisions[own->precision], (long long)own->prompt_length, model);
         print_part(title, texts_of(own) > 1 ? "token of each text" : "token", &b->decoded);
     }
 }
@@ -245,6 +250,7 @@ static void print_json(const bench_run *b, const bench_options *own)
     }
     if (b->decode) {
         heed_cli_json_integer(&json, "prompt_length", own->prompt_length);
+        heed_cli_json_text(&json, "precision", precisions[own->precision]);
         heed_cli_json_integer(&json, "decoded_texts", texts_of(own));
         json_part(&json, "decode", &b->decoded);
     }
@@ -313,7 +319,7 @@ const heed_cli_command heed_cli_bench = {
     .examples = "  heed bench\n"
                 "  heed bench limits --threads 1\n"
                 "  heed bench train --preset gpt2 --batch-size 4 --context-length 256\n"
-                "  heed bench decode --preset gpt2 --json\n"
+                "  heed bench decode --preset gpt2 --precision bf16 --json\n"
                 "  heed bench decode --preset gpt2 --batch-size 8\n"
                 "  heed bench attention --lengths 1024,4096\n",
     .run = run,

@@ -32,7 +32,9 @@ static const heed_field fields[] = {
 
 typedef struct component {
     const char *name;
-    int64_t count;
+    int64_t count, bytes;
+    heed_precision precision; /* of its largest parameter */
+    int64_t largest;
 } component;
 
 /* What was found out about a model. */
@@ -40,9 +42,19 @@ typedef struct findings {
     const heed_model *model;
     component components[MAX_COMPONENTS];
     int n_components;
-    int64_t count;
+    int64_t count, bytes;
     heed_accounting forward, training;
 } findings;
+
+static void add_parameter(component *c, const heed_parameter *p)
+{
+    c->count += p->count;
+    c->bytes += p->bytes;
+    if (p->count > c->largest) {
+        c->largest = p->count;
+        c->precision = p->precision;
+    }
+}
 
 static void count_components(findings *f)
 {
@@ -52,10 +64,11 @@ static void count_components(findings *f)
         while (k < f->n_components && strcmp(f->components[k].name, p.component) != 0)
             k++;
         if (k == f->n_components && k < MAX_COMPONENTS)
-            f->components[f->n_components++] = (component){p.component, 0};
+            f->components[f->n_components++] = (component){.name = p.component};
         if (k < MAX_COMPONENTS)
-            f->components[k].count += p.count;
+            add_parameter(&f->components[k], &p);
         f->count += p.count;
+        f->bytes += p.bytes;
     }
 }
 
@@ -85,29 +98,33 @@ static void print_work(const char *what, int64_t batch, int64_t length, const he
 
 static void print_tensors(const heed_model *model)
 {
-    char shape[96], count[32];
+    char shape[96], count[32], bytes[32];
 
-    printf("\n%-40s %-20s %14s\n", "tensor", "shape", "parameters");
+    printf("\n%-40s %-20s %14s %10s  %s\n", "tensor", "shape", "parameters", "bytes", "precision");
     for (int i = 0; i < heed_model_n_parameters(model); i++) {
         const heed_parameter p = heed_model_parameter(model, i);
-        printf("%-40s %-20s %14s\n", p.name, shape_of(&p, shape, sizeof shape),
-               heed_cli_grouped(count, (double)p.count));
+        printf("%-40s %-20s %14s %10s  %s\n", p.name, shape_of(&p, shape, sizeof shape),
+               heed_cli_grouped(count, (double)p.count), heed_cli_bytes(bytes, (double)p.bytes),
+               heed_precision_name(p.precision));
     }
 }
 
 static void print_table(const findings *f, const info_options *own, const char *name)
 {
     const heed_config *c = heed_model_config(f->model);
-    char line[256], count[32], shown[256];
+    char line[256], count[32], bytes[32], shown[256];
 
     printf("%s%s%s\n\n", heed_cli_quote(shown, sizeof shown, name), name[0] != '\0' ? ": " : "",
            heed_cli_describe_model(c, line, sizeof line));
-    printf("%-20s %14s %8s\n", "component", "parameters", "share");
+    printf("%-20s %14s %8s  %10s  %s\n", "component", "parameters", "share", "bytes", "precision");
     for (int i = 0; i < f->n_components; i++)
-        printf("%-20s %14s %6.1f %%\n", f->components[i].name,
+        printf("%-20s %14s %6.1f %%  %10s  %s\n", f->components[i].name,
                heed_cli_grouped(count, (double)f->components[i].count),
-               100.0 * (double)f->components[i].count / (double)f->count);
-    printf("%-20s %14s\n\n", "all", heed_cli_grouped(count, (double)f->count));
+               100.0 * (double)f->components[i].count / (double)f->count,
+               heed_cli_bytes(bytes, (double)f->components[i].bytes),
+               heed_precision_name(f->components[i].precision));
+    printf("%-20s %14s %8s  %10s\n\n", "all", heed_cli_grouped(count, (double)f->count), "",
+           heed_cli_bytes(bytes, (double)f->bytes));
     printf("%-14s %10s  %13s  %10s  %10s  %10s  %6s\n", "work", "tokens", "arithmetic", "traffic", "work space",
            "weights", "nodes");
     print_work("forward pass", 1, c->context_length, &f->forward);
@@ -163,6 +180,8 @@ static void json_tensors(heed_cli_json *json, const heed_model *model)
         heed_cli_json_open(json, NULL, '{');
         heed_cli_json_text(json, "name", p.name);
         heed_cli_json_text(json, "component", p.component);
+        heed_cli_json_text(json, "precision", heed_precision_name(p.precision));
+        heed_cli_json_integer(json, "bytes", p.bytes);
         heed_cli_json_open(json, "shape", '[');
         for (int k = 0; k < p.rank; k++)
             heed_cli_json_integer(json, NULL, p.size[k]);
@@ -180,6 +199,7 @@ static void print_json(const findings *f, const info_options *own)
     heed_cli_json_open(&json, NULL, '{');
     json_config(&json, c);
     heed_cli_json_integer(&json, "parameters", f->count);
+    heed_cli_json_integer(&json, "bytes", f->bytes);
     heed_cli_json_open(&json, "components", '{');
     for (int i = 0; i < f->n_components; i++)
         heed_cli_json_integer(&json, f->components[i].name, f->components[i].count);

@@ -29,7 +29,7 @@ static double bytes_a_step(const heed_texts *texts, double length)
         const bool position = p == heed_weights_find(model->weights, "wpe.weight");
         const bool few_rows = position || (p == heed_weights_find(model->weights, "wte.weight") &&
                                            !model->config.tied_head);
-        bytes += (double)(few_rows ? texts->n * p->count / p->size[0] : p->count) * sizeof(float);
+        bytes += (double)(few_rows ? texts->n * p->bytes / p->size[0] : p->bytes);
     }
     return bytes + (double)texts->cache.bytes * length / (double)texts->context;
 }
@@ -119,8 +119,24 @@ static void release(decoding *d)
     free(d->ids);
 }
 
-heed_status heed_bench_decode(const heed_config *config, int64_t batch_size, int64_t prompt, int64_t tokens,
-                              int threads, heed_bench_result *out, heed_error *err)
+/* A model with random weights, its matrices in a precision. */
+static heed_status create_model(const heed_config *config, heed_precision precision, heed_model **model,
+                                heed_error *err)
+{
+    heed_weights *narrow = NULL;
+    heed_status status = heed_model_create(config, 1, model, err);
+
+    if (status != HEED_OK || precision == HEED_PRECISION_F32)
+        return status;
+    status = heed_weights_narrow((*model)->weights, precision, &narrow, err);
+    heed_model_close(*model);
+    *model = NULL;
+    return status == HEED_OK ? heed_model_wrap(narrow, NULL, model, err) : status;
+}
+
+heed_status heed_bench_decode(const heed_config *config, heed_precision precision, int64_t batch_size,
+                              int64_t prompt, int64_t tokens, int threads, heed_bench_result *out,
+                              heed_error *err)
 {
     heed_model *model = NULL;
     decoding d = {0};
@@ -132,7 +148,7 @@ heed_status heed_bench_decode(const heed_config *config, int64_t batch_size, int
         return heed_fail(err, HEED_ERR_USAGE,
                          "expected a batch, a prompt and tokens of 1 or more that fit the context of %lld",
                          (long long)config->context_length);
-    status = heed_model_create(config, 1, &model, err);
+    status = create_model(config, precision, &model, err);
     if (status == HEED_OK)
         status = prepare(&d, model, batch_size, threads, err);
     if (status == HEED_OK)
@@ -147,7 +163,7 @@ heed_status heed_bench_decode(const heed_config *config, int64_t batch_size, int
         const heed_plan *plan = d.texts->step.plan;
         out->machine = heed_machine_better(&before, &after);
         out->flops = heed_plan_cost(plan).flops;
-        out->planned_bytes = (double)heed_plan_bytes(plan) + (double)heed_weights_bytes(model->weights);
+        out->planned_bytes = (double)heed_plan_bytes(plan) + heed_weights_stored_bytes(model->weights);
         heed_measure_rows(plan, tokens, out);
     }
     release(&d);
