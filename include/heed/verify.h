@@ -77,7 +77,7 @@ HEED_API const heed_verified *heed_verification_first_wrong(const heed_verificat
 
 /**
  * Writes ids, and the activations of a model that reads them, to a file that heed_model_verify() takes. names NULL: every
- * activation that has a name, and the loss. HEED_ERR_USAGE: an id or a name that there is not; HEED_ERR_FILE.
+ * activation that has a name, and the loss. One of TransformerLens' names is written as heed's. HEED_ERR_USAGE: an id or a name that there is not; HEED_ERR_FILE.
  */
 HEED_API heed_status heed_model_record(const heed_model *model, const int32_t *ids, size_t n,
                                        const char *const *names, int n_names, const char *path,

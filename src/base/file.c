@@ -88,6 +88,20 @@ void heed_file_expect_little(const heed_file *file, bool little)
                       little ? POSIX_MADV_RANDOM : POSIX_MADV_NORMAL);
 }
 
+void heed_file_let_go(const void *data, size_t size)
+{
+#ifdef MADV_DONTNEED /* posix_madvise() knows the word but does nothing */
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)data + page - 1) / page * page,
+                    end = ((uintptr_t)data + size) / page * page;
+
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+#else
+    (void)data;
+    (void)size;
+#endif
+}
+
 /* The folder part of path: "." for a bare name, "/" for a name in the root. */
 static bool folder_of(char *out, size_t size, const char *path)
 {

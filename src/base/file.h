@@ -24,6 +24,8 @@ heed_status heed_file_open(heed_file *file, const char *path, heed_error *err);
 void heed_file_close(heed_file *file); /* an empty struct is allowed */
 /** Tells the system that only places here and there will be read, so that it fetches no megabytes around each; or not. */
 void heed_file_expect_little(const heed_file *file, bool little);
+/** Lets go of the pages inside of these bytes of a mapped file; where they are read again, the system fetches them again. */
+void heed_file_let_go(const void *data, size_t size);
 
 /** One piece of a file to write. */
 typedef struct heed_bytes {

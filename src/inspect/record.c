@@ -44,8 +44,8 @@ static heed_status add_named(watcher *w, const heed_forward *f, const char *name
     char shown[HEED_MAX_NAME];
     const char *near;
 
-    if (node != NULL)
-        return add_node(w, node, name);
+    if (node != NULL) /* TransformerLens has heads elsewhere, so what is in heed's layout has heed's name */
+        return add_node(w, node, strstr(name, "hook_") != NULL ? node->name : name);
     near = heed_graph_nearest_name(heed_forward_graph(f), name);
     return heed_fail(err, HEED_ERR_USAGE, "the model has no activation \"%s\"%s%s%s",
                      heed_quote(shown, sizeof shown, name, strlen(name)),

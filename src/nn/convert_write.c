@@ -95,6 +95,7 @@ static heed_status put_tensor(void *context, size_t i, heed_file_sink *sink, hee
     const heed_convert_tensor *t = &p->tensors[i];
     heed_status status = heed_convert_put(t, sink, err);
 
+    heed_file_let_go(t->from->data, t->from->bytes); /* so that no more than one tensor is in memory */
     if (status != HEED_OK)
         return status;
     c->done += t->bytes;

@@ -378,6 +378,27 @@ static void ids_that_do_not_fit_are_refused(void **state)
     heed_model_close(model);
 }
 
+/* In heed's layout, so under heed's name: with two tokens and two heads the sizes would not tell. */
+static void what_is_recorded_under_other_names_is_verified(void **state)
+{
+    const heed_config config = small_config();
+    const heed_verify_options exactly = {.atol = 0.0, .rtol = 0.0};
+    const char *const names[] = {"blocks.0.attn.hook_q", "hidden_states.1", "grad/wte.weight",
+                                 "d.blocks.0.attn.z"};
+    heed_model *model = small_model(&config, 5);
+    heed_verification *v;
+
+    (void)state;
+    assert_int_equal(heed_model_record(model, ids, 2, names, 4, inside("named.safetensors"), NULL), HEED_OK);
+    v = verify(model, inside("named.safetensors"), &exactly);
+    assert_int_equal(heed_verification_count(v), 4);
+    assert_string_equal(heed_verification_at(v, 0)->name, "blocks.0.attn.q");
+    for (int i = 0; i < 4; i++)
+        assert_true(heed_verification_at(v, i)->agrees);
+    heed_verification_destroy(v);
+    heed_model_close(model);
+}
+
 static void a_wrong_name_to_record_is_corrected(void **state)
 {
     const heed_config config = small_config();
@@ -402,6 +423,7 @@ int main(void)
         cmocka_unit_test(tolerances_come_from_the_caller_then_the_file),
         cmocka_unit_test(what_is_no_activation_or_has_another_shape_is_told_apart),
         cmocka_unit_test(ids_that_do_not_fit_are_refused),
+        cmocka_unit_test(what_is_recorded_under_other_names_is_verified),
         cmocka_unit_test(a_wrong_name_to_record_is_corrected),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
