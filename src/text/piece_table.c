@@ -5,28 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text/hash.h"
+
 #define LEAST_SLOTS ((size_t)64)
 
-/* --- hashing --- */
-
-static uint64_t mix(uint64_t a)
-{
-    a *= UINT64_C(0x9e3779b97f4a7c15);
-    return a ^ a >> 32;
-}
-
-/* Of the bytes alone: eight at a time, then the rest with their number. */
 static uint32_t hash_of(const char *bytes, size_t n)
 {
-    uint64_t hash = n, word = 0;
-
-    for (; n >= 8; n -= 8, bytes += 8) {
-        memcpy(&word, bytes, 8);
-        hash = mix(hash ^ word);
-    }
-    word = 0;
-    memcpy(&word, bytes, n);
-    return (uint32_t)mix(mix(hash ^ word));
+    return (uint32_t)heed_hash_bytes(bytes, n);
 }
 
 /* The slot of the piece, or the free one where it belongs. There always is a free one. */
