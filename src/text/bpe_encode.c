@@ -468,18 +468,33 @@ heed_status heed_bpe_encode(const heed_tokenizer *tokenizer, const char *text, s
                          context, err);
 }
 
+/* A text that ends soon needs neither threads nor large buffers. */
 heed_status heed_bpe_stream(const heed_tokenizer *tokenizer, const heed_encode_options *options,
                             heed_text_source *source, void *source_context, heed_id_sink *sink,
                             void *sink_context, heed_error *err)
 {
-    window w = {.source = source, .context = source_context, .capacity = heed_block_bytes(options->threads)};
+    window w = {.source = source, .context = source_context, .capacity = SMALL_TEXT};
     heed_status status = HEED_OK;
+    char *larger = NULL;
 
     w.buffer = malloc(w.capacity);
     if (w.buffer == NULL)
         return out_of_memory(err);
-    w.text = w.buffer;
-    status = encode_window(tokenizer, options, &w, options->threads, CACHED_PIECES, sink, sink_context, err);
+    status = fill_window(&w, err);
+    if (status == HEED_OK && w.last) {
+        status = heed_bpe_encode(tokenizer, w.buffer, w.n, options, sink, sink_context, err);
+    } else if (status == HEED_OK) {
+        w.capacity = heed_block_bytes(options->threads);
+        larger = realloc(w.buffer, w.capacity);
+        if (larger == NULL)
+            status = out_of_memory(err);
+        else
+            w.buffer = larger;
+        w.text = w.buffer;
+        if (status == HEED_OK)
+            status = encode_window(tokenizer, options, &w, options->threads, CACHED_PIECES, sink, sink_context,
+                                   err);
+    }
     free(w.buffer);
     return status;
 }
