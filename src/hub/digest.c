@@ -53,3 +53,14 @@ bool heed_digest_read(const char *text, char out[HEED_DIGEST_DIGITS + 1])
     memcpy(out, lower, sizeof lower);
     return true;
 }
+
+bool heed_digest_given(const char *list, const char *name, char out[HEED_DIGEST_DIGITS + 1])
+{
+    const size_t n = strlen(name);
+
+    for (const char *at = list; at != NULL; at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : NULL) {
+        if (strncmp(at, name, n) == 0 && at[n] == '=')
+            return heed_digest_read(at + n + 1, out);
+    }
+    return false;
+}

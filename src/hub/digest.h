@@ -23,5 +23,7 @@ void heed_digest_free(heed_digest *digest);
 
 /** True when the text begins with the digits of a SHA-256 and nothing else of a word follows; out gets them in lower case. */
 bool heed_digest_read(const char *text, char out[HEED_DIGEST_DIGITS + 1]);
+/** The digits of the file `name` in a list "FILE=DIGITS,..." (NULL: an empty one); false where it has none. */
+bool heed_digest_given(const char *list, const char *name, char out[HEED_DIGEST_DIGITS + 1]);
 
 #endif

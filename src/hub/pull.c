@@ -173,7 +173,7 @@ static heed_status pull_files(heed_pulling *p)
     snprintf(p->fetching.revision, sizeof p->fetching.revision, "%s", p->name.revision);
     status = heed_pulling_fetch(p);
     if (status == HEED_OK)
-        status = heed_pulling_check_sha256_used(p);
+        status = heed_pulling_check_sha256(p);
     if (status == HEED_OK)
         status = close_record(p);
     if (status == HEED_OK)
@@ -187,7 +187,9 @@ static heed_status pull_locked(heed_pulling *p, heed_pulled *pulled)
 
     heed_place_mend(&p->place);
     status = look_at_folder(p, &pulled->already);
-    if (status != HEED_OK || pulled->already)
+    if (status == HEED_OK && pulled->already)
+        return heed_pulling_check_sha256(p);
+    if (status != HEED_OK)
         return status;
     status = heed_folder_make(p->place.pulling, p->err);
     if (status == HEED_OK)

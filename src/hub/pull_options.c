@@ -62,21 +62,33 @@ static heed_status check_sha256_option(const char *list, heed_error *err)
     return HEED_OK;
 }
 
-/* Names with a checksum must be among the files, or the checksum would check nothing. */
-heed_status heed_pulling_check_sha256_used(const heed_pulling *p)
+/* A file that is not there would leave its checksum unchecked. */
+static heed_status check_digest(const heed_pulling *p, const char *name, const char *digits)
 {
-    for (const char *at = p->options->sha256; at != NULL;
-         at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : NULL) {
-        const size_t n = strcspn(at, "=");
-        bool used = false;
-        for (int i = 0; i < p->record.n; i++)
-            used |= p->record.files[i].done && strlen(p->record.files[i].name) == n &&
-                    strncmp(p->record.files[i].name, at, n) == 0;
-        if (!used)
-            return heed_fail(p->err, HEED_ERR_USAGE, "sha256: %.*s is none of the files of %s", (int)n, at,
-                             p->name.full);
+    for (int i = 0; i < p->record.n; i++) {
+        const heed_record_file *file = &p->record.files[i];
+        if (!file->done || strcmp(file->name, name) != 0)
+            continue;
+        if (strcmp(file->sha256, digits) == 0)
+            return HEED_OK;
+        return heed_fail(p->err, HEED_ERR_FILE, "%s: expected the SHA-256 %s, got %s", name, digits,
+                         file->sha256);
     }
-    return HEED_OK;
+    return heed_fail(p->err, HEED_ERR_USAGE, "sha256: %s is none of the files of %s", name, p->name.full);
+}
+
+heed_status heed_pulling_check_sha256(const heed_pulling *p)
+{
+    char name[100], digits[HEED_DIGEST_DIGITS + 1];
+    heed_status status = HEED_OK;
+
+    for (const char *at = p->options->sha256; at != NULL && status == HEED_OK;
+         at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : NULL) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "="), at);
+        if (heed_digest_given(p->options->sha256, name, digits))
+            status = check_digest(p, name, digits);
+    }
+    return status;
 }
 
 heed_status heed_pulling_read_options(heed_pulling *p, const char *name)

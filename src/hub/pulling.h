@@ -23,8 +23,8 @@ typedef struct heed_pulling {
 
 /** Checks the options and the name, and fills name, place and base_url. HEED_ERR_USAGE. (pull_options.c) */
 heed_status heed_pulling_read_options(heed_pulling *p, const char *name);
-/** Every file that has a checksum in the options must be one that has been fetched. HEED_ERR_USAGE. (pull_options.c) */
-heed_status heed_pulling_check_sha256_used(const heed_pulling *p);
+/** Each checksum of the options is that of a file of the record. HEED_ERR_USAGE, HEED_ERR_FILE. (pull_options.c) */
+heed_status heed_pulling_check_sha256(const heed_pulling *p);
 /** Fetches all files of the model, and checks that its weights make up one set. (pull_files.c) */
 heed_status heed_pulling_fetch(heed_pulling *p);
 

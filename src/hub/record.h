@@ -21,12 +21,12 @@
 
 typedef struct heed_record_file {
     char name[100];
-    int64_t bytes;                     /* -1: not known yet */
-    char etag[HEED_ETAG_BYTES];        /* of the answer that carries the file, with its quotes; "": none */
-    char linked_etag[HEED_ETAG_BYTES]; /* of the hub's own answer, before it leads elsewhere */
-    char sha256[HEED_SHA256_DIGITS + 1];
-    bool done; /* the file has its name, and is checked */
-    bool seen; /* by this pull; not written down */
+    int64_t bytes;                       /* -1: not known yet */
+    char etag[HEED_ETAG_BYTES];          /* of the answer that carries the file, with its quotes; "": none */
+    char linked_etag[HEED_ETAG_BYTES];   /* of the hub's own answer, before it leads elsewhere */
+    char sha256[HEED_SHA256_DIGITS + 1]; /* while it comes: as the hub says, or ""; when done: as it is */
+    bool done;                           /* the file has its name, and is checked */
+    bool seen;                           /* by this pull; not written down */
 } heed_record_file;
 
 typedef struct heed_record {

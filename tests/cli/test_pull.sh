@@ -111,10 +111,15 @@ grep -q '"models": \[\]' out || fail "list: expected an empty one"
 
 allow pull gpt2 --out here/m --sha256 "model.safetensors=$sum"
 pulled here/m
+refuse 3 'model.safetensors: expected the SHA-256 0000' pull gpt2 --out here/m --sha256 "model.safetensors=$(printf '%064d' 0)"
 refuse 2 'tokenizer.json is none of the files' pull gpt2 --quiet --out there --sha256 "tokenizer.json=$sum"
 absent there
+refuse 3 'model.safetensors: expected the SHA-256 0000' pull gpt2 --quiet --out there \
+    --sha256 "config.json=$(hash "$vectors/config.json"),model.safetensors=$(printf '%064d' 0)"
+absent there
+allow pull gpt2 --quiet --out there
 allow pull gpt2 --quiet --out there --json
-grep -q '"fetched": 0,' out || fail "expected what is there and checked not to come twice"
+grep -q '"fetched": 0,' out || fail "expected what is there not to come twice"
 pulled there
 allow pull plain --quiet
 allow info plain
