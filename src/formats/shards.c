@@ -194,6 +194,23 @@ heed_status heed_shards_open(const char *folder, heed_shards **shards, heed_erro
     return HEED_OK;
 }
 
+heed_status heed_shards_wrap(heed_safetensors *file, const char *where, heed_shards **shards, heed_error *err)
+{
+    heed_shards *s = calloc(1, sizeof *s);
+
+    *shards = NULL;
+    if (s == NULL || (s->files = calloc(1, sizeof(heed_safetensors *))) == NULL) {
+        free(s);
+        heed_safetensors_close(file);
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to open a model's weights");
+    }
+    heed_quote(s->where, sizeof s->where, where, strlen(where));
+    s->files[s->n_files++] = file;
+    s->n_entries = heed_safetensors_n_entries(file);
+    *shards = s;
+    return HEED_OK;
+}
+
 void heed_shards_close(heed_shards *s)
 {
     if (s == NULL)

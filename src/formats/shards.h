@@ -26,6 +26,8 @@ typedef struct heed_shards heed_shards;
  * (a file of another kind that is there instead is named), one of the files is damaged, or index and files disagree.
  */
 heed_status heed_shards_open(const char *folder, heed_shards **shards, heed_error *err);
+/** A set of one file that is open already, and that it takes over, also after a failure. HEED_ERR_MEMORY. */
+heed_status heed_shards_wrap(heed_safetensors *file, const char *where, heed_shards **shards, heed_error *err);
 void heed_shards_close(heed_shards *shards); /* NULL is allowed; entries die with it */
 
 /** The single file or the index: its path, safe to show. */
