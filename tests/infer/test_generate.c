@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "infer/held_text.h"
 #include "small_model.h"
 
 enum { MOST_TEXTS = 12, MOST_TOKENS = 80 };
@@ -353,6 +354,97 @@ static void a_full_context_slides_stops_or_is_refused(void **state)
     heed_model_close(model);
 }
 
+/* --- tokens that are parts of characters --- */
+
+/* Byte-level, as GPT-2 writes them: the bytes of "é", "€" and "🙂" one by one, and whatever comes from drawing them. */
+static const char byte_tokens[] = "{\"model\": {\"type\": \"BPE\", \"merges\": [], \"vocab\": {\"a\": 0, "
+                                  "\"b\": 1, \"\u00c3\": 2, \"\u00a9\": 3, "
+                                  "\"\u00e2\": 4, \"\u0124\": 5, \"\u00ac\": 6, \"\u00f0\": 7, \"\u0141\": 8, "
+                                  "\"\u013b\": 9, \"c\": 10, \"d\": 11, "
+                                  "\"e\": 12, \"f\": 13, \"g\": 14, \"h\": 15, \"i\": 16, \"j\": 17, \"k\": "
+                                  "18, \"l\": 19, \"m\": 20, \"n\": 21, "
+                                  "\"o\": 22}}, \"pre_tokenizer\": {\"type\": \"ByteLevel\", "
+                                  "\"add_prefix_space\": false, \"use_regex\": true}, "
+                                  "\"decoder\": {\"type\": \"ByteLevel\"}}";
+
+typedef struct part_listener {
+    char text[1000], pieces[1000];
+    size_t n_text, n_pieces, n_held;
+    bool whole; /* no stop strings */
+    heed_finish finish;
+} part_listener;
+
+/* All but the beginning of a character at the end has been handed on, and at the end that too. */
+static bool listen_to_parts(void *context, const heed_written *w)
+{
+    part_listener *l = context;
+
+    memcpy(l->pieces + l->n_pieces, w->piece, w->n_piece);
+    memcpy(l->text + l->n_text, w->text, w->n_text);
+    l->n_pieces += w->n_piece;
+    l->n_text += w->n_text;
+    l->n_held += l->n_pieces > l->n_text;
+    l->finish = w->finish;
+    if (w->finish == HEED_FINISH_NONE && l->whole)
+        assert_int_equal(l->n_text, l->n_pieces - heed_utf8_unfinished(l->pieces, l->n_pieces));
+    return true;
+}
+
+/* Where the text is in the first n bytes; n: it is not. */
+static size_t find(const char *all, size_t n, const char *text)
+{
+    const size_t size = strlen(text);
+
+    for (size_t i = 0; i + size <= n; i++) {
+        if (memcmp(all + i, text, size) == 0)
+            return i;
+    }
+    return n;
+}
+
+static void a_character_of_several_tokens_comes_as_one(void **state)
+{
+    static const char *const stop[] = {"\xc3\xa9"};
+    heed_config config = small_config();
+    heed_model *model = small_model(&config, 47);
+    heed_tokenizer *letters = model->tokenizer, *bytes = NULL;
+    const heed_prompt prompt = prompt_of("ab\xc3\xa9");
+    heed_generate_options options = greedy_options(300);
+    heed_error err = {0};
+    int n_stopped = 0;
+
+    (void)state;
+    if (heed_tokenizer_parse(byte_tokens, strlen(byte_tokens), "bytes", &bytes, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    model->tokenizer = bytes;
+    options.sampling.temperature = 30.0; /* all tokens are about as likely */
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        part_listener l = {.whole = true}, s = {0};
+        heed_generated result;
+        options.session.seed = seed;
+        options.n_stop = 0;
+        assert_int_equal(heed_generate(model, &prompt, 1, &options, listen_to_parts, &l, &result, &err),
+                         HEED_OK);
+        assert_int_equal(result.n_prompt, 4);
+        assert_int_equal(l.n_text, 300); /* bytes that are no UTF-8 are there too */
+        assert_memory_equal(l.text, l.pieces, 300);
+        assert_true(l.n_held > 10);
+        const size_t first = find(l.text, 300, stop[0]);
+        options.stop = stop;
+        options.n_stop = 1;
+        assert_int_equal(heed_generate(model, &prompt, 1, &options, listen_to_parts, &s, &result, &err),
+                         HEED_OK);
+        assert_int_equal(s.finish, first < 300 ? HEED_FINISH_STOP : HEED_FINISH_LENGTH);
+        assert_int_equal(s.n_text, first);
+        assert_memory_equal(s.text, l.text, s.n_text);
+        n_stopped += first < 300;
+    }
+    assert_true(n_stopped > 0);
+    model->tokenizer = letters;
+    heed_tokenizer_destroy(bytes);
+    heed_model_close(model);
+}
+
 /* --- likelihoods --- */
 
 /* Against the logits of a session that is fed the same tokens; temperature and penalties change none of them. */
@@ -660,6 +752,7 @@ int main(void)
         cmocka_unit_test(the_end_of_text_token_ends_a_text_unless_it_is_ignored),
         cmocka_unit_test(the_callback_ends_its_own_text_alone),
         cmocka_unit_test(a_full_context_slides_stops_or_is_refused),
+        cmocka_unit_test(a_character_of_several_tokens_comes_as_one),
         cmocka_unit_test(log_probabilities_are_those_of_the_model),
         cmocka_unit_test(one_beam_is_greedy),
         cmocka_unit_test(enough_beams_find_the_best_text_of_all),
