@@ -65,7 +65,8 @@ typedef struct heed_generate_options {
     bool
         log_probabilities; /* of each token that is written: the model's own, before temperature and the like */
     int64_t likeliest;     /* and so many of the likeliest tokens in its place */
-    bool prompt_log_probabilities; /* the same for the tokens of the prompt: these are handed on too */
+    bool
+        prompt_log_probabilities; /* the same for the prompt's tokens: handed on before the first text of each prompt */
 
     heed_sampling sampling;
     heed_session_options session;

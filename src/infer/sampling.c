@@ -321,11 +321,10 @@ static const float *punish(heed_sampler *sampler, const heed_sampling *s, const 
 
 heed_status heed_sampler_open(heed_sampler *sampler, int64_t n, heed_error *err)
 {
-    heed_device device = {0};
-    const heed_status status = heed_device_open(&device, NULL, 1, err);
+    heed_status status;
 
-    *sampler = (heed_sampler){.n = n, .kernels = device.kernels};
-    heed_device_close(&device);
+    *sampler = (heed_sampler){.n = n};
+    status = heed_device_kernels(NULL, &sampler->kernels, err);
     if (status != HEED_OK)
         return status;
     sampler->candidates = malloc((size_t)n * sizeof *sampler->candidates);

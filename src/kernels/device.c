@@ -9,6 +9,14 @@
 
 enum { MAX_THREADS = 1024 };
 
+heed_status heed_device_kernels(const char *cpu, const heed_kernels **kernels, heed_error *err)
+{
+    *kernels = NULL;
+    if (!cpu)
+        cpu = getenv("HEED_CPU");
+    return cpu && strcmp(cpu, "plain") == 0 ? HEED_OK : heed_kernels_select(cpu, kernels, err);
+}
+
 heed_status heed_device_open(heed_device *device, const char *cpu, int n_threads, heed_error *err)
 {
     heed_status status;
@@ -17,13 +25,8 @@ heed_status heed_device_open(heed_device *device, const char *cpu, int n_threads
     if (n_threads < 0 || n_threads > MAX_THREADS)
         return heed_fail(err, HEED_ERR_USAGE, "expected 0 to %d threads, got %d", MAX_THREADS, n_threads);
     device->n_threads = n_threads > 0 ? n_threads : heed_processor_count();
-    if (!cpu)
-        cpu = getenv("HEED_CPU");
-    if (cpu && strcmp(cpu, "plain") == 0)
-        return HEED_OK;
-
-    status = heed_kernels_select(cpu, &device->kernels, err);
-    if (status == HEED_OK)
+    status = heed_device_kernels(cpu, &device->kernels, err);
+    if (status == HEED_OK && device->kernels != NULL)
         status = heed_products_create(device->kernels, device->n_threads, &device->products, err);
     if (status != HEED_OK)
         *device = (heed_device){0};

@@ -22,6 +22,8 @@ typedef struct heed_device {
  * n_threads 0: one a processor.
  */
 heed_status heed_device_open(heed_device *device, const char *cpu, int n_threads, heed_error *err);
+/** The kernels alone that such a device has; NULL: the reference. */
+heed_status heed_device_kernels(const char *cpu, const heed_kernels **kernels, heed_error *err);
 void heed_device_close(heed_device *device);
 /** "plain", "avx512", … */
 const char *heed_device_name(const heed_device *device);
