@@ -112,7 +112,7 @@ static heed_status add_tensor(heed_convert *c, const char *name, const heed_safe
     }
     if (from->dtype == HEED_SAFETENSORS_I8) {
         t.stored.precision = HEED_PRECISION_INT8;
-        status = heed_weights_scales(p, c->shards, from, &t.stored.scales, &t.stored.group, c->err);
+        status = heed_weights_scales(p, c->shards, from, c->arena, &t.stored.scales, &t.stored.group, c->err);
     }
     if (status == HEED_OK)
         status = add(c, name, t);
@@ -228,6 +228,29 @@ static void share_out(heed_convert *c)
     }
 }
 
+/*
+ * In a file, numbers of more bytes stand before those of fewer: then each lies at a multiple of its own size, and can be
+ * used where it lies.
+ */
+static heed_status order(heed_convert *c)
+{
+    heed_convert_tensor *to = heed_arena_alloc(c->arena, (size_t)c->n_tensors * sizeof *to);
+    int n = 0;
+
+    if (to == NULL)
+        return heed_fail(c->err, HEED_ERR_MEMORY, "not enough memory for the names of a model");
+    for (int file = 0, first = 0; file < c->n_files; file++, first = n) {
+        for (size_t bytes = sizeof(double); bytes > 0; bytes /= 2) {
+            for (int i = first; i < c->n_tensors && c->tensors[i].file == file; i++) {
+                if (heed_safetensors_dtype_bytes(c->tensors[i].dtype) == bytes)
+                    to[n++] = c->tensors[i];
+            }
+        }
+    }
+    c->tensors = to;
+    return HEED_OK;
+}
+
 heed_status heed_convert_open(heed_convert *c)
 {
     heed_status status = heed_config_open(c->from, &c->config, &c->config_json, c->err);
@@ -243,9 +266,10 @@ heed_status heed_convert_open(heed_convert *c)
         status = heed_weights_refuse_strangers(c->weights, c->shards, c->err);
     if (status == HEED_OK)
         status = list_tensors(c);
-    if (status == HEED_OK)
-        share_out(c);
-    return status;
+    if (status != HEED_OK)
+        return status;
+    share_out(c);
+    return order(c);
 }
 
 /* --- all of it --- */

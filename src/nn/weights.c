@@ -356,9 +356,24 @@ static int64_t group_of(const heed_parameter *p, const heed_safetensors_entry *s
     return 0;
 }
 
+/* The floats of an F32 tensor, where they lie or as a copy. */
+static heed_status take_floats(const heed_safetensors_entry *entry, heed_arena *arena, const float **out,
+                               heed_error *err)
+{
+    float *copy;
+
+    *out = heed_safetensors_f32(entry);
+    if (*out != NULL)
+        return HEED_OK;
+    *out = copy = heed_arena_alloc(arena, entry->bytes);
+    if (copy == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory for scales", entry->where);
+    return heed_safetensors_read_f32(entry, copy, err);
+}
+
 heed_status heed_weights_scales(const heed_parameter *p, const heed_shards *shards,
-                                const heed_safetensors_entry *numbers, const float **scales, int64_t *group,
-                                heed_error *err)
+                                const heed_safetensors_entry *numbers, heed_arena *arena, const float **scales,
+                                int64_t *group, heed_error *err)
 {
     char name[HEED_MAX_NAME + 8], got[192];
     const heed_safetensors_entry *entry = find_entry(shards, heed_weights_scales_name(name, p->name));
@@ -368,15 +383,14 @@ heed_status heed_weights_scales(const heed_parameter *p, const heed_shards *shar
                          "%s: %s has 8 bits: expected a tensor %s beside it, the file has none", numbers->where,
                          p->name, name);
     *group = group_of(p, entry);
-    *scales = heed_safetensors_f32(entry);
-    if (*scales == NULL || *group == 0)
+    if (entry->dtype != HEED_SAFETENSORS_F32 || *group == 0)
         return heed_fail(
             err, HEED_ERR_FILE,
             "%s: %s: expected F32 with a scale for each group of 32, 64 or 128 along axis %d of %s, "
             "file has %s %s",
             entry->where, name, p->axis, p->name, heed_safetensors_dtype_name(entry->dtype),
             heed_safetensors_shape(got, sizeof got, entry));
-    return HEED_OK;
+    return take_floats(entry, arena, scales, err);
 }
 
 /* Uses the numbers where they lie in the file, if this can be. */
@@ -398,7 +412,7 @@ static heed_status take_int8(heed_weights *w, int i, const heed_shards *shards,
                              const heed_safetensors_entry *entry, heed_error *err)
 {
     heed_parameter *p = &w->list[i], stored = *p;
-    heed_status status = heed_weights_scales(p, shards, entry, &stored.scales, &stored.group, err);
+    heed_status status = heed_weights_scales(p, shards, entry, w->arena, &stored.scales, &stored.group, err);
 
     if (status != HEED_OK)
         return status;

@@ -57,10 +57,13 @@ heed_status heed_weights_load(heed_weights *weights, const heed_shards *shards, 
 /** The tensor of parameter i in a checkpoint, found under either name and checked as by heed_weights_load(). */
 heed_status heed_weights_entry(const heed_weights *weights, int i, const heed_shards *shards,
                                const heed_safetensors_entry **entry, heed_error *err);
-/** The scales that belong to an 8-bit tensor of parameter p, and the length of their groups. HEED_ERR_FILE. */
+/**
+ * The scales that belong to an 8-bit tensor of parameter p, and the length of their groups. They are lent by the file, or
+ * copied into the arena where they do not lie at a multiple of four bytes. HEED_ERR_FILE, HEED_ERR_MEMORY.
+ */
 heed_status heed_weights_scales(const heed_parameter *p, const heed_shards *shards,
-                                const heed_safetensors_entry *numbers, const float **scales, int64_t *group,
-                                heed_error *err);
+                                const heed_safetensors_entry *numbers, heed_arena *arena, const float **scales,
+                                int64_t *group, heed_error *err);
 /** Refuses a checkpoint with a tensor that has no place in a model of this configuration. */
 heed_status heed_weights_refuse_strangers(const heed_weights *weights, const heed_shards *shards,
                                           heed_error *err);

@@ -7,9 +7,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "formats/json.h"
 #include "formats/shards.h"
 #include "graph/plan.h"
 #include "kernels/device.h"
+#include "nn/config_json.h"
 #include "nn/model.h"
 #include "nn/nn.h"
 
@@ -421,6 +423,93 @@ static void other_quantizations_are_refused_by_name(void **state)
     assert_non_null(strstr(err.message, "gptq"));
 }
 
+/* A model with an odd number of weights in every matrix, in the test's folder. */
+static void write_odd_model(const char *name)
+{
+    heed_config config = heed_config_default();
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    heed_model *model = NULL;
+    heed_error err = {0};
+    char path[600], command[600];
+    json_t *object;
+    int n;
+
+    config.vocab_size = 57;
+    config.context_length = 7;
+    config.n_layers = config.n_heads = 1;
+    config.d_model = 33;
+    config.d_mlp = 35;
+    assert_int_equal(heed_model_create(&config, 1, &model, &err), HEED_OK);
+    n = heed_model_n_parameters(model);
+    assert_true(n <= MAX_ENTRIES);
+    for (int i = 0; i < n; i++) {
+        const heed_parameter p = heed_model_parameter(model, i);
+        entries[i] = (heed_safetensors_entry){
+            .name = p.name, .dtype = HEED_SAFETENSORS_F32, .rank = p.rank, .data = p.data};
+        for (int axis = 0; axis < p.rank; axis++)
+            entries[i].size[axis] = p.size[axis];
+    }
+    snprintf(command, sizeof command, "mkdir '%s'", inside(name));
+    assert_int_equal(system(command), 0);
+    snprintf(path, sizeof path, "%s/model.safetensors", inside(name));
+    assert_int_equal(heed_safetensors_write(path, entries, (size_t)n, NULL, 0, &err), HEED_OK);
+    snprintf(path, sizeof path, "%s/config.json", inside(name));
+    object = heed_config_to_json(&config);
+    assert_int_equal(heed_json_write(path, object, &err), HEED_OK);
+    json_decref(object);
+    heed_model_close(model);
+}
+
+static void expect_equal_models(const char *a, const char *b)
+{
+    heed_model *x = open_model(inside(a)), *y = open_model(inside(b));
+
+    for (int i = 0; i < heed_model_n_parameters(x); i++) {
+        float *p = numbers_of(x, i), *q = numbers_of(y, i);
+
+        assert_memory_equal(p, q, (size_t)heed_model_parameter(x, i).count * sizeof *p);
+        free(p);
+        free(q);
+    }
+    heed_model_close(x);
+    heed_model_close(y);
+}
+
+/* An odd number of bytes must not stand before floats; where another program has put it there, it is read all the same. */
+static void scales_of_odd_matrices_are_read_wherever_they_lie(void **state)
+{
+    heed_safetensors_entry entries[MAX_ENTRIES], *first;
+    heed_shards *shards = NULL;
+    heed_error err = {0};
+    char command[400];
+    size_t n;
+
+    (void)state;
+    write_odd_model("odd");
+    convert(inside("odd"), inside("odd-int8"), HEED_CONVERT_INT8);
+    assert_int_equal(heed_shards_open(inside("odd-int8"), &shards, &err), HEED_OK);
+    n = heed_shards_n_entries(shards);
+    for (size_t i = 0; i < n; i++) {
+        entries[i] = *heed_shards_at(shards, i);
+        if ((uintptr_t)entries[i].data % heed_safetensors_dtype_bytes(entries[i].dtype) != 0)
+            fail_msg("%s does not lie at a multiple of its type", entries[i].name);
+    }
+    first = entry_named(entries, n, "wte.weight");
+    if (first->dtype != HEED_SAFETENSORS_I8)
+        first = entry_named(first + 1, n - (size_t)(first + 1 - entries), "wte.weight");
+    entries[n] = entries[0];
+    entries[0] = *first;
+    *first = entries[n];
+    snprintf(command, sizeof command, "cp -r '%s' '%s'", inside("odd-int8"), inside("odd-moved"));
+    assert_int_equal(system(command), 0);
+    assert_int_equal(heed_safetensors_write(inside("odd-moved/model.safetensors"), entries, n, NULL, 0, &err),
+                     HEED_OK);
+    heed_shards_close(shards);
+    expect_equal_models("odd-int8", "odd-moved");
+    convert(inside("odd-moved"), inside("odd-again"), HEED_CONVERT_KEEP);
+    expect_equal_models("odd-int8", "odd-again");
+}
+
 /* --- the numbers themselves --- */
 
 static void groups_have_the_largest_number_at_127(void **state)
@@ -465,6 +554,7 @@ int main(void)
         cmocka_unit_test(memory_is_narrowed_as_files_are),
         cmocka_unit_test(scales_that_do_not_fit_are_refused_by_name),
         cmocka_unit_test(other_quantizations_are_refused_by_name),
+        cmocka_unit_test(scales_of_odd_matrices_are_read_wherever_they_lie),
         cmocka_unit_test(groups_have_the_largest_number_at_127),
     };
 
