@@ -263,7 +263,7 @@ double heed_reference_tolerance(const heed_reference *r, int i, const char *kind
         text = heed_safetensors_metadata(r->file, within);
         if (text != NULL) {
             const double value = strtod(text, &end);
-            return end != text && value >= 0.0 ? value : fallback;
+            return end != text && *end == '\0' && value >= 0.0 ? value : fallback;
         }
     }
     return fallback;

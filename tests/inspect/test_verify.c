@@ -273,7 +273,7 @@ static void tolerances_come_from_the_caller_then_the_file(void **state)
     heed_safetensors *file = NULL;
     heed_safetensors_entry entries[MAX_ENTRIES];
     const heed_safetensors_pair metadata[] = {
-        {"atol/embed", "0.5"}, {"rtol/embed", "0"}, {"atol/*", "0.25"}, {"rtol/logits", "rubbish"}};
+        {"atol/embed", "0.5"}, {"rtol/embed", "0"}, {"atol/*", "0.25"}, {"rtol/logits", "1 rubbish"}};
     const heed_verify_options wide = {.atol = 2.0, .rtol = -1.0};
     float changed[80];
     heed_verification *v;
@@ -300,6 +300,61 @@ static void tolerances_come_from_the_caller_then_the_file(void **state)
     assert_true(fabs(heed_verification_at(v, 0)->max_error - 0.75) < 1e-6);
     heed_verification_destroy(v);
     heed_safetensors_close(file);
+    heed_model_close(model);
+}
+
+/* An infinity is nothing that a tolerance can reach: not from a number, from NaN or from the other infinity. */
+static void an_infinity_agrees_with_itself_alone(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 5);
+    heed_safetensors *file = NULL;
+    heed_safetensors_entry entries[MAX_ENTRIES];
+    const heed_safetensors_pair loose = {"atol/*", "inf"};
+    float changed[5 * 64];
+    heed_verification *v;
+
+    (void)state;
+    assert_int_equal(heed_model_record(model, ids, 5, (const char *const[]){"logits"}, 1,
+                                       inside("logits.safetensors"), NULL),
+                     HEED_OK);
+    assert_int_equal(heed_safetensors_open(inside("logits.safetensors"), &file, NULL), HEED_OK);
+    const size_t n = copy_entries(file, entries);
+    heed_safetensors_entry *logits = entry_of(entries, n, "logits");
+    assert_true(logits->bytes <= sizeof changed);
+    memcpy(changed, logits->data, logits->bytes);
+    changed[2] = INFINITY;
+    changed[3] = -INFINITY;
+    logits->data = changed;
+    for (int i = 0; i < 2; i++) {
+        write_file("infinite.safetensors", entries, n, &loose, (size_t)i);
+        v = verify(model, inside("infinite.safetensors"), NULL);
+        assert_non_null(heed_verification_first_wrong(v));
+        assert_int_equal(heed_verification_first_wrong(v)->n_wrong, 2);
+        assert_int_equal(heed_verification_first_wrong(v)->worst, 2);
+        heed_verification_destroy(v);
+    }
+    heed_safetensors_close(file);
+    heed_model_close(model);
+}
+
+static void a_tensor_without_numbers_does_not_agree(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 5);
+    const heed_safetensors_entry entries[] = {
+        {.name = "ids", .dtype = HEED_SAFETENSORS_I32, .rank = 1, .size = {5}, .data = ids},
+        {.name = "embed", .dtype = HEED_SAFETENSORS_F32, .rank = 4, .size = {0, 1, 5, 16}, .data = ""},
+    };
+    heed_verification *v;
+
+    (void)state;
+    write_file("empty.safetensors", entries, 2, NULL, 0);
+    v = verify(model, inside("empty.safetensors"), NULL);
+    assert_non_null(heed_verification_first_wrong(v));
+    assert_string_equal(heed_verification_first_wrong(v)->problem,
+                        "expected [1, 5, 16], file has [0, 1, 5, 16]");
+    heed_verification_destroy(v);
     heed_model_close(model);
 }
 
@@ -421,6 +476,8 @@ int main(void)
         cmocka_unit_test(other_programs_names_and_layouts_are_known),
         cmocka_unit_test(gradients_of_a_batch_are_those_of_its_loss),
         cmocka_unit_test(tolerances_come_from_the_caller_then_the_file),
+        cmocka_unit_test(an_infinity_agrees_with_itself_alone),
+        cmocka_unit_test(a_tensor_without_numbers_does_not_agree),
         cmocka_unit_test(what_is_no_activation_or_has_another_shape_is_told_apart),
         cmocka_unit_test(ids_that_do_not_fit_are_refused),
         cmocka_unit_test(what_is_recorded_under_other_names_is_verified),
