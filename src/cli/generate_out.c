@@ -194,24 +194,28 @@ static void print_json(const heed_cli_generated *out, int64_t i)
 
 /* --- the way from heed_generate() --- */
 
-/* Prints the texts that have ended, up to the first that has not; false when nobody reads them. */
-static bool print_ended(heed_cli_generated *out)
+/*
+ * Prints the texts that have ended, up to the first that has not; false when nobody reads them. over: none goes on any
+ * more, and one without an end is one that beam search did not find.
+ */
+static bool print_ended(heed_cli_generated *out, bool over)
 {
-    bool printed = false;
+    const int64_t before = out->printed;
 
-    while (out->printed < out->n_texts && out->results[out->printed].finish != HEED_FINISH_NONE) {
+    for (; out->printed < out->n_texts; out->printed++) {
+        const bool ended = out->results[out->printed].finish != HEED_FINISH_NONE;
         heed_cli_kept_text *text = &out->texts[out->printed];
+        if (!ended && !over)
+            break;
         if (text->stream != NULL)
             fflush(text->stream);
-        if (out->json)
+        if (ended && out->json)
             print_json(out, out->printed);
-        else
+        else if (ended)
             print_text(out, out->printed);
         free_text(text);
-        out->printed++;
-        printed = true;
     }
-    return !printed || heed_cli_flush();
+    return out->printed == before || heed_cli_flush();
 }
 
 heed_status heed_cli_generated_open(heed_cli_generated *out, const heed_model *model,
@@ -242,7 +246,7 @@ bool heed_cli_generated_take(void *context, const heed_written *w)
     if (out->texts != NULL) {
         if (!keep(out, w))
             out->failed = true;
-        return !out->failed && print_ended(out);
+        return !out->failed && print_ended(out, false);
     }
     if (out->printed == 0) { /* the prompt stands before the text, once it is known to be good */
         put(out, out->prompts[0].text, out->prompts[0].n_text);
@@ -301,7 +305,7 @@ heed_status heed_cli_generated_close(heed_cli_generated *out, heed_status status
     if (status == HEED_OK && out->failed)
         status = heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the texts");
     if (status == HEED_OK && out->texts != NULL)
-        print_ended(out);
+        print_ended(out, true);
     if (out->texts == NULL && out->safe && out->last != '\n' && out->last != '\0')
         putchar('\n');
     heed_cli_flush();

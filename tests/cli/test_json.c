@@ -131,6 +131,27 @@ static void generate_gives_the_scores_of_beams(void **state)
     }
 }
 
+/* One token of some fifty cannot make a hundred texts; what there is of the second prompt comes all the same. */
+static void generate_gives_what_beams_find_where_that_is_less(void **state)
+{
+    int n[2] = {0, 0};
+    char *text, *line;
+
+    (void)state;
+    assert_int_equal(run("generate", "m", "--prompt", "One ", "--prompt", "The ", "--beams", "100", "--n",
+                         "100", "--max-tokens", "1", "--json", NULL),
+                     0);
+    text = strdup(output("stdout"));
+    assert_non_null(text);
+    for (line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        n[0] += strstr(line, "\"prompt_number\": 0,") != NULL;
+        n[1] += strstr(line, "\"prompt_number\": 1,") != NULL;
+    }
+    free(text);
+    assert_true(n[0] > 10 && n[0] < 100);
+    assert_int_equal(n[0], n[1]);
+}
+
 static void text_is_escaped(void **state)
 {
     json_t *root;
@@ -319,6 +340,7 @@ int main(void)
         cmocka_unit_test(generate_gives_the_text),
         cmocka_unit_test(generate_gives_an_object_a_text),
         cmocka_unit_test(generate_gives_the_scores_of_beams),
+        cmocka_unit_test(generate_gives_what_beams_find_where_that_is_less),
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(eval_and_info_give_figures),
         cmocka_unit_test(inspect_gives_patterns),
