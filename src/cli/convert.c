@@ -107,7 +107,6 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_conversion done;
     int n;
     const heed_field *convert_fields = heed_convert_fields(&n);
-    char from[HEED_PULL_PATH_BYTES];
     live_line line = {.on = heed_cli_is_terminal(stderr)};
     heed_status status;
 
@@ -120,15 +119,13 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status == HEED_OK && own.max_shard_size != NULL)
         status = read_size(own.max_shard_size, &convert.max_shard_bytes, err);
     if (status == HEED_OK)
-        status = heed_model_find(options.operands[0], from, sizeof from, err);
+        status = heed_model_find(options.operands[0], folder, sizeof folder, err);
     if (status != HEED_OK)
         return status;
     convert.progress = show_progress;
     convert.progress_context = &line;
     heed_cli_catch_interrupts(NULL);
-    status = heed_model_find(options.operands[0], folder, sizeof folder, err);
-    if (status == HEED_OK)
-        status = heed_model_convert(folder, options.operands[1], &convert, &done, err);
+    status = heed_model_convert(folder, options.operands[1], &convert, &done, err);
     if (line.on)
         fputs("\r\033[K", stderr);
     if (status == HEED_OK && own.json)

@@ -353,10 +353,8 @@ INLINE void stream_combine_of(float *y, int64_t y_stride, const heed_weight_matr
         const int64_t n = end - k < block ? end - k : block;
         int64_t r = 0;
 
-#ifndef NOASK
         if (k + 2 * block <= end)
             ask_block(w, k + block, block, type);
-#endif
         for (; r + 8 <= n_rows; r += 8)
             combine_block(y + r * y_stride, y_stride, w, x + r * x_stride, x_stride, k, n, n_out, type, 8);
         if (r + 4 <= n_rows) {
