@@ -134,7 +134,7 @@ HEED_API heed_status heed_generate(const heed_model *model, const heed_prompt *p
 
 /**
  * Continues the text of a session, with its random numbers, until one of the options ends it. The session has then read
- * all that was written but the last token, and can go on. n, beams, batch_size and session of the options do not count.
+ * all that was written, the last token too, and can go on. n, beams, batch_size and session of the options do not count.
  * HEED_ERR_USAGE where the session has read nothing.
  */
 HEED_API heed_status heed_session_generate(heed_session *session, const heed_generate_options *options,

@@ -133,11 +133,11 @@ static bool is_stopped(search *s, node *child)
     const heed_generate_options *o = s->writing->options;
     heed_held_text held = {.stop = o->stop, .n_stop = o->n_stop};
     size_t n = 0, n_ready = 0;
-    const char *piece = heed_model_piece(s->writing->model, child->id, &n);
+    const char *piece = heed_model_piece(s->writing->model, child->id, &n); /* NULL and 0: no bytes */
     bool stopped;
     char *tail;
 
-    if (o->n_stop == 0 || piece == NULL)
+    if (o->n_stop == 0)
         return false;
     if (child->before != NULL)
         heed_text_append(&held.bytes, child->before->tail, child->before->n_tail);

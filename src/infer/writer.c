@@ -199,11 +199,13 @@ void heed_writer_end(heed_writer *w, heed_writing *writing, heed_finish finish)
 
 heed_status heed_check_logits(const float *logits, int64_t n, heed_error *err)
 {
-    int wrong = 0;
+    int wrong = 0, possible = 0;
 
-    for (int64_t i = 0; i < n; i++)
-        wrong |= logits[i] != logits[i];
-    if (wrong == 0)
+    for (int64_t i = 0; i < n; i++) {
+        wrong |= !(logits[i] < INFINITY);
+        possible |= logits[i] > -INFINITY;
+    }
+    if (wrong == 0 && possible != 0)
         return HEED_OK;
     return heed_fail(err, HEED_ERR_CHECK,
                      "the model's logits are not numbers; its weights are damaged or it has diverged");

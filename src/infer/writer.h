@@ -50,7 +50,10 @@ heed_status heed_writer_add(heed_writer *writer, heed_writing *writing, int32_t 
 /** Ends a text without a token. */
 void heed_writer_end(heed_writer *writer, heed_writing *writing, heed_finish finish);
 
-/** HEED_ERR_CHECK when one of n logits is NaN: what is drawn from them would look like a text. */
+/**
+ * HEED_ERR_CHECK when no probabilities follow from n logits, one being NaN or infinite or all of them -inf: what is drawn
+ * from them would look like a text.
+ */
 heed_status heed_check_logits(const float *logits, int64_t n, heed_error *err);
 
 #endif

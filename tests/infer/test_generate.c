@@ -720,6 +720,73 @@ static void wrong_use_is_refused_before_anything_is_written(void **state)
     heed_model_close(model);
 }
 
+/* One token's row of the table, which is the head too, becomes so large that its logit overflows; or all do, downwards. */
+static void logits_that_give_no_probabilities_are_refused(void **state)
+{
+    static const int32_t ids[] = {1, 2};
+    const heed_prompt prompt = {.ids = ids, .n_ids = 2};
+    heed_config config = small_config();
+
+    (void)state;
+    config.tied_head = false;
+    for (int i = 0; i < 4; i++) {
+        const float value = i % 2 == 0 ? 1e30f : -1e30f;
+        const int64_t first = i < 2 ? 7 : 0, last = i < 2 ? 8 : SMALL_VOCAB;
+        heed_generate_options options = greedy_options(3);
+        heed_model *model = small_model(&config, 5);
+        const heed_weights *weights = model->weights;
+        float *head = (float *)(uintptr_t)heed_weights_find(weights, "lm_head.weight")->data;
+        float *shift = (float *)(uintptr_t)heed_weights_find(weights, "ln_f.bias")->data;
+        heed_error err = {0};
+
+        for (int64_t k = 0; k < config.d_model; k++)
+            shift[k] = 1e9f;
+        for (int64_t k = first * config.d_model; k < last * config.d_model; k++)
+            head[k] = value;
+        for (options.beams = 0; options.beams < 3; options.beams++)
+            assert_int_equal(heed_generate(model, &prompt, 1, &options, NULL, NULL, NULL, &err),
+                             i == 1 ? HEED_OK : HEED_ERR_CHECK); /* -inf is a token that never comes */
+        heed_model_close(model);
+    }
+}
+
+/* A vocabulary that is larger than the tokenizer's: what has no text stands between two halves of a stop string. */
+static void beams_and_their_texts_end_at_the_same_token_without_text_too(void **state)
+{
+    enum { BEAMS = 256 };
+    static const int32_t ids[] = {1, 2};
+    const char *stop[] = {"ab", "ba", "bb", "aa"};
+    const heed_prompt prompt = {.ids = ids, .n_ids = 2};
+    const heed_config config = small_config();
+    heed_generate_options options = heed_generate_default();
+    heed_generated results[BEAMS];
+    heed_error err = {0};
+    int n_late = 0;
+
+    (void)state;
+    options.max_tokens = 4;
+    options.beams = options.n = BEAMS;
+    options.length_penalty = 1.0;
+    options.stop = stop;
+    options.n_stop = 4;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        heed_model *model = small_model(&config, seed);
+
+        heed_tokenizer_destroy(model->tokenizer);
+        model->tokenizer = NULL;
+        assert_int_equal(heed_tokenizer_characters("ab", 2, &model->tokenizer, &err), HEED_OK);
+        assert_int_equal(heed_generate(model, &prompt, 1, &options, NULL, NULL, results, &err), HEED_OK);
+        for (int i = 0; i < BEAMS; i++) {
+            const heed_generated *r = &results[i];
+
+            assert_true(fabs(r->score - r->log_probability / ((5.0 + (double)r->n_written) / 6.0)) < 1e-9);
+            n_late += r->finish == HEED_FINISH_STOP && r->n_written > 2;
+        }
+        heed_model_close(model);
+    }
+    assert_true(n_late > 0);
+}
+
 static void an_empty_prompt_begins_with_the_token_that_ends_texts(void **state)
 {
     const heed_config config = small_config();
@@ -759,6 +826,8 @@ int main(void)
         cmocka_unit_test(the_best_beams_come_in_order_with_their_scores),
         cmocka_unit_test(sixteen_sessions_in_sixteen_threads_write_what_they_write_alone),
         cmocka_unit_test(wrong_use_is_refused_before_anything_is_written),
+        cmocka_unit_test(logits_that_give_no_probabilities_are_refused),
+        cmocka_unit_test(beams_and_their_texts_end_at_the_same_token_without_text_too),
         cmocka_unit_test(an_empty_prompt_begins_with_the_token_that_ends_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
