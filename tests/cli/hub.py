@@ -15,7 +15,8 @@ FILE is * for every file. The words:
     stall N         sends N bytes and nothing more           encoding WORD claims to be compressed so
     endless 1       bytes without an announced end           page 1        sends an HTML page with 200
     mark WORD       weak or none, in the place of an ETag    slow N        N bytes a second
-    lie 1           a range that is not the one asked for
+    lie 1           a range that is not the one asked for    hold N        sends N bytes, the rest once there is a
+                                                                           file FOLDER/release
 
 A model with a file .commit says that it is of this commit.
 Every request is a line of FOLDER/log: its file, the range asked for, the code, the token, the revision.
@@ -115,6 +116,12 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if "slow" in do:
             self.answer(code, headers)
             self.send_slowly(sent, int(do["slow"]))
+        elif "hold" in do:
+            self.answer(code, headers, sent[:int(do["hold"])])
+            self.wfile.flush()
+            while not os.path.exists(os.path.join(ROOT, "release")):
+                time.sleep(0.02)
+            self.wfile.write(sent[int(do["hold"]):])
         else:
             self.answer(code, headers, sent)
         if "stall" in do:
