@@ -45,7 +45,8 @@ is_there() {
     onednn) [ -n "${HEED_NO_ONEDNN:-}" ] || [ -e /usr/include/dnnl.h ] ||
         echo '#include <dnnl.h>' | compiles ${CC:-cc} -fsyntax-only ;;
     pcre2) pkg-config --exists libpcre2-8 2>/dev/null ;;
-    libcurl | libcrypto) [ -n "${HEED_NO_CURL:-}" ] || pkg-config --exists "$1" 2>/dev/null ;;
+    libcurl | libcrypto) [ -n "${HEED_NO_CURL:-}" ] || pkg-config --exists "$1" 2>/dev/null ||
+        [ "$(uname)" = Darwin ] ;; # Homebrew keeps its own aside, and a build without them lacks heed pull only
     utf8proc) pkg-config --exists libutf8proc 2>/dev/null ;;
     jansson | cairo | cmocka) pkg-config --exists "$1" 2>/dev/null ;;
     clang-omp) echo 'int main(void) { return 0; }' | compiles clang -fopenmp ;;
