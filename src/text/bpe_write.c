@@ -81,7 +81,8 @@ static void write_vocab(heed_text_buffer *out, const heed_bpe *bpe)
     const char *comma = "";
 
     heed_text_puts(out, "    \"vocab\": {");
-    for (int64_t id = 0; id < n; id++) {
+    /* further behind the others a token is an added one alone */
+    for (int64_t id = 0; id < n && id < (int64_t)(bpe->vocabulary.n + HEED_MAX_ID_HOLES); id++) {
         const heed_added *added = heed_added_by_id(&bpe->added, id);
         size_t length = 0;
         const char *piece = heed_vocabulary_piece(&bpe->vocabulary, id, &length);
