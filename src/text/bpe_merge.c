@@ -14,7 +14,7 @@
 #define KEY_BYTES  (8 * KEY_WORDS)
 #define CACHED_IDS 7
 
-/* One cache line. Direct-mapped: a newer piece takes the place of an older one. */
+/* One cache line. A piece lies in one of two neighbours: the newest in the first, which moves on what was there. */
 typedef struct cached {
     uint64_t key[KEY_WORDS]; /* the piece, filled up with zeros */
     uint8_t n_bytes, n_ids;  /* n_bytes 0: free */
@@ -283,14 +283,17 @@ size_t heed_bpe_piece(heed_bpe_worker *worker, const char *bytes, size_t n, int3
         key[word] = heed_hash_word(bytes + i, n - i);
         hash = heed_hash_mix(hash, key[word]);
     }
-    line = &worker->cache[(hash >> 16) & worker->mask];
-    if (line->n_bytes == n && memcmp(line->key, key, sizeof key) == 0) {
-        for (size_t i = 0; i < line->n_ids; i++)
-            out[i] = line->ids[i];
-        return line->n_ids;
-    }
+    line = &worker->cache[(hash >> 16) & worker->mask & ~(uint64_t)1];
+    for (int k = 0; k < 2; k++, line++)
+        if (line->n_bytes == n && memcmp(line->key, key, sizeof key) == 0) {
+            for (size_t i = 0; i < line->n_ids; i++)
+                out[i] = line->ids[i];
+            return line->n_ids;
+        }
+    line -= 2;
     count = merge(worker, bytes, n, out);
     if (count > 0 && count <= CACHED_IDS) {
+        line[1] = line[0];
         memcpy(line->key, key, sizeof key);
         line->n_bytes = (uint8_t)n;
         line->n_ids = (uint8_t)count;

@@ -24,7 +24,7 @@ static const char pattern[] =
 #define N HEED_CLASS_NUMBER
 #define U HEED_CLASS_UPPER
 #define L HEED_CLASS_LOWER
-const uint8_t heed_ascii_classes[128] = {
+const uint8_t heed_byte_classes[256] = {
     O, O, O, O, O, O, O, O, O, S, S, S, S, S, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, /* 00 */
     S, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, N, N, N, N, N, N, N, N, N, N, O, O, O, O, O, O, /* 20 */
     O, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, O, O, O, O, O, /* 40 */
@@ -131,7 +131,7 @@ int heed_class_of(heed_classes *classes, const char *text, size_t at, size_t n, 
         return last ? HEED_CLASS_END : HEED_CLASS_MORE;
     if ((unsigned char)text[at] < 0x80) {
         *length = 1;
-        return heed_ascii_classes[(unsigned char)text[at]];
+        return heed_byte_classes[(unsigned char)text[at]];
     }
     *length = heed_utf8_decode(text + at, n - at, &code);
     if (*length > 0)

@@ -33,7 +33,7 @@ pcre2_code *heed_classes_compile(void);
 heed_classes *heed_classes_create(const pcre2_code *code);
 void heed_classes_destroy(heed_classes *classes);
 
-extern const uint8_t heed_ascii_classes[128];
+extern const uint8_t heed_byte_classes[256]; /* of ASCII characters; 0 for the other bytes */
 
 /** The class of the character at text[at] and its length; n and last as in cutter.h. */
 int heed_class_of(heed_classes *classes, const char *text, size_t at, size_t n, bool last, size_t *length);

@@ -35,7 +35,7 @@ static inline int class_at(const scan *s, size_t at, size_t *length)
 {
     if (at < s->n && (unsigned char)s->text[at] < 0x80) {
         *length = 1;
-        return heed_ascii_classes[(unsigned char)s->text[at]];
+        return heed_byte_classes[(unsigned char)s->text[at]];
     }
     return heed_class_of(s->classes, s->text, at, s->n, s->last, length);
 }
@@ -43,12 +43,21 @@ static inline int class_at(const scan *s, size_t at, size_t *length)
 /* The end of the characters of `set` from `at` on, or MORE. */
 static inline size_t run_of(const scan *s, size_t at, int set)
 {
-    size_t length = 0;
-    int class = 0;
+    const unsigned char *text = (const unsigned char *)s->text;
 
-    while (((class = class_at(s, at, &length)) & set) != 0)
+    for (;;) {
+        size_t length = 0;
+        int class = 0;
+
+        while (at < s->n && (heed_byte_classes[text[at]] & set) != 0)
+            at++;
+        if (at < s->n && text[at] < 0x80)
+            return at;
+        class = heed_class_of(s->classes, s->text, at, s->n, s->last, &length);
+        if ((class & set) == 0)
+            return class == HEED_CLASS_MORE ? MORE : at;
         at += length;
-    return class == HEED_CLASS_MORE ? MORE : at;
+    }
 }
 
 /* The byte at `at`, -1 at the text's end (or where no character is), or -2 when it is not known yet. */
