@@ -36,15 +36,31 @@ typedef uint32_t vu __attribute__((vector_size(LANES * 4))); /* where bits may r
 typedef float vf_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t vi_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
+/* A sanitizer checks each access of each copy of a loop. With all copies made, a table would take a quarter of an hour to
+ * compile. So under one neither of the two below asks for them. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FEW_COPIES 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FEW_COPIES 1
+#endif
+
 /* For a loop with constant bounds that must be laid out in full: else accumulators leave the registers. */
-#if defined(__clang__)
+#if defined(FEW_COPIES)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 
 /* Kernels are made of these, and a kernel with constant sizes is a further instance of such a function. */
+#if defined(FEW_COPIES)
+#define INLINE static inline __attribute__((unused))
+#else
 #define INLINE static inline __attribute__((always_inline, unused))
+#endif
 
 INLINE vf vf_load(const float *x)
 {
