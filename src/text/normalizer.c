@@ -11,7 +11,8 @@
 #include "base/utf8.h"
 #include "text/pattern.h"
 
-#define MAX_STEPS 16
+#define MAX_STEPS  16
+#define MOST_PARTS 32 /* characters that one becomes: 18 at most, in Unicode 16 */
 
 typedef enum step_kind {
     NFC,
@@ -186,19 +187,101 @@ bool heed_normalizer_cuts(const heed_normalizer *normalizer)
 
 /* ---- one step over a well-formed text ------------------------------------------------------------------------ */
 
+/* Characters on their way through a Unicode form. */
+typedef struct characters {
+    utf8proc_int32_t *codes; /* and room for one more */
+    size_t n, capacity;
+} characters;
+
+static bool decompose(const char *text, size_t n, utf8proc_option_t options, characters *out)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        int bound = 0;
+        size_t made = 0;
+
+        if (out->capacity - out->n < MOST_PARTS + 1) {
+            const size_t capacity = 2 * out->capacity + n - i + MOST_PARTS + 1;
+            utf8proc_int32_t *codes = capacity < SIZE_MAX / sizeof *codes / 4
+                                          ? realloc(out->codes, capacity * sizeof *codes)
+                                          : NULL;
+
+            if (codes == NULL)
+                return false;
+            out->codes = codes;
+            out->capacity = capacity;
+        }
+        i += heed_utf8_decode(text + i, n - i, &code);
+        made = (size_t)utf8proc_decompose_char((utf8proc_int32_t)code, out->codes + out->n, MOST_PARTS, options,
+                                               &bound);
+        if (made >
+            MOST_PARTS) /* Unicode has none of that length; nor is a negative one an error to go on from */
+            return false;
+        out->n += made;
+    }
+    return true;
+}
+
+static int class_of(utf8proc_int32_t code)
+{
+    return utf8proc_get_property(code)->combining_class;
+}
+
+/* Sorts n marks by their combining class; of one class, in the order that they have. other: room for n. */
+static void sort_marks(utf8proc_int32_t *marks, size_t n, utf8proc_int32_t *other)
+{
+    size_t begin[256] = {0}, sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        begin[class_of(marks[i])]++;
+    for (int class = 0; class < 256; class ++) {
+        const size_t count = begin[class];
+
+        begin[class] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        other[begin[class_of(marks[i])]++] = marks[i];
+    memcpy(marks, other, n * sizeof *marks);
+}
+
+/* The canonical order, in a time that does not grow with the square of a run of marks, as utf8proc_map()'s does. */
+static bool order_marks(characters *c)
+{
+    utf8proc_int32_t *other = NULL;
+
+    for (size_t i = 0, end = 0; i < c->n; i = end) {
+        bool sorted = true;
+
+        for (end = i; end < c->n && class_of(c->codes[end]) != 0; end++)
+            sorted = sorted && (end == i || class_of(c->codes[end - 1]) <= class_of(c->codes[end]));
+        if (!sorted && other == NULL) {
+            other = malloc(c->n * sizeof *other);
+            if (other == NULL)
+                return false;
+        }
+        if (!sorted)
+            sort_marks(c->codes + i, end - i, other);
+        end += end == i;
+    }
+    free(other);
+    return true;
+}
+
 static bool unicode_form(const step *s, const char *text, size_t n, heed_text_buffer *out)
 {
     const int composes = s->kind == NFC || s->kind == NFKC ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
     const int compat = s->kind == NFKC || s->kind == NFKD ? UTF8PROC_COMPAT : 0;
-    utf8proc_uint8_t *made = NULL;
-    const utf8proc_ssize_t length = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n, &made,
-                                                 (utf8proc_option_t)(UTF8PROC_STABLE | composes | compat));
+    const utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | composes | compat);
+    characters c = {0};
+    utf8proc_ssize_t length = -1;
 
-    if (length < 0)
-        return false;
-    heed_text_append(out, (const char *)made, (size_t)length);
-    free(made);
-    return true;
+    if (decompose(text, n, options, &c) && order_marks(&c))
+        length = utf8proc_reencode(c.codes, (utf8proc_ssize_t)c.n, options);
+    if (length >= 0)
+        heed_text_append(out, (const char *)c.codes, (size_t)length);
+    free(c.codes);
+    return length >= 0;
 }
 
 /* Each character by itself. */
