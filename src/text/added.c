@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/pattern.h"
 
 bool heed_added_append(heed_added_set *set, heed_added token)
 {
@@ -33,6 +34,7 @@ void heed_added_free(heed_added_set *set)
     }
     free(set->items);
     free(set->by_id);
+    pcre2_code_free(set->word);
     *set = (heed_added_set){0};
 }
 
@@ -86,6 +88,19 @@ static heed_status index_ids(heed_added_set *set, const char *name, heed_error *
     return HEED_OK;
 }
 
+/* Only where a token asks: most files have none that does. */
+static bool compile_word(heed_added_set *set)
+{
+    static const char pattern[] = "[" HEED_PATTERN_WORD "]";
+    PCRE2_SIZE at = 0;
+    int error = 0;
+
+    if (set->sees_before)
+        set->word = pcre2_compile((PCRE2_SPTR)pattern, sizeof pattern - 1,
+                                  PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &at, NULL);
+    return !set->sees_before || set->word != NULL;
+}
+
 heed_status heed_added_seal(heed_added_set *set, const char *name, heed_error *err)
 {
     char text[80];
@@ -111,6 +126,8 @@ heed_status heed_added_seal(heed_added_set *set, const char *name, heed_error *e
             return heed_fail(err, HEED_ERR_FILE, "%s: the added token \"%s\" is there twice, as %d and as %d",
                              name, heed_quote(text, sizeof text, set->items[i].text, set->items[i].n),
                              (int)set->items[i - 1].id, (int)set->items[i].id);
+    if (!compile_word(set))
+        return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for %zu added tokens", name, set->n);
     index_first_bytes(set);
     return index_ids(set, name, err);
 }
@@ -140,20 +157,15 @@ const heed_added *heed_added_by_id(const heed_added_set *set, int64_t id)
 
 /* ---- search ----------------------------------------------------------------------------------------------- */
 
-typedef struct search {
-    const heed_added_set *set;
-    const char *text;
-    size_t begin, n;
-    bool last;
-    heed_classes *classes;
-} search;
+typedef heed_added_search search;
 
 /*
  * The longest token at `at`, NULL for none: the sorted list narrows down byte by byte. *open: the text ends within a
  * token that may be longer.
  */
-static const heed_added *longest_at(const search *s, int k, size_t at, bool *open)
+static const heed_added *longest_at(const search *s, size_t at, bool *open)
 {
+    const int k = s->normalized;
     const unsigned char lead = (unsigned char)s->text[at];
     size_t low = s->set->first[k][lead], high = s->set->first[k][lead + 1];
     const heed_added *items = s->set->items, *found = NULL;
@@ -199,11 +211,16 @@ static int in_word(const search *s, size_t at)
 {
     size_t length = 0;
     const int class = heed_class_of(s->classes, s->text, at, s->n, s->last, &length);
+    pcre2_match_data *match = NULL;
+    int found = 0;
 
-    if (class == HEED_CLASS_MORE)
-        return -1;
-    return (class & (HEED_CLASS_LETTER | HEED_CLASS_MARK | HEED_CLASS_NUMBER)) != 0 ||
-           (class != HEED_CLASS_END && s->text[at] == '_');
+    if (class == HEED_CLASS_MORE || class == HEED_CLASS_END)
+        return class == HEED_CLASS_MORE ? -1 : 0;
+    match = pcre2_match_data_create(1, NULL);
+    if (match != NULL)
+        found = pcre2_match(s->set->word, (PCRE2_SPTR)s->text + at, length, 0, PCRE2_NO_UTF_CHECK, match, NULL);
+    pcre2_match_data_free(match);
+    return found > 0;
 }
 
 /* The begin of the character before `at`. */
@@ -248,9 +265,9 @@ static size_t strip_right(const search *s, size_t at, bool *more)
 }
 
 /* The next place at or after `at` where a token of the set may begin; n for none. */
-static size_t next_candidate(const search *s, int k, size_t at)
+static size_t next_candidate(const search *s, size_t at)
 {
-    const uint32_t *first = s->set->first[k];
+    const uint32_t *first = s->set->first[s->normalized];
     const uint32_t begin = first[0], end = first[256];
 
     if (begin == end)
@@ -265,65 +282,88 @@ static size_t next_candidate(const search *s, int k, size_t at)
     return at;
 }
 
-size_t heed_added_find(const heed_added_set *set, bool normalized, const char *text, size_t begin, size_t n,
-                       bool last, bool special, heed_classes *classes, heed_piece_list *breaks,
+/* Whether a token that asks for it stands alone at from .. to-1; -1: not known yet. */
+static int stands_alone(const search *s, size_t from, size_t to)
+{
+    const int after = to < s->n || !s->last ? in_word(s, to) : 0;
+
+    if (after < 0)
+        return -1;
+    return after == 0 && (from == s->begin || in_word(s, before(s, from)) <= 0);
+}
+
+/*
+ * What begins at `at` is not known yet; nor is the token before it, when its white space reaches over `at`. Returns how
+ * far the search is final.
+ */
+static size_t give_up(heed_piece_list *breaks, size_t n_before, size_t at, size_t *floor)
+{
+    if (at < *floor && breaks->n > n_before) {
+        breaks->n--;
+        at = breaks->items[breaks->n].begin;
+        *floor = at;
+    }
+    return at;
+}
+
+/*
+ * The white space that a token takes may itself begin with a token, as in the tokenizers library: that one cuts it short.
+ */
+static bool add_break(heed_piece_list *breaks, heed_piece piece, size_t floor)
+{
+    if (piece.begin < floor)
+        breaks->items[breaks->n - 1].end = piece.begin;
+    return heed_piece_list_add(breaks, piece);
+}
+
+size_t heed_added_find(const heed_added_search *s, heed_piece_list *breaks, heed_piece_list *passed,
                        bool *memory_out)
 {
-    const search s = {.set = set, .text = text, .begin = begin, .n = n, .last = last, .classes = classes};
-    const int k = normalized ? 1 : 0;
-    size_t floor = begin; /* the end of the last one found */
-    size_t at = begin, settled = n;
+    const size_t n_before = breaks->n;
+    size_t floor = s->begin; /* the end of the last one found, with its white space */
+    size_t at = s->from, settled = s->n;
 
-    while (at < n && (at = next_candidate(&s, k, at)) < n) {
+    while (at < s->n && (at = next_candidate(s, at)) < s->n) {
         bool open = false;
-        const heed_added *token = longest_at(&s, k, at, &open);
+        const heed_added *token = longest_at(s, at, &open);
         size_t from = at, to = at;
+        int alone = 1;
 
         if (open) {
-            settled = at;
+            settled = give_up(breaks, n_before, at, &floor);
             break;
         }
         if (token == NULL) {
             at++;
             continue;
         }
-        to = at + token->n_sought;
-        at = to;
-        if (token->special && !special)
+        at = to = at + token->n_sought;
+        if (token->special && !s->special) {
+            *memory_out = *memory_out ||
+                          !heed_piece_list_add(passed, (heed_piece){(uint32_t)from, (uint32_t)to, -1});
             continue;
-        if (token->single_word) {
-            const int after = to < n || !last ? in_word(&s, to) : 0;
-
-            if (after < 0) {
-                settled = from;
-                break;
-            }
-            if (after > 0 || (from > begin && in_word(&s, before(&s, from)) > 0))
-                continue;
         }
-        if (token->left_strip)
-            from = strip_left(&s, from, floor);
-        if (token->right_strip) {
-            to = strip_right(&s, to, &open);
-            if (open) {
-                settled = from;
-                break;
-            }
+        if (token->single_word)
+            alone = stands_alone(s, from, to);
+        if (alone == 0)
+            continue;
+        if (token->right_strip)
+            to = strip_right(s, to, &open);
+        if (alone < 0 || open) {
+            settled = give_up(breaks, n_before, from, &floor);
+            break;
         }
-        if (from < floor)
-            from = floor;
-        if (from < to &&
-            !heed_piece_list_add(breaks,
-                                 (heed_piece){.begin = (uint32_t)from, .end = (uint32_t)to, .id = token->id})) {
+        if (token->left_strip && from > floor)
+            from = strip_left(s, from, floor);
+        if (!add_break(breaks, (heed_piece){(uint32_t)from, (uint32_t)to, token->id}, floor)) {
             *memory_out = true;
             return settled;
         }
         floor = to;
-        at = to > at ? to : at;
     }
     if (settled < floor)
         settled = floor;
-    if (!last && set->strips_left)
-        settled = strip_left(&s, settled, floor);
+    if (!s->last && s->set->strips_left)
+        settled = strip_left(s, settled, floor);
     return settled;
 }

@@ -31,7 +31,8 @@ typedef struct heed_added_set {
     uint32_t first[2][257]; /* of each set, where the strings that begin with a byte lie */
     bool sees_before;       /* some token asks what stands before it */
     bool strips_left;
-    size_t *by_id; /* [n] indices, ascending ids */
+    pcre2_code *word; /* matches a character of a word; NULL: no token asks */
+    size_t *by_id;    /* [n] indices, ascending ids */
 } heed_added_set;
 
 /** Takes over text (malloc'd, also after a failure) and fills in the rest from flags. false: no memory. */
@@ -44,12 +45,24 @@ void heed_added_free(heed_added_set *set);
 const heed_added *heed_added_by_text(const heed_added_set *set, const char *text, size_t n);
 const heed_added *heed_added_by_id(const heed_added_set *set, int64_t id);
 
+/* Where is searched: text[begin .. n-1]. */
+typedef struct heed_added_search {
+    const heed_added_set *set;
+    bool normalized; /* which of the two sets */
+    bool special;    /* special tokens act */
+    heed_classes *classes;
+    const char *text;
+    size_t begin, n;
+    size_t from; /* no token begins before: one that is passed over has begun before `begin` and ends here */
+    bool last;   /* the text ends at n */
+} heed_added_search;
+
 /**
- * Appends to breaks what is found in text[begin .. n-1], ascending and disjoint; last: the text ends at n. Returns how
- * far the search is final: from there on, more text may change it (n when last). *memory_out on failure.
+ * Appends to breaks what is found, ascending and disjoint, and to passed the special tokens that do not act: no other
+ * begins within them. Returns how far the search is final: from there on, more text may change it (n when last).
+ * *memory_out on failure.
  */
-size_t heed_added_find(const heed_added_set *set, bool normalized, const char *text, size_t begin, size_t n,
-                       bool last, bool special, heed_classes *classes, heed_piece_list *breaks,
+size_t heed_added_find(const heed_added_search *search, heed_piece_list *breaks, heed_piece_list *passed,
                        bool *memory_out);
 
 #endif

@@ -138,11 +138,15 @@ static void cut_segments(void *context, int64_t begin, int64_t end, int thread)
         cut_segment(b, &b->cutters[thread], &b->segments[i]);
 }
 
-/* Plans the segments: each begins at a character. */
+/*
+ * Plans the segments: each begins at a character. Of a text that grew because a piece is long, segments are long, too:
+ * each of them may run through the whole piece before it is found to be in the middle of it.
+ */
 static heed_status plan(heed_block *b, heed_error *err)
 {
     const bool several = b->threads > 1 && heed_pieces_start_anywhere(b->pieces);
-    const size_t n = several ? b->n / SEGMENT_BYTES + 1 : 1;
+    const size_t most = (size_t)b->threads * TURNS + 1, wanted = b->n / SEGMENT_BYTES + 1;
+    const size_t n = !several ? 1 : wanted < most ? wanted : most;
     size_t at = 0;
 
     if (n > b->segment_capacity) {

@@ -100,11 +100,15 @@ typedef struct encoding {
     run_ids *runs;
     size_t n_runs;
     heed_piece_list raw, breaks; /* added tokens found */
+    /* of the raw ones and the normalized: special tokens that did not act, and bytes of one that began further back */
+    heed_piece_list passed[2];
+    size_t carried[2];
 
     /* with a normalizer: */
     heed_text_buffer section;         /* normalized, not yet searched for added tokens */
     heed_text_buffer text;            /* what pieces are cut from; breaks are in it */
     heed_piece_list inner;            /* added tokens found in the section */
+    size_t n_kept;                    /* bytes of the text that the last cut has left */
     bool section_begins, text_begins; /* nothing of a section, of a text between added tokens was there yet */
     heed_error *err;
 } encoding;
@@ -121,6 +125,8 @@ static void close_encoding(encoding *e)
     free(e->raw.items);
     free(e->breaks.items);
     free(e->inner.items);
+    free(e->passed[0].items);
+    free(e->passed[1].items);
     heed_text_free(&e->section);
     heed_text_free(&e->text);
 }
@@ -226,14 +232,35 @@ static heed_status encode_block(encoding *e)
 static size_t search(encoding *e, bool normalized, const char *text, size_t begin, size_t n, bool last,
                      heed_piece_list *found, heed_status *status)
 {
+    const size_t carried = e->carried[normalized] > begin ? e->carried[normalized] : begin;
+    const heed_added_search s = {.set = &e->bpe->added,
+                                 .normalized = normalized,
+                                 .special = e->options->special,
+                                 .classes = e->block.cutters[0].classes,
+                                 .text = text,
+                                 .begin = begin,
+                                 .n = n,
+                                 .from = carried < n ? carried : n,
+                                 .last = last};
     bool memory_out = false;
-    const size_t settled = heed_added_find(&e->bpe->added, normalized, text, begin, n, last,
-                                           e->options->special, e->block.cutters[0].classes, found,
-                                           &memory_out);
+    const size_t settled = heed_added_find(&s, found, &e->passed[normalized], &memory_out);
 
     if (memory_out)
         *status = out_of_memory(e->err);
     return settled;
+}
+
+/* Before `used` bytes are forgotten: when they end within a token that was passed over, its rest stays that. */
+static void carry(encoding *e, int normalized, size_t used)
+{
+    heed_piece_list *passed = &e->passed[normalized];
+    size_t rest = e->carried[normalized] > used ? e->carried[normalized] - used : 0;
+
+    for (size_t i = passed->n; i-- > 0 && passed->items[i].end > used;)
+        if (passed->items[i].begin < used)
+            rest = passed->items[i].end - used;
+    e->carried[normalized] = rest;
+    passed->n = 0;
 }
 
 /* Both sets in one list: the second one is looked for between finds of the first. Returns how far it is final. */
@@ -266,6 +293,8 @@ static heed_status encode_as_it_is(encoding *e, const window *w, size_t *used)
                                 e->err);
     else
         e->block.n_runs = 0;
+    carry(e, false, *used);
+    carry(e, true, *used);
     return status == HEED_OK && e->block.n_runs > 0 ? encode_block(e) : status;
 }
 
@@ -311,6 +340,7 @@ static heed_status settle_section(encoding *e, bool last)
         at = e->inner.items[i].end;
     }
     append_text(e, e->section.data + at, settled - at);
+    carry(e, true, settled);
     memmove(e->section.data, e->section.data + settled, e->section.size - settled);
     e->section.size -= settled;
     return status;
@@ -364,6 +394,7 @@ static heed_status change(encoding *e, const window *w, size_t *used)
     if (status == HEED_OK)
         status = append_section(e, w->text + *used, end - *used);
     *used = end;
+    carry(e, false, end);
     if (status == HEED_OK)
         status = settle_section(e, w->last);
     if (status == HEED_OK && (e->text.failed || e->section.failed || e->text.size >= UINT32_MAX))
@@ -396,11 +427,14 @@ static heed_status encode_changed(encoding *e, const window *w, size_t *used)
 
     if (status != HEED_OK || e->text.size == 0)
         return status;
+    if (!w->last && e->text.size < 2 * e->n_kept) /* a long piece is looked at again when it has doubled */
+        return HEED_OK;
     status = heed_block_cut(&e->block, e->text.data, e->text.size, w->last, e->breaks.items, e->breaks.n, &done,
                             e->err);
     if (status == HEED_OK && e->block.n_runs > 0)
         status = encode_block(e);
     forget_text(e, done);
+    e->n_kept = e->text.size;
     return status;
 }
 
@@ -418,7 +452,7 @@ static heed_status run(encoding *e, window *w)
         size_t used = 0;
 
         status = fill_window(w, e->err);
-        if (status != HEED_OK || (w->last && w->n == 0 && e->text.size == 0))
+        if (status != HEED_OK || (w->last && w->n == 0 && e->section.size == 0 && e->text.size == 0))
             break;
         if (w->n >= UINT32_MAX) {
             status = heed_fail(e->err, HEED_ERR_MEMORY, "a piece of text of more than 4 GiB is too long");

@@ -9,8 +9,8 @@
 #include "text/letters.h"
 #include "text/pattern.h"
 
-#define MAX_ID ((int64_t)1 << 24)
-#define WORD   "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}" /* \w of the engine that Whitespace uses */
+#define MAX_ID           ((int64_t)1 << 24)
+#define MAX_TEMPLATE_IDS 4096 /* a token of many ids may be named many times */
 
 static const char *type_of(const json_t *part)
 {
@@ -131,7 +131,7 @@ static heed_status read_step(reading *r, const json_t *part)
     if (is(part, "WhitespaceSplit"))
         return add_stage(r, "\\s", HEED_SPLIT_REMOVED, false);
     if (is(part, "Whitespace"))
-        return add_stage(r, "[" WORD "]+|[^" WORD "\\s]+", HEED_SPLIT_REMOVED, true);
+        return add_stage(r, "[" HEED_PATTERN_WORD "]+|[^" HEED_PATTERN_WORD "\\s]+", HEED_SPLIT_REMOVED, true);
     return refuse(r->name, "pre_tokenizer", type_of(part), r->err);
 }
 
@@ -272,8 +272,12 @@ static heed_status read_added(heed_bpe *bpe, const json_t *list, const char *nam
 
 static heed_status append_id(int32_t **ids, size_t *n, int64_t id, const char *name, heed_error *err)
 {
-    int32_t *grown = realloc(*ids, (*n + 1) * sizeof *grown);
+    int32_t *grown = NULL;
 
+    if (*n == MAX_TEMPLATE_IDS)
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected at most %d tokens of a template around a text", name,
+                         MAX_TEMPLATE_IDS);
+    grown = realloc(*ids, (*n + 1) * sizeof *grown);
     if (grown == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for a template", name);
     *ids = grown;

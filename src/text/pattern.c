@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+#define W "[" HEED_PATTERN_WORD_ONIG "]"
+
 typedef struct reader {
     const char *pattern;
     size_t n, at;
@@ -51,11 +53,21 @@ static heed_status read_escape(reader *r, bool in_class)
     else if (next_is(r, "\\S"))
         replace(r, 2, "\\P{White_Space}");
     else if (next_is(r, "\\w"))
-        replace(r, 2, in_class ? "\\p{L}\\p{M}\\p{Nd}\\p{Pc}" : "[\\p{L}\\p{M}\\p{Nd}\\p{Pc}]");
+        replace(r, 2, in_class ? HEED_PATTERN_WORD_ONIG : "[" HEED_PATTERN_WORD_ONIG "]");
     else if (next_is(r, "\\W") && in_class)
         return refuse(r, "\\W within a class");
     else if (next_is(r, "\\W"))
-        replace(r, 2, "[^\\p{L}\\p{M}\\p{Nd}\\p{Pc}]");
+        replace(r, 2, "[^" HEED_PATTERN_WORD_ONIG "]");
+    else if (next_is(r, "\\h"))
+        replace(r, 2, in_class ? "0-9A-Fa-f" : "[0-9A-Fa-f]");
+    else if (next_is(r, "\\H") && in_class)
+        return refuse(r, "\\H within a class");
+    else if (next_is(r, "\\H"))
+        replace(r, 2, "[^0-9A-Fa-f]");
+    else if (next_is(r, "\\b") && !in_class)
+        replace(r, 2, "(?:(?<=" W ")(?!" W ")|(?<!" W ")(?=" W "))");
+    else if (next_is(r, "\\B") && !in_class)
+        replace(r, 2, "(?:(?<=" W ")(?=" W ")|(?<!" W ")(?!" W "))");
     else if (next_is(r, "\\K"))
         return refuse(r, "\\K");
     else if (next_is(r, "\\C"))
@@ -111,6 +123,23 @@ static heed_status read_class(reader *r)
     return status;
 }
 
+/* From a (? on: in flags, as in (?mi:a) and (?-m), m says what PCRE2 says by s. */
+static void read_flags(reader *r)
+{
+    size_t n = 2;
+
+    while (r->at + n < r->n && strchr("imx-", r->pattern[r->at + n]) != NULL && r->pattern[r->at + n] != '\0')
+        n++;
+    if (r->at + n == r->n || (r->pattern[r->at + n] != ':' && r->pattern[r->at + n] != ')'))
+        n = 2;
+    for (; n > 0; n--) {
+        if (r->pattern[r->at] == 'm')
+            replace(r, 1, "s");
+        else
+            copy(r, 1);
+    }
+}
+
 heed_status heed_pattern_translate(const char *pattern, size_t n, const char *name, heed_text_buffer *out,
                                    bool *anchored, heed_error *err)
 {
@@ -126,8 +155,14 @@ heed_status heed_pattern_translate(const char *pattern, size_t n, const char *na
             status = refuse(&r, "a verb, (*");
         } else if (next_is(&r, "(?C")) {
             status = refuse(&r, "a callout, (?C");
+        } else if (next_is(&r, "(?")) {
+            read_flags(&r);
+        } else if (pattern[r.at] == '^') { /* of a line */
+            r.anchored = true;
+            replace(&r, 1, "(?m:^)");
+        } else if (pattern[r.at] == '$') {
+            replace(&r, 1, "(?m:$)");
         } else {
-            r.anchored = r.anchored || pattern[r.at] == '^';
             copy(&r, 1);
         }
     }
