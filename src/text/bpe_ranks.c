@@ -126,10 +126,13 @@ static heed_status read_line(heed_bpe *bpe, const char *line, size_t n, size_t n
     if (n_bytes <= 0)
         return heed_fail(err, HEED_ERR_FILE,
                          "%s: line %zu: expected base64 of a token, a space and its rank, got \"%s\"", name,
-                         number, shown);
+                         number, heed_quote(shown, sizeof shown, line, n));
     if (rank < 0)
         return heed_fail(err, HEED_ERR_FILE, "%s: line %zu: expected a rank behind the token, got \"%s\"", name,
-                         number, shown);
+                         number, heed_quote(shown, sizeof shown, line, n));
+    if (bpe->vocabulary.n == HEED_MAX_TOKENS)
+        return heed_fail(err, HEED_ERR_FILE, "%s: expected a vocabulary of at most %zu tokens", name,
+                         HEED_MAX_TOKENS);
     if (!heed_vocabulary_add(&bpe->vocabulary, bytes, (size_t)n_bytes, rank, false))
         return heed_fail(err, HEED_ERR_MEMORY, "%s: no memory for the vocabulary", name);
     return HEED_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "formats/json.h"
 #include "formats/json_scan.h"
 #include "text/bpe.h"
@@ -294,7 +295,10 @@ static heed_status read_merge_lines(heed_bpe *bpe, const char *text, size_t n, c
     return status;
 }
 
-/* A token that is neither a byte nor made by a merge cannot come from a text: it is a special one. */
+/*
+ * A token that is neither a byte nor made by a merge cannot come from a text: it is a special one, unless its bytes are
+ * no text that JSON can hold.
+ */
 static heed_status collect_special(const heed_bpe *bpe, json_t *root, const char *name, heed_error *err)
 {
     bool *made = calloc((size_t)bpe->vocabulary.size + 1, sizeof *made);
@@ -306,7 +310,8 @@ static heed_status collect_special(const heed_bpe *bpe, json_t *root, const char
         size_t n = 0;
         const char *piece = heed_vocabulary_piece(&bpe->vocabulary, id, &n);
 
-        if (piece != NULL && n > 1 && !made[id] && !heed_bpe_parts_add_special(root, piece, n, (int32_t)id))
+        if (piece != NULL && n > 1 && !made[id] && heed_utf8_is_valid(piece, n) &&
+            memchr(piece, '\0', n) == NULL && !heed_bpe_parts_add_special(root, piece, n, (int32_t)id))
             status = out_of_memory(name, err);
     }
     free(made);

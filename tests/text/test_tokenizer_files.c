@@ -163,6 +163,25 @@ static void endless_json_is_refused(void **state)
     heed_text_free(&text);
 }
 
+/* A thousand times a token of a thousand ids: a small file that would need a million ids. */
+static void a_template_that_explodes_is_refused(void **state)
+{
+    heed_text_buffer text = {0};
+
+    (void)state;
+    heed_text_puts(&text, "{" PRE ",\"model\":{\"type\":\"BPE\"," AB "},\"post_processor\":{\"type\":"
+                          "\"TemplateProcessing\",\"special_tokens\":{\"x\":{\"ids\":[0");
+    for (int i = 1; i < 1000; i++)
+        heed_text_puts(&text, ",0");
+    heed_text_puts(&text, "]}},\"single\":[{\"Sequence\":{\"id\":\"A\"}}");
+    for (int i = 0; i < 1000; i++)
+        heed_text_puts(&text, ",{\"SpecialToken\":{\"id\":\"x\"}}");
+    heed_text_puts(&text, "]}}");
+    write_file("t.json", text.data, text.size);
+    expect_refused("t.json", NULL, "a template of a million ids", "at most 4096 tokens of a template");
+    heed_text_free(&text);
+}
+
 /* What is allowed must also work: the search goes by bisection and does not try each of them. */
 static void many_added_tokens_are_found(void **state)
 {
@@ -243,6 +262,27 @@ static void broken_pairs_are_refused(void **state)
     expect_refused("", NULL, "an empty folder", "expected a tokenizer.json, or a vocab.json");
 }
 
+/* They cannot be special tokens, which are texts; but they have ids, and those have bytes. */
+static void tokens_that_no_text_spells_are_kept(void **state)
+{
+    static const char vocab[] = "{\"a\":0,\"b\":1,\"\u00c3\u00c3\":2,\"\u0100\u0100\":3}";
+    heed_tokenizer *t = NULL;
+    heed_error err = {0};
+    size_t n = 0;
+
+    (void)state;
+    write_file("vocab.json", vocab, strlen(vocab));
+    write_file("merges.txt", "", 0);
+    if (heed_tokenizer_open(inside("vocab.json"), NULL, &t, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(heed_tokenizer_n_added(t), 0);
+    assert_memory_equal(heed_tokenizer_piece(t, 2, &n), "\xc3\xc3", 2);
+    assert_int_equal(n, 2);
+    assert_memory_equal(heed_tokenizer_piece(t, 3, &n), "\0\0", 2);
+    assert_int_equal(n, 2);
+    heed_tokenizer_destroy(t);
+}
+
 /* ---- .tiktoken ---- */
 
 static void put_rank(heed_text_buffer *out, int byte, int rank)
@@ -256,6 +296,8 @@ static void broken_tables_of_ranks_are_refused(void **state)
 {
     static const char *const lines[][2] = {
         {"YWI= 256\n*** 257\n", "line 258: expected base64"},
+        {"YWI= 256\n*** 257\n", "got \"*** 257\""},
+        {"YWI= 256\nYWM=\n", "got \"YWM=\""},
         {"YWI= 256\nYWI 257\n", "expected base64"},
         {"YWI= 256\nYWJ= 257\n", "expected base64"}, /* a bit of it belongs to no byte */
         {"YWI= 256\nYW=i 257\n", "expected base64"},
@@ -320,9 +362,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broken_tokenizer_json_is_refused),
         cmocka_unit_test(endless_json_is_refused),
+        cmocka_unit_test(a_template_that_explodes_is_refused),
         cmocka_unit_test(many_added_tokens_are_found),
         cmocka_unit_test(a_byte_without_a_token_is_named),
         cmocka_unit_test(broken_pairs_are_refused),
+        cmocka_unit_test(tokens_that_no_text_spells_are_kept),
         cmocka_unit_test(broken_tables_of_ranks_are_refused),
         cmocka_unit_test(an_encoding_is_named_for_a_table_alone),
     };
