@@ -75,6 +75,18 @@ void *heed_memory_reserve(size_t bytes)
     return block;
 }
 
+void *heed_memory_reserve_sparse(size_t bytes)
+{
+    const size_t size = heed_memory_block_bytes(bytes);
+    char *block = size != 0 ? map_bytes(size) : NULL;
+
+#ifdef MADV_NOHUGEPAGE
+    if (block != NULL)
+        madvise(block, size, MADV_NOHUGEPAGE);
+#endif
+    return block;
+}
+
 void heed_memory_release(void *block, size_t bytes)
 {
     if (block)

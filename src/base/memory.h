@@ -22,7 +22,12 @@
 
 /** Zeroed bytes, aligned to 2 MiB when large; NULL when the system has not got them. bytes 0 gives a valid pointer. */
 void *heed_memory_reserve(size_t bytes);
-/** Gives a block of heed_memory_reserve() back; the same byte count must be passed. NULL is allowed. */
+/**
+ * The same for a block that is touched here and there (a cache of keys and values): in small pages, so that a touch costs 4
+ * KB to be zeroed and not 2 MiB.
+ */
+void *heed_memory_reserve_sparse(size_t bytes);
+/** Gives a block of either back; the same byte count must be passed. NULL is allowed. */
 void heed_memory_release(void *block, size_t bytes);
 
 /** What a block of so many bytes takes: whole pages, huge ones when it is large. 0: more than there can be. */

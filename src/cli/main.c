@@ -57,8 +57,14 @@ static void hold_standard_files(void)
  * work then waits for the one that has none, and a small model trains a hundred times slower. A short spin costs nothing
  * on a quiet machine. The runtime reads the setting before main() runs, so the program starts itself once more.
  */
-static void wait_politely(char **argv)
+static void wait_politely(int argc, char **argv)
 {
+    static const char *const texts[] = {"version", "help", "--version", "--help", "-h"};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (argc < 2 || strcmp(argv[1], texts[i]) == 0)
+            return; /* it starts no threads */
+    }
     if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL)
         return;
     if (setenv("GOMP_SPINCOUNT", "10000", 1) == 0)
@@ -104,7 +110,7 @@ int main(int argc, char **argv)
     heed_error err = {HEED_OK, ""}, output_err = {HEED_OK, ""};
     heed_status status;
 
-    wait_politely(argv);
+    wait_politely(argc, argv);
     hold_standard_files();
     watch_files();
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away shows in heed_cli_flush() */

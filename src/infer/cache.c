@@ -76,7 +76,7 @@ heed_status heed_cache_open(heed_cache *cache, const heed_model *model, int64_t 
     }
     if (count(cache, &cache->bytes) &&
         cache->bytes < heed_memory_available()) /* the system would promise more than it has */
-        cache->data = heed_memory_reserve(cache->bytes);
+        cache->data = heed_memory_reserve_sparse(cache->bytes);
     if (cache->data == NULL) {
         const double megabytes = (double)cache->bytes / 1e6;
         heed_cache_close(cache);
