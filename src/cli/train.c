@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* heed train [TEXT]: a model learns a text. */
 #include <heed/generate.h>
+#include <heed/pull.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/json_out.h"
@@ -246,9 +246,12 @@ static heed_status finish(train_run *r, heed_error *err)
 
 /* --- the command --- */
 
-/* "--tokenizer FILE": a word that is none of the kinds, and there is such a file, names a tokenizer. */
-static void take_tokenizer(heed_cli_options *options, heed_train_options *train)
+/* "--tokenizer FILE": a word that is none of the kinds, and there is such a file or model, names a tokenizer. */
+static void take_tokenizer(heed_cli_options *options, heed_train_options *train,
+                           char found[HEED_PULL_PATH_BYTES])
 {
+    heed_error ignored;
+
     for (int i = 0; i < options->n_settings; i++) {
         const heed_cli_setting *s = &options->settings[i];
         bool kind = false;
@@ -258,9 +261,9 @@ static void take_tokenizer(heed_cli_options *options, heed_train_options *train)
         for (int k = 0; s->field->choices[k] != NULL; k++)
             kind = kind || strcmp(s->field->choices[k], s->text) == 0;
         train->tokenizer_path = NULL;
-        if (kind || access(s->text, F_OK) != 0)
-            continue;
-        train->tokenizer_path = s->text;
+        if (kind || heed_model_find(s->text, found, HEED_PULL_PATH_BYTES, &ignored) != HEED_OK)
+            continue; /* what it may be is said when the setting is read */
+        train->tokenizer_path = found;
         memmove(&options->settings[i], &options->settings[i + 1],
                 (size_t)(options->n_settings - i - 1) * sizeof options->settings[0]);
         options->n_settings--;
@@ -347,6 +350,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     const heed_field *config_fields = heed_config_fields(&n_config),
                      *train_fields = heed_train_fields(&n_train);
     heed_trainer *trainer = NULL;
+    char tokenizer[HEED_PULL_PATH_BYTES];
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
@@ -356,7 +360,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status != HEED_OK || options.help_shown)
         return status;
     status = check_resume(&options, &own, &config, &train, err);
-    take_tokenizer(&options, &train);
+    take_tokenizer(&options, &train, tokenizer);
     if (own.resume != NULL)
         train.threads = -1; /* as before, unless the line says otherwise */
     if (status == HEED_OK)

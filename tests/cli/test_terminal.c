@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ESCAPE '\x1b'
 
@@ -85,12 +86,38 @@ static void control_characters_reach_files_but_no_terminal(void **state)
     assert_null(strstr(output("terminal"), "\x1b[31m"));
 }
 
+static void tokens_take_turns_in_colour_on_a_terminal(void **state)
+{
+    (void)state;
+    setenv("NO_COLOR", "", 1);
+    setenv("TERM", "xterm", 1);
+    assert_int_equal(run_on_terminal("tokenize", "m", "--pieces", "--text", "on", NULL), 0);
+    assert_contains(output("terminal"), "\x1b[30;46mo\x1b[0m\x1b[30;43mn\x1b[0m");
+    setenv("NO_COLOR", "1", 1);
+    assert_int_equal(run_on_terminal("tokenize", "m", "--pieces", "--text", "on", NULL), 0);
+    assert_null(strchr(output("terminal"), ESCAPE));
+    assert_contains(output("terminal"), "\"o\"");
+}
+
+static void learning_a_vocabulary_is_seen_on_a_terminal(void **state)
+{
+    (void)state;
+    setenv("TERM", "xterm", 1);
+    assert_int_equal(run_on_terminal("tokenize", "train", "m/log.jsonl", "--out", "v.json", NULL), 0);
+    assert_contains(output("terminal"), "\rcounting: ");
+    assert_contains(output("terminal"), "v.json: ");
+    assert_int_equal(run("tokenize", "train", "m/log.jsonl", "--out", "v.json", "--force", NULL), 0);
+    assert_null(strchr(output("stderr"), '\r'));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(colours_follow_the_terminal),
         cmocka_unit_test(no_colours_into_a_file),
         cmocka_unit_test(live_line_is_drawn_over_itself),
+        cmocka_unit_test(tokens_take_turns_in_colour_on_a_terminal),
+        cmocka_unit_test(learning_a_vocabulary_is_seen_on_a_terminal),
         cmocka_unit_test(control_characters_reach_files_but_no_terminal),
     };
 

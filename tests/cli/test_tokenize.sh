@@ -200,6 +200,22 @@ refuse 3 'x/y.json' tokenize train bees.txt --out x/y.json
 absent x.json
 absent x
 
+# ---- a disk that is full: files may have 4 KiB ----
+
+# full ARGUMENT...: heed ends with 3 and a sentence, and leaves nothing of that name
+full()
+{
+    (ulimit -f 8 && exec "$program" "$@" <input >out 2>err)
+    code=$?
+    [ "$code" -eq 3 ] || fail "heed $* on a full disk: expected exit code 3, got $code"
+    grep -q 'cannot be written' err || fail "heed $* on a full disk: expected a sentence"
+    absent x.out
+    absent x.json
+}
+full tokenize m bees.txt --out x.out
+full tokenize train bees.txt --out x.json --quiet
+full tokenize bees.json noise.ids --decode --raw --out x.out
+
 # ---- a model over it ----
 
 tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 --quiet"
