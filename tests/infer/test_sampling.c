@@ -223,15 +223,17 @@ static void penalties_are_what_they_are_said_to_be(void **state)
                                  .repetition_penalty = round % 2 ? 1.0 + heed_rng_double(&rng) : 1.0,
                                  .presence_penalty = round % 3 ? 2.0 * heed_rng_double(&rng) - 0.5 : 0.0,
                                  .frequency_penalty = round % 5 ? heed_rng_double(&rng) : 0.0,
-                                 .penalty_span = round % 7 * 4,
-                                 .spare_prompt = round % 11 == 0};
+                                 .penalty_span = round % 4 * 7,
+                                 .spare_prompt = round % 7 == 0};
         const size_t n = 30, n_prompt = 17, first = s.spare_prompt ? n_prompt : 0;
         const size_t span = s.penalty_span > 0 ? (size_t)s.penalty_span : n;
         float logits[N], changed[N];
         int32_t ids[30];
         random_logits(logits, N, (uint64_t)round);
         for (size_t i = 0; i < n; i++) /* the likely ones, so that it matters */
-            ids[i] = (int32_t)(heed_rng_below(&rng, 3) ? largest(logits, N) : heed_rng_below(&rng, N));
+            ids[i] = (int32_t)(heed_rng_below(&rng, 3) && (i < n_prompt || !s.spare_prompt)
+                                   ? largest(logits, N)
+                                   : heed_rng_below(&rng, N));
         for (int i = 0; i < N; i++) {
             int count = 0;
             for (size_t k = first; k < n; k++)
