@@ -20,6 +20,8 @@
 #define HEAP_KIB       (64 * 1024)       /* for its interpreter */
 #define STEPS          100000            /* of one match, and */
 #define STEPS_PER_BYTE 8
+#define LOOKED_BYTES   ((uint64_t)1 << 28) /* that matches together may look at, and */
+#define LOOKED_A_BYTE  64                  /* for each byte that they take */
 
 bool heed_piece_list_add(heed_piece_list *list, heed_piece piece)
 {
@@ -140,6 +142,14 @@ static heed_status too_hard(const heed_stage *stage, int code, heed_error *err)
                      stage->shown, (const char *)reason);
 }
 
+/* A pattern that looks to the end of the text for every piece takes the square of its length: a+b|a. */
+static bool looks_too_far(heed_cutter *c, size_t looked, size_t advanced)
+{
+    c->looked += looked;
+    c->advanced += advanced;
+    return c->looked > LOOKED_BYTES && c->looked / LOOKED_A_BYTE > c->advanced;
+}
+
 /* The first match at or after `at` in subject[0 .. n-1]. */
 static int match(heed_cutter *c, const heed_stage *stage, const char *subject, size_t n, size_t at,
                  bool partial)
@@ -156,6 +166,16 @@ static int match(heed_cutter *c, const heed_stage *stage, const char *subject, s
     return code;
 }
 
+/* At most `most` bytes of text[at .. end-1], and no character of it cut. */
+static size_t window_end(const char *text, size_t at, size_t end, size_t most)
+{
+    if (end - at <= most)
+        return end;
+    for (end = at + most; ((unsigned char)text[end] & 0xc0) == 0x80;)
+        end--;
+    return end;
+}
+
 /* The first match at or after `at` within the stretch of well-formed text there; without one, *end is its end. */
 static found find(heed_cutter *c, int stage, const char *text, size_t at, size_t n, bool last, size_t *begin,
                   size_t *end, heed_error *err)
@@ -164,23 +184,28 @@ static found find(heed_cutter *c, int stage, const char *text, size_t at, size_t
     heed_stretch *s = &c->stretches[stage];
 
     for (size_t most = WINDOW_BYTES;; most *= 4) {
-        size_t from = at;
+        size_t from = at, to = 0;
         bool complete = false;
         int code = 0;
 
         widen(c, s, text, at, n, last, most);
-        complete = s->ends || (last && s->end == n);
+        to = window_end(text, at, s->end, 2 * most);
+        complete = to == s->end && (s->ends || (last && s->end == n));
         *end = s->end;
         if (s->end == at)
             return complete ? FOUND_NONE : FOUND_MORE;
         if (pattern->contextual)
             from = s->begin;
-        code = match(c, pattern, text + from, s->end - from, at - from, !complete);
+        code = match(c, pattern, text + from, to - from, at - from, !complete);
         if (code > 0) {
             const PCRE2_SIZE *span = pcre2_get_ovector_pointer(c->match);
 
             *begin = from + span[0];
             *end = from + span[1];
+            if (looks_too_far(c, most > WINDOW_BYTES ? to - at : 0, *end - at)) {
+                c->failure = too_hard(pattern, PCRE2_ERROR_MATCHLIMIT, err);
+                return FOUND_ERROR;
+            }
             if (*end > *begin)
                 return FOUND_MATCH;
             code = PCRE2_ERROR_INTERNAL; /* compiled patterns match no empty text */

@@ -59,6 +59,8 @@ typedef struct heed_cutter {
     bool plain; /* known patterns are left to PCRE2 as well: the yardstick */
 
     heed_stretch stretches[HEED_MAX_STAGES];
+    uint64_t looked;   /* bytes that matches had to look at beyond a first window */
+    uint64_t advanced; /* bytes that they took */
     heed_status failure;
 } heed_cutter;
 

@@ -331,7 +331,8 @@ static void unusable_patterns_are_refused_and_shown(void **state)
 /* 2^40 ways to match: given up within a blink, and said with the pattern. */
 static void a_pattern_that_explodes_is_an_error_and_no_hang(void **state)
 {
-    static const char *const patterns[] = {"(a+)+[bc]", "(a|aa)+[bc]", "(?:(?:a?){30}){30}[bc]", "((a*)*)*[bc]", "(.*)*\\1[bc]"};
+    static const char *const patterns[] = {"(a+)+[bc]", "(a|aa)+[bc]", "(?:(?:a?){30}){30}[bc]", "((a*)*)*[bc]",
+                                           "(.*)*\\1[bc]"};
     char text[2001];
 
     (void)state;
@@ -352,6 +353,27 @@ static void a_pattern_that_explodes_is_an_error_and_no_hang(void **state)
     }
 }
 
+/* Each piece is one letter, but whether a "b" comes at last has to be looked at for each. */
+static void a_pattern_that_looks_to_the_end_for_each_piece_is_an_error(void **state)
+{
+    enum { N = 100000 };
+    char *text = malloc(N);
+    heed_pieces *pieces = create("a+b|a");
+    heed_block block = {0};
+    heed_error err = {0};
+    size_t done = 0;
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', N);
+    assert_int_equal(heed_block_open(&block, pieces, 1, NULL), HEED_OK);
+    assert_int_equal(heed_block_cut(&block, text, N, true, NULL, 0, &done, &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "\"a+b|a\" takes too much work"));
+    heed_block_close(&block);
+    heed_pieces_destroy(pieces);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_long_piece_is_one_piece),
         cmocka_unit_test(unusable_patterns_are_refused_and_shown),
         cmocka_unit_test(a_pattern_that_explodes_is_an_error_and_no_hang),
+        cmocka_unit_test(a_pattern_that_looks_to_the_end_for_each_piece_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
