@@ -72,7 +72,8 @@ typedef struct heed_vocab heed_vocab;
 /**
  * Options are copied, the texts in them are lent for the vocabulary's life.
  * HEED_ERR_USAGE: an option out of its range, a vocabulary too small for the 256 bytes and the special tokens, an empty or
- * doubled special token, special tokens of words or characters. HEED_ERR_FILE: a pattern that is not one. HEED_ERR_MEMORY.
+ * doubled special token, one that is how a byte is written ("a"), special tokens of words or characters.
+ * HEED_ERR_FILE: a pattern that is not one. HEED_ERR_MEMORY.
  */
 HEED_API heed_status heed_vocab_create(const heed_vocab_options *options, heed_vocab **vocab, heed_error *err);
 HEED_API void heed_vocab_destroy(heed_vocab *vocab); /* NULL is allowed */
@@ -86,7 +87,8 @@ HEED_API heed_status heed_vocab_add(heed_vocab *vocab, heed_text_source *source,
 
 /**
  * The tokenizer of what was counted. Once; nothing can be added after it.
- * HEED_ERR_USAGE: no text at all, more characters than vocab_size. HEED_ERR_MEMORY, HEED_ERR_INTERRUPTED.
+ * HEED_ERR_USAGE: no text at all, more characters than vocab_size, a special token that is how a learned one is
+ * written. HEED_ERR_MEMORY, HEED_ERR_INTERRUPTED.
  */
 HEED_API heed_status heed_vocab_learn(heed_vocab *vocab, heed_tokenizer **tokenizer, heed_error *err);
 

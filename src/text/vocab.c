@@ -8,10 +8,12 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
+#include "text/letters.h"
 #include "text/piece_counter.h"
 #include "text/position.h"
 #include "text/special_filter.h"
 #include "text/vocab_kinds.h"
+#include "text/vocabulary.h"
 
 #define USUAL_VOCAB_SIZE 32768
 #define N_BYTES          256
@@ -23,7 +25,7 @@ static const char *const kind_names[] = {"bpe", "words", "characters", NULL};
 static const heed_field fields[] = {
     {"kind", "what a token is", HEED_FIELD_CHOICE, AT(kind), 0, 0, kind_names},
     {"vocab_size", "tokens in all; 0: 32768, or every character that occurs", HEED_FIELD_INTEGER,
-     AT(vocab_size), 0, 1 << 24, NULL},
+     AT(vocab_size), 0, HEED_MAX_TOKENS, NULL},
     {"min_frequency", "how often a pair or a word has to occur", HEED_FIELD_INTEGER, AT(min_frequency), 1, 1e15,
      NULL},
     {"max_pieces", "different pieces of text that are counted at a time; the rare ones go when there are more",
@@ -61,7 +63,7 @@ heed_vocab_options heed_vocab_options_default(void)
 
 static heed_status check_special(const heed_vocab_options *o, heed_error *err)
 {
-    char shown[80];
+    char shown[80], bytes[2];
 
     if (o->n_special > 0 && o->kind != HEED_VOCAB_BPE)
         return heed_fail(err, HEED_ERR_USAGE, "special tokens: a vocabulary of %s has none",
@@ -75,6 +77,12 @@ static heed_status check_special(const heed_vocab_options *o, heed_error *err)
         if (!heed_utf8_is_valid(special, n))
             return heed_fail(err, HEED_ERR_USAGE, "special tokens: expected UTF-8, got \"%s\"",
                              heed_quote(shown, sizeof shown, special, n));
+        if (n <= 2 && heed_letters_decode(special, n, bytes) == 1)
+            return heed_fail(
+                err, HEED_ERR_USAGE,
+                "special tokens: \"%s\" is how the vocabulary writes the byte 0x%02x; expected a text "
+                "like <|endoftext|>",
+                heed_quote(shown, sizeof shown, special, n), (unsigned)(unsigned char)bytes[0]);
         for (int k = 0; k < i; k++) {
             if (strcmp(o->special[k], special) == 0)
                 return heed_fail(err, HEED_ERR_USAGE, "special tokens: \"%s\" came twice",

@@ -5,6 +5,7 @@
  * Ids: 0 .. 255 the bytes in the order of GPT-2's alphabet, then the merges in the order of learning, then the special
  * tokens.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -88,12 +89,38 @@ static void put_merges(const heed_bpe_merges *m, heed_text_buffer *out)
     heed_text_puts(out, m->n > 0 ? "\n    ]\n" : "]\n");
 }
 
+/* Each special token needs a key of its own in the vocabulary, where the bytes are written as letters. */
+static heed_status check_keys(const heed_vocab_options *o, const heed_bpe_merges *m, heed_error *err)
+{
+    for (int i = 0; i < o->n_special; i++) {
+        const size_t n = strlen(o->special[i]);
+        char *bytes = malloc(n);
+        const ptrdiff_t length = bytes != NULL ? heed_letters_decode(o->special[i], n, bytes) : -1;
+        const bool taken = length > 0 &&
+                           heed_piece_table_find(&m->tokens, bytes, (size_t)length) != HEED_PIECE_NONE;
+        char shown[80];
+
+        if (bytes == NULL)
+            return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a special token");
+        free(bytes);
+        if (taken)
+            return heed_fail(
+                err, HEED_ERR_USAGE,
+                "special tokens: \"%s\" is how the vocabulary writes another token; expected a text "
+                "like <|endoftext|>",
+                heed_quote(shown, sizeof shown, o->special[i], n));
+    }
+    return HEED_OK;
+}
+
 heed_status heed_vocab_make_bpe(const heed_vocab_options *o, const heed_bpe_merges *merges,
                                 heed_tokenizer **tokenizer, heed_error *err)
 {
     heed_text_buffer out = {0};
-    heed_status status;
+    heed_status status = check_keys(o, merges, err);
 
+    if (status != HEED_OK)
+        return status;
     heed_text_puts(&out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n");
     put_added(o, (int64_t)merges->tokens.n, &out);
     heed_text_puts(&out, "  \"normalizer\": null,\n");

@@ -27,10 +27,14 @@ typedef struct heed_vocabulary {
 
 #define HEED_MAX_TOKENS   ((size_t)1 << 22)
 #define HEED_MAX_ID_HOLES 65536 /* ids that may lie idle in all */
+#define HEED_MAX_PROBES   1024  /* in a table that is half free no search of chance comes to a hundred */
 
 /** hidden: it has an id, and is not found by its bytes. false: no memory, or more than HEED_MAX_TOKENS. */
 bool heed_vocabulary_add(heed_vocabulary *v, const char *bytes, size_t n, int32_t id, bool hidden);
-/** HEED_ERR_FILE: two entries with one id or with the same bytes, or an id far beyond the number of entries. */
+/**
+ * HEED_ERR_FILE: two entries with one id or with the same bytes, an id far beyond the number of entries, entries that are
+ * chosen so that their hashes collide.
+ */
 heed_status heed_vocabulary_seal(heed_vocabulary *v, const char *name, heed_error *err);
 void heed_vocabulary_free(heed_vocabulary *v);
 

@@ -271,6 +271,7 @@ static void characters_are_those_of_the_whole_text(void **state)
 
 static void what_cannot_be_learned_is_refused(void **state)
 {
+    static const char *const byte[] = {"\u00e9"}, *const learned[] = {"\u0120one"};
     static const char *const twice[] = {"<|a|>", "<|a|>"}, *const empty[] = {""}, *const broken[] = {"\xff"};
     const struct {
         int kind;
@@ -286,6 +287,8 @@ static void what_cannot_be_learned_is_refused(void **state)
         {HEED_VOCAB_BPE, 256, twice, 1, "gpt2", "a", HEED_ERR_USAGE, "256 bytes and 1 special token, got 256"},
         {HEED_VOCAB_BPE, 0, empty, 1, "gpt2", "a", HEED_ERR_USAGE, "got an empty one"},
         {HEED_VOCAB_BPE, 0, broken, 1, "gpt2", "a", HEED_ERR_USAGE, "expected UTF-8"},
+        {HEED_VOCAB_BPE, 0, byte, 1, "gpt2", "a", HEED_ERR_USAGE, "how the vocabulary writes the byte 0xe9"},
+        {HEED_VOCAB_BPE, 0, learned, 1, "gpt2", " one one", HEED_ERR_USAGE, "writes another token"},
         {HEED_VOCAB_BPE, 0, NULL, 0, "gpt2", "", HEED_ERR_USAGE, "got an empty one"},
         {HEED_VOCAB_BPE, 0, NULL, 0, "(", "a", HEED_ERR_FILE, "pattern"},
         {HEED_VOCAB_BPE, -1, NULL, 0, "gpt2", "a", HEED_ERR_USAGE, "vocab_size"},
