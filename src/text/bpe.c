@@ -140,6 +140,12 @@ static heed_status index_pairs(heed_bpe *bpe, const char *name, heed_error *err)
 
         while (bpe->pairs[slot].key != UINT64_MAX && bpe->pairs[slot].key != key)
             slot = (slot + 1) & bpe->pair_mask;
+        if (((slot - (size_t)heed_hash_mix(0, key)) & bpe->pair_mask) > HEED_MAX_PROBES)
+            return heed_fail(
+                err, HEED_ERR_FILE,
+                "%s: merge %zu collides with more than %d others in a hash table: such a list is made "
+                "to be slow",
+                name, i, HEED_MAX_PROBES);
         bpe->pairs[slot] = (heed_pair){.key = key, .rank = (uint32_t)i, .result = merge->result};
     }
     return HEED_OK;

@@ -132,6 +132,11 @@ static heed_status enter(heed_vocabulary *v, size_t offset, const char *name, he
     if (r.hidden)
         return HEED_OK;
     slot = slot_of(v, r.bytes, r.length, hash);
+    if (((slot - (size_t)(hash >> 8)) & v->mask) > HEED_MAX_PROBES)
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: the token \"%s\" collides with more than %d others in a hash table: such a "
+                         "vocabulary is made to be slow",
+                         name, show(first, &r), HEED_MAX_PROBES);
     if (v->slots[slot] != 0)
         return heed_fail(err, HEED_ERR_FILE, "%s: the token \"%s\" has two ids, %d and %d", name,
                          show(first, &r), (int)record_at(v, (uint32_t)v->slots[slot] - 1).id, (int)r.id);

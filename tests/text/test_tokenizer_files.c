@@ -8,8 +8,10 @@
 
 #include "base/text_buffer.h"
 #include "folder.h"
+#include "text/hash.h"
 #include "text/letters.h"
 #include "text/tokenizer.h"
+#include "text/vocabulary.h"
 
 static void write_file(const char *name, const char *text, size_t n)
 {
@@ -336,6 +338,34 @@ static void broken_tables_of_ranks_are_refused(void **state)
     heed_text_free(&text);
 }
 
+/* The inverse of the hash's step (text/hash.h): 16 bytes for any first eight, all of one hash. */
+static uint64_t second_half(uint64_t first)
+{
+    uint64_t inverse = UINT64_C(0x9e3779b97f4a7c15), wanted = UINT64_C(0x1234567812345678);
+
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - UINT64_C(0x9e3779b97f4a7c15) * inverse;
+    wanted = (wanted ^ wanted >> 32) * inverse;
+    return wanted ^ heed_hash_mix(16, first);
+}
+
+static void tokens_whose_hashes_collide_are_refused(void **state)
+{
+    heed_vocabulary v = {0};
+    heed_error err = {0};
+
+    (void)state;
+    for (int32_t i = 0; i < 3000; i++) {
+        const uint64_t words[2] = {(uint64_t)i, second_half((uint64_t)i)};
+
+        assert_int_equal(heed_hash_bytes((const char *)words, 16), UINT64_C(0x1234567812345678));
+        assert_true(heed_vocabulary_add(&v, (const char *)words, 16, i, false));
+    }
+    assert_int_equal(heed_vocabulary_seal(&v, "t", &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "collides with more than"));
+    heed_vocabulary_free(&v);
+}
+
 static void an_encoding_is_named_for_a_table_alone(void **state)
 {
     heed_text_buffer bytes = {0};
@@ -368,6 +398,7 @@ int main(void)
         cmocka_unit_test(broken_pairs_are_refused),
         cmocka_unit_test(tokens_that_no_text_spells_are_kept),
         cmocka_unit_test(broken_tables_of_ranks_are_refused),
+        cmocka_unit_test(tokens_whose_hashes_collide_are_refused),
         cmocka_unit_test(an_encoding_is_named_for_a_table_alone),
     };
 
