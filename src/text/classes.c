@@ -12,7 +12,7 @@
 struct heed_classes {
     const pcre2_code *code;
     pcre2_match_data *match;
-    uint8_t **blocks; /* [N_BLOCKS][BLOCK]; NULL: not asked yet */
+    uint8_t **blocks; /* [N_BLOCKS][BLOCK]; NULL, 0: not asked yet */
 };
 
 /* Group i of this pattern is class 1 << (i-1). */
@@ -83,24 +83,21 @@ static uint8_t ask(heed_classes *c, uint32_t code)
     return groups > 1 ? (uint8_t)(1u << (groups - 2)) : HEED_CLASS_REST;
 }
 
-/* Without memory for the block the character is asked for alone. */
+/* Every character is asked for once; without memory for its block, each time. */
 static uint8_t look_up(heed_classes *c, uint32_t code)
 {
-    uint8_t **block = NULL;
+    uint8_t *class = NULL;
 
     if (c->blocks == NULL)
         c->blocks = calloc(N_BLOCKS, sizeof *c->blocks);
-    if (c->blocks == NULL)
+    if (c->blocks != NULL && c->blocks[code / BLOCK] == NULL)
+        c->blocks[code / BLOCK] = calloc(BLOCK, 1);
+    if (c->blocks == NULL || c->blocks[code / BLOCK] == NULL)
         return ask(c, code);
-    block = &c->blocks[code / BLOCK];
-    if (*block == NULL) {
-        *block = malloc(BLOCK);
-        if (*block == NULL)
-            return ask(c, code);
-        for (uint32_t i = 0; i < BLOCK; i++)
-            (*block)[i] = ask(c, code / BLOCK * BLOCK + i);
-    }
-    return (*block)[code % BLOCK];
+    class = &c->blocks[code / BLOCK][code % BLOCK];
+    if (*class == 0)
+        *class = ask(c, code);
+    return *class;
 }
 
 /* Whether n < 4 bytes at the end of what is known may be the begin of a character. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The classes of characters that the known patterns speak of, asked of PCRE2 once for each block of 256 codes that a
- * text uses. One thread's.
+ * The classes of characters that the known patterns speak of, asked of PCRE2 once for each character that a text has.
+ * One thread's.
  */
 #ifndef HEED_TEXT_CLASSES_H
 #define HEED_TEXT_CLASSES_H
