@@ -12,6 +12,7 @@
 
 #include "formats/json.h"
 #include "formats/shards.h"
+#include "nn/config_json.h"
 
 /* A small GPT-2 with random weights, single precision, a tied head, names without a prefix. */
 static char source[512];
@@ -216,6 +217,59 @@ static void change_number(const char *name, const char *parameter, float value)
     free(copy);
 }
 
+/* A model whose tensors have odd numbers of numbers. */
+static void write_odd_model(const char *name)
+{
+    heed_config config = heed_config_default();
+    heed_model *model = NULL;
+    heed_safetensors_entry entries[64];
+    char path[200];
+    json_t *object;
+
+    config.vocab_size = 11;
+    config.context_length = config.d_model = config.n_heads = 3;
+    config.d_mlp = 5;
+    config.n_layers = 1;
+    assert_int_equal(heed_folder_make(inside(name), NULL), HEED_OK);
+    assert_int_equal(heed_model_create(&config, 1, &model, NULL), HEED_OK);
+    for (int i = 0; i < heed_model_n_parameters(model); i++) {
+        const heed_parameter p = heed_model_parameter(model, i);
+        entries[i] = (heed_safetensors_entry){
+            .name = p.name, .dtype = HEED_SAFETENSORS_F32, .rank = p.rank, .data = p.data};
+        memcpy(entries[i].size, p.size, sizeof p.size);
+    }
+    snprintf(path, sizeof path, "%s/model.safetensors", inside(name));
+    assert_int_equal(
+        heed_safetensors_write(path, entries, (size_t)heed_model_n_parameters(model), NULL, 0, NULL), HEED_OK);
+    snprintf(path, sizeof path, "%s/config.json", inside(name));
+    object = heed_config_to_json(&config);
+    assert_int_equal(heed_json_write(path, object, NULL), HEED_OK);
+    json_decref(object);
+    heed_model_close(model);
+}
+
+static void tensors_begin_at_multiples_of_their_numbers_size(void **state)
+{
+    (void)state;
+    write_odd_model("odd");
+    for (int dtype = HEED_CONVERT_KEEP; dtype <= HEED_CONVERT_INT8; dtype++) {
+        heed_convert_options options = heed_convert_options_default();
+        heed_shards *shards = NULL;
+        options.dtype = dtype;
+        options.overwrite = true;
+        options.max_shard_bytes = 100;
+        assert_true(convert(inside("odd"), inside("out"), &options).n_files > 1);
+        assert_int_equal(heed_shards_open(inside("out"), &shards, NULL), HEED_OK);
+        for (size_t i = 0; i < heed_shards_n_entries(shards); i++) {
+            const heed_safetensors_entry *entry = heed_shards_at(shards, i);
+            assert_true((uintptr_t)entry->data % heed_safetensors_dtype_bytes(entry->dtype) == 0);
+        }
+        heed_shards_close(shards);
+        heed_model_close(open_model(inside("out")));
+    }
+    remove_all();
+}
+
 static void a_number_too_large_is_refused_with_its_tensor(void **state)
 {
     heed_convert_options options = heed_convert_options_default();
@@ -387,6 +441,7 @@ int main(void)
         cmocka_unit_test(every_form_opens_as_the_same_model),
         cmocka_unit_test(names_have_the_prefix_or_not),
         cmocka_unit_test(no_file_holds_more_than_asked_for_unless_one_tensor_does),
+        cmocka_unit_test(tensors_begin_at_multiples_of_their_numbers_size),
         cmocka_unit_test(a_number_too_large_is_refused_with_its_tensor),
         cmocka_unit_test(a_head_is_tied_only_where_it_is_the_embedding),
         cmocka_unit_test(what_is_there_is_not_replaced_unasked),
