@@ -109,7 +109,7 @@ def main():
         generate = [own.heed, "generate", model, "--prompt", PROMPT, "--max-tokens", "1", "--temperature", "0"]
         said = json.loads(subprocess.run([own.heed, "tokenize", model, "--json"], input=PROMPT.encode(), check=True,
                                          stdout=subprocess.PIPE).stdout.splitlines()[0])
-        n_tokens = len(said["ids"]) if "ids" in said else said.get("tokens", 0)
+        n_tokens = said["texts"][0]["n_tokens"]
         seconds(generate, 2)
         limits = json.loads(subprocess.run([own.heed, "bench", "limits", "--json"], check=True,
                                            stdout=subprocess.PIPE).stdout)["machine"]
