@@ -262,16 +262,28 @@ heed_status heed_sampling_probabilities(const heed_sampling *s, const float *log
 
 /* --- what was there before ----------------------------------------------------------------------- */
 
+heed_status heed_history_reserve(heed_history *h, size_t n, heed_error *err)
+{
+    int32_t *grown;
+
+    if (h->capacity - h->n >= n)
+        return HEED_OK;
+    grown = realloc(h->ids, (h->n + n) * sizeof *grown);
+    if (grown == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a text of %zu tokens", h->n + n);
+    h->ids = grown;
+    h->capacity = h->n + n;
+    return HEED_OK;
+}
+
 heed_status heed_history_append(heed_history *h, const int32_t *ids, size_t n, heed_error *err)
 {
-    if (h->capacity - h->n < n) {
-        const size_t capacity = h->n + n + h->capacity / 2 + 64;
-        int32_t *grown = realloc(h->ids, capacity * sizeof *grown);
-        if (grown == NULL)
-            return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a text of %zu tokens", h->n + n);
-        h->ids = grown;
-        h->capacity = capacity;
-    }
+    heed_status status = HEED_OK;
+
+    if (h->capacity - h->n < n)
+        status = heed_history_reserve(h, n + h->capacity / 2, err);
+    if (status != HEED_OK)
+        return status;
     memcpy(h->ids + h->n, ids, n * sizeof *ids);
     h->n += n;
     return HEED_OK;

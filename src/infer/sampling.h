@@ -21,6 +21,8 @@ typedef struct heed_candidate {
     int64_t id;
 } heed_candidate;
 
+#define HEED_HISTORY_ROOM 4096 /* tokens that texts have room for from the start, beside their prompt */
+
 /* The tokens of a text so far: what penalties look at. */
 typedef struct heed_history {
     int32_t *ids; /* [n] */
@@ -28,7 +30,9 @@ typedef struct heed_history {
     size_t n_prompt; /* of them, not drawn */
 } heed_history;
 
-/** HEED_ERR_MEMORY; the history is as it was then. */
+/** Room for n tokens more, so that appending them allocates nothing. HEED_ERR_MEMORY; the history is as it was then. */
+heed_status heed_history_reserve(heed_history *history, size_t n, heed_error *err);
+/** Makes room where there is none left. HEED_ERR_MEMORY; the history is as it was then. */
 heed_status heed_history_append(heed_history *history, const int32_t *ids, size_t n, heed_error *err);
 void heed_history_free(heed_history *history);
 

@@ -30,6 +30,8 @@ heed_status heed_session_open(const heed_model *model, const heed_session_option
     status = heed_texts_open(model, options, 1, &s->text, err);
     if (status == HEED_OK)
         status = heed_sampler_open(&s->sampler, model->config.vocab_size, err);
+    if (status == HEED_OK)
+        status = heed_history_reserve(&s->history, (size_t)s->text->context + HEED_HISTORY_ROOM, err);
     if (status != HEED_OK) {
         heed_session_close(s);
         return status;

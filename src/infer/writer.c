@@ -82,12 +82,15 @@ heed_status heed_writer_open(heed_writer *w, const heed_writing *writing, int64_
                              const int32_t *ids, size_t n, heed_error *err)
 {
     const heed_generate_options *o = writing->options;
+    heed_status status;
 
     *w = (heed_writer){.prompt = prompt, .sample = sample, .held = {.stop = o->stop, .n_stop = o->n_stop}};
     w->result = (heed_generated){
         .n_prompt = (int64_t)n, .log_probability = wants_likelihoods(o) ? 0.0 : NAN, .score = NAN};
     w->history.n_prompt = n;
-    return heed_history_append(&w->history, ids, n, err);
+    status = heed_history_reserve(
+        &w->history, n + (size_t)(o->max_tokens < HEED_HISTORY_ROOM ? o->max_tokens : HEED_HISTORY_ROOM), err);
+    return status == HEED_OK ? heed_history_append(&w->history, ids, n, err) : status;
 }
 
 void heed_writer_close(heed_writer *w)
