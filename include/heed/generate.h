@@ -142,7 +142,7 @@ HEED_API heed_status heed_session_generate(heed_session *session, const heed_gen
                                            heed_error *err);
 
 /**
- * The prompts of a file's n bytes, one a line: plain text, or, where the first line is such an object, JSON objects with a
+ * The prompts of a file's n bytes, one a line: plain text, or, where the first line is a JSON object, JSON objects with a
  * member "prompt", {"prompt": "One day"}, others being passed over. A line ends before \n or \r\n. *prompts is allocated in
  * one piece with the texts, free() it; it lends nothing from text. HEED_ERR_FILE, beginning with name and line: an empty
  * line, broken JSON, an object without a prompt; no prompt at all. HEED_ERR_MEMORY.

@@ -33,8 +33,7 @@ static bool is_object(const char *line, size_t n)
 {
     json_t *root = NULL;
     const bool is = n > 0 && line[0] == '{' &&
-                    heed_json_parse(line, n, MOST_VALUES, "", &root, NULL) == HEED_OK &&
-                    json_is_string(json_object_get(root, "prompt"));
+                    heed_json_parse(line, n, MOST_VALUES, "", &root, NULL) == HEED_OK && json_is_object(root);
 
     json_decref(root);
     return is;

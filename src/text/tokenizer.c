@@ -144,14 +144,20 @@ static heed_status open_pair(const char *path, heed_tokenizer **tokenizer, heed_
     char other[PATH_BYTES], vocab_name[256], merges_name[256];
     heed_status status = merges_path(path, other, err);
 
-    if (status == HEED_OK)
-        status = heed_file_open(&vocab, path, err);
+    if (status != HEED_OK)
+        return status;
+    heed_quote(vocab_name, sizeof vocab_name, path, strlen(path));
+    heed_quote(merges_name, sizeof merges_name, other, strlen(other));
+    if (!heed_file_exists(other))
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: expected a tokenizer.json, or a vocab.json with its merges in %s", vocab_name,
+                         merges_name);
+    status = heed_file_open(&vocab, path, err);
     if (status == HEED_OK)
         status = heed_file_open(&merges, other, err);
     if (status == HEED_OK)
-        status = heed_bpe_read_pair(
-            vocab.data, vocab.size, heed_quote(vocab_name, sizeof vocab_name, path, strlen(path)), merges.data,
-            merges.size, heed_quote(merges_name, sizeof merges_name, other, strlen(other)), tokenizer, err);
+        status = heed_bpe_read_pair(vocab.data, vocab.size, vocab_name, merges.data, merges.size, merges_name,
+                                    tokenizer, err);
     heed_file_close(&vocab);
     heed_file_close(&merges);
     return status;

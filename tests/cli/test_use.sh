@@ -144,6 +144,10 @@ printf '{"prompt": "a"}\n{"promt": "b"}\n' >typo.jsonl
 refuse 3 'typo.jsonl line 2: expected a member "prompt"' generate model --prompts typo.jsonl
 printf '{"prompt": "a"}\nplain\n' >mixed.jsonl
 refuse 3 'mixed.jsonl line 2: ' generate model --prompts mixed.jsonl
+printf '{"prompt": 5}\n' >number.jsonl
+refuse 3 'number.jsonl line 1: expected a member "prompt"' generate model --prompts number.jsonl
+printf '{"a": 0}' >alone.json
+refuse 3 'alone.json: expected a tokenizer.json, or a vocab.json with its merges in merges.txt' tokenize alone.json --text a
 rm -rf no-tokenizer
 cp -R model no-tokenizer
 rm no-tokenizer/tokenizer.json
