@@ -24,14 +24,15 @@ typedef enum heed_field_type {
     HEED_FIELD_NUMBER,  /* double */
     HEED_FIELD_BOOLEAN, /* bool: true or false, yes or no, on or off, 1 or 0 */
     HEED_FIELD_CHOICE,  /* int: the index of the word in choices */
+    HEED_FIELD_TEXT,    /* char[max]: UTF-8, ended by 0 */
 } heed_field_type;
 
 typedef struct heed_field {
     const char *name; /* d_model */
     const char *help; /* a few words */
     heed_field_type type;
-    size_t offset;              /* in the structure */
-    double min, max;            /* of integers and numbers, both allowed */
+    size_t offset;   /* in the structure */
+    double min, max; /* of integers and numbers, both allowed; max of a text: bytes, the 0 included */
     const char *const *choices; /* of a choice: words, then NULL */
 } heed_field;
 
@@ -41,11 +42,14 @@ HEED_API const heed_field *heed_field_find(const heed_field *fields, int n, cons
 HEED_API const char *heed_field_nearest(const heed_field *fields, int n, const char *name);
 /**
  * Sets a field from text. HEED_ERR_USAGE says what was expected: an unknown name (with the near one), not a number,
- * out of range, not one of the words.
+ * out of range, not one of the words, a text that is too long or not UTF-8.
  */
 HEED_API heed_status heed_field_set(const heed_field *fields, int n, void *structure, const char *name,
                                     const char *text, heed_error *err);
-/** The field's value as text that heed_field_set() takes; out holds 32 characters or more. Returns out. */
+/**
+ * The field's value as text that heed_field_set() takes; out holds 32 characters or more, and what a text needs. Returns
+ * out.
+ */
 HEED_API const char *heed_field_get(const heed_field *field, const void *structure, char *out, size_t size);
 /** Every number in its range and not NaN. HEED_ERR_USAGE names the first that is not. */
 HEED_API heed_status heed_fields_check(const heed_field *fields, int n, const void *structure, heed_error *err);

@@ -86,8 +86,8 @@ typedef struct heed_accounting {
     double parameters;
     double flops; /* of one run */
     double bytes_read, bytes_written;
-    double arena_bytes; /* the plan's peak: activations, gradients, workspaces */
-    double state_bytes; /* weights, and when training gradients' moments */
+    double arena_bytes; /* the plan's peak: activations, workspaces */
+    double state_bytes; /* weights, and when training gradients and their moments */
     int n_nodes;        /* nodes that run */
 } heed_accounting;
 

@@ -35,6 +35,7 @@ typedef enum heed_train_tokens {
 typedef struct heed_train_options {
     int64_t steps;
     int64_t batch_size;       /* windows a step */
+    int64_t micro_batch;      /* of them in one run; the gradients of the runs add up. 0: all at once */
     double learning_rate;     /* the highest, after warm-up */
     double min_learning_rate; /* at the end of the cosine; below 0: a tenth of learning_rate */
     int64_t warmup_steps;
@@ -60,9 +61,8 @@ HEED_API const heed_field *heed_train_fields(int *n);
 typedef struct heed_train_plan {
     int64_t n_parameters;
     double flops_per_step;
-    double state_bytes; /* weights and moments */
-    double
-        step_bytes; /* activations, gradients and workspaces of a step, or of an evaluation if that is more */
+    double state_bytes;     /* weights, gradients and moments */
+    double step_bytes;      /* activations and workspaces of a run, or of an evaluation if that is more */
     double process_bytes;   /* what the process will hold at its peak, text and program included */
     double available_bytes; /* what the system would give; 0: unknown */
     int64_t n_train_tokens, n_validation_tokens;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 /* Dashes count as underscores. */
 static bool same_name(const char *a, const char *b)
@@ -109,6 +110,21 @@ static heed_status set_choice(const heed_field *f, int *to, const char *text, he
                      heed_quote(shown, sizeof shown, text, strlen(text)));
 }
 
+static heed_status set_text(const heed_field *f, char *to, const char *text, heed_error *err)
+{
+    const size_t n = strlen(text);
+    char shown[64];
+
+    if (!heed_utf8_is_valid(text, n))
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected UTF-8, got \"%s\"", f->name,
+                         heed_quote(shown, sizeof shown, text, n));
+    if (n >= (size_t)f->max)
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected at most %zu bytes, got %zu", f->name,
+                         (size_t)f->max - 1, n);
+    memcpy(to, text, n + 1);
+    return HEED_OK;
+}
+
 heed_status heed_field_set(const heed_field *fields, int n, void *structure, const char *name, const char *text,
                            heed_error *err)
 {
@@ -131,6 +147,8 @@ heed_status heed_field_set(const heed_field *fields, int n, void *structure, con
         return set_boolean(f, to, text, err);
     case HEED_FIELD_CHOICE:
         return set_choice(f, to, text, err);
+    case HEED_FIELD_TEXT:
+        return set_text(f, to, text, err);
     }
     return HEED_ERR_INTERNAL;
 }
@@ -163,6 +181,9 @@ const char *heed_field_get(const heed_field *f, const void *structure, char *out
         break;
     case HEED_FIELD_CHOICE:
         snprintf(out, size, "%s", f->choices[*(const int *)from]);
+        break;
+    case HEED_FIELD_TEXT:
+        snprintf(out, size, "%s", (const char *)from);
         break;
     }
     return out;

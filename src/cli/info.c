@@ -166,6 +166,8 @@ static void json_config(heed_cli_json *json, const heed_config *c)
             heed_cli_json_number(json, field->name, *(const double *)at);
         else if (field->type == HEED_FIELD_BOOLEAN)
             heed_cli_json_bool(json, field->name, *(const bool *)at);
+        else if (field->type == HEED_FIELD_TEXT)
+            heed_cli_json_text(json, field->name, at);
         else
             heed_cli_json_text(json, field->name, field->choices[*(const int *)at]);
     }

@@ -175,7 +175,11 @@ static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *
     }
     value = take_value(argc, argv, i);
     if (value == NULL)
-        return missing_value(arg, field->type == HEED_FIELD_CHOICE ? "a word" : "a number", err);
+        return missing_value(arg,
+                             field->type == HEED_FIELD_CHOICE ? "a word"
+                             : field->type == HEED_FIELD_TEXT ? "a text"
+                                                              : "a number",
+                             err);
     return add_setting(o, group, field, value, err);
 }
 

@@ -50,6 +50,8 @@ static const char *value_word(const heed_field *field)
         return "X";
     case HEED_FIELD_CHOICE:
         return "WORD";
+    case HEED_FIELD_TEXT:
+        return "TEXT";
     case HEED_FIELD_BOOLEAN:
         break;
     }
@@ -65,6 +67,8 @@ static void put_field(const heed_cli_group *group, const heed_field *field)
     for (int i = 0; field->type == HEED_FIELD_CHOICE && field->choices[i] != NULL; i++)
         used += (size_t)snprintf(words + used, sizeof words - used, "%s%s", i == 0 ? ": " : ", ",
                                  field->choices[i]);
+    if (field->type == HEED_FIELD_TEXT && was[0] == '\0')
+        was = "none";
     if (field->type != HEED_FIELD_BOOLEAN)
         snprintf(words + used, sizeof words - used, " [%s]", was);
     else if (!group->flags)

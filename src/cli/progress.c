@@ -22,7 +22,7 @@ static void show_memory(FILE *out, const heed_train_plan *plan)
     const double rest = plan->process_bytes - plan->state_bytes - plan->step_bytes;
     char all[32], state[32], step[32], other[32], available[32];
 
-    fprintf(out, "needs   %s: %s of weights and moments, %s for a step, %s for text and program",
+    fprintf(out, "needs   %s: %s of weights, gradients and moments, %s for a step, %s for text and program",
             heed_cli_bytes(all, plan->process_bytes), heed_cli_bytes(state, plan->state_bytes),
             heed_cli_bytes(step, plan->step_bytes), heed_cli_bytes(other, rest > 0.0 ? rest : 0.0));
     if (plan->available_bytes > 0.0)

@@ -98,6 +98,12 @@ static bool propagate(heed_graph *g, heed_node *node, contributions *all)
 
 bool heed_graph_differentiate(heed_graph *g, heed_node *loss, heed_node *seed, heed_accumulate_fn *accumulate)
 {
+    return heed_graph_differentiate_with(g, loss, seed, accumulate, NULL, NULL);
+}
+
+bool heed_graph_differentiate_with(heed_graph *g, heed_node *loss, heed_node *seed,
+                                   heed_accumulate_fn *accumulate, heed_settled_fn *settled, void *context)
+{
     const int n_nodes = g->n_nodes;
     contributions *all;
     bool ok;
@@ -113,6 +119,10 @@ bool heed_graph_differentiate(heed_graph *g, heed_node *loss, heed_node *seed, h
     for (int i = loss->id; ok && i >= 0; i--) {
         heed_node *node = g->nodes[i];
         ok = settle(g, node, all, accumulate);
+        if (ok && settled != NULL && node->role == HEED_ROLE_PARAMETER && node->grad != NULL) {
+            settled(context, g, node);
+            ok = g->error.status == HEED_OK;
+        }
         if (ok && node->op != NULL && node->first == node)
             ok = propagate(g, node, all);
     }

@@ -382,6 +382,11 @@ heed_node *heed_graph_node(const heed_graph *g, int i)
 
 void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value)
 {
+    heed_graph_assign_in(g, 0, source, value);
+}
+
+void heed_graph_assign_in(heed_graph *g, int stage, heed_node *source, heed_node *value)
+{
     if (source == NULL || value == NULL)
         return;
     if (source->op != NULL || !heed_shape_equal(&source->tensor.shape, &value->tensor.shape)) {
@@ -392,7 +397,7 @@ void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value)
         heed_graph_fail(g, source, HEED_ERR_MEMORY, "not enough memory for its update");
         return;
     }
-    g->assigns[g->n_assigns++] = (heed_assign){source, value};
+    g->assigns[g->n_assigns++] = (heed_assign){source, value, stage};
 }
 
 int heed_graph_n_assigns(const heed_graph *g)
@@ -400,10 +405,11 @@ int heed_graph_n_assigns(const heed_graph *g)
     return g->n_assigns;
 }
 
-void heed_graph_assign_at(const heed_graph *g, int i, heed_node **source, heed_node **value)
+int heed_graph_assign_at(const heed_graph *g, int i, heed_node **source, heed_node **value)
 {
     *source = g->assigns[i].source;
     *value = g->assigns[i].value;
+    return g->assigns[i].stage;
 }
 
 heed_node *heed_graph_value_of(heed_node *node)

@@ -102,13 +102,22 @@ typedef heed_node *heed_accumulate_fn(heed_graph *g, heed_node *x, heed_node *co
  */
 bool heed_graph_differentiate(heed_graph *g, heed_node *loss, heed_node *seed, heed_accumulate_fn *accumulate);
 
+/** Called for each parameter as soon as its gradient is complete (p->grad), to append what is to run right behind it. */
+typedef void heed_settled_fn(void *context, heed_graph *g, heed_node *p);
+/** The same with such a call; settled may be NULL. */
+bool heed_graph_differentiate_with(heed_graph *g, heed_node *loss, heed_node *seed,
+                                   heed_accumulate_fn *accumulate, heed_settled_fn *settled, void *context);
+
 /**
- * After each run, source (a parameter or state) holds the value of node. Shapes are equal. Values that are not computed
- * in place are copied in the order of these calls.
+ * After a run, source (a parameter or state) holds the value of node. Shapes are equal. Values that are not computed
+ * in place are copied in the order of these calls. An assignment belongs to a stage, 0 .. 31, and a plan carries out
+ * those of the stages that it is made for: the gradients of several runs add up before the update is made of them.
  */
-void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value);
+void heed_graph_assign_in(heed_graph *g, int stage, heed_node *source, heed_node *value);
+void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value); /* in stage 0 */
 int heed_graph_n_assigns(const heed_graph *g);
-void heed_graph_assign_at(const heed_graph *g, int i, heed_node **source, heed_node **value);
+/** Returns the stage of assignment i. */
+int heed_graph_assign_at(const heed_graph *g, int i, heed_node **source, heed_node **value);
 
 /** Who holds the value of this node: itself, or after differentiation the gradient node that computes it anyway. */
 heed_node *heed_graph_value_of(heed_node *node);

@@ -10,6 +10,7 @@
 
 typedef struct heed_assign {
     heed_node *source, *value;
+    int stage;
 } heed_assign;
 
 struct heed_name_entry {

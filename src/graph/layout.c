@@ -60,10 +60,10 @@ static void find_life_times(heed_plan *plan)
                 live_at(&plan->storage[node->in[i]->owner->id], s);
         }
     }
-    for (int i = 0; plan->assign && i < heed_graph_n_assigns(plan->graph); i++) {
+    for (int i = 0; i < heed_graph_n_assigns(plan->graph); i++) {
         heed_node *source, *value;
-        heed_graph_assign_at(plan->graph, i, &source, &value);
-        live_at(&plan->storage[value->owner->id], plan->n_steps);
+        if (heed_plan_assigns(plan, i, &source, &value))
+            live_at(&plan->storage[value->owner->id], plan->n_steps);
     }
 }
 
@@ -131,25 +131,68 @@ static void reuse_places(heed_plan *plan)
     }
 }
 
-/* A value that may be written over its source goes there; the others are copied after the run. */
+/* Nobody in this run reads what the source held before. */
+static bool is_unread(const heed_plan *plan, const heed_node *source)
+{
+    return plan->storage[source->id].last < 0;
+}
+
+/* The node that computes value may write over the source, which nobody reads later. */
+static bool may_overwrite(const heed_plan *plan, const heed_node *source, const heed_node *value)
+{
+    for (int k = 0; k < value->first->n_in; k++) {
+        if (value->first->in[k] == source && (value->op->reuse[value->output] >> k & 1u) &&
+            plan->storage[source->id].last == plan->step_of[value->id] && is_only_reader(plan, value->first, k))
+            return true;
+    }
+    return false;
+}
+
+/* The input whose place the op of value may take over, seen from value: computed, as large, and read last here. */
+static const heed_node *input_to_write_over(const heed_plan *plan, const heed_node *value)
+{
+    for (int k = 0; k < value->first->n_in; k++) {
+        const heed_node *x = value->first->in[k];
+        if ((value->first->op->reuse[value->output] >> k & 1u) && x != NULL && x->op != NULL && x->owner == x &&
+            x->tensor.dtype == value->tensor.dtype &&
+            heed_shape_equal(&x->tensor.shape, &value->tensor.shape) && heed_tensor_is_dense(&x->tensor) &&
+            plan->storage[x->id].in_source == NULL && plan->storage[x->id].last == plan->step_of[value->id] &&
+            is_only_reader(plan, value->first, k))
+            return x;
+    }
+    return NULL;
+}
+
+/*
+ * value is computed where source lies, which nobody else reads; so are those that it is written over: the gradient of a
+ * tied table begins as that of the head, and is one buffer all the way.
+ */
+static void place_in(heed_plan *plan, const heed_node *source, const heed_node *value)
+{
+    while (value != NULL) {
+        plan->storage[value->id].in_source = source;
+        value = input_to_write_over(plan, value);
+    }
+}
+
+/* A value that may be computed where its source lies goes there; the others are copied after the run. */
 static heed_status place_assigns(heed_plan *plan, heed_error *err)
 {
-    const int n = plan->assign ? heed_graph_n_assigns(plan->graph) : 0;
+    const int n = heed_graph_n_assigns(plan->graph);
 
     plan->copies = calloc((size_t)n + 1, sizeof *plan->copies);
     if (plan->copies == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %d updates", n);
     for (int i = 0; i < n; i++) {
         heed_node *source, *value;
-        bool in_place = false;
-        heed_graph_assign_at(plan->graph, i, &source, &value);
-        for (int k = 0; value->op != NULL && !plan->keep_all && k < value->first->n_in; k++) {
-            in_place |= value->first->in[k] == source && (value->op->reuse[value->output] >> k & 1u) &&
-                        value->owner == value && heed_tensor_is_dense(&value->tensor) &&
-                        plan->storage[source->id].last == plan->step_of[value->id] &&
-                        is_only_reader(plan, value->first, k) && plan->storage[value->id].in_source == NULL;
-        }
-        if (in_place)
+        if (!heed_plan_assigns(plan, i, &source, &value))
+            continue;
+        const bool fits = value->op != NULL && !plan->keep_all && value->owner == value &&
+                          value->tensor.dtype == source->tensor.dtype && heed_tensor_is_dense(&value->tensor) &&
+                          heed_tensor_is_dense(&source->tensor) && plan->storage[value->id].in_source == NULL;
+        if (fits && is_unread(plan, source))
+            place_in(plan, source, value);
+        else if (fits && may_overwrite(plan, source, value))
             plan->storage[value->id].in_source = source;
         else
             plan->copies[plan->n_copies++] = (plan_copy){source, value};

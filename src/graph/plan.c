@@ -16,6 +16,11 @@ static void need(heed_plan *plan, const heed_node *node)
     plan->runs[node->first->id] = true;
 }
 
+bool heed_plan_assigns(const heed_plan *plan, int i, heed_node **source, heed_node **value)
+{
+    return plan->assign >> heed_graph_assign_at(plan->graph, i, source, value) & 1u;
+}
+
 /* Marks the targets and, from the last node to the first, whatever a needed node reads. */
 static void mark_needed(heed_plan *plan, const heed_plan_options *options)
 {
@@ -29,9 +34,10 @@ static void mark_needed(heed_plan *plan, const heed_plan_options *options)
         need(plan, options->observed[i]);
         plan->observed[options->observed[i]->id] = true;
     }
-    for (int i = 0; plan->assign && i < heed_graph_n_assigns(g); i++) {
+    for (int i = 0; i < heed_graph_n_assigns(g); i++) {
         heed_node *source, *value;
-        heed_graph_assign_at(g, i, &source, &value);
+        if (!heed_plan_assigns(plan, i, &source, &value))
+            continue;
         need(plan, value);
         plan->used[source->id] = true;
     }

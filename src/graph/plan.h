@@ -32,8 +32,8 @@ typedef struct heed_plan_options {
     bool reference;            /* run every op's plain forward */
     heed_node *const *targets; /* what the run must produce; their values stay readable until the next run */
     int n_targets;
-    bool assign;   /* also carry out the graph's assignments (the optimizer's update) */
-    bool keep_all; /* give every tensor its own place and overwrite nothing: for tracing and tests */
+    unsigned assign; /* bit s: also carry out the graph's assignments of stage s (the optimizer's update) */
+    bool keep_all;   /* give every tensor its own place and overwrite nothing: for tracing and tests */
     heed_node *const *observed; /* run too, and shown to observe() when they are done */
     int n_observed;
     heed_observe_fn *observe;

@@ -31,7 +31,8 @@ typedef struct plan_copy {
 struct heed_plan {
     const heed_graph *graph;
     struct heed_device *device;
-    bool reference, assign, keep_all, profile, owns_block;
+    bool reference, keep_all, profile, owns_block;
+    unsigned assign;
     heed_observe_fn *observe;
     void *observe_context;
 
@@ -48,6 +49,9 @@ struct heed_plan {
     size_t bytes;
     void *block;
 };
+
+/** Assignment i of the graph, when the plan carries it out. */
+bool heed_plan_assigns(const heed_plan *plan, int i, heed_node **source, heed_node **value);
 
 /* Decides where every tensor lies: reuse, assignments in place, offsets by life time. Sets plan->bytes. */
 heed_status heed_plan_layout(heed_plan *plan, heed_error *err);

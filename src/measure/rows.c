@@ -41,7 +41,6 @@ static int by_falling_time(const void *a, const void *b)
 
 void heed_measure_rows(const heed_plan *plan, int64_t n_runs, heed_bench_result *out)
 {
-    out->n_rows = 0;
     for (int i = 0; i < heed_plan_n_steps(plan); i++) {
         const heed_node *node = heed_plan_step(plan, i);
         heed_bench_row *row = row_of(out, node->op->name);

@@ -17,14 +17,14 @@ typedef struct bench {
     heed_weights *weights;
     heed_step_inputs inputs;
     heed_step_graph step;
-    heed_plan *plan;
+    heed_step_plans plans;
     char *block; /* as train/step.h lays it */
     size_t block_bytes;
 } bench;
 
 static void release(bench *b)
 {
-    heed_plan_destroy(b->plan);
+    heed_step_plans_destroy(&b->plans);
     heed_step_graph_destroy(&b->step);
     heed_weights_destroy(b->weights);
     heed_device_close(&b->device);
@@ -36,6 +36,7 @@ static void release(bench *b)
 static heed_status prepare(bench *b, const heed_config *config, int64_t batch, int threads, heed_error *err)
 {
     const heed_train_options options = heed_train_options_default();
+    const heed_step_shape shape = {.batch = batch, .length = config->context_length, .training = true};
     const size_t n = (size_t)(batch * config->context_length);
     heed_status status = heed_device_open(&b->device, NULL, threads, err);
 
@@ -47,13 +48,12 @@ static heed_status prepare(bench *b, const heed_config *config, int64_t batch, i
     b->inputs.targets = malloc(n * sizeof(int32_t));
     if (b->inputs.ids == NULL || b->inputs.targets == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
-    status = heed_step_graph_create(b->weights, &options, batch, config->context_length, true, &b->inputs,
-                                    &b->step, err);
+    status = heed_step_graph_create(b->weights, &options, &shape, &b->inputs, &b->step, err);
     if (status == HEED_OK)
-        status = heed_step_graph_plan(&b->step, &b->device, &b->plan, err);
+        status = heed_step_plan(&b->step, &b->device, &b->plans, err);
     if (status != HEED_OK)
         return status;
-    b->block_bytes = heed_step_state_bytes(b->weights) + heed_plan_bytes(b->plan);
+    b->block_bytes = heed_step_state_bytes(b->weights) + heed_step_plans_bytes(&b->plans);
     b->block = b->block_bytes < heed_memory_available() ? heed_memory_reserve(b->block_bytes) : NULL;
     if (b->block == NULL)
         return heed_fail(
@@ -62,7 +62,14 @@ static heed_status prepare(bench *b, const heed_config *config, int64_t batch, i
             (double)b->block_bytes / 1e9, (double)heed_memory_available() / 1e9);
     heed_step_place(&b->step, b->weights, b->block);
     heed_weights_init(b->weights, 1);
-    return heed_plan_place(b->plan, b->block + heed_step_state_bytes(b->weights), err);
+    return heed_step_plans_place(&b->plans, b->block + heed_step_state_bytes(b->weights), err);
+}
+
+static void profile(heed_step_plans *plans)
+{
+    heed_plan_profile(plans->gradients, true);
+    heed_plan_profile(plans->norm, true);
+    heed_plan_profile(plans->update, true);
 }
 
 static void run(bench *b, const heed_config *config, int64_t batch, int64_t steps, double *seconds)
@@ -75,11 +82,13 @@ static void run(bench *b, const heed_config *config, int64_t batch, int64_t step
             b->inputs.targets[i] = (int32_t)heed_rng_below(&rng, config->vocab_size);
         }
         if (step == 0)
-            heed_plan_profile(b->plan, true);
+            profile(&b->plans);
         b->inputs.lr = 1e-4f;
         b->inputs.t = (int32_t)(step + WARM_UP_STEPS + 1);
         const double begin = heed_clock_s();
-        heed_plan_run(b->plan);
+        heed_step_run_gradients(&b->step, &b->plans);
+        heed_step_run_norm(&b->step, &b->plans, &b->inputs);
+        heed_step_run_update(&b->plans);
         if (step >= 0)
             seconds[step] = heed_clock_s() - begin;
     }
@@ -111,9 +120,11 @@ heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_
     if (status == HEED_OK) {
         out->step = heed_measure_of(seconds, (int)steps);
         out->machine = heed_machine_better(&before, &after);
-        out->flops = heed_plan_cost(b.plan).flops;
+        out->flops = heed_step_plans_cost(&b.plans).flops;
         out->planned_bytes = (double)b.block_bytes;
-        heed_measure_rows(b.plan, steps, out);
+        heed_measure_rows(b.plans.gradients, steps, out);
+        heed_measure_rows(b.plans.norm, steps, out);
+        heed_measure_rows(b.plans.update, steps, out);
     }
     release(&b);
     free(seconds);

@@ -15,6 +15,19 @@ static void *member_of(void *structure, const heed_field *field)
     return (char *)structure + field->offset;
 }
 
+static void set_text(heed_json_reader *r, const heed_field *field, char *to)
+{
+    const char *text = heed_json_string(r, field->name, to);
+
+    if (r->status != HEED_OK || text == to)
+        return;
+    if (strlen(text) >= (size_t)field->max)
+        r->status = heed_fail(r->err, HEED_ERR_FILE, "%.300s: %s: expected at most %zu bytes, got %zu",
+                              r->where, field->name, (size_t)field->max - 1, strlen(text));
+    else
+        memcpy(to, text, strlen(text) + 1);
+}
+
 static void set_from_json(heed_json_reader *r, const heed_field *field, void *structure)
 {
     void *to = member_of(structure, field);
@@ -35,6 +48,9 @@ static void set_from_json(heed_json_reader *r, const heed_field *field, void *st
         while (field->choices[n_choices] != NULL)
             n_choices++;
         *(int *)to = heed_json_choice(r, field->name, field->choices, n_choices, *(int *)to);
+        break;
+    case HEED_FIELD_TEXT:
+        set_text(r, field, to);
         break;
     }
 }
@@ -77,6 +93,8 @@ static json_t *value_to_json(const heed_field *field, const void *structure)
         return json_boolean(*(const bool *)from);
     case HEED_FIELD_CHOICE:
         return json_string(field->choices[*(const int *)from]);
+    case HEED_FIELD_TEXT:
+        return json_string(from);
     }
     return NULL;
 }

@@ -29,52 +29,86 @@ static heed_status too_large(const heed_trainer *t, double bytes, heed_error *er
         (long long)t->plan.n_parameters, bytes / 1e9, t->plan.available_bytes / 1e9);
 }
 
-/* Weights and moments alone must fit, or nothing needs to be planned. */
+/* Weights, gradients and moments alone must fit, or nothing needs to be planned. */
 static heed_status check_state(heed_trainer *t, heed_error *err)
 {
     const heed_weights *w = t->model->weights;
     const size_t available = heed_memory_available();
 
     t->plan.n_parameters = heed_weights_count(w);
-    t->plan.state_bytes = 3.0 * (double)heed_weights_bytes(w); /* a count of bytes might be too small for it */
+    t->plan.state_bytes = 4.0 * (double)heed_weights_bytes(w); /* a count of bytes might be too small for it */
     t->plan.available_bytes = available == SIZE_MAX ? 0.0 : (double)available;
     if (t->plan.available_bytes > 0.0 && t->plan.state_bytes > t->plan.available_bytes)
         return too_large(t, t->plan.state_bytes, err);
     return HEED_OK;
 }
 
+/* The windows of a step, and how many of them run at once. */
+static heed_status prepare_batch(heed_trainer *t, heed_error *err)
+{
+    const heed_train_options *o = &t->options;
+    const size_t n = (size_t)(o->batch_size * t->model->config.context_length);
+
+    t->micro_batch = o->micro_batch > 0 ? o->micro_batch : o->batch_size;
+    if (o->batch_size % t->micro_batch != 0)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "micro_batch: expected a divisor of the batch_size %lld, got %lld",
+                         (long long)o->batch_size, (long long)o->micro_batch);
+    t->ids = malloc(n * sizeof *t->ids);
+    t->targets = malloc(n * sizeof *t->targets);
+    if (t->ids == NULL || t->targets == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
+    t->inputs.ids = t->ids;
+    t->inputs.targets = t->targets;
+    return HEED_OK;
+}
+
+static heed_status make_graph(heed_trainer *t, bool training, heed_step_graph *graph, heed_step_plans *plans,
+                              heed_error *err)
+{
+    const heed_step_shape shape = {
+        .batch = t->micro_batch,
+        .length = t->model->config.context_length,
+        .training = training,
+        .adds_up = t->micro_batch < t->options.batch_size,
+    };
+    const heed_status status = heed_step_graph_create(t->model->weights, &t->options, &shape, &t->inputs, graph,
+                                                      err);
+
+    return status == HEED_OK ? heed_step_plan(graph, &t->device, plans, err) : status;
+}
+
+/* Multiplications and additions of one step: the runs of its parts, one update. */
+static double flops_of_step(const heed_trainer *t)
+{
+    const double parts = (double)(t->options.batch_size / t->micro_batch);
+
+    return heed_step_plans_cost(&t->train_plans).flops +
+           (parts - 1.0) * heed_plan_cost(t->train_plans.gradients).flops;
+}
+
 /* Graphs, plans, and the one block that holds everything. */
 static heed_status prepare(heed_trainer *t, heed_error *err)
 {
     heed_weights *w = t->model->weights;
-    const int64_t T = t->model->config.context_length;
-    const size_t n = (size_t)(t->options.batch_size * T);
     const size_t state = heed_step_state_bytes(w);
     size_t arena;
     heed_status status = check_state(t, err);
 
+    if (status == HEED_OK)
+        status = prepare_batch(t, err);
+    if (status == HEED_OK)
+        status = make_graph(t, true, &t->train, &t->train_plans, err);
+    if (status == HEED_OK)
+        status = make_graph(t, false, &t->eval, &t->eval_plans, err);
     if (status != HEED_OK)
         return status;
-    t->inputs.ids = malloc(n * sizeof(int32_t));
-    t->inputs.targets = malloc(n * sizeof(int32_t));
-    if (t->inputs.ids == NULL || t->inputs.targets == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a batch of %zu tokens", n);
-    status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, true, &t->inputs, &t->train, err);
-    if (status == HEED_OK)
-        status = heed_step_graph_plan(&t->train, &t->device, &t->train_plan, err);
-    if (status == HEED_OK)
-        status = heed_step_graph_create(w, &t->options, t->options.batch_size, T, false, &t->inputs, &t->eval,
-                                        err);
-    if (status == HEED_OK)
-        status = heed_step_graph_plan(&t->eval, &t->device, &t->eval_plan, err);
-    if (status != HEED_OK)
-        return status;
-    arena = heed_plan_bytes(t->train_plan);
-    if (heed_plan_bytes(t->eval_plan) > arena)
-        arena = heed_plan_bytes(t->eval_plan);
+    arena = heed_step_plans_bytes(&t->train_plans);
+    if (heed_step_plans_bytes(&t->eval_plans) > arena)
+        arena = heed_step_plans_bytes(&t->eval_plans);
     t->block_bytes = state + arena;
     t->plan.step_bytes = (double)arena;
-    t->plan.flops_per_step = heed_plan_cost(t->train_plan).flops;
+    t->plan.flops_per_step = flops_of_step(t);
     if (t->plan.available_bytes > 0.0 && (double)t->block_bytes > t->plan.available_bytes)
         return too_large(t, (double)t->block_bytes, err);
     t->block = heed_memory_reserve(t->block_bytes);
@@ -82,8 +116,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
         return too_large(t, (double)t->block_bytes, err);
     heed_step_place(&t->train, w, t->block);
     heed_weights_bind(w, t->eval.g);
-    status = heed_plan_place(t->train_plan, t->block + state, err);
-    return status == HEED_OK ? heed_plan_place(t->eval_plan, t->block + state, err) : status;
+    status = heed_step_plans_place(&t->train_plans, t->block + state, err);
+    return status == HEED_OK ? heed_step_plans_place(&t->eval_plans, t->block + state, err) : status;
 }
 
 /* --- making and resuming --- */
@@ -299,15 +333,15 @@ void heed_trainer_close(heed_trainer *t)
         fclose(t->log);
     if (t->lock >= 0)
         close(t->lock);
-    heed_plan_destroy(t->train_plan);
-    heed_plan_destroy(t->eval_plan);
+    heed_step_plans_destroy(&t->train_plans);
+    heed_step_plans_destroy(&t->eval_plans);
     heed_step_graph_destroy(&t->train);
     heed_step_graph_destroy(&t->eval);
     heed_device_close(&t->device);
     heed_corpus_destroy(t->corpus);
     heed_model_close(t->model);
     heed_memory_release(t->block, t->block_bytes);
-    free(t->inputs.ids);
-    free(t->inputs.targets);
+    free(t->ids);
+    free(t->targets);
     free(t);
 }

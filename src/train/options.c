@@ -8,6 +8,8 @@ static const char *const tokenizers[] = {"characters", "words", "bpe", NULL};
 static const heed_field fields[] = {
     {"steps", "optimizer steps", HEED_FIELD_INTEGER, AT(steps), 1, 1e12, NULL},
     {"batch_size", "windows of the text in a step", HEED_FIELD_INTEGER, AT(batch_size), 1, 1 << 20, NULL},
+    {"micro_batch", "of them at once, for less memory; 0: all", HEED_FIELD_INTEGER, AT(micro_batch), 0, 1 << 20,
+     NULL},
     {"learning_rate", "the highest, after the warm-up", HEED_FIELD_NUMBER, AT(learning_rate), 0, 1e3, NULL},
     {"min_learning_rate", "at the end of the cosine; -1: a tenth of learning_rate", HEED_FIELD_NUMBER,
      AT(min_learning_rate), -1, 1e3, NULL},

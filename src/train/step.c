@@ -8,26 +8,49 @@
 #include "base/error.h"
 #include "nn/nn.h"
 
-static heed_node *moment(heed_graph *g, const char *which, const heed_node *p)
+enum { STAGE_GRADIENTS, STAGE_UPDATE };
+
+static heed_node *state_of(heed_graph *g, const char *which, const heed_node *p)
 {
     char name[HEED_MAX_NAME];
 
-    snprintf(name, sizeof name, "adamw.%s.%s", which, p->name);
+    snprintf(name, sizeof name, "%s.%s", which, p->name);
     return heed_graph_state(g, name, p->tensor.shape);
 }
 
-/* The length of all gradients together, and by how much they must shrink. */
-static heed_node *clip(heed_graph *g, const heed_weights *weights, float max_norm, heed_node **norm)
+/* --- gradients --- */
+
+typedef struct builder {
+    heed_step_graph *step;
+    const heed_weights *weights;
+    bool adds_up;
+} builder;
+
+/* The gradient of p is complete: it goes where gradients are kept, before anything else needs room. */
+static void keep_gradient(void *context, heed_graph *g, heed_node *p)
+{
+    const builder *b = context;
+    heed_node *grad = state_of(g, "grad", p);
+
+    for (int i = 0; i < b->weights->n; i++) {
+        if (strcmp(b->weights->list[i].name, p->name) == 0)
+            b->step->grad[i] = grad;
+    }
+    heed_graph_assign_in(g, STAGE_GRADIENTS, grad, b->adds_up ? heed_add(g, grad, p->grad) : p->grad);
+}
+
+/* --- update --- */
+
+/* The length of all gradients together. */
+static heed_node *norm_of(heed_graph *g, const heed_step_graph *step, const heed_weights *weights)
 {
     heed_node *squares = NULL;
 
     for (int i = 0; i < weights->n; i++) {
-        heed_node *p = heed_graph_find(g, weights->list[i].name);
-        if (p->grad != NULL)
-            squares = heed_sum_squares(g, p->grad, squares);
+        if (step->grad[i] != NULL)
+            squares = heed_sum_squares(g, step->grad[i], squares);
     }
-    *norm = heed_name(g, heed_sqrt(g, squares), "grad_norm");
-    return heed_name(g, heed_clip_factor(g, *norm, max_norm), "clip_factor");
+    return heed_name(g, heed_sqrt(g, squares), "grad_norm");
 }
 
 /* Decay is for the matrices of maps: gains and shifts have one axis, the biases of experts two. */
@@ -44,7 +67,8 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
     heed_graph *g = step->g;
     heed_node *lr = heed_graph_bound_input(g, "lr", HEED_F32, heed_shape0(), &inputs->lr);
     heed_node *t = heed_graph_bound_input(g, "t", HEED_I32, heed_shape0(), &inputs->t);
-    heed_node *factor = clip(g, weights, (float)options->clip_norm, &step->norm);
+    heed_node *norm = heed_graph_bound_input(g, "norm", HEED_F32, heed_shape0(), &inputs->norm);
+    heed_node *factor = heed_name(g, heed_clip_factor(g, norm, (float)options->clip_norm), "clip_factor");
 
     for (int i = 0; i < weights->n; i++) {
         heed_node *p = heed_graph_find(g, weights->list[i].name);
@@ -55,51 +79,71 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
             .weight_decay = decays(p) ? (float)options->weight_decay : 0.0f,
         };
         heed_adamw_nodes after;
-        if (p->grad == NULL)
+        if (step->grad[i] == NULL)
             continue;
-        step->m[i] = moment(g, "m", p);
-        step->v[i] = moment(g, "v", p);
-        after = heed_adamw(g, p, step->m[i], step->v[i], p->grad, lr, t, factor, &adamw);
-        heed_graph_assign(g, p, after.p);
-        heed_graph_assign(g, step->m[i], after.m);
-        heed_graph_assign(g, step->v[i], after.v);
+        step->m[i] = state_of(g, "adamw.m", p);
+        step->v[i] = state_of(g, "adamw.v", p);
+        after = heed_adamw(g, p, step->m[i], step->v[i], step->grad[i], lr, t, factor, &adamw);
+        heed_graph_assign_in(g, STAGE_UPDATE, p, after.p);
+        heed_graph_assign_in(g, STAGE_UPDATE, step->m[i], after.m);
+        heed_graph_assign_in(g, STAGE_UPDATE, step->v[i], after.v);
     }
 }
 
+/* --- the graph --- */
+
+static bool allocate(heed_step_graph *out, int n)
+{
+    out->g = heed_graph_create();
+    out->grad = calloc((size_t)n, sizeof(heed_node *));
+    out->m = calloc((size_t)n, sizeof(heed_node *));
+    out->v = calloc((size_t)n, sizeof(heed_node *));
+    return out->g != NULL && out->grad != NULL && out->m != NULL && out->v != NULL;
+}
+
+static void backward(heed_step_graph *out, heed_node *objective, const heed_weights *weights,
+                     const heed_train_options *options, bool adds_up, heed_step_inputs *inputs)
+{
+    heed_graph *g = out->g;
+    heed_node *share = heed_graph_bound_input(g, "d.objective", HEED_F32, heed_shape0(), &inputs->share);
+    builder b = {out, weights, adds_up};
+
+    inputs->share = 1.0f;
+    if (!heed_graph_differentiate_with(g, objective, share, heed_accumulate, keep_gradient, &b))
+        return;
+    out->norm = norm_of(g, out, weights);
+    update(out, weights, options, inputs);
+}
+
 heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
-                                   int64_t batch, int64_t length, bool training, heed_step_inputs *inputs,
-                                   heed_step_graph *out, heed_error *err)
+                                   const heed_step_shape *shape, heed_step_inputs *inputs, heed_step_graph *out,
+                                   heed_error *err)
 {
     const heed_config *config = &weights->config;
-    const heed_shape shape = heed_shape2(batch, length);
-    heed_graph *g = heed_graph_create();
-    heed_nn nn = {.g = g, .config = config, .seed = (uint64_t)options->seed, .training = training};
+    const heed_shape rows = heed_shape2(shape->batch, shape->length);
+    heed_nn nn = {.config = config, .seed = (uint64_t)options->seed, .training = shape->training};
     heed_status status;
     heed_node *ids, *targets;
     heed_gpt gpt;
 
-    *out = (heed_step_graph){.g = g};
-    out->m = calloc((size_t)weights->n, sizeof(heed_node *));
-    out->v = calloc((size_t)weights->n, sizeof(heed_node *));
-    if (g == NULL || out->m == NULL || out->v == NULL) {
+    *out = (heed_step_graph){0};
+    if (!allocate(out, weights->n)) {
         heed_step_graph_destroy(out);
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
     }
-    inputs->one = 1.0f;
-    ids = heed_graph_bound_input(g, "ids", HEED_I32, shape, inputs->ids);
-    targets = heed_graph_bound_input(g, "targets", HEED_I32, shape, inputs->targets);
-    if (training && config->dropout > 0.0)
-        nn.step = heed_graph_bound_input(g, "step", HEED_I32, heed_shape0(), &inputs->step);
+    nn.g = out->g;
+    ids = heed_graph_bound_input(out->g, "ids", HEED_I32, rows, inputs->ids);
+    targets = heed_graph_bound_input(out->g, "targets", HEED_I32, rows, inputs->targets);
+    if (shape->training && config->dropout > 0.0)
+        nn.step = heed_graph_bound_input(out->g, "step", HEED_I32, heed_shape0(), &inputs->step);
     gpt = heed_gpt_build(&nn, ids, targets);
     out->loss = gpt.loss;
-    if (training) {
-        heed_node *one = heed_graph_bound_input(g, "d.objective", HEED_F32, heed_shape0(), &inputs->one);
-        if (heed_graph_differentiate(g, gpt.objective, one, heed_accumulate))
-            update(out, weights, options, inputs);
+    if (shape->training) {
+        backward(out, gpt.objective, weights, options, shape->adds_up, inputs);
         out->loss = heed_graph_value_of(out->loss);
     }
-    heed_weights_bind(weights, g);
-    status = heed_graph_status(g, err);
+    heed_weights_bind(weights, out->g);
+    status = heed_graph_status(out->g, err);
     if (status != HEED_OK)
         heed_step_graph_destroy(out);
     return status;
@@ -108,21 +152,32 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
 void heed_step_graph_destroy(heed_step_graph *step)
 {
     heed_graph_destroy(step->g);
+    free(step->grad);
     free(step->m);
     free(step->v);
     *step = (heed_step_graph){0};
 }
 
+/* --- where the numbers lie --- */
+
 size_t heed_step_state_bytes(const heed_weights *weights)
 {
-    return 3 * heed_weights_bytes(weights);
+    return 4 * heed_weights_bytes(weights);
+}
+
+static float *part_of_block(const heed_weights *weights, int i, size_t part)
+{
+    return (float *)(void *)((char *)weights->list[i].data + part * heed_weights_bytes(weights));
+}
+
+float *heed_step_gradient(const heed_weights *weights, int i)
+{
+    return part_of_block(weights, i, 1);
 }
 
 float *heed_step_moment(const heed_weights *weights, int i, int second)
 {
-    char *at = (char *)weights->list[i].data;
-
-    return (float *)(void *)(at + (size_t)(1 + second) * heed_weights_bytes(weights));
+    return part_of_block(weights, i, second ? 3 : 2);
 }
 
 void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block)
@@ -130,24 +185,111 @@ void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *b
     heed_weights_place(weights, block, NULL);
     heed_weights_bind(weights, step->g);
     for (int i = 0; i < weights->n; i++) {
-        if (step->m[i] == NULL)
+        if (step->grad[i] == NULL)
             continue;
+        step->grad[i]->tensor.data = heed_step_gradient(weights, i);
         step->m[i]->tensor.data = heed_step_moment(weights, i, 0);
         step->v[i]->tensor.data = heed_step_moment(weights, i, 1);
     }
 }
 
-heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan,
-                                 heed_error *err)
+/* --- the stages --- */
+
+static heed_status plan_stage(const heed_step_graph *step, heed_device *device, heed_node *target,
+                              unsigned assign, heed_plan **plan, heed_error *err)
 {
-    heed_node *targets[] = {step->loss, step->norm};
     const heed_plan_options options = {
         .device = device,
         .reference = device->kernels == NULL,
-        .targets = targets,
-        .n_targets = step->norm != NULL ? 2 : 1,
-        .assign = step->norm != NULL,
+        .targets = &target,
+        .n_targets = target != NULL,
+        .assign = assign,
     };
 
     return heed_plan_create(step->g, &options, plan, err);
+}
+
+heed_status heed_step_plan(const heed_step_graph *step, heed_device *device, heed_step_plans *plans,
+                           heed_error *err)
+{
+    const bool training = step->norm != NULL;
+    heed_status status = plan_stage(step, device, step->loss, training ? 1u << STAGE_GRADIENTS : 0,
+                                    &plans->gradients, err);
+
+    if (status == HEED_OK && training)
+        status = plan_stage(step, device, step->norm, 0, &plans->norm, err);
+    if (status == HEED_OK && training)
+        status = plan_stage(step, device, NULL, 1u << STAGE_UPDATE, &plans->update, err);
+    if (status != HEED_OK)
+        heed_step_plans_destroy(plans);
+    return status;
+}
+
+void heed_step_plans_destroy(heed_step_plans *plans)
+{
+    heed_plan_destroy(plans->gradients);
+    heed_plan_destroy(plans->norm);
+    heed_plan_destroy(plans->update);
+    *plans = (heed_step_plans){0};
+}
+
+size_t heed_step_plans_bytes(const heed_step_plans *plans)
+{
+    const heed_plan *all[] = {plans->gradients, plans->norm, plans->update};
+    size_t most = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (all[i] != NULL && heed_plan_bytes(all[i]) > most)
+            most = heed_plan_bytes(all[i]);
+    }
+    return most;
+}
+
+heed_status heed_step_plans_place(heed_step_plans *plans, void *block, heed_error *err)
+{
+    heed_plan *all[] = {plans->gradients, plans->norm, plans->update};
+    heed_status status = HEED_OK;
+
+    for (int i = 0; i < 3 && status == HEED_OK; i++) {
+        if (all[i] != NULL)
+            status = heed_plan_place(all[i], block, err);
+    }
+    return status;
+}
+
+heed_cost heed_step_plans_cost(const heed_step_plans *plans)
+{
+    const heed_plan *all[] = {plans->gradients, plans->norm, plans->update};
+    heed_cost sum = {0};
+
+    for (int i = 0; i < 3; i++) {
+        const heed_cost cost = all[i] != NULL ? heed_plan_cost(all[i]) : (heed_cost){0};
+        sum.flops += cost.flops;
+        sum.bytes_read += cost.bytes_read;
+        sum.bytes_written += cost.bytes_written;
+    }
+    return sum;
+}
+
+void heed_step_clear_gradients(heed_weights *weights)
+{
+    memset(heed_step_gradient(weights, 0), 0, heed_weights_bytes(weights));
+}
+
+float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans)
+{
+    heed_plan_run(plans->gradients);
+    return (float)heed_tensor_get(heed_plan_value(plans->gradients, step->loss), 0);
+}
+
+float heed_step_run_norm(const heed_step_graph *step, const heed_step_plans *plans, heed_step_inputs *inputs)
+{
+    heed_plan_run(plans->norm);
+    inputs->norm = (float)heed_tensor_get(heed_plan_value(plans->norm, step->norm), 0);
+    return inputs->norm;
+}
+
+void heed_step_run_update(const heed_step_plans *plans)
+{
+    heed_plan_run(plans->update);
 }

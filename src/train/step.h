@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The graph of one training step: forward, backward, clipping, AdamW, all of it ordinary nodes.
+ * The graph of one training step: forward, backward, clipping, AdamW, all of it ordinary nodes. It runs in three stages,
+ * each a plan of its own over the one graph:
  *
- *   objective = loss + the experts' load balance, where there are experts
- *   d.objective/d.p for every parameter p;   norm = |all gradients|;   factor = min(1, clip / norm)
- *   m, v, p  <-  adamw(p, m, v, factor * d.p, lr, t)      weight decay on parameters of two or more axes
+ *   gradients   objective = loss + the experts' load balance, where there are experts
+ *               grad.p  <-  d.objective/d.p for every parameter p                 [ + grad.p, where runs add up ]
+ *   norm        grad_norm = |all gradients|
+ *   update      factor = min(1, clip / norm)
+ *               m, v, p  <-  adamw(p, m, v, factor * grad.p, lr, t)      weight decay on parameters of two or more axes
+ *
+ * A step of many windows may run the first stage several times on a part of them each (micro-batches): the objective of a
+ * part is weighed by its share of the targets, so the gradients add up to those of all windows at once. Between the
+ * stages the numbers lie still: who shares them between processes, or looks whether they are any good, does it there.
+ *
+ * Weights, gradients and moments lie in one block, in this order, each heed_weights_bytes() long:
+ *
+ *   p   grad.p   m   v
  */
 #ifndef HEED_TRAIN_STEP_H
 #define HEED_TRAIN_STEP_H
@@ -15,37 +26,65 @@
 #include "kernels/device.h"
 #include "nn/weights.h"
 
-/* Numbers that change from step to step; the graph's inputs point here. */
+/* Numbers that change from run to run; the graph's inputs point here. */
 typedef struct heed_step_inputs {
-    int32_t *ids, *targets; /* [batch, T] */
-    float lr, one;
+    int32_t *ids, *targets; /* [batch, T] of one run */
+    float share;            /* d.objective: the run's part of the step's targets, 1 when it is all of them */
+    float norm;             /* length of all gradients, for the update */
+    float lr;
     int32_t t;    /* 1 at the first step */
     int32_t step; /* names the dropout masks */
 } heed_step_inputs;
 
+typedef struct heed_step_shape {
+    int64_t batch, length; /* windows of one run, and their tokens */
+    bool training;         /* false: only the loss, without dropout */
+    bool adds_up;          /* a run adds its gradients to what grad.p holds */
+} heed_step_shape;
+
+/* Arrays have one entry for each parameter of the weights, NULL where it gets no gradient. */
 typedef struct heed_step_graph {
     heed_graph *g;
-    heed_node *loss, *norm; /* scalars: what a run is asked for; norm NULL without training */
-    heed_node **m, **v;     /* the moments of each parameter of the weights, states of the graph */
+    heed_node *loss, *norm; /* scalars; norm NULL without training */
+    heed_node **grad;       /* grad.p, states */
+    heed_node **m, **v;     /* moments, states */
 } heed_step_graph;
 
-/** Builds the step of a model on [batch, length] tokens. training false: only the loss, without dropout. */
+/* One plan a stage; norm and update are NULL without training. */
+typedef struct heed_step_plans {
+    heed_plan *gradients, *norm, *update;
+} heed_step_plans;
+
+/** Builds the step of a model. HEED_ERR_MEMORY; HEED_ERR_SHAPE and others from the model's ops. */
 heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
-                                   int64_t batch, int64_t length, bool training, heed_step_inputs *inputs,
-                                   heed_step_graph *out, heed_error *err);
+                                   const heed_step_shape *shape, heed_step_inputs *inputs, heed_step_graph *out,
+                                   heed_error *err);
 void heed_step_graph_destroy(heed_step_graph *step);
 
-/* What a step works on lies in one block: weights | first moments | second moments | arena of the plan. */
-
-/** Bytes before the arena. */
+/** Bytes of weights, gradients and moments. */
 size_t heed_step_state_bytes(const heed_weights *weights);
-/** Lays the weights into the block, and binds them and the moments in the graph. */
-void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block);
-/** Where the first or second moments of parameter i lie, once the weights have their place. */
+/** The gradient of parameter i in the block that the weights lie in, and its first or second moment. */
+float *heed_step_gradient(const heed_weights *weights, int i);
 float *heed_step_moment(const heed_weights *weights, int i, int second);
+/** Lays weights, gradients and moments into a zeroed block of heed_step_state_bytes() and binds the graph to them. */
+void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block);
 
-/** Plans it for the device. */
-heed_status heed_step_graph_plan(const heed_step_graph *step, heed_device *device, heed_plan **plan,
-                                 heed_error *err);
+/** Plans the stages. HEED_ERR_MEMORY. */
+heed_status heed_step_plan(const heed_step_graph *step, heed_device *device, heed_step_plans *plans,
+                           heed_error *err);
+void heed_step_plans_destroy(heed_step_plans *plans);
+/** The arena that the stages share, one after the other. */
+size_t heed_step_plans_bytes(const heed_step_plans *plans);
+/** The block for it, or NULL to reserve them. HEED_ERR_MEMORY. */
+heed_status heed_step_plans_place(heed_step_plans *plans, void *block, heed_error *err);
+heed_cost heed_step_plans_cost(const heed_step_plans *plans);
+
+/** Sets all gradients to 0: before the runs that add up to a step. */
+void heed_step_clear_gradients(heed_weights *weights);
+/** Runs the first stage and returns its loss. Sets inputs->share to 1 first where it is the whole step. */
+float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans);
+/** Runs the second stage, hands the norm on to the third and returns it. */
+float heed_step_run_norm(const heed_step_graph *step, const heed_step_plans *plans, heed_step_inputs *inputs);
+void heed_step_run_update(const heed_step_plans *plans);
 
 #endif

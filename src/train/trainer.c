@@ -3,6 +3,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -20,6 +21,52 @@ static int64_t eval_batches_after(const heed_trainer *t, int64_t step)
     return o->eval_interval > 0 && step % o->eval_interval == 0 ? o->eval_batches : 0;
 }
 
+/* --- a part of a step's windows --- */
+
+/* Targets that count among n. */
+static int64_t count_targets(const int32_t *targets, int64_t n)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        count += targets[i] != HEED_NO_TARGET;
+    return count;
+}
+
+/*
+ * The graphs read their windows where inputs.ids and inputs.targets pointed when they were built: the front of the
+ * step's. A later part is moved there, over windows that are done.
+ */
+static void bring_part(heed_trainer *t, int64_t part)
+{
+    const size_t n = (size_t)(t->micro_batch * t->model->config.context_length);
+
+    if (part > 0) {
+        memcpy(t->ids, t->ids + (size_t)part * n, n * sizeof *t->ids);
+        memcpy(t->targets, t->targets + (size_t)part * n, n * sizeof *t->targets);
+    }
+}
+
+/* The loss of all windows that t->ids and t->targets hold, by parts; with gradients, or in an evaluation without. */
+static double run_parts(heed_trainer *t, bool training)
+{
+    const int64_t T = t->model->config.context_length, n_parts = t->options.batch_size / t->micro_batch;
+    const int64_t n_targets = count_targets(t->targets, t->options.batch_size * T);
+    double loss = 0.0;
+
+    for (int64_t part = 0; part < n_parts; part++) {
+        bring_part(t, part);
+        const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
+        const double share = n_parts > 1 && n_targets > 0 ? (double)here / (double)n_targets : 1.0;
+        t->inputs.share = (float)share;
+        loss += share * (double)heed_step_run_gradients(training ? &t->train : &t->eval,
+                                                        training ? &t->train_plans : &t->eval_plans);
+    }
+    return loss;
+}
+
+/* --- evaluation --- */
+
 double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
 {
     heed_batches batches = heed_batches_make(t->corpus, HEED_PART_VALIDATION, t->options.batch_size,
@@ -29,15 +76,16 @@ double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
     double sum = 0.0;
 
     for (int64_t i = 0; i < n_batches; i++) {
-        heed_batches_next(&batches, t->inputs.ids, t->inputs.targets);
-        heed_plan_run(t->eval_plan);
-        sum += (double)heed_tensor_get(heed_plan_value(t->eval_plan, t->eval.loss), 0);
+        heed_batches_next(&batches, t->ids, t->targets);
+        sum += run_parts(t, false);
     }
     if (n_batches <= 0)
         return NAN;
     t->eval_batch_s = (heed_clock_s() - begin) / (double)n_batches;
     return sum / (double)n_batches;
 }
+
+/* --- one step --- */
 
 static double learning_rate(const heed_trainer *t)
 {
@@ -60,14 +108,16 @@ static void run_step(heed_trainer *t, heed_progress *p)
     double seconds;
 
     p->learning_rate = learning_rate(t);
-    heed_batches_next(&t->batches, t->inputs.ids, t->inputs.targets);
+    heed_batches_next(&t->batches, t->ids, t->targets);
+    if (t->micro_batch < t->options.batch_size)
+        heed_step_clear_gradients(t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
     t->inputs.step = (int32_t)(t->step & INT32_MAX);
     t->inputs.t = t->step + 1 < INT32_MAX ? (int32_t)(t->step + 1) : INT32_MAX;
-    heed_plan_run(t->train_plan);
+    p->loss = run_parts(t, true);
+    p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
+    heed_step_run_update(&t->train_plans);
     t->step++;
-    p->loss = (double)heed_tensor_get(heed_plan_value(t->train_plan, t->train.loss), 0);
-    p->gradient_norm = (double)heed_tensor_get(heed_plan_value(t->train_plan, t->train.norm), 0);
     seconds = heed_clock_s() - begin;
     t->step_s = t->step_s > 0.0 ? 0.95 * t->step_s + 0.05 * seconds : seconds;
 }

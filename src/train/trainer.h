@@ -37,10 +37,12 @@ struct heed_trainer {
     heed_corpus *corpus;
     heed_model *model; /* configuration, weights, tokenizer; the weights lie in block */
     heed_batches batches;
+    int32_t *ids, *targets; /* [batch_size, T] all windows of a step */
+    int64_t micro_batch;    /* of them in one run */
     heed_step_inputs inputs;
-    heed_step_graph train, eval;
-    heed_plan *train_plan, *eval_plan;
-    char *block; /* weights, moments and the larger arena, as train/step.h lays them */
+    heed_step_graph train, eval; /* of micro_batch windows */
+    heed_step_plans train_plans, eval_plans;
+    char *block; /* weights, gradients, moments and the larger arena, as train/step.h lays them */
     size_t block_bytes;
 
     int64_t step; /* done */

@@ -11,6 +11,7 @@ typedef struct thing {
     double rate;
     bool tied;
     int norm;
+    char name[8];
 } thing;
 
 static const char *const norms[] = {"pre", "post_norm", NULL};
@@ -20,13 +21,14 @@ static const heed_field fields[] = {
     {"rate", "", HEED_FIELD_NUMBER, offsetof(thing, rate), -1, 0.5, NULL},
     {"tied", "", HEED_FIELD_BOOLEAN, offsetof(thing, tied), 0, 0, NULL},
     {"norm", "", HEED_FIELD_CHOICE, offsetof(thing, norm), 0, 0, norms},
+    {"name", "", HEED_FIELD_TEXT, offsetof(thing, name), 0, sizeof((thing){0}).name, NULL},
 };
 
 static const thing before = {.n_layers = 3, .rate = 0.25, .tied = true, .norm = 1};
 
 static heed_status set(thing *t, const char *name, const char *text, heed_error *err)
 {
-    return heed_field_set(fields, 4, t, name, text, err);
+    return heed_field_set(fields, 5, t, name, text, err);
 }
 
 static void every_type_is_set_from_text(void **state)
@@ -44,6 +46,23 @@ static void every_type_is_set_from_text(void **state)
     assert_true(t.tied);
     assert_int_equal(set(&t, "norm", "pre", NULL), HEED_OK);
     assert_int_equal(t.norm, 0);
+}
+
+static void a_text_fits_and_is_utf8(void **state)
+{
+    thing t = before;
+    heed_error err = {0};
+
+    (void)state;
+    assert_int_equal(set(&t, "name", "ünder", NULL), HEED_OK);
+    assert_string_equal(t.name, "ünder");
+    assert_int_equal(set(&t, "name", "sevenby", NULL), HEED_OK);
+    assert_int_equal(set(&t, "name", "is_eight", &err), HEED_ERR_USAGE);
+    assert_non_null(strstr(err.message, "at most 7 bytes, got 8"));
+    assert_int_equal(set(&t, "name", "\xff", &err), HEED_ERR_USAGE);
+    assert_string_equal(t.name, "sevenby");
+    assert_int_equal(set(&t, "name", "", NULL), HEED_OK);
+    assert_string_equal(t.name, "");
 }
 
 static void dashes_are_underscores(void **state)
@@ -125,11 +144,13 @@ static void text_and_back_keeps_the_value(void **state)
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         thing t = {.n_layers = 123456789012, .rate = rates[i], .tied = i % 2, .norm = (int)(i % 2)},
               copy = before;
-        for (int f = 0; f < 4; f++)
+        memcpy(t.name, "a name", 7);
+        for (int f = 0; f < 5; f++)
             assert_int_equal(
                 set(&copy, fields[f].name, heed_field_get(&fields[f], &t, text, sizeof text), NULL), HEED_OK);
         assert_true(copy.n_layers == t.n_layers && copy.rate == t.rate);
         assert_true(copy.tied == t.tied && copy.norm == t.norm);
+        assert_string_equal(copy.name, t.name);
     }
     const thing t = {.rate = 0.1};
     assert_string_equal(heed_field_get(&fields[1], &t, text, sizeof text), "0.1");
@@ -159,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_is_set_from_text),
+        cmocka_unit_test(a_text_fits_and_is_utf8),
         cmocka_unit_test(dashes_are_underscores),
         cmocka_unit_test(a_wrong_value_changes_nothing_and_says_what_was_expected),
         cmocka_unit_test(an_unknown_name_shows_the_near_one),

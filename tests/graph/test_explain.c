@@ -22,7 +22,7 @@ typedef struct step_under_test {
     heed_step_inputs inputs;
     int32_t ids[BATCH * LENGTH], targets[BATCH * LENGTH];
     heed_step_graph graph;
-    float *moments;
+    float *numbers; /* gradients and moments */
     heed_device device;
     heed_plan *plan;
 } step_under_test;
@@ -36,7 +36,7 @@ static void expect_ok(heed_status status, const heed_error *err)
 static void fill(step_under_test *s)
 {
     heed_rng rng = heed_rng_make(11, 1);
-    float *at = s->moments;
+    float *at = s->numbers;
 
     for (int i = 0; i < BATCH * LENGTH; i++) {
         s->ids[i] = (int32_t)heed_rng_below(&rng, VOCAB);
@@ -49,28 +49,30 @@ static void fill(step_under_test *s)
             numbers[k] += 0.2f * heed_rng_normal(&rng); /* biases too */
             at[k] = 0.1f * heed_rng_normal(&rng);
             at[p->count + k] = heed_rng_float(&rng);
+            at[2 * p->count + k] = 0.1f * heed_rng_normal(&rng);
         }
         s->graph.m[i]->tensor.data = at;
         s->graph.v[i]->tensor.data = at + p->count;
-        at += 2 * p->count;
+        s->graph.grad[i]->tensor.data = at + 2 * p->count;
+        at += 3 * p->count;
     }
 }
 
 static void open_step(step_under_test *s, heed_config config)
 {
     const heed_train_options options = heed_train_options_default();
+    const heed_step_shape shape = {.batch = BATCH, .length = LENGTH, .training = true};
     heed_error err = {0};
 
-    *s = (step_under_test){.config = config, .inputs = {.lr = 1e-3f, .t = 7, .step = 6}};
+    *s = (step_under_test){.config = config, .inputs = {.lr = 1e-3f, .t = 7, .step = 6, .norm = 1.5f}};
     s->inputs.ids = s->ids;
     s->inputs.targets = s->targets;
     expect_ok(heed_weights_create(&s->config, &s->weights, &err), &err);
     expect_ok(heed_weights_place(s->weights, NULL, &err), &err);
     heed_weights_init(s->weights, 5);
-    expect_ok(heed_step_graph_create(s->weights, &options, BATCH, LENGTH, true, &s->inputs, &s->graph, &err),
-              &err);
-    s->moments = malloc(2 * sizeof(float) * (size_t)heed_weights_count(s->weights));
-    assert_non_null(s->moments);
+    expect_ok(heed_step_graph_create(s->weights, &options, &shape, &s->inputs, &s->graph, &err), &err);
+    s->numbers = malloc(3 * sizeof(float) * (size_t)heed_weights_count(s->weights));
+    assert_non_null(s->numbers);
     fill(s);
     expect_ok(heed_device_open(&s->device, "plain", 1, &err), &err);
 }
@@ -81,7 +83,7 @@ static void close_step(step_under_test *s)
     heed_device_close(&s->device);
     heed_step_graph_destroy(&s->graph);
     heed_weights_destroy(s->weights);
-    free(s->moments);
+    free(s->numbers);
 }
 
 /* Every node is a target and observed, so that views take part; nothing is assigned, so that operands keep their values. */

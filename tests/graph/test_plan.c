@@ -163,6 +163,39 @@ static void a_source_may_take_the_value_of_another(void **state)
     close_tiny(&s);
 }
 
+/* b <- 3 (a + a): nobody reads b, so the sum and its triple are computed where b lies, and the arena is empty. */
+static void a_source_that_nobody_reads_is_written_straight_away(void **state)
+{
+    tiny s;
+
+    (void)state;
+    open_tiny(&s);
+    heed_node *a = tiny_state(&s, "a", s.a), *b = tiny_state(&s, "b", s.b);
+    heed_graph_assign(s.g, b, heed_scale(s.g, heed_add(s.g, a, a), 3.0f));
+    run_tiny(&s, NULL, 0);
+    assert_true(heed_plan_bytes(s.plan) == 0);
+    for (int i = 0; i < 4; i++)
+        assert_true(s.a[i] == (float)(i + 1) && s.b[i] == (float)(6 * (i + 1)));
+    close_tiny(&s);
+}
+
+/* A plan carries out the assignments of its stages and runs nothing else. */
+static void a_plan_assigns_in_its_stages_alone(void **state)
+{
+    tiny s;
+
+    (void)state;
+    open_tiny(&s);
+    heed_node *a = tiny_state(&s, "a", s.a), *b = tiny_state(&s, "b", s.b);
+    const float before = s.b[2];
+    heed_graph_assign_in(s.g, 0, a, heed_scale(s.g, a, 2.0f));
+    heed_graph_assign_in(s.g, 1, b, heed_scale(s.g, a, 5.0f));
+    run_tiny(&s, NULL, 0);
+    assert_int_equal(heed_plan_n_steps(s.plan), 1);
+    assert_true(s.a[2] == 6.0f && s.b[2] == before);
+    close_tiny(&s);
+}
+
 /* An op with two outputs, both of which may lie where its input is. */
 static bool both_shape(heed_graph *g, heed_node *y)
 {
@@ -409,6 +442,8 @@ int main(void)
         cmocka_unit_test(an_update_is_written_over_its_parameter),
         cmocka_unit_test(a_source_that_is_read_later_is_updated_after_the_run),
         cmocka_unit_test(a_source_may_take_the_value_of_another),
+        cmocka_unit_test(a_source_that_nobody_reads_is_written_straight_away),
+        cmocka_unit_test(a_plan_assigns_in_its_stages_alone),
         cmocka_unit_test(two_outputs_never_share_a_place),
         cmocka_unit_test(an_input_that_is_read_in_another_order_too_is_not_written_over),
         cmocka_unit_test(tensors_that_live_at_the_same_time_lie_apart),

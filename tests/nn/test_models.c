@@ -27,28 +27,32 @@ typedef struct trained {
     heed_step_inputs inputs;
     int32_t ids[BATCH * LENGTH], targets[BATCH * LENGTH];
     heed_step_graph train, eval;
-    heed_plan *train_plan, *eval_plan;
+    heed_step_plans train_plans, eval_plans;
     heed_device device;
-    float *moments;
+    float *numbers; /* gradients and moments */
 } trained;
 
-static void bind_moments(trained *t)
+static void bind_numbers(trained *t)
 {
-    float *at = t->moments = calloc(2 * (size_t)heed_weights_count(t->weights), sizeof *at);
+    float *at = t->numbers = calloc(3 * (size_t)heed_weights_count(t->weights), sizeof *at);
 
     assert_non_null(at);
     for (int i = 0; i < t->weights->n; i++) {
+        const int64_t count = t->weights->list[i].count;
         if (t->train.m[i] == NULL)
             continue;
-        t->train.m[i]->tensor.data = at;
-        t->train.v[i]->tensor.data = at + t->weights->list[i].count;
-        at += 2 * t->weights->list[i].count;
+        t->train.grad[i]->tensor.data = at;
+        t->train.m[i]->tensor.data = at + count;
+        t->train.v[i]->tensor.data = at + 2 * count;
+        at += 3 * count;
     }
 }
 
 static void open_trained(trained *t, const char *name, const heed_config *config, const char *cpu, int64_t seed)
 {
     heed_train_options options = heed_train_options_default();
+    const heed_step_shape training = {.batch = BATCH, .length = LENGTH, .training = true};
+    const heed_step_shape evaluation = {.batch = BATCH, .length = LENGTH};
     heed_rng rng = heed_rng_make(3, 1);
     heed_error err = {0};
 
@@ -65,40 +69,41 @@ static void open_trained(trained *t, const char *name, const heed_config *config
     expect_ok(heed_weights_create(&t->config, &t->weights, &err), &err, name);
     expect_ok(heed_weights_place(t->weights, NULL, &err), &err, name);
     heed_weights_init(t->weights, 7);
-    expect_ok(heed_step_graph_create(t->weights, &options, BATCH, LENGTH, true, &t->inputs, &t->train, &err),
-              &err, name);
-    expect_ok(heed_step_graph_create(t->weights, &options, BATCH, LENGTH, false, &t->inputs, &t->eval, &err),
-              &err, name);
-    bind_moments(t);
-    expect_ok(heed_step_graph_plan(&t->train, &t->device, &t->train_plan, &err), &err, name);
-    expect_ok(heed_plan_place(t->train_plan, NULL, &err), &err, name);
-    expect_ok(heed_step_graph_plan(&t->eval, &t->device, &t->eval_plan, &err), &err, name);
-    expect_ok(heed_plan_place(t->eval_plan, NULL, &err), &err, name);
+    expect_ok(heed_step_graph_create(t->weights, &options, &training, &t->inputs, &t->train, &err), &err, name);
+    expect_ok(heed_step_graph_create(t->weights, &options, &evaluation, &t->inputs, &t->eval, &err), &err,
+              name);
+    bind_numbers(t);
+    expect_ok(heed_step_plan(&t->train, &t->device, &t->train_plans, &err), &err, name);
+    expect_ok(heed_step_plans_place(&t->train_plans, NULL, &err), &err, name);
+    expect_ok(heed_step_plan(&t->eval, &t->device, &t->eval_plans, &err), &err, name);
+    expect_ok(heed_step_plans_place(&t->eval_plans, NULL, &err), &err, name);
 }
 
 static void close_trained(trained *t)
 {
-    heed_plan_destroy(t->train_plan);
-    heed_plan_destroy(t->eval_plan);
+    heed_step_plans_destroy(&t->train_plans);
+    heed_step_plans_destroy(&t->eval_plans);
     heed_step_graph_destroy(&t->train);
     heed_step_graph_destroy(&t->eval);
     heed_weights_destroy(t->weights);
     heed_device_close(&t->device);
-    free(t->moments);
+    free(t->numbers);
 }
 
 static double take_step(trained *t, int32_t step)
 {
     t->inputs.step = step;
     t->inputs.t = step + 1;
-    heed_plan_run(t->train_plan);
-    return (double)heed_tensor_get(heed_plan_value(t->train_plan, t->train.loss), 0);
+    const float loss = heed_step_run_gradients(&t->train, &t->train_plans);
+
+    heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
+    heed_step_run_update(&t->train_plans);
+    return (double)loss;
 }
 
 static double evaluate(trained *t)
 {
-    heed_plan_run(t->eval_plan);
-    return (double)heed_tensor_get(heed_plan_value(t->eval_plan, t->eval.loss), 0);
+    return (double)heed_step_run_gradients(&t->eval, &t->eval_plans);
 }
 
 /* --- all the switches --- */
@@ -291,8 +296,7 @@ static void every_model_is_the_same_on_fast_kernels(void **state)
         open_trained(&fast, variants[i].name, &config, NULL, 1);
         for (int32_t step = 0; step < 3; step++) {
             const double a = take_step(&plain, step), b = take_step(&fast, step);
-            const double n_a = (double)heed_tensor_get(heed_plan_value(plain.train_plan, plain.train.norm), 0);
-            const double n_b = (double)heed_tensor_get(heed_plan_value(fast.train_plan, fast.train.norm), 0);
+            const double n_a = (double)plain.inputs.norm, n_b = (double)fast.inputs.norm;
             if (!(fabs(a - b) < 1e-4 * a) || !(fabs(n_a - n_b) < 1e-3 * n_a))
                 fail_msg("%s, step %d: loss %.7g and %.7g, length of the gradient %.7g and %.7g",
                          variants[i].name, step, a, b, n_a, n_b);
@@ -328,10 +332,10 @@ static void the_gradient_of_the_fused_map_needs_no_copy(void **state)
 
     (void)state;
     open_trained(&t, "gpt", &config, NULL, 1);
-    for (int i = 0; i < heed_plan_n_steps(t.train_plan); i++) {
-        const char *op = heed_plan_step(t.train_plan, i)->op->name;
+    for (int i = 0; i < heed_plan_n_steps(t.train_plans.gradients); i++) {
+        const char *op = heed_plan_step(t.train_plans.gradients, i)->op->name;
         if (strcmp(op, "copy") == 0 || strcmp(op, "widen") == 0)
-            fail_msg("%s copies", heed_plan_step(t.train_plan, i)->name);
+            fail_msg("%s copies", heed_plan_step(t.train_plans.gradients, i)->name);
     }
     for (int i = 0; i < heed_graph_n_nodes(t.train.g); i++) {
         const heed_node *node = heed_graph_node(t.train.g, i);

@@ -267,14 +267,15 @@ typedef struct training {
     heed_weights *weights;
     heed_step_inputs inputs;
     heed_step_graph step;
-    heed_plan *plan;
-    float **moments;
+    heed_step_plans plans;
 } training;
 
 static bool prepare_training(vector_case *v, training *t, heed_error *err)
 {
     heed_model *model = NULL;
     heed_train_options options = heed_train_options_default();
+    const heed_step_shape shape = {
+        .batch = (int64_t)vector_number(v, "B"), .length = (int64_t)vector_number(v, "T"), .training = true};
     bool ok = heed_model_open(v->folder, &model, err) == HEED_OK;
 
     options.beta1 = vector_number(v, "beta1");
@@ -287,15 +288,14 @@ static bool prepare_training(vector_case *v, training *t, heed_error *err)
     for (int i = 0; ok && i < t->weights->n; i++)
         memcpy((float *)(uintptr_t)t->weights->list[i].data, model->weights->list[i].data,
                (size_t)t->weights->list[i].count * sizeof(float));
-    ok = ok &&
-         heed_step_graph_create(t->weights, &options, (int64_t)vector_number(v, "B"),
-                                (int64_t)vector_number(v, "T"), true, &t->inputs, &t->step, err) == HEED_OK;
+    ok = ok && heed_step_graph_create(t->weights, &options, &shape, &t->inputs, &t->step, err) == HEED_OK;
     for (int i = 0; ok && i < t->weights->n; i++) {
         const size_t bytes = (size_t)t->weights->list[i].count * sizeof(float);
+        t->step.grad[i]->tensor.data = heed_arena_alloc(v->arena, bytes);
         t->step.m[i]->tensor.data = heed_arena_alloc(v->arena, bytes);
         t->step.v[i]->tensor.data = heed_arena_alloc(v->arena, bytes);
     }
-    ok = ok && heed_step_graph_plan(&t->step, v->device, &t->plan, err) == HEED_OK;
+    ok = ok && heed_step_plan(&t->step, v->device, &t->plans, err) == HEED_OK;
     heed_model_close(model);
     return ok;
 }
@@ -341,7 +341,7 @@ void run_adamw_gpt2(vector_case *v)
 
     t.inputs.ids = heed_arena_alloc(v->arena, n * sizeof(int32_t));
     t.inputs.targets = heed_arena_alloc(v->arena, n * sizeof(int32_t));
-    if (!prepare_training(v, &t, &err) || heed_plan_place(t.plan, NULL, &err) != HEED_OK)
+    if (!prepare_training(v, &t, &err) || heed_step_plans_place(&t.plans, NULL, &err) != HEED_OK)
         vector_fail(v, err.message);
     else {
         for (int s = 0; s <= steps; s++) {
@@ -350,20 +350,20 @@ void run_adamw_gpt2(vector_case *v)
             memcpy(t.inputs.targets, targets + batch * n, n * sizeof *targets);
             t.inputs.lr = s < steps ? lr[s] : 0.0f;
             t.inputs.t = s + 1;
-            heed_plan_run(t.plan);
-            const float value = heed_tensor_get(heed_plan_value(t.plan, t.step.loss), 0);
+            const float value = heed_step_run_gradients(&t.step, &t.plans);
             if (s == steps) {
                 vector_compare_floats(v, "final_loss_batch0", &value, 1);
                 break;
             }
             loss[s] = value;
-            norm[s] = heed_tensor_get(heed_plan_value(t.plan, t.step.norm), 0);
+            norm[s] = heed_step_run_norm(&t.step, &t.plans, &t.inputs);
+            heed_step_run_update(&t.plans);
             compare_parameters(v, &t, s + 1);
         }
         vector_compare_floats(v, "loss", loss, steps);
         vector_compare_floats(v, "grad_norm", norm, steps);
     }
-    heed_plan_destroy(t.plan);
+    heed_step_plans_destroy(&t.plans);
     heed_step_graph_destroy(&t.step);
     heed_weights_destroy(t.weights);
 }
