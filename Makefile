@@ -14,7 +14,8 @@ export CC
 
 # A build without oneDNN or libcurl does not ask for it.
 DEPS = $(if $(findstring onednn=disabled,$(MESON_ARGS)),HEED_NO_ONEDNN=1) \
-       $(if $(findstring curl=disabled,$(MESON_ARGS)),HEED_NO_CURL=1) ./scripts/install-deps.sh
+       $(if $(findstring curl=disabled,$(MESON_ARGS)),HEED_NO_CURL=1) \
+       $(if $(findstring mpi=disabled,$(MESON_ARGS)),HEED_NO_MPI=1) ./scripts/install-deps.sh
 
 all: deps
 	@if [ ! -f $(BUILD)/build.ninja ]; then meson setup $(BUILD) --prefix=$(abspath $(PREFIX)) $(MESON_ARGS); \

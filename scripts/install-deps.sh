@@ -21,6 +21,7 @@ build | utf8proc   | libutf8proc-dev | utf8proc   | utf8proc-devel          | li
 build | cairo      | libcairo2-dev   | cairo      | cairo-devel             | cairo
 build | libcurl    | libcurl4-openssl-dev | curl | libcurl-devel           | curl
 build | libcrypto  | libssl-dev      | openssl@3  | openssl-devel           | openssl
+build | open-mpi   | libopenmpi-dev openmpi-bin | open-mpi | openmpi-devel | openmpi
 build | cmocka     | libcmocka-dev   | cmocka     | libcmocka-devel         | cmocka
 clang | clang      | clang           | llvm       | clang                   | clang
 clang | clang-omp  | libomp-dev      | libomp     | libomp-devel            | openmp
@@ -30,7 +31,7 @@ clang | clang-rt   | libclang-rt-dev | -          | compiler-rt             | co
 # ---- is it there? ----
 
 # All C packages in one call of pkg-config, which is what a build that lacks nothing waits for.
-packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo libcurl libcrypto cmocka 2>/dev/null; }
+packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo libcurl libcrypto ompi-c cmocka 2>/dev/null; }
 
 compiles() { # compiler options..., the program on stdin
     "$@" -x c -o /dev/null - >/dev/null 2>&1
@@ -47,6 +48,8 @@ is_there() {
     pcre2) pkg-config --exists libpcre2-8 2>/dev/null ;;
     libcurl | libcrypto) [ -n "${HEED_NO_CURL:-}" ] || pkg-config --exists "$1" 2>/dev/null ||
         [ "$(uname)" = Darwin ] ;; # Homebrew keeps its own aside, and a build without them lacks heed pull only
+    open-mpi) [ -n "${HEED_NO_MPI:-}" ] || pkg-config --exists ompi-c 2>/dev/null ||
+        [ "$(uname)" = Darwin ] || ls /usr/lib*/openmpi/lib/pkgconfig/ompi-c.pc >/dev/null 2>&1 ;; # Fedora keeps it aside
     utf8proc) pkg-config --exists libutf8proc 2>/dev/null ;;
     jansson | cairo | cmocka) pkg-config --exists "$1" 2>/dev/null ;;
     clang-omp) echo 'int main(void) { return 0; }' | compiles clang -fopenmp ;;
@@ -61,7 +64,7 @@ missing() {
     for group in "$@"; do
         for what in $(echo "$table" | awk -F'|' -v g="$group" '{ gsub(/ /, "", $1) } $1 == g { print $2 }'); do
             case $packages,$what in
-            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,libcurl | yes,libcrypto | yes,cmocka) ;;
+            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,libcurl | yes,libcrypto | yes,open-mpi | yes,cmocka) ;;
             *) is_there "$what" || echo "$what" ;;
             esac
         done

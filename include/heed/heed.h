@@ -13,6 +13,7 @@
 #include <heed/mask.h>
 #include <heed/model.h>
 #include <heed/pull.h>
+#include <heed/ranks.h>
 #include <heed/session.h>
 #include <heed/status.h>
 #include <heed/tokenizer.h>
