@@ -33,14 +33,14 @@ HEED_API const float *heed_attention_maps_expert_shares(const heed_attention_map
 /* How text pictures are coloured. */
 typedef enum heed_palette { HEED_PALETTE_NONE, HEED_PALETTE_16, HEED_PALETTE_TRUE } heed_palette;
 
-/** All heads as a PNG or SVG (by the ending of path). HEED_ERR_FILE, HEED_ERR_USAGE for another ending. */
+/** All heads as a PNG, SVG or PDF (by the ending of path). HEED_ERR_FILE, HEED_ERR_USAGE for another ending. */
 HEED_API heed_status heed_attention_maps_picture(const heed_attention_maps *maps, const char *path,
                                                  heed_error *err);
 /** One head as text for a terminal of so many columns; *out is allocated, free() it. */
 HEED_API heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer, int head, int columns,
                                               heed_palette palette, char **out, heed_error *err);
 
-/** The loss curve of the run in folder (its log.jsonl), with its floor if it has one, as a PNG or SVG. */
+/** The loss curve of the run in folder (its log.jsonl), with its floor if it has one, as a PNG, SVG or PDF. */
 HEED_API heed_status heed_run_picture(const char *folder, const char *path, heed_error *err);
 /** The same as text for a terminal; *out is allocated, free() it. */
 HEED_API heed_status heed_run_text(const char *folder, int columns, int rows, heed_palette palette, char **out,

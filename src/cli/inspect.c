@@ -23,7 +23,7 @@ static const heed_cli_text texts[] = {
      "what the model reads; without it a sentence that it writes itself. It may be longer than the "
      "context unless positions are a table",
      AT(text)},
-    {"picture", "FILE", "write the maps of all heads, as .png or .svg by the name's ending", AT(picture)},
+    {"picture", "FILE", "write the maps of all heads, as .png, .svg or .pdf by the name's ending", AT(picture)},
 };
 
 static const heed_field fields[] = {

@@ -71,7 +71,9 @@ static void add_tick(heed_tick *ticks, int *n, double value, double step)
     if (*n == HEED_AXIS_MAX_TICKS)
         return;
     ticks[*n].value = value;
-    if (size >= 1e6 || (step < 1e-4 && size < 1e-2 && size > 0) || decimals > 8)
+    if (value == 0)
+        snprintf(ticks[*n].text, sizeof ticks[*n].text, "%.*f", decimals > 2 ? 0 : decimals, value);
+    else if (size >= 1e6 || (step < 1e-5 && size < 1e-2) || decimals > 8)
         snprintf(ticks[*n].text, sizeof ticks[*n].text, "%.4g", value);
     else
         snprintf(ticks[*n].text, sizeof ticks[*n].text, "%.*f", decimals, value);

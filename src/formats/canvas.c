@@ -2,6 +2,9 @@
 #include "formats/canvas.h"
 
 #include <cairo.h>
+#ifdef CAIRO_HAS_PDF_SURFACE
+#include <cairo-pdf.h>
+#endif
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +20,9 @@
 struct heed_canvas {
     char *path;
     int width, height;
-    bool is_svg;
+    bool is_svg, is_pdf;
     heed_text_buffer svg; /* the elements so far */
+    heed_text_buffer pdf; /* the pages so far */
     cairo_surface_t *surface;
     cairo_t *cr; /* with SVG only to measure text */
 };
@@ -30,6 +34,31 @@ static bool ends_in(const char *path, const char *ending)
     return n > m && strcasecmp(path + n - m, ending) == 0;
 }
 
+static cairo_status_t append_bytes(void *out, const unsigned char *data, unsigned n)
+{
+    heed_text_buffer *buffer = out;
+
+    heed_text_append(buffer, (const char *)data, n);
+    return buffer->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
+}
+
+static cairo_surface_t *make_surface(heed_canvas *canvas)
+{
+#ifdef CAIRO_HAS_PDF_SURFACE
+    if (canvas->is_pdf) {
+        cairo_surface_t *pdf = cairo_pdf_surface_create_for_stream(append_bytes, &canvas->pdf, canvas->width,
+                                                                   canvas->height);
+#if CAIRO_VERSION >= CAIRO_VERSION_ENCODE(1, 16, 0)
+        /* Any day will do: equal drawings have equal bytes. */
+        cairo_pdf_surface_set_metadata(pdf, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
+#endif
+        return pdf;
+    }
+#endif
+    return cairo_image_surface_create(CAIRO_FORMAT_RGB24, canvas->is_svg ? 1 : canvas->width,
+                                      canvas->is_svg ? 1 : canvas->height);
+}
+
 heed_status heed_canvas_create(const char *path, int width, int height, heed_canvas **out, heed_error *err)
 {
     char shown[224];
@@ -37,8 +66,12 @@ heed_status heed_canvas_create(const char *path, int width, int height, heed_can
 
     *out = NULL;
     heed_quote(shown, sizeof shown, path, strlen(path));
-    if (!ends_in(path, ".png") && !ends_in(path, ".svg"))
-        return heed_fail(err, HEED_ERR_USAGE, "%s: expected a name that ends in .png or .svg", shown);
+    if (!ends_in(path, ".png") && !ends_in(path, ".svg") && !ends_in(path, ".pdf"))
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected a name that ends in .png, .svg or .pdf", shown);
+#ifndef CAIRO_HAS_PDF_SURFACE
+    if (ends_in(path, ".pdf"))
+        return heed_fail(err, HEED_ERR_USAGE, "%s: this Cairo writes no PDF; expected .png or .svg", shown);
+#endif
     if (width < 1 || height < 1 || width > MAX_SIZE || height > MAX_SIZE)
         return heed_fail(err, HEED_ERR_USAGE, "%s: expected a picture of 1 to %d pixels a side, got %d x %d",
                          shown, MAX_SIZE, width, height);
@@ -49,8 +82,8 @@ heed_status heed_canvas_create(const char *path, int width, int height, heed_can
     canvas->width = width;
     canvas->height = height;
     canvas->is_svg = ends_in(path, ".svg");
-    canvas->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, canvas->is_svg ? 1 : width,
-                                                 canvas->is_svg ? 1 : height);
+    canvas->is_pdf = ends_in(path, ".pdf");
+    canvas->surface = make_surface(canvas);
     canvas->cr = cairo_create(canvas->surface);
     if (canvas->path == NULL || cairo_status(canvas->cr) != CAIRO_STATUS_SUCCESS) {
         heed_canvas_destroy(canvas);
@@ -76,16 +109,9 @@ void heed_canvas_destroy(heed_canvas *canvas)
     cairo_destroy(canvas->cr);
     cairo_surface_destroy(canvas->surface);
     heed_text_free(&canvas->svg);
+    heed_text_free(&canvas->pdf);
     free(canvas->path);
     free(canvas);
-}
-
-static cairo_status_t append_bytes(void *out, const unsigned char *data, unsigned n)
-{
-    heed_text_buffer *buffer = out;
-
-    heed_text_append(buffer, (const char *)data, n);
-    return buffer->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
 }
 
 heed_status heed_canvas_write(heed_canvas *canvas, heed_error *err)
@@ -103,16 +129,22 @@ heed_status heed_canvas_write(heed_canvas *canvas, heed_error *err)
         if (canvas->svg.data != NULL)
             heed_text_append(&out, canvas->svg.data, canvas->svg.size);
         heed_text_puts(&out, "</svg>\n");
+    } else if (canvas->is_pdf) {
+        cairo_surface_finish(canvas->surface);
+        fault = cairo_surface_status(canvas->surface);
     } else if (fault == CAIRO_STATUS_SUCCESS) {
         fault = cairo_surface_write_to_png_stream(canvas->surface, append_bytes, &out);
     }
     if (fault != CAIRO_STATUS_SUCCESS && fault != CAIRO_STATUS_NO_MEMORY)
         status = heed_fail(err, HEED_ERR_INTERNAL, "a picture cannot be drawn: %s",
                            cairo_status_to_string(fault));
-    else if (fault != CAIRO_STATUS_SUCCESS || out.failed || canvas->svg.failed)
+    else if (fault != CAIRO_STATUS_SUCCESS || out.failed || canvas->svg.failed || canvas->pdf.failed)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write a picture");
     else
-        status = heed_file_write(canvas->path, &(heed_bytes){out.data, out.size}, 1, err);
+        status = heed_file_write(canvas->path,
+                                 canvas->is_pdf ? &(heed_bytes){canvas->pdf.data, canvas->pdf.size}
+                                                : &(heed_bytes){out.data, out.size},
+                                 1, err);
     heed_text_free(&out);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A surface to draw on, kept as PNG or as SVG. One drawing serves both: pixels are Cairo's, and SVG is
- * written here with real text, so that it can be searched and is the same on every run.
+ * A surface to draw on, kept as PNG, SVG or PDF. One drawing serves all: pixels and PDF are Cairo's, and SVG is
+ * written here with real text, so that it can be searched and is the same on every run. A pixel is a point of PDF.
  *
  * Lengths are pixels from the upper left corner. Text is made safe by the caller (formats/label.h). A
  * failure is remembered and reported by heed_canvas_write().
@@ -27,7 +27,7 @@ typedef struct heed_text_style {
     bool upwards; /* turned by 90 degrees, read from below */
 } heed_text_style;
 
-/** A white canvas; path decides what it becomes. HEED_ERR_USAGE unless path ends in .png or .svg. */
+/** A white canvas; path decides what it becomes. HEED_ERR_USAGE unless path ends in .png, .svg or .pdf. */
 heed_status heed_canvas_create(const char *path, int width, int height, heed_canvas **canvas, heed_error *err);
 void heed_canvas_destroy(heed_canvas *canvas);
 /** Replaces the file at the path given to create. */

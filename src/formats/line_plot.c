@@ -3,7 +3,7 @@
  * A line plot, from top to bottom: title, legend, the field with its grid, numbers, axis title.
  *
  * A series of more points than pixels is drawn by the first, lowest, highest and last point of each
- * pixel column, which gives the same picture.
+ * pixel column, which gives the same picture. Where several looks meet, a sign now and then tells them apart in grey.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "formats/axis.h"
 #include "formats/canvas.h"
 #include "formats/label.h"
+#include "formats/marker.h"
 #include "formats/picture.h"
 
 #define DEFAULT_WIDTH   960
@@ -20,7 +21,9 @@
 #define TEXT            13.0
 #define DASH            6.0
 #define REFERENCE_WIDTH 1.3
+#define SERIES_DASH     7.0
 #define FEW_POINTS      40 /* a series up to this long also shows its points */
+#define SIGNS_A_LINE    7  /* of a longer one, where there are several looks */
 
 static const heed_colour INK = {51, 51, 51}, GREY = {105, 105, 105}, GRID = {229, 229, 229},
                          FRAME = {170, 170, 170};
@@ -88,9 +91,30 @@ static void draw_titles(field *f, double bottom)
     heed_canvas_text(f->canvas, 22, f->top + f->height / 2, heed_label_text(text, f->plot->y_title), &upwards);
 }
 
+static int look_of(const field *f, int k)
+{
+    return f->plot->series[k].look > 0 ? f->plot->series[k].look - 1 : k;
+}
+
 static heed_colour colour_of(const field *f, int k)
 {
-    return heed_colour_mix(heed_colour_series(k), WHITE, f->plot->series[k].faint ? 0.62 : 0);
+    return heed_colour_mix(heed_colour_series(look_of(f, k)), WHITE, f->plot->series[k].faint ? 0.62 : 0);
+}
+
+/* Does the look of series k need a sign? Not where nothing else is drawn as strongly. */
+static bool has_sign(const field *f, int k)
+{
+    if (f->plot->series[k].faint)
+        return false;
+    for (int i = 0; i < f->plot->n_series; i++)
+        if (!f->plot->series[i].faint && look_of(f, i) != look_of(f, k))
+            return true;
+    return false;
+}
+
+static double dash_of(const field *f, int k)
+{
+    return f->plot->series[k].dashed ? SERIES_DASH : 0;
 }
 
 /* Where the next entry of the legend goes. */
@@ -99,8 +123,8 @@ typedef struct legend {
     bool any;
 } legend;
 
-/* One sample with its name; one that does not fit in the row begins another. */
-static void add_to_legend(field *f, legend *at, const char *label, double width, double dash,
+/* One sample, with sign `look` unless that is -1, and its name; one that does not fit in the row begins another. */
+static void add_to_legend(field *f, legend *at, const char *label, double width, double dash, int look,
                           heed_colour colour)
 {
     const heed_text_style style = {.size = TEXT, .colour = INK};
@@ -116,6 +140,8 @@ static void add_to_legend(field *f, legend *at, const char *label, double width,
     }
     const double sample[] = {at->x, at->y - 4.5, at->x + 24, at->y - 4.5};
     heed_canvas_line(f->canvas, sample, 2, width, dash, colour);
+    if (look >= 0)
+        heed_marker_draw(f->canvas, look, at->x + 12, at->y - 4.5, 3.5, colour);
     heed_canvas_text(f->canvas, at->x + 30, at->y, text, &style);
     at->x += room;
     at->any = true;
@@ -127,10 +153,10 @@ static double draw_legend(field *f, double y)
     legend at = {.x = f->left, .y = y};
 
     for (int k = 0; k < f->plot->n_series; k++)
-        add_to_legend(f, &at, f->plot->series[k].label, f->plot->series[k].faint ? 1.5 : 2.5, 0,
-                      colour_of(f, k));
+        add_to_legend(f, &at, f->plot->series[k].label, f->plot->series[k].faint ? 1.5 : 2.5, dash_of(f, k),
+                      has_sign(f, k) ? look_of(f, k) : -1, colour_of(f, k));
     for (int k = 0; k < f->plot->n_references; k++)
-        add_to_legend(f, &at, f->plot->references[k].label, REFERENCE_WIDTH, DASH, INK);
+        add_to_legend(f, &at, f->plot->references[k].label, REFERENCE_WIDTH, DASH, -1, INK);
     return at.any ? at.y + 14 : y - 12;
 }
 
@@ -216,14 +242,35 @@ static void add_point(run *r, double x, double y)
     r->n_in_column++;
 }
 
+/* A sign at the first point at or behind each of SIGNS_A_LINE places, other ones for each look. */
+static void draw_signs(field *f, const run *r, int k)
+{
+    const double apart = f->width / SIGNS_A_LINE;
+    double next = f->left + apart * (0.3 + 0.6 * fmod(0.618 * look_of(f, k), 1));
+
+    for (int64_t i = 0; i < r->n; i++) {
+        if (r->xy[2 * i] < next)
+            continue;
+        heed_marker_draw(f->canvas, look_of(f, k), r->xy[2 * i], r->xy[2 * i + 1], 4, colour_of(f, k));
+        while (next <= r->xy[2 * i])
+            next += apart;
+    }
+}
+
 static void draw_run(field *f, run *r, int k, bool few)
 {
     const bool faint = f->plot->series[k].faint;
 
     close_column(r);
-    heed_canvas_line(f->canvas, r->xy, r->n, faint ? 1.1 : 2, 0, colour_of(f, k));
-    for (int64_t i = 0; i < r->n && (few || r->n == 1); i++)
-        heed_canvas_dot(f->canvas, r->xy[2 * i], r->xy[2 * i + 1], faint ? 1.8 : 3, colour_of(f, k));
+    heed_canvas_line(f->canvas, r->xy, r->n, faint ? 1.1 : 2, dash_of(f, k), colour_of(f, k));
+    for (int64_t i = 0; i < r->n && (few || r->n == 1); i++) {
+        if (has_sign(f, k))
+            heed_marker_draw(f->canvas, look_of(f, k), r->xy[2 * i], r->xy[2 * i + 1], 3.5, colour_of(f, k));
+        else
+            heed_canvas_dot(f->canvas, r->xy[2 * i], r->xy[2 * i + 1], faint ? 1.8 : 3, colour_of(f, k));
+    }
+    if (!few && has_sign(f, k))
+        draw_signs(f, r, k);
     r->n = 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pictures of numbers, as PNG or SVG by the ending of the file's name. Equal input gives equal bytes.
+ * Pictures of numbers, as PNG, SVG or PDF by the ending of the file's name. Equal input gives equal bytes.
  *
  *     heed_series curve = {.label = "train loss", .x = steps, .y = losses, .n = n};
  *     heed_reference floor = {.y = 1.21, .label = "entropy of the corpus"};
@@ -24,7 +24,9 @@ typedef struct heed_series {
     const double *x;   /* rising; NULL: 0, 1, 2, ... */
     const double *y;
     int64_t n;
-    bool faint; /* drawn pale and thin, below the others: raw numbers under their average */
+    bool faint;  /* drawn pale and thin, below the others: raw numbers under their average */
+    bool dashed; /* the other curve of a pair that shares its look */
+    int look;    /* colour and sign, from 1 on; 0: those of its place in the list */
 } heed_series;
 
 /* A dashed horizontal line. */

@@ -110,23 +110,26 @@ static void draw_references(field *f)
 static void start_series(heed_text_buffer *out, const field *f, int k)
 {
     static const int codes[] = {94, 91, 92, 95, 93, 96, 39};
+    const int look = f->plot->series[k].look > 0 ? f->plot->series[k].look - 1 : k;
 
     if (f->colours == HEED_COLOURS_16)
-        heed_text_printf(out, "\x1b[%s%dm", f->plot->series[k].faint ? "2;" : "", codes[k % 7]);
-    if (f->colours == HEED_COLOURS_TRUE && k % 7 == 6)
+        heed_text_printf(out, "\x1b[%s%dm", f->plot->series[k].faint ? "2;" : "", codes[look % 7]);
+    if (f->colours == HEED_COLOURS_TRUE && look % 7 == 6)
         heed_text_puts(out, "\x1b[39m"); /* black would vanish on a dark terminal */
     else if (f->colours == HEED_COLOURS_TRUE)
         heed_terminal_colour(out,
-                             heed_colour_mix(heed_colour_series(k), (heed_colour){127, 127, 127},
+                             heed_colour_mix(heed_colour_series(look), (heed_colour){127, 127, 127},
                                              f->plot->series[k].faint ? 0.6 : 0),
                              false);
 }
 
-/* The sign of series k where there are no colours; NULL for Braille dots. */
+/* The sign of series k where its colour does not tell it from the others; NULL for Braille dots. */
 static const char *sign_of(const field *f, int k)
 {
     static const char *const signs[] = {"*", "+", "o", "x", "#", "%", "@"};
 
+    if (f->plot->series[k].dashed && f->colours != HEED_COLOURS_NONE)
+        return "·";
     return f->colours == HEED_COLOURS_NONE && k > 0 ? signs[(k - 1) % 7] : NULL;
 }
 

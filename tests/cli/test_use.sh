@@ -156,7 +156,7 @@ refuse 2 'no tokenizer.json' generate no-tokenizer --stop a
 refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
 refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
 refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
-refuse 2 'ends in .png or .svg' inspect model --picture map.gif
+refuse 2 'ends in .png, .svg or .pdf' inspect model --picture map.gif
 refuse 3 'none.txt: cannot be opened' eval model none.txt
 refuse 3 'empty file' eval model empty.txt
 refuse 3 'binary' eval model binary.txt

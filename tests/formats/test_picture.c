@@ -253,7 +253,7 @@ static void what_cannot_be_drawn_is_refused(void **state)
 
     (void)state;
     assert_int_equal(heed_line_plot_write(inside("a.jpg"), &plot, &err), HEED_ERR_USAGE);
-    assert_non_null(strstr(err.message, "a.jpg: expected a name that ends in .png or .svg"));
+    assert_non_null(strstr(err.message, "a.jpg: expected a name that ends in .png, .svg or .pdf"));
     assert_int_equal(heed_line_plot_write(inside("new.png"), &large, &err), HEED_ERR_USAGE);
     assert_int_equal(heed_line_plot_write(inside("none/new.png"), &plot, &err), HEED_ERR_FILE);
     assert_int_equal(heed_heat_maps_write(inside("new.png"), &maps, &err), HEED_ERR_USAGE);
