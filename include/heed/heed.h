@@ -12,6 +12,7 @@
 #include <heed/inspect.h>
 #include <heed/mask.h>
 #include <heed/model.h>
+#include <heed/plot.h>
 #include <heed/pull.h>
 #include <heed/ranks.h>
 #include <heed/session.h>

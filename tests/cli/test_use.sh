@@ -157,6 +157,15 @@ refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
 refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
 refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
 refuse 2 'ends in .png, .svg or .pdf' inspect model --picture map.gif
+refuse 2 'ends in .png, .svg or .pdf' plot model --out loss.gif
+refuse 2 'expected heed plot RUN...' plot
+refuse 2 'expected one of step, tokens, time, lr' plot model --x epoch
+refuse 2 'expected something that the log has (loss, lr' plot model --what speeed
+refuse 3 'model/config.json, line 1: not valid JSON' plot model/config.json
+refuse 3 'none/log.jsonl: cannot be opened' plot none
+allow plot model --what val
+allow plot model model/log.jsonl --out points.csv
+[ "$(head -1 points.csv)" = "run,key,member,smoothed,step,x,y" ] || fail "points.csv has other columns"
 refuse 3 'none.txt: cannot be opened' eval model none.txt
 refuse 3 'empty file' eval model empty.txt
 refuse 3 'binary' eval model binary.txt
