@@ -55,14 +55,16 @@ static bool is_widest(const heed_kernels *kernels)
 }
 #endif
 
-heed_status heed_products_create(const heed_kernels *kernels, int n_threads, heed_products **products,
-                                 heed_error *err)
+heed_status heed_products_create(const heed_kernels *kernels, int n_threads, bool strict,
+                                 heed_products **products, heed_error *err)
 {
-    const heed_product_engine *engine = &heed_product_engine_tile;
+    const heed_product_engine *engine = &heed_product_engine_tile; /* strict by itself */
 
+
+    (void)strict;
 #ifdef HEED_HAVE_ONEDNN
     if (is_widest(kernels))
-        engine = &heed_product_engine_onednn;
+        engine = strict ? &heed_product_engine_onednn_strict : &heed_product_engine_onednn;
 #endif
     return heed_products_create_with(engine, kernels, n_threads, HEED_PACK_BY_SHAPE, products, err);
 }

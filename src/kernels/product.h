@@ -29,9 +29,12 @@ typedef struct heed_product_shape {
 typedef struct heed_product heed_product;
 typedef struct heed_products heed_products; /* the planned products of one device */
 
-/** kernels and n_threads are those of the device; the table outlives the products. */
-heed_status heed_products_create(const heed_kernels *kernels, int n_threads, heed_products **products,
-                                 heed_error *err);
+/**
+ * kernels and n_threads are those of the device; the table outlives the products. strict: no bit depends on n_threads,
+ * which is so without it for heed's own tile, but not for oneDNN.
+ */
+heed_status heed_products_create(const heed_kernels *kernels, int n_threads, bool strict,
+                                 heed_products **products, heed_error *err);
 void heed_products_destroy(heed_products *products); /* NULL is allowed */
 bool heed_products_has_bf16(const heed_products *products);
 /** "oneDNN 2.6.3" or "heed's register tile". */

@@ -2,7 +2,8 @@
 /*
  * What product.c asks of whoever multiplies: oneDNN (product_onednn.c) or heed's own tile (product_tile.c).
  *
- * Each `run` gives the same bits for the same shape, operands and number of threads, in every process.
+ * Each `run` gives the same bits for the same shape, operands and number of threads, in every process; those of
+ * the tile and of onednn_strict also for any number of threads.
  */
 #ifndef HEED_KERNELS_PRODUCT_ENGINE_H
 #define HEED_KERNELS_PRODUCT_ENGINE_H
@@ -27,7 +28,7 @@ typedef struct heed_product_engine {
 
 extern const heed_product_engine heed_product_engine_tile;
 #ifdef HEED_HAVE_ONEDNN
-extern const heed_product_engine heed_product_engine_onednn;
+extern const heed_product_engine heed_product_engine_onednn, heed_product_engine_onednn_strict;
 #endif
 
 /** heed_products_create() with a given engine and packing: for tests and measurements. */

@@ -29,6 +29,8 @@ static int all_ways(way *ways)
     ways[n++] = (way){&heed_product_engine_onednn, heed_kernels_at(0), HEED_PACK_BY_SHAPE};
     ways[n++] = (way){&heed_product_engine_onednn, heed_kernels_at(0), HEED_PACK_NEVER};
     ways[n++] = (way){&heed_product_engine_onednn, heed_kernels_at(0), HEED_PACK_ALWAYS};
+    ways[n++] = (way){&heed_product_engine_onednn_strict, heed_kernels_at(0), HEED_PACK_BY_SHAPE};
+    ways[n++] = (way){&heed_product_engine_onednn_strict, heed_kernels_at(0), HEED_PACK_ALWAYS};
 #endif
     return n;
 }
@@ -265,22 +267,58 @@ static void packing_does_not_change_a_bit(void **state)
 #endif
 }
 
+/* Shapes of training on more rows than oneDNN sums in one piece, and one whose last piece is smaller than the others. */
+#ifdef HEED_HAVE_ONEDNN
+static const heed_product_shape long_shapes[] = {
+    {.m = 96, .n = 96, .k = 4096, .transpose_a = true},
+    {.m = 128, .n = 384, .k = 2304, .transpose_a = true, .accumulate = true},
+    {.m = 2304, .n = 128, .k = 384, .transpose_b = true},
+    {.m = 777, .n = 257, .k = 515, .has_bias = true},
+};
+enum { N_LONG_SHAPES = sizeof(long_shapes) / sizeof(long_shapes[0]) };
+#endif
+
+static void expect_same_for_threads(const way *w, const heed_product_shape *s, int n_threads)
+{
+    const size_t bytes = (size_t)(s->m * s->n) * sizeof(float);
+    float *one = product_bits(w, s, 1, 1), *more = product_bits(w, s, n_threads, 1);
+
+    if (memcmp(one, more, bytes) != 0)
+        fail_msg("[%ld, %ld] x [%ld, %ld]: other bits on %d threads", (long)s->m, (long)s->k, (long)s->k,
+                 (long)s->n, n_threads);
+    free(one);
+    free(more);
+}
+
 static void own_tile_gives_the_same_bits_on_any_number_of_threads(void **state)
 {
     (void)state;
     for (int t = 0; heed_kernels_at(t); t++) {
         const way w = {&heed_product_engine_tile, heed_kernels_at(t), HEED_PACK_BY_SHAPE};
 
-        for (int i = 0; i < N_MODEL_SHAPES; i++) {
-            const size_t bytes = (size_t)(model_shapes[i].m * model_shapes[i].n) * sizeof(float);
-            float *one = product_bits(&w, &model_shapes[i], 1, 1),
-                  *three = product_bits(&w, &model_shapes[i], 3, 1);
-
-            assert_memory_equal(one, three, bytes);
-            free(one);
-            free(three);
-        }
+        for (int i = 0; i < N_MODEL_SHAPES; i++)
+            expect_same_for_threads(&w, &model_shapes[i], 3);
     }
+}
+
+/* Any of these that is split by threads shows on some number of them; 7 leave pieces over. */
+static void strict_products_give_the_same_bits_on_any_number_of_threads(void **state)
+{
+    static const int threads[] = {2, 3, 4, 7};
+
+    (void)state;
+#ifdef HEED_HAVE_ONEDNN
+    const way w = {&heed_product_engine_onednn_strict, heed_kernels_at(0), HEED_PACK_BY_SHAPE};
+
+    for (int i = 0; i < N_MODEL_SHAPES; i++)
+        expect_same_for_threads(&w, &model_shapes[i], threads[i % 4]);
+    for (int i = 0; i < N_LONG_SHAPES; i++)
+        for (int t = 0; t < 4; t++)
+            expect_same_for_threads(&w, &long_shapes[i], threads[t]);
+#else
+    (void)threads;
+    skip();
+#endif
 }
 
 /* What makes a token's logits the same whether its prompt was read in one piece or token by token. */
@@ -366,6 +404,7 @@ int main(void)
         cmocka_unit_test(product_gives_the_same_bits_every_time),
         cmocka_unit_test(packing_does_not_change_a_bit),
         cmocka_unit_test(own_tile_gives_the_same_bits_on_any_number_of_threads),
+        cmocka_unit_test(strict_products_give_the_same_bits_on_any_number_of_threads),
         cmocka_unit_test(a_row_of_a_product_does_not_depend_on_the_other_rows),
         cmocka_unit_test(the_same_shape_is_planned_once),
         cmocka_unit_test(impossible_shapes_are_refused_by_name),
