@@ -52,9 +52,9 @@ heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name)
 
 heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x)
 {
-    if (nn->step == NULL || nn->config->dropout <= 0.0)
+    if (nn->window == NULL || nn->config->dropout <= 0.0)
         return x;
-    return heed_dropout(nn->g, x, nn->step, (float)nn->config->dropout, nn->seed, nn->n_dropouts++);
+    return heed_dropout(nn->g, x, nn->window, (float)nn->config->dropout, nn->seed, nn->n_dropouts++);
 }
 
 int64_t heed_config_d_mlp(const heed_config *config)

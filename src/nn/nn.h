@@ -26,8 +26,8 @@ typedef struct heed_nn {
     const heed_config *config;
     const struct heed_weights
         *weights; /* what the graph will be bound to: parameters get their types; NULL: all f32 */
-    /* training with dropout: the step number (i32 scalar) and the seed; NULL: no dropout */
-    heed_node *step;
+    /* training with dropout: the number of the first window (i32 scalar) and the seed; NULL: no dropout */
+    heed_node *window;
     uint64_t seed;
     int n_dropouts;     /* masks handed out so far */
     bool training;      /* experts take no more than expert_capacity: what is left out is for training alone */

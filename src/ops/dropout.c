@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dropout, element by element.       x [...], step i32 []  ->  y [...]
+ * Dropout, element by element.       x [B, ...], window i32 []  ->  y [B, ...]
  *
  *   y_i = 0 where word_i < rate 2^32, else x_i / (1 - rate)        dx_i = the same of dy_i
  *
- * word_i is word i mod 4 of block  step ceil(count / 4) + i / 4  of a stream of its own (base/rng.h). The
- * mask is a function of seed, index, step and i, never stored: the gradient is dropout of dy with the
- * same attributes, and any thread may compute any part.
+ * Row b of x belongs to window w = window + b, as the windows of a training run are counted. Element k of its n has word
+ * k mod 4 of block  w ceil(n / 4) + k / 4  of a stream of its own (base/rng.h). The mask is a function of seed, index, w
+ * and k, never stored: the gradient is dropout of dy with the same attributes, any thread may compute any part, and a
+ * window is dropped the same way in whatever company it runs.
  */
 #include "base/rng.h"
 #include "ops/common.h"
@@ -20,13 +21,21 @@ typedef struct dropout_attrs {
 
 static bool dropout_shape(heed_graph *g, heed_node *y)
 {
-    return heed_shape_like_first(g, y) && heed_expect_scalar(g, y, 1, "step", HEED_I32);
+    return heed_shape_like_first(g, y) && heed_expect_scalar(g, y, 1, "window", HEED_I32);
 }
 
-/* The first of the blocks of random words that belong to this step. */
-static uint64_t first_block(int32_t step, int64_t count)
+/* Elements of one window. */
+static int64_t window_elements(const heed_tensor *x)
 {
-    return (uint64_t)(uint32_t)step * (uint64_t)((count + 3) / 4);
+    const int64_t count = heed_tensor_count(x);
+
+    return x->shape.rank > 0 && x->shape.size[0] > 0 ? count / x->shape.size[0] : count;
+}
+
+/* The first of the blocks of random words of window b of the run. The count of windows starts again after 2^32. */
+static uint64_t first_block(int32_t window, int64_t b, int64_t n)
+{
+    return (uint64_t)((uint32_t)window + (uint32_t)b) * (uint64_t)((n + 3) / 4);
 }
 
 static float dropout_of(float x, uint32_t word, float rate)
@@ -36,20 +45,34 @@ static float dropout_of(float x, uint32_t word, float rate)
     return word < limit ? 0.0f : x / (1.0f - rate);
 }
 
+/* Elements k .. k+n-1 of one window, whose blocks begin at `block`. */
+static void drop_part(const dropout_attrs *attrs, uint64_t block, int64_t k, int64_t n, const float *x,
+                      float *y)
+{
+    uint32_t word[4];
+
+    for (int64_t j = 0; j < n; j++) {
+        const uint64_t i = (uint64_t)(k + j);
+
+        if (j == 0 || i % 4 == 0)
+            heed_philox(attrs->seed, attrs->stream, block + i / 4, word);
+        y[j] = dropout_of(x[j], word[i % 4], attrs->rate);
+    }
+}
+
 /* Elements first .. first+n-1 of the tensor. */
 static void dropout_span(const void *context, const heed_span *s)
 {
     const heed_op_args *a = context;
-    const dropout_attrs *attrs = a->attrs;
-    const uint64_t block = first_block(heed_scalar_i32(a->in[1]), heed_tensor_count(a->out));
-    uint32_t word[4];
+    const int32_t window = heed_scalar_i32(a->in[1]);
+    const int64_t n = window_elements(a->out);
 
-    for (int64_t j = 0; j < s->n; j++) {
-        const uint64_t i = (uint64_t)(s->first + j);
+    for (int64_t j = 0; j < s->n;) {
+        const int64_t b = (s->first + j) / n, k = (s->first + j) % n;
+        const int64_t part = n - k < s->n - j ? n - k : s->n - j;
 
-        if (j == 0 || i % 4 == 0)
-            heed_philox(attrs->seed, attrs->stream, block + i / 4, word);
-        s->out[0][j] = dropout_of(s->in[0][j], word[i % 4], attrs->rate);
+        drop_part(a->attrs, first_block(window, b, n), k, part, s->in[0] + j, s->out[0] + j);
+        j += part;
     }
 }
 
@@ -84,16 +107,16 @@ static void dropout_explain(const heed_op_args *a, int output, int64_t element, 
 {
     const dropout_attrs *attrs = a->attrs;
     const float x = heed_explain_read1(e, a, 0, "x", element);
-    const int32_t step = heed_scalar_i32(a->in[1]);
+    const int32_t window = heed_scalar_i32(a->in[1]);
+    const int64_t n = window_elements(a->out), b = element / n, k = element % n;
     uint32_t word[4];
 
     (void)output;
-    heed_explain_read1(e, a, 1, "step", 0); /* listed as a float; counted as the integer that it is */
-    heed_philox(attrs->seed, attrs->stream,
-                first_block(step, heed_tensor_count(a->out)) + (uint64_t)element / 4, word);
+    heed_explain_read1(e, a, 1, "window", 0); /* listed as a float; counted as the integer that it is */
+    heed_philox(attrs->seed, attrs->stream, first_block(window, b, n) + (uint64_t)k / 4, word);
     heed_explain_formula(e, "y = 0 where the random word %lu < %g * 2^32, else x / (1 - %g)",
-                         (unsigned long)word[element % 4], (double)attrs->rate, (double)attrs->rate);
-    heed_explain_value(e, dropout_of(x, word[element % 4], attrs->rate));
+                         (unsigned long)word[k % 4], (double)attrs->rate, (double)attrs->rate);
+    heed_explain_value(e, dropout_of(x, word[k % 4], attrs->rate));
 }
 
 const heed_op heed_op_dropout = {
@@ -108,7 +131,7 @@ const heed_op heed_op_dropout = {
     .reuse = {HEED_INPUT(0)},
 };
 
-heed_node *heed_dropout(heed_graph *g, heed_node *x, heed_node *step, float rate, uint64_t seed, int index)
+heed_node *heed_dropout(heed_graph *g, heed_node *x, heed_node *window, float rate, uint64_t seed, int index)
 {
     const dropout_attrs attrs = {
         .rate = rate, .seed = seed, .stream = HEED_STREAM_DROPOUT + 256 * ((uint64_t)index + 1)};
@@ -120,5 +143,5 @@ heed_node *heed_dropout(heed_graph *g, heed_node *x, heed_node *step, float rate
                         (double)rate);
         return NULL;
     }
-    return heed_node_append_with(g, &heed_op_dropout, &attrs, sizeof attrs, x, step);
+    return heed_node_append_with(g, &heed_op_dropout, &attrs, sizeof attrs, x, window);
 }

@@ -47,11 +47,12 @@ heed_node *heed_sigmoid(heed_graph *g, heed_node *x);
 heed_node *heed_tanh(heed_graph *g, heed_node *x);
 heed_node *heed_swiglu(heed_graph *g, heed_node *gate, heed_node *up); /* silu(gate) * up, equal shapes */
 /**
- * Sets elements to zero with probability rate and multiplies the others by 1/(1-rate). Element i of mask number
- * `index` at a step is dropped as heed_philox(seed, HEED_STREAM_DROPOUT …) says, so backward finds the same mask.
- * step: i32 scalar input. rate 0 returns x itself.
+ * Sets elements to zero with probability rate and multiplies the others by 1/(1-rate). x [B, ...]: B windows, of which
+ * the first has the number window (i32 scalar input). What is dropped of a window follows from its number, index and seed
+ * as heed_philox(seed, HEED_STREAM_DROPOUT …) says, so backward finds the same mask, and so does a run that holds
+ * other windows beside it. rate 0 returns x itself.
  */
-heed_node *heed_dropout(heed_graph *g, heed_node *x, heed_node *step, float rate, uint64_t seed, int index);
+heed_node *heed_dropout(heed_graph *g, heed_node *x, heed_node *window, float rate, uint64_t seed, int index);
 
 /* --- shapes: views, nothing is copied where strides allow --------------------------------------- */
 

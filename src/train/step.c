@@ -135,7 +135,7 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     ids = heed_graph_bound_input(out->g, "ids", HEED_I32, rows, inputs->ids);
     targets = heed_graph_bound_input(out->g, "targets", HEED_I32, rows, inputs->targets);
     if (shape->training && config->dropout > 0.0)
-        nn.step = heed_graph_bound_input(out->g, "step", HEED_I32, heed_shape0(), &inputs->step);
+        nn.window = heed_graph_bound_input(out->g, "window", HEED_I32, heed_shape0(), &inputs->window);
     gpt = heed_gpt_build(&nn, ids, targets);
     out->loss = gpt.loss;
     if (shape->training) {

@@ -32,8 +32,8 @@ typedef struct heed_step_inputs {
     float share;            /* d.objective: the run's part of the step's targets, 1 when it is all of them */
     float norm;             /* length of all gradients, for the update */
     float lr;
-    int32_t t;    /* 1 at the first step */
-    int32_t step; /* names the dropout masks */
+    int32_t t;      /* 1 at the first step */
+    int32_t window; /* the first of the run, counted from the first step on: names the dropout masks */
 } heed_step_inputs;
 
 typedef struct heed_step_shape {

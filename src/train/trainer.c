@@ -59,6 +59,7 @@ static double run_parts(heed_trainer *t, bool training)
         const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
         const double share = n_parts > 1 && n_targets > 0 ? (double)here / (double)n_targets : 1.0;
         t->inputs.share = (float)share;
+        t->inputs.window = (int32_t)(uint32_t)(t->step * t->options.batch_size + part * t->micro_batch);
         loss += share * (double)heed_step_run_gradients(training ? &t->train : &t->eval,
                                                         training ? &t->train_plans : &t->eval_plans);
     }
@@ -112,7 +113,6 @@ static void run_step(heed_trainer *t, heed_progress *p)
     if (t->micro_batch < t->options.batch_size)
         heed_step_clear_gradients(t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
-    t->inputs.step = (int32_t)(t->step & INT32_MAX);
     t->inputs.t = t->step + 1 < INT32_MAX ? (int32_t)(t->step + 1) : INT32_MAX;
     p->loss = run_parts(t, true);
     p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);

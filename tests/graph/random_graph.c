@@ -48,7 +48,7 @@ static void fill(random_graph *r, heed_node *node, heed_rng *rng)
             x = (float)heed_rng_below(rng, VOCAB);
         else if (node == r->seed_one || node == r->t)
             x = 1.0f;
-        else if (node == r->step)
+        else if (node == r->window)
             x = 3.0f;
         else if (node->role == HEED_ROLE_STATE)
             x = fabsf(x); /* a second moment is never negative */
@@ -151,7 +151,7 @@ static heed_node *random_op(random_graph *r, heed_rng *rng)
     case 9:
         return attention(r, rng, x);
     case 10:
-        return heed_dropout(r->g, x, r->step, 0.25f, r->seed, r->n_pool);
+        return heed_dropout(r->g, x, r->window, 0.25f, r->seed, r->n_pool);
     case 11:
         return through_rows(r, x);
     case 12:
@@ -210,7 +210,7 @@ static void build(random_graph *r, heed_rng *rng)
     heed_graph *g = r->g;
 
     r->ids = add_source(r, heed_graph_input(g, "ids", HEED_I32, heed_shape2(B, T)));
-    r->step = add_source(r, heed_graph_input(g, "step", HEED_I32, heed_shape0()));
+    r->window = add_source(r, heed_graph_input(g, "window", HEED_I32, heed_shape0()));
     r->lr = add_source(r, heed_graph_input(g, "lr", HEED_F32, heed_shape0()));
     r->t = add_source(r, heed_graph_input(g, "t", HEED_I32, heed_shape0()));
     r->seed_one = add_source(r, heed_graph_input(g, "one", HEED_F32, heed_shape0()));

@@ -27,7 +27,7 @@ typedef struct random_graph {
     heed_node *pool[RANDOM_MAX_POOL]; /* [B, T, d] each */
     int n_pool;
     heed_node *loss, *unused; /* unused: a parameter that the loss does not depend on */
-    heed_node *ids, *step, *lr, *t, *seed_one;
+    heed_node *ids, *window, *lr, *t, *seed_one;
     heed_node *sources[RANDOM_MAX_SOURCES];
     void *pristine[RANDOM_MAX_SOURCES];
     int n_sources;

@@ -92,7 +92,7 @@ static void close_trained(trained *t)
 
 static double take_step(trained *t, int32_t step)
 {
-    t->inputs.step = step;
+    t->inputs.window = step * BATCH;
     t->inputs.t = step + 1;
     const float loss = heed_step_run_gradients(&t->train, &t->train_plans);
 

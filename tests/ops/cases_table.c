@@ -144,23 +144,23 @@ static heed_node *relu_heads(case_graph *c)
 
 static heed_node *dropout(case_graph *c)
 {
-    heed_node *x = case_parameter(c, heed_shape2(3, 37)), *step = case_int(c, 5);
+    heed_node *x = case_parameter(c, heed_shape2(3, 37)), *window = case_int(c, 5);
 
-    return heed_dropout(c->g, x, step, 0.25f, 7, 2);
+    return heed_dropout(c->g, x, window, 0.25f, 7, 2);
 }
 
 static heed_node *dropout_strided(case_graph *c)
 {
-    heed_node *x = case_strided(c), *step = case_int(c, 100000);
+    heed_node *x = case_strided(c), *window = case_int(c, 100000);
 
-    return heed_dropout(c->g, x, step, 0.5f, 7, 0);
+    return heed_dropout(c->g, x, window, 0.5f, 7, 0);
 }
 
 static heed_node *dropout_many(case_graph *c)
 {
-    heed_node *x = case_many(c), *step = case_int(c, 1);
+    heed_node *x = case_many(c), *window = case_int(c, 1);
 
-    return heed_dropout(c->g, x, step, 0.1f, 7, 1);
+    return heed_dropout(c->g, x, window, 0.1f, 7, 1);
 }
 
 /* --- rows --- */

@@ -158,15 +158,21 @@ static void swiglu_of_halves_writes_one_gradient(void **state)
 
 /* --- dropout --- */
 
-static void drop(heed_device *device, float rate, int32_t step, uint64_t seed, int index, float *out)
+/* A run of `rows` windows, the numbers x of all of them. */
+static void drop_windows(heed_device *device, int64_t rows, int64_t n, float rate, int32_t window,
+                         uint64_t seed, int index, float *out)
 {
     heed_graph *g = heed_graph_create();
-    heed_node *source = one_source(g, "x", HEED_F32, heed_shape1(N), x);
+    heed_node *source = one_source(g, "x", HEED_F32, heed_shape2(rows, n), x);
+    heed_node *first = one_source(g, "window", HEED_I32, heed_shape0(), &window);
 
-    one_run(g,
-            heed_dropout(g, source, one_source(g, "step", HEED_I32, heed_shape0(), &step), rate, seed, index),
-            device, out);
+    one_run(g, heed_dropout(g, source, first, rate, seed, index), device, out);
     heed_graph_destroy(g);
+}
+
+static void drop(heed_device *device, float rate, int32_t window, uint64_t seed, int index, float *out)
+{
+    drop_windows(device, 1, N, rate, window, seed, index, out);
 }
 
 static int kept(const float *values)
@@ -207,7 +213,7 @@ static void dropout_keeps_its_share_and_scales_it_up(void **state)
 }
 
 /* Two masks that have nothing to do with each other keep 0.5 * 0.5 in common, within 5 deviations of 19.4. */
-static void dropout_masks_differ_by_step_seed_and_index(void **state)
+static void dropout_masks_differ_by_window_seed_and_index(void **state)
 {
     heed_device device;
 
@@ -226,15 +232,37 @@ static void dropout_masks_differ_by_step_seed_and_index(void **state)
     heed_device_close(&device);
 }
 
+/* Windows of an odd length, so that no row begins where a vector or a block of random words does. */
+static void a_window_is_dropped_the_same_way_in_any_company(void **state)
+{
+    enum { ROWS = 7, LENGTH = 285 };
+    heed_device devices[CASE_MAX_DEVICES];
+    const int n_devices = case_devices(devices, 2);
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        x[i] = 1.0f;
+    for (int d = 0; d < n_devices; d++) {
+        drop_windows(&devices[d], ROWS, LENGTH, 0.5f, -3, 11, 4, y); /* the count passes 2^32 */
+        for (int first = 0; first < ROWS; first += 2) {
+            const int rows = first + 2 <= ROWS ? 2 : 1;
+
+            drop_windows(&devices[d], rows, LENGTH, 0.5f, first - 3, 11, 4, z);
+            assert_memory_equal(y + first * LENGTH, z, (size_t)(rows * LENGTH) * sizeof *z);
+        }
+    }
+    case_devices_close(devices, n_devices);
+}
+
 static void dropout_at_rate_zero_is_its_input(void **state)
 {
     heed_graph *g = heed_graph_create();
     heed_node *source = one_source(g, "x", HEED_F32, heed_shape1(N), x);
-    int32_t step = 0;
+    int32_t window = 0;
 
     (void)state;
-    assert_ptr_equal(heed_dropout(g, source, one_source(g, "step", HEED_I32, heed_shape0(), &step), 0.0f, 1, 0),
-                     source);
+    assert_ptr_equal(
+        heed_dropout(g, source, one_source(g, "window", HEED_I32, heed_shape0(), &window), 0.0f, 1, 0), source);
     heed_graph_destroy(g);
 }
 
@@ -246,7 +274,8 @@ int main(void)
         cmocka_unit_test(gates_end_at_their_limits),
         cmocka_unit_test(swiglu_of_halves_writes_one_gradient),
         cmocka_unit_test(dropout_keeps_its_share_and_scales_it_up),
-        cmocka_unit_test(dropout_masks_differ_by_step_seed_and_index),
+        cmocka_unit_test(dropout_masks_differ_by_window_seed_and_index),
+        cmocka_unit_test(a_window_is_dropped_the_same_way_in_any_company),
         cmocka_unit_test(dropout_at_rate_zero_is_its_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,7 +251,7 @@ static void what_does_not_fit_is_refused_by_name(void **state)
         {"sum_leading: expected x with at least 4 axes, got 3", wrong_rank},
         {"cannot repeat [2, 3, 4] to [2, 2, 4, 4]", wrong_repeat},
         {"expected a dropout rate from 0 to below 1, got 1", wrong_rate},
-        {"dropout: expected step of shape [], got [2, 3]", wrong_step},
+        {"dropout: expected window of shape [], got [2, 3]", wrong_step},
         {"clip_factor: expected norm of shape [], got [2, 3, 4]", wrong_norm},
         {"expected a largest norm of 0 or more, got -1", wrong_limit},
         {"adamw: expected v of shape [2, 3, 4], got [4]", wrong_moment},
