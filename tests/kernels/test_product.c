@@ -30,7 +30,6 @@ static int all_ways(way *ways)
     ways[n++] = (way){&heed_product_engine_onednn, heed_kernels_at(0), HEED_PACK_NEVER};
     ways[n++] = (way){&heed_product_engine_onednn, heed_kernels_at(0), HEED_PACK_ALWAYS};
     ways[n++] = (way){&heed_product_engine_onednn_strict, heed_kernels_at(0), HEED_PACK_BY_SHAPE};
-    ways[n++] = (way){&heed_product_engine_onednn_strict, heed_kernels_at(0), HEED_PACK_ALWAYS};
 #endif
     return n;
 }
