@@ -3,7 +3,7 @@
 
 #include "base/parallel.h"
 
-enum { BLOCK = 4096, BLOCKS_A_PIECE = 8 };
+enum { BLOCK = HEED_TOTAL_BLOCK, BLOCKS_A_PIECE = 8 };
 
 typedef struct total_job {
     heed_total_fn *fn;

@@ -6,11 +6,13 @@
 #include "kernels/device.h"
 #include "tensor/tensor.h"
 
+#define HEED_TOTAL_BLOCK 4096
+
 /** sum or sum_squares of a kernel table. */
 typedef double heed_total_fn(const float *x, int64_t n);
 
 /**
- * Applies fn to blocks of x on the device's threads and adds the results in order. A block is 4096 elements, or a row
+ * Applies fn to blocks of x on the device's threads and adds the results in order. A block is HEED_TOTAL_BLOCK elements, or a row
  * where x does not lie densely. workspace: heed_total_workspace() bytes.
  */
 double heed_total(const heed_device *device, heed_total_fn *fn, const heed_tensor *x, void *workspace);

@@ -30,13 +30,15 @@ typedef struct builder {
 static void keep_gradient(void *context, heed_graph *g, heed_node *p)
 {
     const builder *b = context;
-    heed_node *grad = state_of(g, "grad", p);
+    heed_node *grad = state_of(g, "grad", p), *whole = b->adds_up ? heed_add(g, grad, p->grad) : p->grad;
 
     for (int i = 0; i < b->weights->n; i++) {
-        if (strcmp(b->weights->list[i].name, p->name) == 0)
+        if (strcmp(b->weights->list[i].name, p->name) == 0) {
             b->step->grad[i] = grad;
+            b->step->complete[i] = whole;
+        }
     }
-    heed_graph_assign_in(g, STAGE_GRADIENTS, grad, b->adds_up ? heed_add(g, grad, p->grad) : p->grad);
+    heed_graph_assign_in(g, STAGE_GRADIENTS, grad, whole);
 }
 
 /* --- update --- */
@@ -61,58 +63,146 @@ static bool decays(const heed_node *p)
     return p->tensor.shape.rank >= 2 && (n < 5 || strcmp(p->name + n - 5, ".bias") != 0);
 }
 
+/* What the updates of all parameters have in common. */
+typedef struct updater {
+    heed_graph *g;
+    const heed_train_options *options;
+    heed_node *lr, *t, *factor;
+} updater;
+
+/* p and its moments from grad; `whole` is the parameter that they are, or are a part of. */
+static void update_one(const updater *u, const heed_node *whole, heed_node *p, heed_node *grad, heed_node **m,
+                       heed_node **v)
+{
+    const heed_adamw_options adamw = {
+        .beta1 = (float)u->options->beta1,
+        .beta2 = (float)u->options->beta2,
+        .eps = (float)u->options->eps,
+        .weight_decay = decays(whole) ? (float)u->options->weight_decay : 0.0f,
+    };
+    heed_adamw_nodes after;
+
+    *m = state_of(u->g, "adamw.m", p);
+    *v = state_of(u->g, "adamw.v", p);
+    after = heed_adamw(u->g, p, *m, *v, grad, u->lr, u->t, u->factor, &adamw);
+    heed_graph_assign_in(u->g, STAGE_UPDATE, p, after.p);
+    heed_graph_assign_in(u->g, STAGE_UPDATE, *m, after.m);
+    heed_graph_assign_in(u->g, STAGE_UPDATE, *v, after.v);
+}
+
+static void update_all(heed_step_graph *step, const heed_weights *weights, const updater *u)
+{
+    for (int i = 0; i < weights->n; i++) {
+        heed_node *p = heed_graph_find(u->g, weights->list[i].name);
+        if (step->grad[i] != NULL)
+            update_one(u, p, p, step->grad[i], &step->m[i], &step->v[i]);
+    }
+}
+
+static heed_node *part_of(heed_graph *g, const char *which, const heed_node *whole, const heed_split_part *of)
+{
+    char name[HEED_MAX_NAME];
+
+    snprintf(name, sizeof name, "%s.%s.%lld", which, whole->name, (long long)of->first);
+    return heed_graph_state(g, name, heed_shape1(of->n));
+}
+
+static void update_parts(heed_step_graph *step, const heed_weights *weights, const updater *u)
+{
+    for (int k = 0; k < step->n_parts; k++) {
+        heed_step_part *part = &step->parts[k];
+        const heed_node *p = heed_graph_find(u->g, weights->list[part->of->parameter].name);
+        part->p = part_of(u->g, "part", p, part->of);
+        part->grad = part_of(u->g, "grad.part", p, part->of);
+        if (part->p == NULL)
+            return;
+        update_one(u, p, part->p, part->grad, &part->m, &part->v);
+    }
+}
+
 static void update(heed_step_graph *step, const heed_weights *weights, const heed_train_options *options,
                    heed_step_inputs *inputs)
 {
     heed_graph *g = step->g;
-    heed_node *lr = heed_graph_bound_input(g, "lr", HEED_F32, heed_shape0(), &inputs->lr);
-    heed_node *t = heed_graph_bound_input(g, "t", HEED_I32, heed_shape0(), &inputs->t);
     heed_node *norm = heed_graph_bound_input(g, "norm", HEED_F32, heed_shape0(), &inputs->norm);
-    heed_node *factor = heed_name(g, heed_clip_factor(g, norm, (float)options->clip_norm), "clip_factor");
+    const updater u = {
+        .g = g,
+        .options = options,
+        .lr = heed_graph_bound_input(g, "lr", HEED_F32, heed_shape0(), &inputs->lr),
+        .t = heed_graph_bound_input(g, "t", HEED_I32, heed_shape0(), &inputs->t),
+        .factor = heed_name(g, heed_clip_factor(g, norm, (float)options->clip_norm), "clip_factor"),
+    };
 
-    for (int i = 0; i < weights->n; i++) {
-        heed_node *p = heed_graph_find(g, weights->list[i].name);
-        const heed_adamw_options adamw = {
-            .beta1 = (float)options->beta1,
-            .beta2 = (float)options->beta2,
-            .eps = (float)options->eps,
-            .weight_decay = decays(p) ? (float)options->weight_decay : 0.0f,
-        };
-        heed_adamw_nodes after;
-        if (step->grad[i] == NULL)
-            continue;
-        step->m[i] = state_of(g, "adamw.m", p);
-        step->v[i] = state_of(g, "adamw.v", p);
-        after = heed_adamw(g, p, step->m[i], step->v[i], step->grad[i], lr, t, factor, &adamw);
-        heed_graph_assign_in(g, STAGE_UPDATE, p, after.p);
-        heed_graph_assign_in(g, STAGE_UPDATE, step->m[i], after.m);
-        heed_graph_assign_in(g, STAGE_UPDATE, step->v[i], after.v);
+    if (step->split != NULL)
+        update_parts(step, weights, &u);
+    else
+        update_all(step, weights, &u);
+}
+
+/* --- the parts of this rank --- */
+
+static heed_status list_parts(heed_step_graph *step, heed_error *err)
+{
+    const heed_split *s = step->split;
+
+    step->parts = calloc((size_t)s->n_parts + 1, sizeof *step->parts);
+    if (step->parts == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
+    for (int k = 0; k < s->n_parts; k++) {
+        if (s->parts[k].rank == step->rank)
+            step->parts[step->n_parts++].of = &s->parts[k];
     }
+    return HEED_OK;
+}
+
+static heed_status split_over_ranks(heed_step_graph *step, const heed_weights *weights,
+                                    const heed_step_shape *shape, heed_error *err)
+{
+    bool *wanted = calloc((size_t)weights->n + 1, sizeof *wanted);
+    heed_status status;
+
+    if (wanted == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
+    for (int i = 0; i < weights->n; i++)
+        wanted[i] = step->grad[i] != NULL;
+    step->rank = shape->rank;
+    status = heed_split_create(weights, wanted, shape->n_ranks, HEED_BUCKET_FLOATS, &step->split, err);
+    free(wanted);
+    return status == HEED_OK ? list_parts(step, err) : status;
 }
 
 /* --- the graph --- */
 
 static bool allocate(heed_step_graph *out, int n)
 {
+    out->n_parameters = n;
     out->g = heed_graph_create();
     out->grad = calloc((size_t)n, sizeof(heed_node *));
+    out->complete = calloc((size_t)n, sizeof(heed_node *));
     out->m = calloc((size_t)n, sizeof(heed_node *));
     out->v = calloc((size_t)n, sizeof(heed_node *));
-    return out->g != NULL && out->grad != NULL && out->m != NULL && out->v != NULL;
+    return out->g != NULL && out->grad != NULL && out->complete != NULL && out->m != NULL && out->v != NULL;
 }
 
-static void backward(heed_step_graph *out, heed_node *objective, const heed_weights *weights,
-                     const heed_train_options *options, bool adds_up, heed_step_inputs *inputs)
+static heed_status backward(heed_step_graph *out, heed_node *objective, const heed_weights *weights,
+                            const heed_train_options *options, const heed_step_shape *shape,
+                            heed_step_inputs *inputs, heed_error *err)
 {
     heed_graph *g = out->g;
     heed_node *share = heed_graph_bound_input(g, "d.objective", HEED_F32, heed_shape0(), &inputs->share);
-    builder b = {out, weights, adds_up};
+    builder b = {out, weights, shape->adds_up};
+    heed_status status = HEED_OK;
 
     inputs->share = 1.0f;
     if (!heed_graph_differentiate_with(g, objective, share, heed_accumulate, keep_gradient, &b))
-        return;
+        return HEED_OK; /* the graph knows why */
+    if (shape->n_ranks > 1)
+        status = split_over_ranks(out, weights, shape, err);
+    if (status != HEED_OK)
+        return status;
     out->norm = norm_of(g, out, weights);
     update(out, weights, options, inputs);
+    return HEED_OK;
 }
 
 heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
@@ -122,7 +212,7 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     const heed_config *config = &weights->config;
     const heed_shape rows = heed_shape2(shape->batch, shape->length);
     heed_nn nn = {.config = config, .seed = (uint64_t)options->seed, .training = shape->training};
-    heed_status status;
+    heed_status status = HEED_OK;
     heed_node *ids, *targets;
     heed_gpt gpt;
 
@@ -139,11 +229,12 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     gpt = heed_gpt_build(&nn, ids, targets);
     out->loss = gpt.loss;
     if (shape->training) {
-        backward(out, gpt.objective, weights, options, shape->adds_up, inputs);
+        status = backward(out, gpt.objective, weights, options, shape, inputs, err);
         out->loss = heed_graph_value_of(out->loss);
     }
     heed_weights_bind(weights, out->g);
-    status = heed_graph_status(out->g, err);
+    if (status == HEED_OK)
+        status = heed_graph_status(out->g, err);
     if (status != HEED_OK)
         heed_step_graph_destroy(out);
     return status;
@@ -152,7 +243,10 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
 void heed_step_graph_destroy(heed_step_graph *step)
 {
     heed_graph_destroy(step->g);
+    heed_split_destroy(step->split);
+    free(step->parts);
     free(step->grad);
+    free(step->complete);
     free(step->m);
     free(step->v);
     *step = (heed_step_graph){0};
@@ -180,6 +274,33 @@ float *heed_step_moment(const heed_weights *weights, int i, int second)
     return part_of_block(weights, i, second ? 3 : 2);
 }
 
+size_t heed_step_own_bytes(const heed_step_graph *step, const heed_weights *weights)
+{
+    if (step->split == NULL)
+        return heed_step_state_bytes(weights);
+    return 2 * heed_weights_bytes(weights) +
+           2 * heed_size_align((size_t)step->split->n_moments[step->rank] * sizeof(float));
+}
+
+/* p | grad.p | moments of this rank's parts, the first ones of all before the second ones */
+float *heed_step_part_moment(const heed_step_graph *step, const heed_weights *weights, int k, int second)
+{
+    return part_of_block(weights, 0, 2) + step->parts[k].of->at +
+           (second ? step->split->n_moments[step->rank] : 0);
+}
+
+static void place_parts(const heed_step_graph *step, const heed_weights *weights)
+{
+    for (int k = 0; k < step->n_parts; k++) {
+        const heed_step_part *part = &step->parts[k];
+        const int64_t at = step->split->places[part->of->parameter] + part->of->first;
+        part->p->tensor.data = part_of_block(weights, 0, 0) + at;
+        part->grad->tensor.data = part_of_block(weights, 0, 1) + at;
+        part->m->tensor.data = heed_step_part_moment(step, weights, k, 0);
+        part->v->tensor.data = heed_step_part_moment(step, weights, k, 1);
+    }
+}
+
 void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block)
 {
     heed_weights_place(weights, block, NULL);
@@ -188,12 +309,53 @@ void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *b
         if (step->grad[i] == NULL)
             continue;
         step->grad[i]->tensor.data = heed_step_gradient(weights, i);
+        if (step->split != NULL)
+            continue;
         step->m[i]->tensor.data = heed_step_moment(weights, i, 0);
         step->v[i]->tensor.data = heed_step_moment(weights, i, 1);
     }
+    place_parts(step, weights);
 }
 
 /* --- the stages --- */
+
+/* Where the gradient had to be made elsewhere, it is copied after the run, and nobody can be told before. */
+static void tell(void *context, const heed_node *node, const heed_tensor *value)
+{
+    const heed_step_graph *step = context;
+
+    for (int i = 0; i < step->n_parameters; i++) {
+        if (step->complete[i] == node && value->data == step->grad[i]->tensor.data)
+            step->watch.settled(step->watch.context, i);
+    }
+}
+
+static heed_status plan_gradients(const heed_step_graph *step, heed_device *device, heed_plan **plan,
+                                  heed_error *err)
+{
+    heed_node **observed = calloc((size_t)step->n_parameters + 1, sizeof *observed), *target = step->loss;
+    heed_plan_options options = {
+        .device = device,
+        .reference = device->kernels == NULL,
+        .targets = &target,
+        .n_targets = 1,
+        .assign = step->norm != NULL ? 1u << STAGE_GRADIENTS : 0,
+        .observed = observed,
+        .observe = tell,
+        .observe_context = (void *)(uintptr_t)step,
+    };
+    heed_status status;
+
+    if (observed == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the plan of a step");
+    for (int i = 0; i < step->n_parameters && step->watch.settled != NULL; i++) {
+        if (step->complete[i] != NULL)
+            observed[options.n_observed++] = step->complete[i];
+    }
+    status = heed_plan_create(step->g, &options, plan, err);
+    free(observed);
+    return status;
+}
 
 static heed_status plan_stage(const heed_step_graph *step, heed_device *device, heed_node *target,
                               unsigned assign, heed_plan **plan, heed_error *err)
@@ -213,8 +375,7 @@ heed_status heed_step_plan(const heed_step_graph *step, heed_device *device, hee
                            heed_error *err)
 {
     const bool training = step->norm != NULL;
-    heed_status status = plan_stage(step, device, step->loss, training ? 1u << STAGE_GRADIENTS : 0,
-                                    &plans->gradients, err);
+    heed_status status = plan_gradients(step, device, &plans->gradients, err);
 
     if (status == HEED_OK && training)
         status = plan_stage(step, device, step->norm, 0, &plans->norm, err);

@@ -16,6 +16,9 @@
  * Weights, gradients and moments lie in one block, in this order, each heed_weights_bytes() long:
  *
  *   p   grad.p   m   v
+ *
+ * One of several ranks updates only its parts of the parameters (train/split.h), and has moments of these alone. The update
+ * then sees each part as a state of one axis, p.part and grad.part, which lies within p and grad.p.
  */
 #ifndef HEED_TRAIN_STEP_H
 #define HEED_TRAIN_STEP_H
@@ -25,6 +28,7 @@
 #include "graph/plan.h"
 #include "kernels/device.h"
 #include "nn/weights.h"
+#include "train/split.h"
 
 /* Numbers that change from run to run; the graph's inputs point here. */
 typedef struct heed_step_inputs {
@@ -40,14 +44,34 @@ typedef struct heed_step_shape {
     int64_t batch, length; /* windows of one run, and their tokens */
     bool training;         /* false: only the loss, without dropout */
     bool adds_up;          /* a run adds its gradients to what grad.p holds */
+    int rank, n_ranks;     /* n_ranks 0: this process alone */
 } heed_step_shape;
+
+/* What one rank updates of a parameter. */
+typedef struct heed_step_part {
+    const heed_split_part *of;
+    heed_node *p, *grad, *m, *v; /* [n], states */
+} heed_step_part;
+
+/* Called within the first stage: the gradient of parameter i lies complete in the block. settled NULL: nobody watches. */
+typedef struct heed_step_watch {
+    void (*settled)(void *context, int i);
+    void *context;
+} heed_step_watch;
 
 /* Arrays have one entry for each parameter of the weights, NULL where it gets no gradient. */
 typedef struct heed_step_graph {
     heed_graph *g;
+    int n_parameters;
     heed_node *loss, *norm; /* scalars; norm NULL without training */
     heed_node **grad;       /* grad.p, states */
+    heed_node **complete;   /* what is written there: once it has run, the gradient is whole */
     heed_node **m, **v;     /* moments, states */
+    heed_split *split;      /* over ranks; NULL with this process alone, and then m and v are all NULL */
+    int rank;
+    heed_step_part *parts; /* of this rank */
+    int n_parts;
+    heed_step_watch watch; /* whoever wants it sets it */
 } heed_step_graph;
 
 /* One plan a stage; norm and update are NULL without training. */
@@ -61,15 +85,18 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
                                    heed_error *err);
 void heed_step_graph_destroy(heed_step_graph *step);
 
-/** Bytes of weights, gradients and moments. */
+/** Bytes of weights, gradients and moments: of a process alone, and of this rank. */
 size_t heed_step_state_bytes(const heed_weights *weights);
+size_t heed_step_own_bytes(const heed_step_graph *step, const heed_weights *weights);
 /** The gradient of parameter i in the block that the weights lie in, and its first or second moment. */
 float *heed_step_gradient(const heed_weights *weights, int i);
 float *heed_step_moment(const heed_weights *weights, int i, int second);
-/** Lays weights, gradients and moments into a zeroed block of heed_step_state_bytes() and binds the graph to them. */
+/** The moments of part k of this rank. */
+float *heed_step_part_moment(const heed_step_graph *step, const heed_weights *weights, int k, int second);
+/** Lays weights, gradients and moments into a zeroed block of heed_step_own_bytes() and binds the graph to them. */
 void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *block);
 
-/** Plans the stages. HEED_ERR_MEMORY. */
+/** Plans the stages. step->watch must be set by then, and step stay where it is. HEED_ERR_MEMORY. */
 heed_status heed_step_plan(const heed_step_graph *step, heed_device *device, heed_step_plans *plans,
                            heed_error *err);
 void heed_step_plans_destroy(heed_step_plans *plans);
