@@ -46,7 +46,11 @@ typedef struct heed_train_options {
     int64_t eval_batches;     /* of each evaluation; the last one takes at least 200 */
     int64_t save_interval;    /* steps between checkpoints; 0: only at the end and when interrupted */
     int64_t seed;
-    int64_t threads;              /* 0: one a processor */
+    int64_t threads; /* 0: one a processor */
+    /* the same bits for any number of threads and ranks: somewhat slower, and more memory for gradients */
+    bool strict;
+    int64_t
+        strict_parts; /* of a step's windows, which ranks share: a power of two; 0: 4, or fewer to divide batch_size */
     int64_t corpus_bytes;         /* of the built-in stories, when no text is given */
     int tokenizer;                /* a heed_train_tokens */
     int64_t tokenizer_vocab_size; /* of words and bpe (heed/vocab.h) */

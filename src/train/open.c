@@ -50,6 +50,13 @@ static heed_status prepare_batch(heed_trainer *t, heed_error *err)
     const size_t n = (size_t)(o->batch_size * t->model->config.context_length);
 
     t->micro_batch = o->micro_batch > 0 ? o->micro_batch : o->batch_size;
+    if (o->strict) {
+        const heed_status status = heed_strict_cut(&t->strict, o, 1, err);
+
+        if (status != HEED_OK)
+            return status;
+        t->micro_batch = t->strict.micro_batch;
+    }
     if (o->batch_size % t->micro_batch != 0)
         return heed_fail(err, HEED_ERR_USAGE,
                          "micro_batch: expected a divisor of the batch_size %lld, got %lld",
@@ -87,12 +94,29 @@ static double flops_of_step(const heed_trainer *t)
            (parts - 1.0) * heed_plan_cost(t->train_plans.gradients).flops;
 }
 
+/* Sums over all of grad.p, which lies as the weights do. */
+static size_t strict_bytes(const heed_trainer *t)
+{
+    const size_t n = heed_weights_bytes(t->model->weights) / sizeof(float);
+
+    return t->options.strict ? heed_strict_bytes(&t->strict, (int64_t)n) : 0;
+}
+
+static void place_strict(heed_trainer *t)
+{
+    const heed_weights *w = t->model->weights;
+    const int64_t n = (int64_t)(heed_weights_bytes(w) / sizeof(float));
+
+    if (t->options.strict)
+        heed_strict_place(&t->strict, &t->device, heed_step_gradient(w, 0), n,
+                          (float *)(void *)(t->block + heed_step_state_bytes(w)));
+}
+
 /* Graphs, plans, and the one block that holds everything. */
 static heed_status prepare(heed_trainer *t, heed_error *err)
 {
     heed_weights *w = t->model->weights;
-    const size_t state = heed_step_state_bytes(w);
-    size_t arena;
+    size_t state = heed_step_state_bytes(w), arena;
     heed_status status = check_state(t, err);
 
     if (status == HEED_OK)
@@ -106,6 +130,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     arena = heed_step_plans_bytes(&t->train_plans);
     if (heed_step_plans_bytes(&t->eval_plans) > arena)
         arena = heed_step_plans_bytes(&t->eval_plans);
+    state += strict_bytes(t);
+    t->plan.state_bytes += (double)strict_bytes(t);
     t->block_bytes = state + arena;
     t->plan.step_bytes = (double)arena;
     t->plan.flops_per_step = flops_of_step(t);
@@ -116,6 +142,7 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
         return too_large(t, (double)t->block_bytes, err);
     heed_step_place(&t->train, w, t->block);
     heed_weights_bind(w, t->eval.g);
+    place_strict(t);
     status = heed_step_plans_place(&t->train_plans, t->block + state, err);
     return status == HEED_OK ? heed_step_plans_place(&t->eval_plans, t->block + state, err) : status;
 }
@@ -131,9 +158,10 @@ static void describe(heed_trainer *t)
     t->plan.n_validation_tokens = validation.n;
     t->plan.bytes_per_token = heed_corpus_bytes_per_token(t->corpus, t->model->tokenizer, HEED_PART_VALIDATION);
     t->plan.floor *= t->plan.bytes_per_token; /* the stories are ASCII: a byte is a character */
-    snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s", heed_device_name(&t->device),
+    snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s%s", heed_device_name(&t->device),
              t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
-             t->device.products != NULL ? heed_products_engine(t->device.products) : "");
+             t->device.products != NULL ? heed_products_engine(t->device.products) : "",
+             t->device.strict ? ", strict" : "");
     t->plan.device = t->device_text;
 }
 
@@ -154,6 +182,14 @@ static void measure(heed_trainer *t)
         t->plan.process_bytes = peak;
 }
 
+static heed_status open_device(heed_trainer *t, heed_error *err)
+{
+    const int threads = (int)t->options.threads;
+
+    return t->options.strict ? heed_device_open_strict(&t->device, NULL, threads, err)
+                             : heed_device_open(&t->device, NULL, threads, err);
+}
+
 /* Everything after the options are known: text, model, memory. */
 static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, heed_error *err)
 {
@@ -171,7 +207,7 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     }
     status = heed_model_wrap(weights, tokenizer, &t->model, err);
     if (status == HEED_OK)
-        status = heed_device_open(&t->device, NULL, (int)t->options.threads, err);
+        status = open_device(t, err);
     if (status == HEED_OK)
         status = prepare(t, err);
     if (status != HEED_OK)

@@ -56,14 +56,20 @@ static double run_parts(heed_trainer *t, bool training)
 
     for (int64_t part = 0; part < n_parts; part++) {
         bring_part(t, part);
+        if (training && t->options.strict)
+            heed_strict_begin(&t->strict, part);
         const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
         const double share = n_parts > 1 && n_targets > 0 ? (double)here / (double)n_targets : 1.0;
         t->inputs.share = (float)share;
         t->inputs.window = (int32_t)(uint32_t)(t->step * t->options.batch_size + part * t->micro_batch);
-        loss += share * (double)heed_step_run_gradients(training ? &t->train : &t->eval,
-                                                        training ? &t->train_plans : &t->eval_plans);
+        const double here_loss = share *
+                                 (double)heed_step_run_gradients(training ? &t->train : &t->eval,
+                                                                 training ? &t->train_plans : &t->eval_plans);
+        loss += here_loss;
+        if (training && t->options.strict)
+            heed_strict_end(&t->strict, part, here_loss);
     }
-    return loss;
+    return training && t->options.strict ? t->strict.loss : loss;
 }
 
 /* --- evaluation --- */
@@ -110,7 +116,7 @@ static void run_step(heed_trainer *t, heed_progress *p)
 
     p->learning_rate = learning_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
-    if (t->micro_batch < t->options.batch_size)
+    if (t->micro_batch < t->options.batch_size && !t->options.strict)
         heed_step_clear_gradients(t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
     t->inputs.t = t->step + 1 < INT32_MAX ? (int32_t)(t->step + 1) : INT32_MAX;

@@ -10,6 +10,7 @@
 #include "nn/model.h"
 #include "train/schedule.h"
 #include "train/step.h"
+#include "train/strict.h"
 
 #define HEED_PATH_BYTES 4096
 
@@ -39,10 +40,12 @@ struct heed_trainer {
     heed_batches batches;
     int32_t *ids, *targets; /* [batch_size, T] all windows of a step */
     int64_t micro_batch;    /* of them in one run */
+    heed_strict_sum strict; /* how they add up, with options.strict */
     heed_step_inputs inputs;
     heed_step_graph train, eval; /* of micro_batch windows */
     heed_step_plans train_plans, eval_plans;
-    char *block; /* weights, gradients, moments and the larger arena, as train/step.h lays them */
+    /* weights, gradients, moments as train/step.h lays them, buffers of a strict sum, the larger arena */
+    char *block;
     size_t block_bytes;
 
     int64_t step; /* done */
