@@ -32,6 +32,12 @@ typedef enum heed_train_tokens {
     HEED_TRAIN_BPE,
 } heed_train_tokens;
 
+/* Which window of a text comes when. */
+typedef enum heed_train_order {
+    HEED_TRAIN_WINDOWS, /* at any place of the text, drawn anew each time */
+    HEED_TRAIN_EPOCHS,  /* side by side, each once an epoch, in another order each epoch */
+} heed_train_order;
+
 typedef struct heed_train_options {
     int64_t steps;
     int64_t batch_size;       /* windows a step */
@@ -54,6 +60,19 @@ typedef struct heed_train_options {
     int64_t corpus_bytes;         /* of the built-in stories, when no text is given */
     int tokenizer;                /* a heed_train_tokens */
     int64_t tokenizer_vocab_size; /* of words and bpe (heed/vocab.h) */
+
+    /* what is read, and in which order: docs/formats.md */
+    int order;        /* a heed_train_order */
+    int64_t epochs;   /* of the text, in place of steps; 0: steps say how long */
+    bool end_of_text; /* between documents, where the tokenizer has such a token; else a line break */
+    char
+        text_field[256]; /* of .jsonl files: names with commas between, whose texts are joined by line breaks */
+    char target_field[64];    /* the only one of them that is to be learned; "": all are */
+    int64_t token_file_bytes; /* a text of more bytes is tokenized into a file in the cache, and mapped */
+
+    const char *const
+        *more_texts; /* [n_more_texts] read behind the trainer's text, as one; lent for heed_trainer_create() */
+    int n_more_texts;
     const char
         *tokenizer_path; /* a tokenizer to take (heed_tokenizer_open()) instead of making one; NULL: make it */
 } heed_train_options;
@@ -85,6 +104,7 @@ typedef struct heed_progress {
     double tokens_per_s;    /* of the last steps, evaluations not counted */
     double peak_share;      /* of matrix_peak_flops, of the last steps */
     double eta_s;           /* estimated seconds to the end */
+    double epoch, epochs;   /* of the text so far, and at the end; 0 where windows are random */
     bool saved;             /* a checkpoint was written after this step */
     bool done;
 } heed_progress;

@@ -102,6 +102,13 @@ void heed_file_let_go(const void *data, size_t size)
 #endif
 }
 
+void heed_file_let_go_around(const void *data, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data / page * page;
+
+    heed_file_let_go((const void *)begin, (uintptr_t)data + size + page - 1 - begin);
+}
+
 /* The folder part of path: "." for a bare name, "/" for a name in the root. */
 static bool folder_of(char *out, size_t size, const char *path)
 {
@@ -148,6 +155,21 @@ bool heed_file_put(heed_file_sink *sink, const void *data, size_t size)
     if (sink->reason == 0 && !write_all(sink->fd, data, size))
         sink->reason = errno;
     sink->written += size;
+    return sink->reason == 0;
+}
+
+bool heed_file_put_first(heed_file_sink *sink, const void *data, size_t size)
+{
+    const char *at = data;
+
+    for (size_t done = 0; done < size && sink->reason == 0;) {
+        const ssize_t n = pwrite(sink->fd, at + done, size - done, (off_t)done);
+
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            sink->reason = n == 0 ? EIO : errno;
+    }
     return sink->reason == 0;
 }
 

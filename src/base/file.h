@@ -26,6 +26,8 @@ void heed_file_close(heed_file *file); /* an empty struct is allowed */
 void heed_file_expect_little(const heed_file *file, bool little);
 /** Lets go of the pages inside of these bytes of a mapped file; where they are read again, the system fetches them again. */
 void heed_file_let_go(const void *data, size_t size);
+/** The same for every page that holds one of these bytes. */
+void heed_file_let_go_around(const void *data, size_t size);
 
 /** One piece of a file to write. */
 typedef struct heed_bytes {
@@ -40,6 +42,8 @@ heed_status heed_file_write(const char *path, const heed_bytes *pieces, size_t n
 typedef struct heed_file_sink heed_file_sink;
 /** Adds bytes; false when they cannot be written, and then the writer is to give up with HEED_ERR_FILE. */
 bool heed_file_put(heed_file_sink *sink, const void *data, size_t size);
+/** Writes over the first bytes, which were put before: what is known only at the end, such as counts. */
+bool heed_file_put_first(heed_file_sink *sink, const void *data, size_t size);
 /** Bytes put so far. */
 size_t heed_file_sink_bytes(const heed_file_sink *sink);
 

@@ -20,6 +20,10 @@ enum {
     HEED_STREAM_DROPOUT = 4,
     HEED_STREAM_SAMPLE = 5,
     HEED_STREAM_CORPUS = 6,
+    HEED_STREAM_ORDER = 7,           /* in the low byte; the epoch lies above it */
+    HEED_STREAM_TASK = 8,            /* examples of a task to learn from */
+    HEED_STREAM_TASK_VALIDATION = 9, /* and to validate; the number of the window lies above both */
+    HEED_STREAM_HELD_OUT = 10,       /* which pairs of a task are kept for validation */
 };
 
 typedef struct heed_rng {

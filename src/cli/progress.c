@@ -111,9 +111,11 @@ static void draw_curve(const heed_cli_progress *p, char *out)
 static int write_line(const heed_cli_progress *p, const heed_progress *now, int columns, char *line,
                       size_t size)
 {
-    char number[32], validation[32] = "", speed[48], share[32] = "", eta[40];
+    char number[32], validation[32] = "", speed[48], share[32] = "", eta[40], epoch[48] = "";
     int n;
 
+    if (now->epochs > 0.0)
+        snprintf(epoch, sizeof epoch, "  epoch %.2f/%.4g", now->epoch, now->epochs);
     if (!isnan(p->validation))
         snprintf(validation, sizeof validation, "  val %.3f", p->validation);
     if (has_share(now))
@@ -121,9 +123,9 @@ static int write_line(const heed_cli_progress *p, const heed_progress *now, int 
     snprintf(speed, sizeof speed, "  %s tokens/s", heed_cli_grouped(number, now->tokens_per_s));
     snprintf(eta, sizeof eta, "  %s left", heed_cli_duration(number, now->eta_s));
     for (int left_out = 0;; left_out++) {
-        n = snprintf(line, size, "%lld/%lld  loss %.3f%s%s%s%s", (long long)now->step, (long long)now->steps,
-                     p->loss, validation, left_out > 1 ? "" : speed, left_out > 0 ? "" : share,
-                     left_out > 2 ? "" : eta);
+        n = snprintf(line, size, "%lld/%lld%s  loss %.3f%s%s%s%s", (long long)now->step, (long long)now->steps,
+                     left_out > 1 ? "" : epoch, p->loss, validation, left_out > 1 ? "" : speed,
+                     left_out > 0 ? "" : share, left_out > 2 ? "" : eta);
         if (n <= columns || left_out == 3)
             return n;
     }
@@ -146,11 +148,13 @@ static void draw_line(heed_cli_progress *p, const heed_progress *now)
 
 static void print_line(heed_cli_progress *p, const heed_progress *now)
 {
-    char eta[32], speed[32], byte[32];
+    char eta[32], speed[32], byte[32], epoch[48] = "";
 
     heed_cli_clear_line(p);
-    fprintf(p->out, "step %lld of %lld: loss %.4f, validation %.4f%s, %s tokens/s", (long long)now->step,
-            (long long)now->steps, p->loss, now->validation_loss,
+    if (now->epochs > 0.0)
+        snprintf(epoch, sizeof epoch, " (epoch %.2f of %.4g)", now->epoch, now->epochs);
+    fprintf(p->out, "step %lld of %lld%s: loss %.4f, validation %.4f%s, %s tokens/s", (long long)now->step,
+            (long long)now->steps, epoch, p->loss, now->validation_loss,
             heed_cli_per_byte(byte, now->validation_loss, p->bytes_per_token),
             heed_cli_grouped(speed, now->tokens_per_s));
     if (has_share(now))

@@ -303,6 +303,21 @@ static heed_status check_resume(const heed_cli_options *options, const train_opt
         other == field ? "the setting " : "", other);
 }
 
+static bool was_given(const heed_cli_options *options, const char *field)
+{
+    for (int i = 0; i < options->n_settings; i++)
+        if (strcmp(options->settings[i].field->name, field) == 0)
+            return true;
+    return false;
+}
+
+static heed_status check_length_of_run(const heed_cli_options *options, heed_error *err)
+{
+    if (was_given(options, "steps") && was_given(options, "epochs"))
+        return heed_cli_fail(err, HEED_ERR_USAGE, "train: expected --steps or --epochs, got both");
+    return HEED_OK;
+}
+
 static heed_status open_trainer(const train_options *own, const char *text, const heed_config *config,
                                 const heed_train_options *train, heed_trainer **trainer, heed_error *err)
 {
@@ -318,6 +333,17 @@ static heed_status open_trainer(const train_options *own, const char *text, cons
                : status;
 }
 
+/* "a.txt", "a.txt and 2 more", or what is learned without a text. */
+static const char *text_name(const heed_cli_options *options, char *out, size_t size)
+{
+    if (options->n_operands == 0)
+        return "built-in stories";
+    if (options->n_operands == 1)
+        return options->operands[0];
+    snprintf(out, size, "%s and %d more", options->operands[0], options->n_operands - 1);
+    return out;
+}
+
 static heed_status train_and_report(const train_options *own, const char *text, heed_trainer *trainer,
                                     heed_error *err)
 {
@@ -327,10 +353,7 @@ static heed_status train_and_report(const train_options *own, const char *text, 
 
     r.progress = heed_cli_progress_start(own->quiet ? NULL : stderr, trainer);
     if (!own->quiet)
-        heed_cli_show_plan(stderr, trainer,
-                           own->resume != NULL ? "as before"
-                           : text != NULL      ? text
-                                               : "built-in stories");
+        heed_cli_show_plan(stderr, trainer, own->resume != NULL ? "as before" : text);
     status = train(&r, err);
     if (status == HEED_OK)
         status = finish(&r, err);
@@ -344,13 +367,16 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     train_options own = {.sample_tokens = 160};
     heed_config config = heed_config_default();
     heed_train_options train = heed_train_options_default();
-    heed_cli_options options = {
-        .command = command, .texts = texts, .n_texts = 4, .structure = &own, .most_operands = 1};
+    heed_cli_options options = {.command = command,
+                                .texts = texts,
+                                .n_texts = 4,
+                                .structure = &own,
+                                .most_operands = HEED_CLI_MAX_OPERANDS};
     int n_config, n_train;
     const heed_field *config_fields = heed_config_fields(&n_config),
                      *train_fields = heed_train_fields(&n_train);
     heed_trainer *trainer = NULL;
-    char tokenizer[HEED_PULL_PATH_BYTES];
+    char tokenizer[HEED_PULL_PATH_BYTES], name[PATH_BYTES];
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
@@ -364,32 +390,41 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (own.resume != NULL)
         train.threads = -1; /* as before, unless the line says otherwise */
     if (status == HEED_OK)
+        status = check_length_of_run(&options, err);
+    if (status == HEED_OK)
         status = heed_cli_configure(&options, own.preset, own.config, &config, &train, err);
+    if (options.n_operands > 1) {
+        train.more_texts = options.operands + 1;
+        train.n_more_texts = options.n_operands - 1;
+    }
     if (status != HEED_OK)
         return status;
     heed_cli_catch_interrupts(own.quiet ? NULL
                                         : "\nheed: finishing this step and saving; once more stops at once\n");
     status = open_trainer(&own, options.operands[0], &config, &train, &trainer, err);
     if (status == HEED_OK)
-        status = train_and_report(&own, options.operands[0], trainer, err);
+        status = train_and_report(&own, text_name(&options, name, sizeof name), trainer, err);
     heed_trainer_close(trainer);
     return status;
 }
 
 const heed_cli_command heed_cli_train = {
     .name = "train",
-    .operands = "[TEXT]",
-    .summary = "train a model on a text, or on built-in stories",
+    .operands = "[TEXT...]",
+    .summary = "train a model on texts, or on built-in stories",
     .details =
         "TEXT is a file in UTF-8; its characters become the tokens, its last tenth validates. --tokenizer\n"
         "makes words or byte pairs of it, or takes a file or folder that heed tokenize takes; with byte pairs\n"
-        "any bytes will do. Without a text the model learns from stories made by a grammar. Their entropy is\n"
-        "known: on average no loss is below it. The folder is a model at every checkpoint. Ctrl-C finishes\n"
-        "the step, saves and stops.\n",
+        "any bytes will do. Several files are read as one, each a document; in a file named .jsonl each line\n"
+        "is one. Texts may be larger than memory. Without a text the model learns from stories made by a\n"
+        "grammar. Their entropy is known: on average no loss is below it. The folder is a model at every\n"
+        "checkpoint. Ctrl-C finishes the step, saves and stops.\n",
     .examples = "  heed train\n"
                 "  heed train shakespeare.txt --out plays --steps 5000\n"
                 "  heed train shakespeare.txt --out small --n-layers 2 --d-model 64 --no-tied-head\n"
                 "  heed train shakespeare.txt --out pairs --tokenizer bpe --tokenizer-vocab-size 1024\n"
+                "  heed train letters/*.txt --out letters --epochs 4\n"
+                "  heed train talks.jsonl --out talks --text-field question,answer --target-field answer\n"
                 "  heed train --resume plays\n",
     .run = run,
 };

@@ -13,7 +13,8 @@
 #include "base/utf8.h"
 #include "text/position.h"
 
-#define PEEK_BYTES ((size_t)8192) /* a NUL this early tells binary files from texts in an old encoding */
+#define PEEK_BYTES   ((size_t)8192)    /* a NUL this early tells binary files from texts in an old encoding */
+#define LET_GO_BYTES ((size_t)1 << 24) /* checked of a mapped file before they are let go of */
 
 static heed_status check_start(const char *text, size_t n, const char *name, heed_error *err)
 {
@@ -30,16 +31,23 @@ static heed_status check_start(const char *text, size_t n, const char *name, hee
     return HEED_OK;
 }
 
-heed_status heed_corpus_check_text(const char *text, size_t n, bool any_bytes, const char *name,
-                                   heed_error *err)
+static heed_status check(const char *text, size_t n, bool any_bytes, bool mapped, const char *name,
+                         heed_error *err)
 {
     heed_status status = check_start(text, n, name, err);
+    size_t held = 0;
 
     if (status != HEED_OK || any_bytes)
         return status;
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
         const size_t length = heed_utf8_decode(text + i, n - i, &code);
+
+        held += length;
+        if (mapped && held >= LET_GO_BYTES) {
+            heed_file_let_go(text, i);
+            held = 0;
+        }
 
         if (length == 0)
             return heed_fail(err, HEED_ERR_FILE, "%s: expected UTF-8, got 0x%02x at byte %zu (line %zu)", name,
@@ -52,6 +60,12 @@ heed_status heed_corpus_check_text(const char *text, size_t n, bool any_bytes, c
     return HEED_OK;
 }
 
+heed_status heed_corpus_check_text(const char *text, size_t n, bool any_bytes, const char *name,
+                                   heed_error *err)
+{
+    return check(text, n, any_bytes, false, name, err);
+}
+
 heed_status heed_corpus_open_text(heed_file *text, const char *path, bool any_bytes, heed_error *err)
 {
     heed_status status = heed_file_open(text, path, err);
@@ -60,7 +74,7 @@ heed_status heed_corpus_open_text(heed_file *text, const char *path, bool any_by
     if (status != HEED_OK)
         return status;
     heed_quote(name, sizeof name, path, strlen(path));
-    status = heed_corpus_check_text(text->data, text->size, any_bytes, name, err);
+    status = check(text->data, text->size, any_bytes, true, name, err);
     if (status != HEED_OK) {
         heed_file_close(text);
         *text = (heed_file){0};
@@ -96,44 +110,30 @@ static heed_status check_length(const heed_corpus *corpus, const heed_tokenizer 
 
 /* Ids on their way into the corpus, which has room for `room` of them and grows. */
 typedef struct filling {
-    heed_corpus *corpus;
-    size_t n, room, bytes_per_token;
+    heed_packing packing;
+    uint8_t *storage;
+    size_t n, room;
     const char *name;
 } filling;
 
 /* Room for n ids. A text too large for the memory is refused before it is filled. */
 static heed_status make_room(filling *f, size_t n, heed_error *err)
 {
-    const size_t available = heed_memory_available();
-    heed_corpus *grown = NULL;
+    const size_t available = heed_memory_available(), width = (size_t)f->packing.bytes_per_token;
+    uint8_t *grown = NULL;
     size_t bytes = 0;
 
-    if (heed_size_mul(n, f->bytes_per_token, &bytes) && bytes - f->room * f->bytes_per_token <= available &&
-        heed_size_add(bytes, sizeof(heed_corpus), &bytes))
-        grown = realloc(f->corpus, bytes);
+    if (heed_size_mul(n, width, &bytes) && bytes - f->room * width <= available)
+        grown = realloc(f->storage, bytes + width);
     if (grown == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "%s: %.1f MB are needed for its %zu tokens, %.1f MB are free",
-                         f->name, 1e-6 * (double)f->bytes_per_token * (double)n, n, 1e-6 * (double)available);
-    f->corpus = grown;
+                         f->name, 1e-6 * (double)width * (double)n, n, 1e-6 * (double)available);
+    f->storage = grown;
     f->room = n;
     return HEED_OK;
 }
 
-static void pack(const filling *f, const int32_t *ids, size_t n)
-{
-    uint8_t *narrow = (uint8_t *)f->corpus->storage + f->n * f->bytes_per_token;
-
-    if (f->bytes_per_token == 4)
-        memcpy(narrow, ids, n * sizeof *ids);
-    for (size_t i = 0; i < n && f->bytes_per_token == 1; i++)
-        narrow[i] = (uint8_t)ids[i];
-    for (size_t i = 0; i < n && f->bytes_per_token == 2; i++) {
-        const uint16_t half = (uint16_t)ids[i];
-        memcpy(narrow + 2 * i, &half, 2);
-    }
-}
-
-static heed_status take_ids(void *context, const int32_t *ids, size_t n, heed_error *err)
+static heed_status take_ids(void *context, const int32_t *ids, size_t n, bool counts, heed_error *err)
 {
     filling *f = context;
     heed_status status = HEED_OK;
@@ -141,53 +141,91 @@ static heed_status take_ids(void *context, const int32_t *ids, size_t n, heed_er
     if (n > f->room - f->n)
         status = make_room(f, f->n + n + f->room / 2, err);
     if (status == HEED_OK) {
-        pack(f, ids, n);
+        heed_packing_put(&f->packing, f->storage + f->n * (size_t)f->packing.bytes_per_token, ids, n, counts);
         f->n += n;
     }
     return status;
 }
 
+static void fill_window(const heed_source *source, heed_part part, int64_t at, int64_t T, int32_t *ids,
+                        int32_t *targets);
+
+static void destroy(heed_source *source)
+{
+    heed_corpus *c = (heed_corpus *)source;
+
+    heed_file_close(&c->file);
+    free(c->storage);
+    free(c);
+}
+
+void heed_corpus_wire(heed_corpus *c, bool whole)
+{
+    c->n_train = whole ? 0 : c->n / 10 * 9 + c->n % 10 * 9 / 10;
+    c->source = (heed_source){
+        .fill = fill_window, .destroy = destroy, .n_tokens = {c->n_train, c->n - c->n_train}};
+}
+
+heed_status heed_corpus_check_length(const heed_corpus *corpus, const heed_tokenizer *tokenizer,
+                                     const char *name, const heed_corpus_options *options, heed_error *err)
+{
+    return check_length(corpus, tokenizer, name, options, err);
+}
+
+heed_status heed_corpus_read_documents(const heed_tokenizer *tokenizer, heed_documents *texts,
+                                       const heed_corpus_options *options, heed_corpus **corpus,
+                                       heed_error *err)
+{
+    const heed_documents_encoding encoding = {.end_of_text = options->end_of_text, .threads = options->threads};
+    const int64_t vocab_size = heed_tokenizer_vocab_size(tokenizer);
+    const bool characters = strcmp(heed_tokenizer_kind_name(tokenizer), "characters") == 0;
+    const size_t n = (size_t)heed_documents_bytes(texts);
+    filling f = {.name = heed_documents_name(texts),
+                 .packing = heed_packing_for(vocab_size, heed_documents_marked(texts))};
+    heed_corpus *c = calloc(1, sizeof *c);
+    heed_status status = make_room(&f, characters ? n : n / 4 + 64, err);
+
+    *corpus = NULL;
+    if (c == NULL)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a corpus");
+    if (status == HEED_OK)
+        status = heed_documents_encode(texts, tokenizer, &encoding, take_ids, &f, err);
+    if (status == HEED_OK) {
+        *c = (heed_corpus){
+            .n = (int64_t)f.n, .n_bytes = (int64_t)n, .vocab_size = vocab_size, .packing = f.packing};
+        heed_corpus_wire(c, options->whole);
+        status = check_length(c, tokenizer, f.name, options, err);
+    }
+    if (status != HEED_OK) {
+        free(f.storage);
+        free(c);
+        return status;
+    }
+    c->storage = realloc(f.storage, f.n * (size_t)f.packing.bytes_per_token);
+    if (c->storage == NULL) /* shrinking failed: the large block is still good */
+        c->storage = f.storage;
+    c->tokens = c->storage;
+    *corpus = c;
+    return HEED_OK;
+}
+
 heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
                                const heed_corpus_options *options, heed_corpus **corpus, heed_error *err)
 {
-    const heed_encode_options encoding = {.threads = options->threads};
-    const int64_t vocab_size = heed_tokenizer_vocab_size(tokenizer);
-    const bool characters = strcmp(heed_tokenizer_kind_name(tokenizer), "characters") == 0;
-    filling f = {.name = name, .bytes_per_token = vocab_size <= 0x100 ? 1 : vocab_size <= 0x10000 ? 2 : 4};
-    heed_error problem = {0};
-    heed_status status = make_room(&f, characters ? n : n / 4 + 64, err);
-    heed_corpus *c;
+    heed_documents *texts = NULL;
+    heed_status status = heed_documents_wrap(text, n, name, &texts, err);
 
     *corpus = NULL;
-    if (status != HEED_OK)
-        return status;
-    status = heed_tokenizer_encode_to(tokenizer, text, n, &encoding, take_ids, &f, &problem);
-    c = f.corpus;
-    if (status != HEED_OK) {
-        status = heed_fail(err, status == HEED_ERR_USAGE ? HEED_ERR_FILE : status, "%s: %s", name,
-                           problem.message);
-        goto cleanup;
-    }
-    c->n = (int64_t)f.n;
-    c->n_train = options->whole ? 0 : c->n / 10 * 9 + c->n % 10 * 9 / 10;
-    c->n_bytes = (int64_t)n;
-    c->vocab_size = vocab_size;
-    c->bytes_per_token = (int)f.bytes_per_token;
-    status = check_length(c, tokenizer, name, options, err);
-    if (status != HEED_OK)
-        goto cleanup;
-    *corpus = realloc(c, sizeof *c + f.n * f.bytes_per_token);
-    if (*corpus == NULL) /* shrinking failed: the large block is still good */
-        *corpus = c;
-    c = NULL;
-cleanup:
-    free(c);
+    if (status == HEED_OK)
+        status = heed_corpus_read_documents(tokenizer, texts, options, corpus, err);
+    heed_documents_close(texts);
     return status;
 }
 
 void heed_corpus_destroy(heed_corpus *corpus)
 {
-    free(corpus);
+    if (corpus != NULL)
+        destroy(&corpus->source);
 }
 
 heed_span heed_corpus_part(const heed_corpus *corpus, heed_part part)
@@ -197,41 +235,69 @@ heed_span heed_corpus_part(const heed_corpus *corpus, heed_part part)
     return (heed_span){.begin = corpus->n_train, .n = corpus->n - corpus->n_train};
 }
 
+/* --- reading --- */
+
+/* A mapped file stays out of memory but for the pages that are being read. */
+static void let_go(const heed_corpus *c, int64_t begin, int64_t n)
+{
+    const size_t width = (size_t)c->packing.bytes_per_token;
+
+    if (c->file.size > 0)
+        heed_file_let_go_around(c->tokens + (size_t)begin * width, (size_t)n * width);
+}
+
 void heed_corpus_read(const heed_corpus *corpus, int64_t begin, int64_t n, int32_t *ids)
 {
-    const uint8_t *packed = (const uint8_t *)corpus->storage + begin * corpus->bytes_per_token;
-
     assert(begin >= 0 && n >= 0 && n <= corpus->n - begin);
-    switch (corpus->bytes_per_token) {
-    case 1:
-        for (int64_t i = 0; i < n; i++)
-            ids[i] = packed[i];
-        break;
-    case 2:
-        for (int64_t i = 0; i < n; i++) {
-            uint16_t id = 0;
+    heed_packing_get(&corpus->packing, corpus->tokens + begin * corpus->packing.bytes_per_token, n, ids, NULL);
+    let_go(corpus, begin, n);
+}
 
-            memcpy(&id, packed + 2 * i, 2);
-            ids[i] = id;
-        }
-        break;
-    default:
-        memcpy(ids, packed, (size_t)n * sizeof *ids);
+static void fill_window(const heed_source *source, heed_part part, int64_t at, int64_t T, int32_t *ids,
+                        int32_t *targets)
+{
+    const heed_corpus *c = (const heed_corpus *)source;
+    const heed_span span = heed_corpus_part(c, part);
+    const int64_t left = span.n - 1 - at > 0 ? span.n - 1 - at : 0, n = left < T ? left : T;
+    const uint8_t *tokens = c->tokens + (span.begin + at) * c->packing.bytes_per_token;
+
+    if (n > 0) {
+        heed_packing_get(&c->packing, tokens, n, ids, NULL);
+        heed_packing_get(&c->packing, tokens + c->packing.bytes_per_token, n, NULL, targets);
+        let_go(c, span.begin + at, n + 1);
     }
+    for (int64_t t = n; t < T; t++) {
+        ids[t] = 0;
+        targets[t] = HEED_NO_TARGET;
+    }
+}
+
+/* The bytes of every piece; NULL: no memory. */
+static int32_t *piece_lengths(const heed_tokenizer *tokenizer, int64_t vocab_size)
+{
+    int32_t *lengths = malloc((size_t)vocab_size * sizeof *lengths + 1);
+
+    for (int64_t id = 0; lengths != NULL && id < vocab_size; id++) {
+        size_t n = 0;
+
+        heed_tokenizer_piece(tokenizer, id, &n);
+        lengths[id] = (int32_t)n;
+    }
+    return lengths;
 }
 
 double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part)
 {
     const heed_span span = heed_corpus_part(corpus, part);
+    int32_t *lengths = piece_lengths(tokenizer, corpus->vocab_size), ids[4096];
     double bytes = 0.0;
 
-    for (int64_t i = 0; i < span.n; i++) {
-        int32_t id = 0;
-        size_t n = 0;
-
-        heed_corpus_read(corpus, span.begin + i, 1, &id);
-        heed_tokenizer_piece(tokenizer, id, &n);
-        bytes += (double)n;
+    for (int64_t at = 0, n; at < span.n && lengths != NULL; at += n) {
+        n = span.n - at < 4096 ? span.n - at : 4096;
+        heed_corpus_read(corpus, span.begin + at, n, ids);
+        for (int64_t i = 0; i < n; i++)
+            bytes += (double)lengths[ids[i]];
     }
+    free(lengths);
     return span.n > 0 ? bytes / (double)span.n : 0.0;
 }

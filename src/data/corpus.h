@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A corpus: one long text as token ids, the first 90 % for training, the last 10 % for validation.
+ * A corpus: texts as one long row of token ids, the first 90 % for training, the last 10 % for validation.
  *
  *     heed_file text = {0};
  *     heed_corpus *corpus = NULL;
@@ -9,7 +9,8 @@
  *     status = heed_corpus_create(tokenizer, text.data, text.size, path, &options, &corpus, err);
  *     heed_file_close(&text);
  *
- * Read-only once made. The ids take one, two or four bytes each, whichever the vocabulary needs.
+ * Read-only once made. The ids take one, two or four bytes each, whichever the vocabulary needs. They lie in memory, or in
+ * a token file that is mapped (data/token_file.h).
  */
 #ifndef HEED_DATA_CORPUS_H
 #define HEED_DATA_CORPUS_H
@@ -20,13 +21,15 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "data/documents.h"
+#include "data/packing.h"
+#include "data/source.h"
 #include "text/tokenizer.h"
-
-typedef enum heed_part { HEED_PART_TRAIN, HEED_PART_VALIDATION } heed_part;
 
 typedef struct heed_corpus_options {
     int64_t context_length; /* each part must hold one window of it and the target after */
     bool whole;             /* no training part: all of the text is for validation */
+    bool end_of_text;       /* between documents, as in data/documents.h */
     int threads;            /* for tokenizing; 0: one a processor */
 } heed_corpus_options;
 
@@ -36,12 +39,15 @@ typedef struct heed_span {
 } heed_span;
 
 typedef struct heed_corpus {
-    int64_t n;           /* tokens in all */
-    int64_t n_train;     /* floor(0.9 n), or 0 when whole */
-    int64_t n_bytes;     /* of the text */
-    int64_t vocab_size;  /* of the tokenizer that made it */
-    int bytes_per_token; /* 1, 2 or 4 */
-    int32_t storage[];   /* the ids, packed; read them with heed_corpus_read() */
+    heed_source source;    /* what training reads */
+    int64_t n;             /* tokens in all */
+    int64_t n_train;       /* floor(0.9 n), or 0 when whole */
+    int64_t n_bytes;       /* of the texts */
+    int64_t vocab_size;    /* of the tokenizer that made it */
+    heed_packing packing;  /* how the ids lie in tokens; read them with heed_corpus_read() */
+    const uint8_t *tokens; /* lies in one of these */
+    void *storage;
+    heed_file file;
 } heed_corpus;
 
 /**
@@ -61,7 +67,17 @@ heed_status heed_corpus_check_text(const char *text, size_t n, bool any_bytes, c
  */
 heed_status heed_corpus_create(const heed_tokenizer *tokenizer, const char *text, size_t n, const char *name,
                                const heed_corpus_options *options, heed_corpus **corpus, heed_error *err);
+/** The same of documents, as heed_documents_encode() joins them. */
+heed_status heed_corpus_read_documents(const heed_tokenizer *tokenizer, heed_documents *texts,
+                                       const heed_corpus_options *options, heed_corpus **corpus,
+                                       heed_error *err);
 void heed_corpus_destroy(heed_corpus *corpus); /* NULL is allowed */
+
+/** For whoever makes a corpus of n tokens in another way: cuts it into parts and makes it a source. */
+void heed_corpus_wire(heed_corpus *corpus, bool whole);
+/** HEED_ERR_FILE: too short for the context. */
+heed_status heed_corpus_check_length(const heed_corpus *corpus, const heed_tokenizer *tokenizer,
+                                     const char *name, const heed_corpus_options *options, heed_error *err);
 
 /** Bytes of the pieces of a part, over its tokens. */
 double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part);

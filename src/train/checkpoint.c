@@ -144,6 +144,16 @@ static heed_status write_tokenizer(const heed_trainer *t, const char *path, heed
     return status;
 }
 
+static bool put_more_texts(const heed_trainer *t, json_t *root)
+{
+    json_t *list = json_array();
+    bool done = list != NULL;
+
+    for (int i = 0; i < t->text.n_more; i++)
+        done = done && json_array_append_new(list, json_string(t->text.more[i])) == 0;
+    return json_object_set_new(root, "more_texts", list) == 0 && done;
+}
+
 static heed_status write_state(const heed_trainer *t, const char *path, heed_error *err)
 {
     int n_options, n_config;
@@ -162,6 +172,10 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
                          "text", t->text.path, "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash,
                          "tokenizer", t->tokenizer.path, "tokenizer_hash", tokenizer_hash, "options", options,
                          "config", config);
+    if (root != NULL && t->text.n_more > 0 && !put_more_texts(t, root)) {
+        json_decref(root);
+        root = NULL;
+    }
     if (root != NULL)
         status = heed_json_write(path, root, err);
     else
@@ -286,6 +300,20 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
     return r->status;
 }
 
+static heed_status read_more_texts(heed_json_reader *r, heed_trainer *t)
+{
+    const json_t *list = heed_json_has(r, "more_texts") ? heed_json_list(r, "more_texts") : NULL;
+
+    for (size_t i = 0; r->status == HEED_OK && i < json_array_size(list); i++) {
+        const char *path = json_string_value(json_array_get(list, i));
+        if (path == NULL || strlen(path) >= HEED_PATH_BYTES)
+            r->status = heed_fail(r->err, HEED_ERR_FILE, "%.300s: expected paths in \"more_texts\"", r->where);
+        else
+            r->status = heed_text_add(&t->text, path, r->err);
+    }
+    return r->status;
+}
+
 heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed_config *config,
                                        uint64_t *position, heed_error *err)
 {
@@ -309,6 +337,8 @@ heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed
     heed_json_require(&r, "config");
     const json_t *options = heed_json_object(&r, "options"), *model = heed_json_object(&r, "config");
     status = read_position(&r, t, position);
+    if (status == HEED_OK)
+        status = read_more_texts(&r, t);
     if (status == HEED_OK)
         status = heed_fields_from_json(option_fields, n_options, &t->options, options, path, err);
     if (status == HEED_OK)

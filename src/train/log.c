@@ -4,7 +4,8 @@
  *
  *     {"step": 250, "loss": 2.31, "lr": 0.001, "grad_norm": 0.8, "tokens_per_s": 81000, "val_loss": 2.2}
  *
- * val_loss is there when the step had an evaluation. A number that is not finite is null.
+ * val_loss is there when the step had an evaluation, epoch when the text is read in epochs: 1.5 is the middle of the second
+ * one. A number that is not finite is null.
  */
 #include <errno.h>
 #include <math.h>
@@ -73,6 +74,8 @@ void heed_log_step(heed_trainer *t, const heed_progress *p)
     put_number(t->log, "lr", p->learning_rate);
     put_number(t->log, "grad_norm", p->gradient_norm);
     put_number(t->log, "tokens_per_s", p->tokens_per_s);
+    if (p->epochs > 0.0)
+        put_number(t->log, "epoch", p->epoch);
     if (!isnan(p->validation_loss))
         put_number(t->log, "val_loss", p->validation_loss);
     fputs("}\n", t->log);

@@ -151,13 +151,6 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
 
 static void describe(heed_trainer *t)
 {
-    const heed_span train = heed_corpus_part(t->corpus, HEED_PART_TRAIN);
-    const heed_span validation = heed_corpus_part(t->corpus, HEED_PART_VALIDATION);
-
-    t->plan.n_train_tokens = train.n;
-    t->plan.n_validation_tokens = validation.n;
-    t->plan.bytes_per_token = heed_corpus_bytes_per_token(t->corpus, t->model->tokenizer, HEED_PART_VALIDATION);
-    t->plan.floor *= t->plan.bytes_per_token; /* the stories are ASCII: a byte is a character */
     snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s%s", heed_device_name(&t->device),
              t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
              t->device.products != NULL ? heed_products_engine(t->device.products) : "",
@@ -198,6 +191,8 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     heed_status status = heed_text_open(t, config, resumed, &tokenizer, err);
 
     if (status == HEED_OK)
+        status = heed_order_begin(t, config->context_length, err);
+    if (status == HEED_OK)
         status = heed_config_check(config, err);
     if (status == HEED_OK)
         status = heed_weights_create(config, &weights, err);
@@ -212,8 +207,6 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
         status = prepare(t, err);
     if (status != HEED_OK)
         return status;
-    t->batches = heed_batches_make(t->corpus, HEED_PART_TRAIN, t->options.batch_size, config->context_length,
-                                   (uint64_t)t->options.seed, HEED_STREAM_BATCHES);
     describe(t);
     measure(t);
     return HEED_OK;
@@ -295,6 +288,12 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         status = check_unused(t, err);
     if (status == HEED_OK && text_path != NULL)
         status = absolute_path(t->text.path, text_path, "text", err);
+    for (int i = 0; status == HEED_OK && i < options->n_more_texts; i++) {
+        char path[HEED_PATH_BYTES];
+        status = absolute_path(path, options->more_texts[i], "text", err);
+        if (status == HEED_OK)
+            status = heed_text_add(&t->text, path, err);
+    }
     if (status == HEED_OK && options->tokenizer_path != NULL)
         status = absolute_path(t->tokenizer.path, options->tokenizer_path, "tokenizer", err);
     if (status == HEED_OK)
@@ -374,7 +373,10 @@ void heed_trainer_close(heed_trainer *t)
     heed_step_graph_destroy(&t->train);
     heed_step_graph_destroy(&t->eval);
     heed_device_close(&t->device);
-    heed_corpus_destroy(t->corpus);
+    heed_source_destroy(t->source);
+    for (int i = 0; i < t->text.n_more; i++)
+        free(t->text.more[i]);
+    free(t->text.more);
     heed_model_close(t->model);
     heed_memory_release(t->block, t->block_bytes);
     free(t->ids);

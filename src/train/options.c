@@ -5,6 +5,8 @@
 
 static const char *const tokenizers[] = {"characters", "words", "bpe", NULL};
 
+static const char *const orders[] = {"windows", "epochs", NULL};
+
 static const heed_field fields[] = {
     {"steps", "optimizer steps", HEED_FIELD_INTEGER, AT(steps), 1, 1e12, NULL},
     {"batch_size", "windows of the text in a step", HEED_FIELD_INTEGER, AT(batch_size), 1, 1 << 20, NULL},
@@ -37,6 +39,19 @@ static const heed_field fields[] = {
      HEED_FIELD_CHOICE, AT(tokenizer), 0, 0, tokenizers},
     {"tokenizer_vocab_size", "tokens of words and bpe, at most", HEED_FIELD_INTEGER, AT(tokenizer_vocab_size),
      1, 1 << 24, NULL},
+
+    /* what is read, and in which order */
+    {"order", "random windows of the text, or epochs: every window once, in a seeded order", HEED_FIELD_CHOICE,
+     AT(order), 0, 0, orders},
+    {"epochs", "of the text, in place of steps; 0: by steps", HEED_FIELD_INTEGER, AT(epochs), 0, 1e6, NULL},
+    {"end_of_text", "an end-of-text token between documents, where the tokenizer has one", HEED_FIELD_BOOLEAN,
+     AT(end_of_text), 0, 0, NULL},
+    {"text_field", "of .jsonl files: what to read, names with commas between", HEED_FIELD_TEXT, AT(text_field),
+     0, 256, NULL},
+    {"target_field", "of .jsonl files: the only field whose tokens are to be learned", HEED_FIELD_TEXT,
+     AT(target_field), 0, 64, NULL},
+    {"token_file_bytes", "a text of more bytes is tokenized into a file, once, and mapped", HEED_FIELD_INTEGER,
+     AT(token_file_bytes), 0, 1e15, NULL},
 };
 
 const heed_field *heed_train_fields(int *n)
@@ -64,5 +79,8 @@ heed_train_options heed_train_options_default(void)
         .seed = 1337,
         .corpus_bytes = 1000000,
         .tokenizer_vocab_size = 4096,
+        .end_of_text = true,
+        .text_field = "text",
+        .token_file_bytes = 100000000,
     };
 }

@@ -76,20 +76,23 @@ static double run_parts(heed_trainer *t, bool training)
 
 double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
 {
-    heed_batches batches = heed_batches_make(t->corpus, HEED_PART_VALIDATION, t->options.batch_size,
+    heed_batches batches = heed_batches_make(t->source, HEED_PART_VALIDATION, t->options.batch_size,
                                              t->model->config.context_length, (uint64_t)t->options.seed,
                                              HEED_STREAM_EVAL);
     const double begin = heed_clock_s();
-    double sum = 0.0;
+    double sum = 0.0, n_targets = 0.0;
 
     for (int64_t i = 0; i < n_batches; i++) {
         heed_batches_next(&batches, t->ids, t->targets);
-        sum += run_parts(t, false);
+        const double n = (double)count_targets(t->targets,
+                                               t->options.batch_size * t->model->config.context_length);
+        sum += n * run_parts(t, false);
+        n_targets += n;
     }
     if (n_batches <= 0)
         return NAN;
     t->eval_batch_s = (heed_clock_s() - begin) / (double)n_batches;
-    return sum / (double)n_batches;
+    return n_targets > 0.0 ? sum / n_targets : 0.0;
 }
 
 /* --- one step --- */
@@ -149,6 +152,8 @@ static void fill_progress(const heed_trainer *t, heed_progress *p)
 
     p->step = t->step;
     p->steps = t->options.steps;
+    p->epoch = heed_order_epochs(t, t->step);
+    p->epochs = heed_order_epochs(t, t->options.steps);
     p->seconds = heed_clock_s() - t->start_s;
     p->done = t->step >= t->options.steps;
     if (t->step_s > 0.0) {

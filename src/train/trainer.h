@@ -16,8 +16,10 @@
 
 /* What was trained on, so that a resumed run can tell whether it still is the same. */
 typedef struct heed_text_identity {
-    char path[HEED_PATH_BYTES]; /* absolute; empty: the built-in stories */
-    uint64_t bytes, hash;       /* FNV-1a of the text */
+    char path[HEED_PATH_BYTES]; /* absolute; empty: the built-in stories, or a task */
+    char **more;                /* [n_more] further texts, likewise */
+    int n_more;
+    uint64_t bytes, hash; /* of all texts; FNV-1a */
 } heed_text_identity;
 
 /* What its tokenizer is, likewise. */
@@ -35,7 +37,7 @@ struct heed_trainer {
     char device_text[128];
     heed_device device;
 
-    heed_corpus *corpus;
+    heed_source *source;
     heed_model *model; /* configuration, weights, tokenizer; the weights lie in block */
     heed_batches batches;
     int32_t *ids, *targets; /* [batch_size, T] all windows of a step */
@@ -58,11 +60,28 @@ struct heed_trainer {
 };
 
 /**
- * Opens the text, makes the tokenizer or opens it, and fills in the trainer's corpus and the configuration's vocab_size.
- * *tokenizer is the caller's. HEED_ERR_FILE: also when a resumed run finds another text or tokenizer.
+ * Opens the text or the task, makes the tokenizer or opens it, and fills in the trainer's source, the plan's numbers of
+ * tokens and the configuration's vocab_size. *tokenizer is the caller's. HEED_ERR_FILE: also when a resumed run finds
+ * another text or tokenizer.
  */
 heed_status heed_text_open(heed_trainer *trainer, heed_config *config, bool resumed, heed_tokenizer **tokenizer,
                            heed_error *err);
+/** Further texts of a run; *more is allocated, each of them too. */
+heed_status heed_text_add(heed_text_identity *text, const char *path, heed_error *err);
+/** Bytes of all texts as the file system has them; 0: one of them is not there. */
+uint64_t heed_text_size(const heed_text_identity *text);
+/**
+ * The tokens of a large text: from the cache, or made from texts and put there; without texts (NULL), HEED_ERR_FILE where the
+ * cache has none.
+ */
+heed_status heed_token_cache_open(const heed_trainer *trainer, const heed_tokenizer *tokenizer,
+                                  heed_documents *texts, const heed_corpus_options *options,
+                                  heed_corpus **corpus, uint64_t *texts_hash, heed_error *err);
+
+/** The source of the run's windows, from which number on; steps from epochs where those are given. */
+heed_status heed_order_begin(heed_trainer *trainer, int64_t context_length, heed_error *err);
+/** Epochs that so many steps are; 0 where the order has none. */
+double heed_order_epochs(const heed_trainer *trainer, int64_t steps);
 
 /** trainer.json, and a tokenizer that is not of characters, before the first step: what a run needs to begin again. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);

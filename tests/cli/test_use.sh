@@ -29,7 +29,8 @@ refuse 2 'has no option "-q"' train -q
 refuse 2 '--steps: expected a number behind it' train --steps
 refuse 2 '--out: expected DIR behind it' train --out --quiet
 refuse 2 '--out: expected DIR, got an empty word' train --out ''
-refuse 2 'got one more: "b"' train a b
+refuse 2 'expected --steps or --epochs, got both' train --steps 5 --epochs 2
+refuse 2 'order: expected one of windows, epochs, got "random"' train --order random
 refuse 2 'expected heed generate MODEL' generate
 refuse 2 'expected heed eval MODEL TEXT' eval m
 refuse 2 'or attention before all options, got "fast"' bench fast
@@ -85,6 +86,10 @@ refuse 3 'latin.txt: expected UTF-8, got 0xff at byte 10 (line 2)' train latin.t
 absent latin
 refuse 3 'binary.txt: expected a text, got a binary file' train binary.txt $tiny
 absent binary
+refuse 3 'none.txt: cannot be opened' train good.txt none.txt $tiny --out o
+printf '{"text": "a"}\n{"txt": "b"}\n' >lines.jsonl
+refuse 3 'lines.jsonl: line 2: expected a text "text", there is none' train good.txt lines.jsonl $tiny --out o
+refuse 2 'target_field: expected a file whose name ends in .jsonl' train good.txt --target-field a $tiny --out o
 refuse 3 'expected a file, got a folder' train . $tiny --out o
 refuse 3 'holds a window of context_length 100000' train good.txt --context-length 100000 --out o
 absent o
@@ -208,6 +213,8 @@ refuse 1 'its weights are damaged' eval damaged good.txt
 refuse 1 'the weights are damaged' train --resume damaged --quiet
 allow generate model --max-tokens 3 --threads 1
 
+allow train good.txt short.txt $tiny --epochs 1 --batch-size 50 --out several
+grep -q '"epoch": 1' several/log.jsonl || fail "expected an epoch in the log"
 allow train good.txt $tiny --steps 2 --save-interval 1 --out changed-text
 mv good.txt moved.txt
 refuse 3 'good.txt' train --resume changed-text

@@ -33,7 +33,7 @@ static void targets_are_the_ids_one_further_and_stay_in_the_part(void **state)
 
     (void)state;
     for (int part = HEED_PART_TRAIN; part <= HEED_PART_VALIDATION; part++) {
-        heed_batches batches = heed_batches_make(corpus, (heed_part)part, BATCH, T, 7, HEED_STREAM_BATCHES);
+        heed_batches batches = heed_batches_make(&corpus->source, (heed_part)part, BATCH, T, 7, HEED_STREAM_BATCHES);
         const heed_span span = heed_corpus_part(corpus, (heed_part)part);
 
         for (int step = 0; step < 200; step++) {
@@ -53,7 +53,7 @@ static void targets_are_the_ids_one_further_and_stay_in_the_part(void **state)
 static void every_window_comes_equally_often(void **state)
 {
     heed_corpus *corpus = counting_corpus(false);
-    heed_batches batches = heed_batches_make(corpus, HEED_PART_TRAIN, 1, T, 1337, HEED_STREAM_BATCHES);
+    heed_batches batches = heed_batches_make(&corpus->source, HEED_PART_TRAIN, 1, T, 1337, HEED_STREAM_BATCHES);
     int count[N] = {0};
     double chi2 = 0.0;
     const int places = 90 - T, draws = 1000 * places;
@@ -77,7 +77,7 @@ static void every_window_comes_equally_often(void **state)
 static void a_saved_position_goes_on_with_the_same_windows(void **state)
 {
     heed_corpus *corpus = counting_corpus(false);
-    heed_batches a = heed_batches_make(corpus, HEED_PART_TRAIN, BATCH, T, 3, HEED_STREAM_BATCHES), b = a;
+    heed_batches a = heed_batches_make(&corpus->source, HEED_PART_TRAIN, BATCH, T, 3, HEED_STREAM_BATCHES), b = a;
     int32_t x[BATCH * T], y[BATCH * T], targets[BATCH * T];
 
     (void)state;
@@ -95,8 +95,8 @@ static void a_saved_position_goes_on_with_the_same_windows(void **state)
 static void rows_do_not_depend_on_the_batch_they_come_in(void **state)
 {
     heed_corpus *corpus = counting_corpus(false);
-    heed_batches wide = heed_batches_make(corpus, HEED_PART_TRAIN, BATCH, T, 3, HEED_STREAM_BATCHES);
-    heed_batches narrow = heed_batches_make(corpus, HEED_PART_TRAIN, 1, T, 3, HEED_STREAM_BATCHES);
+    heed_batches wide = heed_batches_make(&corpus->source, HEED_PART_TRAIN, BATCH, T, 3, HEED_STREAM_BATCHES);
+    heed_batches narrow = heed_batches_make(&corpus->source, HEED_PART_TRAIN, 1, T, 3, HEED_STREAM_BATCHES);
     int32_t x[BATCH * T], y[BATCH * T], targets[BATCH * T];
 
     (void)state;
@@ -110,9 +110,9 @@ static void rows_do_not_depend_on_the_batch_they_come_in(void **state)
 static void seeds_and_streams_give_other_windows(void **state)
 {
     heed_corpus *corpus = counting_corpus(false);
-    const heed_batches a = heed_batches_make(corpus, HEED_PART_TRAIN, 1, T, 3, HEED_STREAM_BATCHES);
-    const heed_batches b = heed_batches_make(corpus, HEED_PART_TRAIN, 1, T, 4, HEED_STREAM_BATCHES);
-    const heed_batches c = heed_batches_make(corpus, HEED_PART_TRAIN, 1, T, 3, HEED_STREAM_EVAL);
+    const heed_batches a = heed_batches_make(&corpus->source, HEED_PART_TRAIN, 1, T, 3, HEED_STREAM_BATCHES);
+    const heed_batches b = heed_batches_make(&corpus->source, HEED_PART_TRAIN, 1, T, 4, HEED_STREAM_BATCHES);
+    const heed_batches c = heed_batches_make(&corpus->source, HEED_PART_TRAIN, 1, T, 3, HEED_STREAM_EVAL);
     int same_seed = 0, same_stream = 0;
 
     (void)state;

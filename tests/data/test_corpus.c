@@ -121,7 +121,7 @@ static void ids_survive_packing_in_one_two_and_four_bytes(void **state)
         heed_corpus *corpus = cycle((size_t)n, cases[c].alphabet, &options, NULL);
 
         assert_non_null(corpus);
-        assert_int_equal(corpus->bytes_per_token, cases[c].bytes_per_token);
+        assert_int_equal(corpus->packing.bytes_per_token, cases[c].bytes_per_token);
         assert_int_equal(corpus->n, n);
         heed_corpus_read(corpus, 0, n, ids);
         for (int64_t i = 0; i < n; i++)

@@ -139,6 +139,110 @@ static void the_built_in_stories_are_made_again(void **state)
     run_close(&c);
 }
 
+/* Epochs of a text that is no whole number of batches: the run goes over the end of each in the middle of a step. */
+static void epochs_go_on_at_the_same_window(void **state)
+{
+    run_case c;
+    heed_trainer *trainer;
+    heed_progress progress;
+    size_t n;
+    char *text;
+
+    (void)state;
+    run_open(&c);
+    text = run_read(c.text, &n);
+    run_write(c.text, text, 130);
+    free(text);
+    c.options.batch_size = 3;
+    c.options.epochs = 2;
+    trainer = run_create(&c, "steps");
+    progress = heed_trainer_progress(trainer);
+    heed_trainer_close(trainer);
+    run_remove(&c, "steps");
+    /* 116 targets are 20 windows of 6, the last one with 2; two epochs are 40, in steps of 3 */
+    assert_int_equal(progress.steps, 14);
+    assert_true(progress.epoch == 0.0 && progress.epochs == 2.1);
+    c.options.steps = progress.steps;
+    check_every_stop(&c);
+    run_close(&c);
+}
+
+static void several_texts_are_found_again(void **state)
+{
+    static const char json[] = "{\"q\": \"to be\", \"a\": \"or not\"}\n{\"q\": \"who is\", \"a\": \"that\"}\n";
+    char lines[RUN_PATH], other[RUN_PATH];
+    const char *more[] = {lines, other};
+    run_case c;
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    snprintf(lines, sizeof lines, "%s", run_path(&c, "lines.jsonl"));
+    snprintf(other, sizeof other, "%s", run_path(&c, "other.txt"));
+    run_write(lines, json, sizeof json - 1);
+    run_write(other, "so is that", 10);
+    c.options.more_texts = more;
+    c.options.n_more_texts = 2;
+    snprintf(c.options.text_field, sizeof c.options.text_field, "q");
+    snprintf(c.options.target_field, sizeof c.options.target_field, "a");
+    check_every_stop(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    run_write(other, "so is this", 10);
+    assert_int_equal(heed_trainer_resume(run_path(&c, "a"), -1, &trainer, &err), HEED_ERR_FILE);
+    run_expect_sentence(&err, "has changed");
+    unlink(other);
+    assert_int_equal(heed_trainer_resume(run_path(&c, "a"), -1, &trainer, &err), HEED_ERR_FILE);
+    run_expect_sentence(&err, "other.txt");
+    run_close(&c);
+}
+
+/* A text that counts as large is tokenized into a file, once; the run is the same to the byte but for that option. */
+static void tokens_in_a_file_train_the_same_model(void **state)
+{
+    double memory[RUN_MAX_STEPS] = {0}, file[RUN_MAX_STEPS] = {0};
+    run_case c;
+    char cache[RUN_PATH], tokens[RUN_PATH], text[16];
+    size_t n;
+    char *bytes;
+
+    (void)state;
+    run_open(&c);
+    snprintf(cache, sizeof cache, "%s", run_path(&c, "cache"));
+    setenv("HEED_CACHE", cache, 1);
+    assert_true(run_train(&c, "memory", RUN_MAX_STEPS, memory));
+    c.options.token_file_bytes = 0;
+    assert_true(run_train(&c, "whole", RUN_MAX_STEPS, file));
+    expect_same_losses(memory, file, c.options.steps);
+    for (int64_t stop = 0; stop < c.options.steps; stop += 5)
+        interrupt_at(&c, stop, file);
+    snprintf(tokens, sizeof tokens, "cache/tokens/%s", run_list(&c, "cache/tokens") + 1);
+    bytes = run_read(run_path(&c, tokens), &n);
+    assert_int_equal(n, 128 + 3000); /* one file serves all runs */
+    assert_false(run_train(&c, "part", 3, NULL));
+
+    /* a file that was damaged is made again */
+    bytes[128] = 100;
+    run_write(run_path(&c, tokens), bytes, n);
+    assert_true(run_resume(&c, "part", RUN_MAX_STEPS, file));
+    expect_same_losses(memory, file, c.options.steps);
+
+    /* a text that has changed is noticed, although the tokens are still there */
+    free(bytes);
+    bytes = run_read(c.text, &n);
+    memcpy(text, bytes, sizeof text);
+    memcpy(bytes, bytes + 16, sizeof text);
+    run_write(c.text, bytes, n);
+    run_remove(&c, "part");
+    assert_true(run_train(&c, "part", RUN_MAX_STEPS, file));
+    assert_true(file[0] != memory[0] || file[7] != memory[7]);
+    free(bytes);
+    unlink(run_path(&c, tokens));
+    rmdir(run_path(&c, "cache/tokens"));
+    unsetenv("HEED_CACHE");
+    run_close(&c);
+}
+
 static void a_finished_run_has_nothing_left_to_do(void **state)
 {
     run_case c;
@@ -325,6 +429,9 @@ int main(void)
         cmocka_unit_test(a_run_that_stops_after_every_step_ends_with_the_same_bytes),
         cmocka_unit_test(unsaved_steps_are_taken_again),
         cmocka_unit_test(the_built_in_stories_are_made_again),
+        cmocka_unit_test(epochs_go_on_at_the_same_window),
+        cmocka_unit_test(several_texts_are_found_again),
+        cmocka_unit_test(tokens_in_a_file_train_the_same_model),
         cmocka_unit_test(a_finished_run_has_nothing_left_to_do),
         cmocka_unit_test(the_text_is_found_from_any_folder),
         cmocka_unit_test(a_folder_without_a_run_is_refused),
