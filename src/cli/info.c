@@ -129,7 +129,7 @@ static void print_table(const findings *f, const info_options *own, const char *
            "weights", "nodes");
     print_work("forward pass", 1, c->context_length, &f->forward);
     print_work("training step", own->batch_size, c->context_length, &f->training);
-    printf("\nIn a training step the weights have their two moments with them.\n");
+    printf("\nIn a training step the weights have their gradients and two moments with them.\n");
     if (own->tensors)
         print_tensors(f->model);
 }

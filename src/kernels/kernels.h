@@ -29,6 +29,13 @@ typedef struct heed_adamw_step {
     float grad_scale;               /* from clipping; multiplies every gradient first */
 } heed_adamw_step;
 
+/* Which random words decide over a range of elements: word first, first + 1, .. of a stream; see src/ops/dropout.c. */
+typedef struct heed_dropout_words {
+    uint64_t seed, stream, first;
+    uint32_t limit; /* an element is dropped when its word is below */
+    float keep;     /* the others are divided by it: 1 - rate */
+} heed_dropout_words;
+
 /*
  * One head's attention of some queries over keys, by strides: row i of q is q + i * q_stride.
  *
@@ -172,6 +179,7 @@ typedef struct heed_kernels {
     double (*sum)(const float *x, int64_t n);
     void (*adamw)(float *p_out, float *m_out, float *v_out, const float *p, const float *m, const float *v,
                   const float *g, int64_t n, const heed_adamw_step *step);
+    void (*dropout)(float *y, const float *x, int64_t n, const heed_dropout_words *words); /* y may be x */
 
     /* matrix times vector for decoding: rows lie one after the other, n_in floats (row_stride) each */
     void (*rows_dot)(float *y, const float *w, int64_t row_stride, const float *x, const float *bias,

@@ -17,6 +17,7 @@
 #include "kernels/vector_attention_backward.inc.h"
 #include "kernels/vector_maps.inc.h"
 #include "kernels/vector_gates.inc.h"
+#include "kernels/vector_dropout.inc.h"
 #include "kernels/vector_rotary.inc.h"
 #include "kernels/vector_product.inc.h"
 #include "kernels/vector_weights.inc.h"
@@ -69,6 +70,7 @@ const heed_kernels TABLE = {
     .sum_squares = sum_squares,
     .sum = sum_elements,
     .adamw = adamw,
+    .dropout = dropout,
     .rows_dot = rows_dot,
     .rows_combine = rows_combine,
     .stream_dot = stream_dot,

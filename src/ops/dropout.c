@@ -38,17 +38,22 @@ static uint64_t first_block(int32_t window, int64_t b, int64_t n)
     return (uint64_t)((uint32_t)window + (uint32_t)b) * (uint64_t)((n + 3) / 4);
 }
 
+static uint32_t limit_of(float rate)
+{
+    return (uint32_t)((double)rate * 4294967296.0); /* rate < 1 */
+}
+
 static float dropout_of(float x, uint32_t word, float rate)
 {
-    const uint64_t limit = (uint64_t)((double)rate * 4294967296.0);
-
-    return word < limit ? 0.0f : x / (1.0f - rate);
+    return word < limit_of(rate) ? 0.0f : x / (1.0f - rate);
 }
 
 /* Elements k .. k+n-1 of one window, whose blocks begin at `block`. */
-static void drop_part(const dropout_attrs *attrs, uint64_t block, int64_t k, int64_t n, const float *x,
-                      float *y)
+typedef void part_fn(const heed_op_args *a, uint64_t block, int64_t k, int64_t n, const float *x, float *y);
+
+static void plain_part(const heed_op_args *a, uint64_t block, int64_t k, int64_t n, const float *x, float *y)
 {
+    const dropout_attrs *attrs = a->attrs;
     uint32_t word[4];
 
     for (int64_t j = 0; j < n; j++) {
@@ -60,19 +65,32 @@ static void drop_part(const dropout_attrs *attrs, uint64_t block, int64_t k, int
     }
 }
 
-/* Elements first .. first+n-1 of the tensor. */
-static void dropout_span(const void *context, const heed_span *s)
+static void fast_part(const heed_op_args *a, uint64_t block, int64_t k, int64_t n, const float *x, float *y)
 {
-    const heed_op_args *a = context;
+    const dropout_attrs *attrs = a->attrs;
+    const heed_dropout_words words = {
+        .seed = attrs->seed,
+        .stream = attrs->stream,
+        .first = 4 * block + (uint64_t)k,
+        .limit = limit_of(attrs->rate),
+        .keep = 1.0f - attrs->rate,
+    };
+
+    a->device->kernels->dropout(y, x, n, &words);
+}
+
+/* Elements first .. first+n-1 of the tensor, window by window. */
+static void drop(const heed_op_args *a, const heed_span *s, part_fn *part)
+{
     const int32_t window = heed_scalar_i32(a->in[1]);
     const int64_t n = window_elements(a->out);
 
     for (int64_t j = 0; j < s->n;) {
         const int64_t b = (s->first + j) / n, k = (s->first + j) % n;
-        const int64_t part = n - k < s->n - j ? n - k : s->n - j;
+        const int64_t here = n - k < s->n - j ? n - k : s->n - j;
 
-        drop_part(a->attrs, first_block(window, b, n), k, part, s->in[0] + j, s->out[0] + j);
-        j += part;
+        part(a, first_block(window, b, n), k, here, s->in[0] + j, s->out[0] + j);
+        j += here;
     }
 }
 
@@ -83,8 +101,13 @@ static void dropout_forward(const heed_op_args *a)
     for (int64_t r = 0; r < rows; r++) {
         const heed_span row = {
             .first = r * n, .n = n, .out = {heed_row(a->out, r)}, .in = {heed_row(a->in[0], r)}};
-        dropout_span(a, &row);
+        drop(a, &row, plain_part);
     }
+}
+
+static void dropout_span(const void *context, const heed_span *s)
+{
+    drop(context, s, fast_part);
 }
 
 static void dropout_fast(const heed_op_args *a)
