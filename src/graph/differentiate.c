@@ -88,8 +88,10 @@ static bool propagate(heed_graph *g, heed_node *node, contributions *all)
     for (int i = 0; i < node->n_in; i++) {
         if (dx[i] == NULL)
             continue;
-        if (node->op->value_in_gradient > 0 && !depends_on(g, dy[0], node))
-            node->value = dx[i]->first->outputs[node->op->value_in_gradient - 1];
+        if (node->op->value_in_gradient > 0 && !depends_on(g, dy[0], node)) {
+            for (int k = 0; k < HEED_MAX_OUTPUTS && node->outputs[k] != NULL; k++)
+                node->outputs[k]->value = dx[i]->first->outputs[node->op->value_in_gradient - 1 + k];
+        }
         if (!contribute(&all[node->in[i]->id], dx[i]))
             return heed_graph_fail(g, node, HEED_ERR_MEMORY, "not enough memory for its gradient");
     }

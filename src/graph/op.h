@@ -56,7 +56,8 @@ struct heed_op {
     /* reuse[k]: bit i set when output k may be written over input i (same shape; elementwise reading order) */
     unsigned reuse[HEED_MAX_OUTPUTS];
     /*
-     * Output of the gradient's first node that holds this node's own value, plus one; 0 when there is none.
+     * Output of the gradient's first node that holds this node's own value, plus one; 0 when there is none. Further
+     * outputs of this node follow it there.
      * A fused loss computes itself on the way to its gradient, and need not run twice.
      */
     int value_in_gradient;

@@ -206,6 +206,24 @@ heed_node *heed_cross_entropy(heed_graph *g, heed_node *logits, heed_node *targe
 heed_node *heed_cross_entropy_rows(heed_graph *g, heed_node *logits, heed_node *targets);
 /** cross_entropy(linear(x, weight, NULL, OUT_IN), targets) without ever holding all logits. x [..., d], weight [V, d]. */
 heed_node *heed_linear_cross_entropy(heed_graph *g, heed_node *x, heed_node *weight, heed_node *targets);
+
+typedef struct heed_distill_options {
+    float temperature, weight; /* T > 0; w from 0 (cross-entropy alone) to 1 (the teacher alone) */
+} heed_distill_options;
+
+/* Scalars; only loss has a gradient. */
+typedef struct heed_distill_nodes {
+    heed_node *loss, *ce, *kl; /* (1 - w) ce + w T^2 kl */
+} heed_distill_nodes;
+
+/**
+ * A student's head x [..., d], weight [V, d] with the loss of distillation from a teacher's, teacher_x [..., e] and
+ * teacher_weight [V or more, e] of any type that weights have. No logits are ever held as a whole, and no gradient flows
+ * into the teacher. Source: Hinton, Vinyals, Dean 2015 (arXiv:1503.02531).
+ */
+heed_distill_nodes heed_distill_loss(heed_graph *g, heed_node *x, heed_node *weight, heed_node *targets,
+                                     heed_node *teacher_x, heed_node *teacher_weight,
+                                     const heed_distill_options *options);
 heed_node *heed_sum(heed_graph *g, heed_node *x); /* over all elements; a scalar */
 heed_node *heed_mean(heed_graph *g, heed_node *x);
 /** Sums over the leading axes so that the last `rank` axes remain: the gradient of broadcasting. */

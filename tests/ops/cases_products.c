@@ -440,3 +440,77 @@ heed_node *head_chunks(case_graph *c)
 {
     return head_of(c, 1033, 5, 67);
 }
+
+/* --- the head of a student; the teacher is a state, as it has no gradient --- */
+
+static heed_node *distill_of(case_graph *c, heed_shape x, int64_t d, int64_t V, heed_shape teacher_x, int64_t e,
+                             int64_t teacher_V, heed_node *targets, float temperature, float weight)
+{
+    const heed_distill_options options = {temperature, weight};
+    heed_node *student = case_parameter(c, x), *head = parameter2(c, V, d);
+    heed_node *teacher = case_state(c, teacher_x), *teacher_head = case_state(c, heed_shape2(teacher_V, e));
+
+    return heed_distill_loss(c->g, student, head, targets, teacher, teacher_head, &options).loss;
+}
+
+heed_node *distill(case_graph *c)
+{
+    return distill_of(c, heed_shape3(2, 3, 5), 5, 13, heed_shape3(2, 3, 7), 7, 13,
+                      case_filled_ints(c, heed_shape2(2, 3), CASE_TARGETS, 0, 12), 2.0f, 0.5f);
+}
+
+heed_node *distill_one(case_graph *c)
+{
+    return distill_of(c, heed_shape2(1, 1), 1, 1, heed_shape2(1, 1), 1, 1, case_ints(c, heed_shape1(1), 0, 0),
+                      1.0f, 0.25f);
+}
+
+/* A teacher with a padded vocabulary; below 1 the temperature sharpens. */
+heed_node *distill_padded(case_graph *c)
+{
+    return distill_of(c, heed_shape2(4, 3), 3, 6, heed_shape2(4, 2), 2, 9, case_ints(c, heed_shape1(4), 0, 5),
+                      0.8f, 0.7f);
+}
+
+heed_node *distill_teacher_alone(case_graph *c)
+{
+    return distill_of(c, heed_shape2(3, 4), 4, 5, heed_shape2(3, 2), 2, 5, case_ints(c, heed_shape1(3), 0, 4),
+                      3.0f, 1.0f);
+}
+
+heed_node *distill_targets_alone(case_graph *c)
+{
+    return distill_of(c, heed_shape2(3, 4), 4, 5, heed_shape2(3, 2), 2, 5, case_ints(c, heed_shape1(3), 0, 4),
+                      3.0f, 0.0f);
+}
+
+heed_node *distill_ignored(case_graph *c)
+{
+    return distill_of(c, heed_shape2(3, 4), 4, 5, heed_shape2(3, 2), 2, 5,
+                      case_ints(c, heed_shape1(3), HEED_IGNORE_TARGET, HEED_IGNORE_TARGET), 2.0f, 0.5f);
+}
+
+heed_node *distill_strided(case_graph *c)
+{
+    const heed_distill_options options = {2.0f, 0.5f};
+    heed_node *x = case_strided(c), *head = parameter2(c, 9, 7);
+    heed_node *teacher = heed_narrow(c->g, case_state(c, heed_shape2(3, 9)), 4, 5);
+    heed_node *teacher_head = case_state(c, heed_shape2(9, 5));
+
+    return heed_distill_loss(c->g, x, head, case_ints(c, heed_shape1(3), 0, 8), teacher, teacher_head, &options)
+        .loss;
+}
+
+/* Two tiles of columns, the second one shorter. */
+heed_node *distill_tiles(case_graph *c)
+{
+    return distill_of(c, heed_shape2(4, 3), 3, 1301, heed_shape2(4, 2), 2, 1301,
+                      case_filled_ints(c, heed_shape1(4), CASE_TARGETS, 0, 1300), 2.0f, 0.5f);
+}
+
+/* Two chunks of rows, the second one shorter: the first writes dW, the second adds. */
+heed_node *distill_chunks(case_graph *c)
+{
+    return distill_of(c, heed_shape2(1033, 3), 3, 11, heed_shape2(1033, 2), 2, 11,
+                      case_filled_ints(c, heed_shape1(1033), CASE_TARGETS, 0, 10), 2.0f, 0.5f);
+}
