@@ -73,6 +73,8 @@ HEED_API heed_status heed_config_preset(const char *name, heed_config *config, h
 /** The names of the presets, ended by NULL. */
 HEED_API const char *const *heed_config_presets(void);
 HEED_API const heed_field *heed_config_fields(int *n);
+/** That of the model in folder, from its config.json. HEED_ERR_FILE: none there, another architecture, or a broken one. */
+HEED_API heed_status heed_config_load(const char *folder, heed_config *config, heed_error *err);
 /** Ranges, and what must fit together: n_heads divides d_model, … HEED_ERR_USAGE says what does not. */
 HEED_API heed_status heed_config_check(const heed_config *config, heed_error *err);
 /**

@@ -37,6 +37,7 @@ typedef enum heed_train_order {
     HEED_TRAIN_WINDOWS, /* at any place of the text, drawn anew each time */
     HEED_TRAIN_EPOCHS,  /* side by side, each once an epoch, in another order each epoch */
 } heed_train_order;
+#define HEED_TRAIN_PATH_BYTES 4096
 
 typedef struct heed_train_options {
     int64_t steps;
@@ -73,6 +74,16 @@ typedef struct heed_train_options {
     const char *const
         *more_texts; /* [n_more_texts] read behind the trainer's text, as one; lent for heed_trainer_create() */
     int n_more_texts;
+
+    /* what the run starts from; folders of models, "" for none */
+    char from[HEED_TRAIN_PATH_BYTES]; /* go on from this checkpoint: its configuration, tokenizer and weights */
+    char init_embeddings[HEED_TRAIN_PATH_BYTES]; /* embeddings begin as this model's, token by token */
+    bool init_positions;                         /* those of positions too */
+    char distill
+        [HEED_TRAIN_PATH_BYTES]; /* a teacher: (1 - distill_weight) CE + distill_weight T^2 KL(teacher || model) */
+    double temperature;          /* T */
+    double distill_weight;
+
     const char
         *tokenizer_path; /* a tokenizer to take (heed_tokenizer_open()) instead of making one; NULL: make it */
 } heed_train_options;
@@ -92,7 +103,10 @@ typedef struct heed_train_plan {
     double bytes_per_token;   /* of validation: losses over it are nats a byte, whatever the tokenizer */
     double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */
     double matrix_peak_flops; /* this machine's, measured now */
-    const char *device;       /* "avx512, 2 threads, oneDNN 2.6.3" */
+    double teacher_bytes;     /* weights of the teacher, mapped; 0: none */
+    int64_t n_embeddings,
+        n_embeddings_mapped; /* rows, and how many came from init_embeddings; 0: none asked for */
+    const char *device;      /* "avx512, 2 threads, oneDNN 2.6.3" */
 } heed_train_plan;
 
 typedef struct heed_progress {
@@ -100,12 +114,14 @@ typedef struct heed_progress {
     double loss;         /* of this step's batch */
     double gradient_norm, learning_rate;
     double validation_loss; /* NaN when this step had no evaluation */
-    double seconds;         /* since the trainer was made or resumed */
-    double tokens_per_s;    /* of the last steps, evaluations not counted */
-    double peak_share;      /* of matrix_peak_flops, of the last steps */
-    double eta_s;           /* estimated seconds to the end */
-    double epoch, epochs;   /* of the text so far, and at the end; 0 where windows are random */
-    bool saved;             /* a checkpoint was written after this step */
+    double kl,
+        validation_kl; /* KL(teacher || model) at its temperature, beside loss and validation_loss; NaN: no teacher */
+    double seconds;       /* since the trainer was made or resumed */
+    double tokens_per_s;  /* of the last steps, evaluations not counted */
+    double peak_share;    /* of matrix_peak_flops, of the last steps */
+    double eta_s;         /* estimated seconds to the end */
+    double epoch, epochs; /* of the text so far, and at the end; 0 where windows are random */
+    bool saved;           /* a checkpoint was written after this step */
     bool done;
 } heed_progress;
 
@@ -114,7 +130,9 @@ typedef struct heed_progress {
  * checkpoint already, or in which another process trains, is refused (HEED_ERR_USAGE), so that no model is lost.
  * HEED_ERR_FILE: the text is missing, empty, too short, binary or, but for byte-level BPE, not UTF-8; a tokenizer that
  * cannot be opened. HEED_ERR_MEMORY, with the number, before
- * anything is trained.
+ * anything is trained. With options.from, config is that of heed_config_load(), whose dropout may be changed and whose
+ * context_length be made smaller; HEED_ERR_USAGE names what contradicts the checkpoint, what does not fit the embeddings
+ * to begin with, or the teacher.
  */
 HEED_API heed_status heed_trainer_create(const char *text_path, const heed_config *config,
                                          const heed_train_options *options, const char *folder,

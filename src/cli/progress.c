@@ -30,6 +30,28 @@ static void show_memory(FILE *out, const heed_train_plan *plan)
     fputc('\n', out);
 }
 
+/* The models it begins with or learns from. */
+static void show_start(FILE *out, const heed_trainer *trainer)
+{
+    const heed_train_options *o = heed_trainer_options(trainer);
+    const heed_train_plan *plan = heed_trainer_plan(trainer);
+    char shown[256], mapped[32], all[32], bytes[32];
+
+    if (o->from[0] != '\0')
+        fprintf(out, "from    %s\n", heed_cli_quote(shown, sizeof shown, o->from));
+    if (plan->n_embeddings > 0)
+        fprintf(out, "from    %s: %s of %s token embeddings (%.1f %%)%s, the rest at random\n",
+                heed_cli_quote(shown, sizeof shown, o->init_embeddings),
+                heed_cli_grouped(mapped, (double)plan->n_embeddings_mapped),
+                heed_cli_grouped(all, (double)plan->n_embeddings),
+                100.0 * (double)plan->n_embeddings_mapped / (double)plan->n_embeddings,
+                o->init_positions ? " and the positions" : "");
+    if (o->distill[0] != '\0')
+        fprintf(out, "teacher %s: %s of weights, T %g, a share of %g in the loss\n",
+                heed_cli_quote(shown, sizeof shown, o->distill), heed_cli_bytes(bytes, plan->teacher_bytes),
+                o->temperature, o->distill_weight);
+}
+
 void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text)
 {
     const heed_train_plan *plan = heed_trainer_plan(trainer);
@@ -43,6 +65,7 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
         fprintf(out, ", of %.3f bytes each", plan->bytes_per_token);
     fputc('\n', out);
     fprintf(out, "model   %s: %s parameters\n", line, heed_cli_grouped(a, (double)plan->n_parameters));
+    show_start(out, trainer);
     show_memory(out, plan);
     fprintf(out, "on      %s", plan->device);
     if (plan->matrix_peak_flops > 0.0)

@@ -11,6 +11,7 @@
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/start_options.h"
 
 #define PATH_BYTES        4096
 #define LAST_EVAL_BATCHES 200 /* as many as the trainer takes at the end */
@@ -392,7 +393,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status == HEED_OK)
         status = check_length_of_run(&options, err);
     if (status == HEED_OK)
-        status = heed_cli_configure(&options, own.preset, own.config, &config, &train, err);
+        status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
     if (options.n_operands > 1) {
         train.more_texts = options.operands + 1;
         train.n_more_texts = options.n_operands - 1;
@@ -418,13 +419,20 @@ const heed_cli_command heed_cli_train = {
         "any bytes will do. Several files are read as one, each a document; in a file named .jsonl each line\n"
         "is one. Texts may be larger than memory. Without a text the model learns from stories made by a\n"
         "grammar. Their entropy is known: on average no loss is below it. The folder is a model at every\n"
-        "checkpoint. Ctrl-C finishes the step, saves and stops.\n",
+        "checkpoint. Ctrl-C finishes the step, saves and stops.\n"
+        "\n"
+        "--from goes on from a model: a folder, or a name that heed pull has fetched. Its configuration and\n"
+        "tokenizer come along; --dropout may be given, and a shorter --context-length. What it knows is kept\n"
+        "with a low rate: 1e-5 to 1e-4 for GPT-2, for a small model a tenth of what it was trained with.\n"
+        "--distill learns from a larger model beside the text: (1 - w) CE + w T^2 KL(teacher || model).\n",
     .examples = "  heed train\n"
                 "  heed train shakespeare.txt --out plays --steps 5000\n"
                 "  heed train shakespeare.txt --out small --n-layers 2 --d-model 64 --no-tied-head\n"
                 "  heed train shakespeare.txt --out pairs --tokenizer bpe --tokenizer-vocab-size 1024\n"
                 "  heed train letters/*.txt --out letters --epochs 4\n"
                 "  heed train talks.jsonl --out talks --text-field question,answer --target-field answer\n"
-                "  heed train --resume plays\n",
+                "  heed train --resume plays\n"
+                "  heed train letters.txt --from gpt2 --out letters --learning-rate 5e-5 --steps 200\n"
+                "  heed train shakespeare.txt --distill plays --out one-head --n-heads 1 --n-layers 2\n",
     .run = run,
 };

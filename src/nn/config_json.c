@@ -404,6 +404,11 @@ heed_status heed_config_open(const char *folder, heed_config *config, json_t **r
     return status;
 }
 
+heed_status heed_config_load(const char *folder, heed_config *config, heed_error *err)
+{
+    return heed_config_open(folder, config, NULL, err);
+}
+
 json_t *heed_config_to_json(const heed_config *config)
 {
     int n;

@@ -172,7 +172,7 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
                          "text", t->text.path, "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash,
                          "tokenizer", t->tokenizer.path, "tokenizer_hash", tokenizer_hash, "options", options,
                          "config", config);
-    if (root != NULL && t->text.n_more > 0 && !put_more_texts(t, root)) {
+    if (root != NULL && ((t->text.n_more > 0 && !put_more_texts(t, root)) || !heed_start_put(t, root))) {
         json_decref(root);
         root = NULL;
     }
@@ -248,7 +248,8 @@ heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
     if (status == HEED_OK)
         status = write_state(t, path, err);
     /* Characters are there again at once; another vocabulary may take long to learn, or be gone. */
-    if (status == HEED_OK && (t->options.tokenizer != HEED_TRAIN_CHARACTERS || t->tokenizer.path[0] != '\0')) {
+    if (status == HEED_OK && (t->options.tokenizer != HEED_TRAIN_CHARACTERS || t->tokenizer.path[0] != '\0' ||
+                              heed_start_gives_tokenizer(t))) {
         status = path_of(path, t->folder, "tokenizer.json", "", err);
         if (status == HEED_OK)
             status = write_tokenizer(t, path, err);
@@ -290,6 +291,7 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
     t->text.bytes = (uint64_t)heed_json_int(r, "text_bytes", 0, 0, INT64_MAX);
     t->text.hash = strtoull(hash, NULL, 16);
     t->tokenizer.hash = strtoull(heed_json_string(r, "tokenizer_hash", "0"), NULL, 16);
+    heed_start_get(t, r);
     if (r->status == HEED_OK && (strlen(text) >= HEED_PATH_BYTES || strlen(tokenizer) >= HEED_PATH_BYTES))
         r->status = heed_fail(r->err, HEED_ERR_FILE,
                               "%.300s: the path of the text or the tokenizer is too long", r->where);
@@ -396,10 +398,8 @@ heed_status heed_checkpoint_read_numbers(heed_trainer *t, heed_error *err)
 {
     heed_status status;
 
-    if (t->step == 0) {
-        heed_weights_init(t->model->weights, (uint64_t)t->options.seed);
-        return HEED_OK;
-    }
+    if (t->step == 0)
+        return heed_start_weights(t, err);
     status = read_weights(t, err);
     return status == HEED_OK ? read_moments(t, err) : status;
 }

@@ -5,7 +5,7 @@
  *     {"step": 250, "loss": 2.31, "lr": 0.001, "grad_norm": 0.8, "tokens_per_s": 81000, "val_loss": 2.2}
  *
  * val_loss is there when the step had an evaluation, epoch when the text is read in epochs: 1.5 is the middle of the second
- * one. A number that is not finite is null.
+ * one; kl and val_kl when the run has a teacher. A number that is not finite is null.
  */
 #include <errno.h>
 #include <math.h>
@@ -78,6 +78,10 @@ void heed_log_step(heed_trainer *t, const heed_progress *p)
         put_number(t->log, "epoch", p->epoch);
     if (!isnan(p->validation_loss))
         put_number(t->log, "val_loss", p->validation_loss);
+    if (t->start.teacher.model != NULL)
+        put_number(t->log, "kl", p->kl);
+    if (t->start.teacher.model != NULL && !isnan(p->validation_loss))
+        put_number(t->log, "val_kl", p->validation_kl);
     fputs("}\n", t->log);
 }
 

@@ -78,6 +78,7 @@ static heed_status make_graph(heed_trainer *t, bool training, heed_step_graph *g
         .length = t->model->config.context_length,
         .training = training,
         .adds_up = t->micro_batch < t->options.batch_size,
+        .teacher = t->start.teacher.model != NULL ? &t->start.teacher : NULL,
     };
     const heed_status status = heed_step_graph_create(t->model->weights, &t->options, &shape, &t->inputs, graph,
                                                       err);
@@ -90,7 +91,9 @@ static double flops_of_step(const heed_trainer *t)
 {
     const double parts = (double)(t->options.batch_size / t->micro_batch);
 
-    return heed_step_plans_cost(&t->train_plans).flops +
+    const double taught = t->start.teacher.plan != NULL ? heed_plan_cost(t->start.teacher.plan).flops : 0.0;
+
+    return heed_step_plans_cost(&t->train_plans).flops + parts * taught +
            (parts - 1.0) * heed_plan_cost(t->train_plans.gradients).flops;
 }
 
@@ -121,6 +124,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
 
     if (status == HEED_OK)
         status = prepare_batch(t, err);
+    if (status == HEED_OK && t->start.teacher.model != NULL)
+        status = heed_teacher_plan(t, t->ids, err);
     if (status == HEED_OK)
         status = make_graph(t, true, &t->train, &t->train_plans, err);
     if (status == HEED_OK)
@@ -130,6 +135,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     arena = heed_step_plans_bytes(&t->train_plans);
     if (heed_step_plans_bytes(&t->eval_plans) > arena)
         arena = heed_step_plans_bytes(&t->eval_plans);
+    if (t->start.teacher.plan != NULL && heed_plan_bytes(t->start.teacher.plan) > arena)
+        arena = heed_plan_bytes(t->start.teacher.plan);
     state += strict_bytes(t);
     t->plan.state_bytes += (double)strict_bytes(t);
     t->block_bytes = state + arena;
@@ -143,7 +150,10 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     heed_step_place(&t->train, w, t->block);
     heed_weights_bind(w, t->eval.g);
     place_strict(t);
-    status = heed_step_plans_place(&t->train_plans, t->block + state, err);
+    if (t->start.teacher.plan != NULL)
+        status = heed_plan_place(t->start.teacher.plan, t->block + state, err);
+    if (status == HEED_OK)
+        status = heed_step_plans_place(&t->train_plans, t->block + state, err);
     return status == HEED_OK ? heed_step_plans_place(&t->eval_plans, t->block + state, err) : status;
 }
 
@@ -171,6 +181,8 @@ static void measure(heed_trainer *t)
         t->plan.matrix_peak_flops = rate.best;
     peak = (double)heed_memory_peak();
     t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident();
+    if (t->start.teacher.model != NULL) /* mapped, and read as a whole when it was opened */
+        t->plan.teacher_bytes = heed_weights_stored_bytes(t->start.teacher.model->weights);
     if (peak > t->plan.process_bytes)
         t->plan.process_bytes = peak;
 }
@@ -188,8 +200,16 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
 {
     heed_tokenizer *tokenizer = NULL;
     heed_weights *weights = NULL;
-    heed_status status = heed_text_open(t, config, resumed, &tokenizer, err);
+    heed_status status = HEED_OK;
 
+    if (t->options.from[0] != '\0' && !resumed)
+        status = heed_from_open(t, config, err);
+    if (status == HEED_OK && t->options.distill[0] != '\0')
+        status = heed_teacher_open(t, config, err);
+    if (status == HEED_OK)
+        status = heed_text_open(t, config, resumed, &tokenizer, err);
+    if (status == HEED_OK && t->options.distill[0] != '\0')
+        status = heed_teacher_check_tokens(t, tokenizer, err);
     if (status == HEED_OK)
         status = heed_order_begin(t, config->context_length, err);
     if (status == HEED_OK)
@@ -213,7 +233,7 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
 }
 
 /* `what` is the path of, in messages. */
-static heed_status absolute_path(char *out, const char *path, const char *what, heed_error *err)
+heed_status heed_absolute_path(char *out, const char *path, const char *what, heed_error *err)
 {
     char *full = realpath(path, NULL);
     char shown[256];
@@ -287,17 +307,21 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     if (status == HEED_OK)
         status = check_unused(t, err);
     if (status == HEED_OK && text_path != NULL)
-        status = absolute_path(t->text.path, text_path, "text", err);
+        status = heed_absolute_path(t->text.path, text_path, "text", err);
     for (int i = 0; status == HEED_OK && i < options->n_more_texts; i++) {
         char path[HEED_PATH_BYTES];
-        status = absolute_path(path, options->more_texts[i], "text", err);
+        status = heed_absolute_path(path, options->more_texts[i], "text", err);
         if (status == HEED_OK)
             status = heed_text_add(&t->text, path, err);
     }
     if (status == HEED_OK && options->tokenizer_path != NULL)
-        status = absolute_path(t->tokenizer.path, options->tokenizer_path, "tokenizer", err);
+        status = heed_absolute_path(t->tokenizer.path, options->tokenizer_path, "tokenizer", err);
+    if (status == HEED_OK)
+        status = heed_start_check(t, err);
     if (status == HEED_OK)
         status = set_up(t, &own, false, err);
+    if (status == HEED_OK)
+        status = heed_start_weights(t, err);
     if (status == HEED_OK)
         status = heed_folder_make(folder, err);
     if (status == HEED_OK)
@@ -312,7 +336,6 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         heed_trainer_close(t);
         return status;
     }
-    heed_weights_init(t->model->weights, (uint64_t)options->seed);
     t->start_s = heed_clock_s();
     *trainer = t;
     return HEED_OK;
@@ -373,6 +396,7 @@ void heed_trainer_close(heed_trainer *t)
     heed_step_graph_destroy(&t->train);
     heed_step_graph_destroy(&t->eval);
     heed_device_close(&t->device);
+    heed_start_close(t);
     heed_source_destroy(t->source);
     for (int i = 0; i < t->text.n_more; i++)
         free(t->text.more[i]);

@@ -52,6 +52,19 @@ static const heed_field fields[] = {
      AT(target_field), 0, 64, NULL},
     {"token_file_bytes", "a text of more bytes is tokenized into a file, once, and mapped", HEED_FIELD_INTEGER,
      AT(token_file_bytes), 0, 1e15, NULL},
+
+    /* what the run starts from */
+    {"from", "fine-tune this model: its configuration, tokenizer and weights", HEED_FIELD_TEXT, AT(from), 0,
+     HEED_TRAIN_PATH_BYTES, NULL},
+    {"init_embeddings", "token embeddings begin as this model's, matched by their tokens", HEED_FIELD_TEXT,
+     AT(init_embeddings), 0, HEED_TRAIN_PATH_BYTES, NULL},
+    {"init_positions", "and so do those of positions", HEED_FIELD_BOOLEAN, AT(init_positions), 0, 0, NULL},
+    {"distill", "learn from this model too, the teacher, which has the same tokens", HEED_FIELD_TEXT,
+     AT(distill), 0, HEED_TRAIN_PATH_BYTES, NULL},
+    {"temperature", "distillation: softens both distributions", HEED_FIELD_NUMBER, AT(temperature), 0.01, 100,
+     NULL},
+    {"distill_weight", "share of the teacher in the loss; 1: the teacher alone", HEED_FIELD_NUMBER,
+     AT(distill_weight), 0, 1, NULL},
 };
 
 const heed_field *heed_train_fields(int *n)
@@ -82,5 +95,7 @@ heed_train_options heed_train_options_default(void)
         .end_of_text = true,
         .text_field = "text",
         .token_file_bytes = 100000000,
+        .temperature = 2.0,
+        .distill_weight = 0.5,
     };
 }

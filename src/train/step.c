@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/step.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "nn/nn.h"
+#include "train/start.h"
 
 enum { STAGE_GRADIENTS, STAGE_UPDATE };
 
@@ -205,6 +207,18 @@ static heed_status backward(heed_step_graph *out, heed_node *objective, const he
     return HEED_OK;
 }
 
+/* The teacher's part joins the objective; the loss that is shown stays the cross-entropy. */
+static void distill(heed_step_graph *out, const heed_train_options *options, const heed_teacher *teacher,
+                    const heed_nn *nn, heed_gpt *gpt, heed_node *targets)
+{
+    heed_node *head = heed_graph_find(out->g, nn->config->tied_head ? "wte.weight" : "lm_head.weight");
+    const heed_distill_nodes nodes = heed_teacher_loss(teacher, options, out->g, gpt, head, targets);
+
+    gpt->loss = nodes.ce;
+    gpt->objective = nn->balance != NULL ? heed_add(out->g, nodes.loss, nn->balance) : nodes.loss;
+    out->kl = nodes.kl;
+}
+
 heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
                                    const heed_step_shape *shape, heed_step_inputs *inputs, heed_step_graph *out,
                                    heed_error *err)
@@ -227,10 +241,13 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     if (shape->training && config->dropout > 0.0)
         nn.window = heed_graph_bound_input(out->g, "window", HEED_I32, heed_shape0(), &inputs->window);
     gpt = heed_gpt_build(&nn, ids, targets);
+    if (shape->teacher != NULL)
+        distill(out, options, shape->teacher, &nn, &gpt, targets);
     out->loss = gpt.loss;
     if (shape->training) {
         status = backward(out, gpt.objective, weights, options, shape, inputs, err);
         out->loss = heed_graph_value_of(out->loss);
+        out->kl = out->kl != NULL ? heed_graph_value_of(out->kl) : NULL;
     }
     heed_weights_bind(weights, out->g);
     if (status == HEED_OK)
@@ -333,12 +350,13 @@ static void tell(void *context, const heed_node *node, const heed_tensor *value)
 static heed_status plan_gradients(const heed_step_graph *step, heed_device *device, heed_plan **plan,
                                   heed_error *err)
 {
-    heed_node **observed = calloc((size_t)step->n_parameters + 1, sizeof *observed), *target = step->loss;
+    heed_node **observed = calloc((size_t)step->n_parameters + 1, sizeof *observed);
+    heed_node *targets[] = {step->loss, step->kl};
     heed_plan_options options = {
         .device = device,
         .reference = device->kernels == NULL,
-        .targets = &target,
-        .n_targets = 1,
+        .targets = targets,
+        .n_targets = step->kl != NULL ? 2 : 1,
         .assign = step->norm != NULL ? 1u << STAGE_GRADIENTS : 0,
         .observed = observed,
         .observe = tell,
@@ -441,6 +459,11 @@ float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans
 {
     heed_plan_run(plans->gradients);
     return (float)heed_tensor_get(heed_plan_value(plans->gradients, step->loss), 0);
+}
+
+float heed_step_kl(const heed_step_graph *step, const heed_step_plans *plans)
+{
+    return step->kl != NULL ? heed_tensor_get(heed_plan_value(plans->gradients, step->kl), 0) : NAN;
 }
 
 float heed_step_run_norm(const heed_step_graph *step, const heed_step_plans *plans, heed_step_inputs *inputs)

@@ -41,10 +41,11 @@ typedef struct heed_step_inputs {
 } heed_step_inputs;
 
 typedef struct heed_step_shape {
-    int64_t batch, length; /* windows of one run, and their tokens */
-    bool training;         /* false: only the loss, without dropout */
-    bool adds_up;          /* a run adds its gradients to what grad.p holds */
-    int rank, n_ranks;     /* n_ranks 0: this process alone */
+    int64_t batch, length;              /* windows of one run, and their tokens */
+    bool training;                      /* false: only the loss, without dropout */
+    bool adds_up;                       /* a run adds its gradients to what grad.p holds */
+    int rank, n_ranks;                  /* n_ranks 0: this process alone */
+    const struct heed_teacher *teacher; /* whose distribution the objective has a part of; NULL: none */
 } heed_step_shape;
 
 /* What one rank updates of a parameter. */
@@ -64,6 +65,7 @@ typedef struct heed_step_graph {
     heed_graph *g;
     int n_parameters;
     heed_node *loss, *norm; /* scalars; norm NULL without training */
+    heed_node *kl;          /* the divergence from the teacher, a scalar; NULL without one */
     heed_node **grad;       /* grad.p, states */
     heed_node **complete;   /* what is written there: once it has run, the gradient is whole */
     heed_node **m, **v;     /* moments, states */
@@ -110,6 +112,8 @@ heed_cost heed_step_plans_cost(const heed_step_plans *plans);
 void heed_step_clear_gradients(heed_weights *weights);
 /** Runs the first stage and returns its loss. Sets inputs->share to 1 first where it is the whole step. */
 float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans);
+/** The divergence from the teacher in that run; NaN without one. */
+float heed_step_kl(const heed_step_graph *step, const heed_step_plans *plans);
 /** Runs the second stage, hands the norm on to the third and returns it. */
 float heed_step_run_norm(const heed_step_graph *step, const heed_step_plans *plans, heed_step_inputs *inputs);
 void heed_step_run_update(const heed_step_plans *plans);

@@ -93,8 +93,8 @@ static heed_status open_texts(opening *o, heed_error *err)
  */
 static heed_status open_tokenizer(const opening *o, heed_error *err)
 {
-    const heed_trainer *t = o->t;
-    const bool given = t->tokenizer.path[0] != '\0';
+    heed_trainer *t = o->t;
+    const bool lent = heed_start_gives_tokenizer(t), given = lent || t->tokenizer.path[0] != '\0';
     char path[HEED_PATH_BYTES];
     heed_status status = heed_path_join(path, sizeof path, t->folder, "tokenizer.json", err);
 
@@ -103,6 +103,8 @@ static heed_status open_tokenizer(const opening *o, heed_error *err)
     if (o->resumed && (given || o->large || t->options.tokenizer != HEED_TRAIN_CHARACTERS) &&
         heed_file_exists(path))
         return heed_tokenizer_load(path, o->tokenizer, err);
+    if (lent)
+        return heed_start_tokenizer(t, o->tokenizer, err);
     return given ? heed_tokenizer_open(t->tokenizer.path, NULL, o->tokenizer, err) : HEED_OK;
 }
 

@@ -52,12 +52,13 @@ static double run_parts(heed_trainer *t, bool training)
 {
     const int64_t T = t->model->config.context_length, n_parts = t->options.batch_size / t->micro_batch;
     const int64_t n_targets = count_targets(t->targets, t->options.batch_size * T);
-    double loss = 0.0;
+    double loss = 0.0, kl = 0.0;
 
     for (int64_t part = 0; part < n_parts; part++) {
         bring_part(t, part);
         if (training && t->options.strict)
             heed_strict_begin(&t->strict, part);
+        heed_teacher_run(&t->start.teacher);
         const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
         const double share = n_parts > 1 && n_targets > 0 ? (double)here / (double)n_targets : 1.0;
         t->inputs.share = (float)share;
@@ -68,7 +69,10 @@ static double run_parts(heed_trainer *t, bool training)
         loss += here_loss;
         if (training && t->options.strict)
             heed_strict_end(&t->strict, part, here_loss);
+        kl += share * (double)heed_step_kl(training ? &t->train : &t->eval,
+                                           training ? &t->train_plans : &t->eval_plans);
     }
+    t->kl = kl;
     return training && t->options.strict ? t->strict.loss : loss;
 }
 
@@ -80,17 +84,19 @@ double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
                                              t->model->config.context_length, (uint64_t)t->options.seed,
                                              HEED_STREAM_EVAL);
     const double begin = heed_clock_s();
-    double sum = 0.0, n_targets = 0.0;
+    double sum = 0.0, n_targets = 0.0, kl = 0.0;
 
     for (int64_t i = 0; i < n_batches; i++) {
         heed_batches_next(&batches, t->ids, t->targets);
         const double n = (double)count_targets(t->targets,
                                                t->options.batch_size * t->model->config.context_length);
         sum += n * run_parts(t, false);
+        kl += n * t->kl;
         n_targets += n;
     }
     if (n_batches <= 0)
         return NAN;
+    t->eval_kl = kl / n_targets;
     t->eval_batch_s = (heed_clock_s() - begin) / (double)n_batches;
     return n_targets > 0.0 ? sum / n_targets : 0.0;
 }
@@ -124,6 +130,7 @@ static void run_step(heed_trainer *t, heed_progress *p)
     t->inputs.lr = (float)p->learning_rate;
     t->inputs.t = t->step + 1 < INT32_MAX ? (int32_t)(t->step + 1) : INT32_MAX;
     p->loss = run_parts(t, true);
+    p->kl = t->kl;
     p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
     heed_step_run_update(&t->train_plans);
     t->step++;
@@ -179,7 +186,8 @@ static heed_status fail_diverged(const heed_trainer *t, heed_error *err)
 
 heed_progress heed_trainer_progress(const heed_trainer *t)
 {
-    heed_progress p = {.validation_loss = NAN, .loss = NAN, .gradient_norm = NAN};
+    heed_progress p = {
+        .validation_loss = NAN, .loss = NAN, .gradient_norm = NAN, .kl = NAN, .validation_kl = NAN};
 
     fill_progress(t, &p);
     return p;
@@ -201,6 +209,7 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
     n_batches = eval_batches_after(t, t->step);
     if (n_batches > 0 && !t->diverged)
         p->validation_loss = heed_trainer_evaluate(t, n_batches);
+    p->validation_kl = isnan(p->validation_loss) ? NAN : t->eval_kl;
     fill_progress(t, p);
     heed_log_step(t, p);
     if (t->diverged)

@@ -9,6 +9,7 @@
 #include "data/batches.h"
 #include "nn/model.h"
 #include "train/schedule.h"
+#include "train/start.h"
 #include "train/step.h"
 #include "train/strict.h"
 
@@ -44,6 +45,7 @@ struct heed_trainer {
     int64_t micro_batch;    /* of them in one run */
     heed_strict_sum strict; /* how they add up, with options.strict */
     heed_step_inputs inputs;
+    heed_start start;            /* models that the run begins with or learns from */
     heed_step_graph train, eval; /* of micro_batch windows */
     heed_step_plans train_plans, eval_plans;
     /* weights, gradients, moments as train/step.h lays them, buffers of a strict sum, the larger arena */
@@ -57,6 +59,7 @@ struct heed_trainer {
     int64_t saved_step;     /* of the checkpoint on the disk; -1: there is none */
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
     double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
+    double kl, eval_kl;     /* divergence from the teacher in the last batch and evaluation; NaN without one */
 };
 
 /**
@@ -82,6 +85,9 @@ heed_status heed_token_cache_open(const heed_trainer *trainer, const heed_tokeni
 heed_status heed_order_begin(heed_trainer *trainer, int64_t context_length, heed_error *err);
 /** Epochs that so many steps are; 0 where the order has none. */
 double heed_order_epochs(const heed_trainer *trainer, int64_t steps);
+
+/** The path of an existing file or folder from the root on; out may be path. `what` it is of, in messages. */
+heed_status heed_absolute_path(char *out, const char *path, const char *what, heed_error *err);
 
 /** trainer.json, and a tokenizer that is not of characters, before the first step: what a run needs to begin again. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
