@@ -44,14 +44,16 @@ typedef struct heed_bench_result {
     double bytes;            /* read by one step of decoding: the weights and the caches; 0 for training */
     int64_t tokens;          /* of one step */
     double resident_bytes;   /* what the process held while it ran */
+    heed_step_memory memory; /* of a training step */
     double planned_bytes;    /* what was announced: weights, moments, the arena of a step */
     heed_bench_row rows[48]; /* where the time went, longest first */
     int n_rows;
 } heed_bench_result;
 
 /** Training steps of a model with random weights on random tokens. */
-HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size, int64_t steps,
-                                         int threads, heed_bench_result *out, heed_error *err);
+HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size,
+                                         heed_recompute recompute, int64_t steps, int threads,
+                                         heed_bench_result *out, heed_error *err);
 /**
  * Decoding one token after the other of batch_size texts side by side, after a prompt of so many tokens, with matrices in
  * a precision; between them, reading alone. A step is one token of each text.

@@ -15,6 +15,7 @@
 #include <heed/plot.h>
 #include <heed/pull.h>
 #include <heed/ranks.h>
+#include <heed/recompute.h>
 #include <heed/session.h>
 #include <heed/status.h>
 #include <heed/tokenizer.h>

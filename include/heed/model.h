@@ -12,6 +12,7 @@
 #define HEED_MODEL_H
 
 #include <heed/config.h>
+#include <heed/recompute.h>
 #include <heed/tokenizer.h>
 
 #ifdef __cplusplus
@@ -86,16 +87,34 @@ typedef struct heed_accounting {
     double parameters;
     double flops; /* of one run */
     double bytes_read, bytes_written;
-    double arena_bytes; /* the plan's peak: activations, workspaces */
-    double state_bytes; /* weights, and when training gradients and their moments */
-    int n_nodes;        /* nodes that run */
+    double arena_bytes;      /* the plan's peak: activations, workspaces */
+    double state_bytes;      /* weights, and when training gradients and their moments */
+    int n_nodes;             /* nodes that run */
+    heed_step_memory memory; /* of a training step */
 } heed_accounting;
 
 /** One forward pass over batch x length tokens, up to the logits of every position. */
 HEED_API heed_status heed_model_account_forward(const heed_model *model, int64_t batch, int64_t length,
                                                 heed_accounting *out, heed_error *err);
 /** One training step (forward, backward, clipping, AdamW) over batch x context_length tokens. */
-HEED_API heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_accounting *out,
+HEED_API heed_status heed_model_account_training(const heed_model *model, int64_t batch,
+                                                 heed_recompute recompute, heed_accounting *out,
+                                                 heed_error *err);
+
+/* Activations of one kind in a training step. */
+typedef struct heed_activations {
+    char name[128]; /* "blocks.*.ln1.normalized": one in each block */
+    int n;
+    double bytes; /* of all of them */
+    bool again;   /* dropped and made again; false: they wait for the backward pass */
+} heed_activations;
+
+/**
+ * What such a step's forward pass leaves for its backward pass: first what waits, the last ones first, then what is made
+ * again. The caller frees *list.
+ */
+HEED_API heed_status heed_model_list_activations(const heed_model *model, int64_t batch,
+                                                 heed_recompute recompute, heed_activations **list, int *n,
                                                  heed_error *err);
 
 #ifdef __cplusplus

@@ -18,6 +18,7 @@
 #define HEED_TRAIN_H
 
 #include <heed/model.h>
+#include <heed/recompute.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,6 +44,7 @@ typedef struct heed_train_options {
     int64_t steps;
     int64_t batch_size;       /* windows a step */
     int64_t micro_batch;      /* of them in one run; the gradients of the runs add up. 0: all at once */
+    int recompute;            /* a heed_recompute: which activations are dropped and made again */
     double learning_rate;     /* the highest, after warm-up */
     double min_learning_rate; /* at the end of the cosine; below 0: a tenth of learning_rate */
     int64_t warmup_steps;
@@ -95,10 +97,11 @@ HEED_API const heed_field *heed_train_fields(int *n);
 typedef struct heed_train_plan {
     int64_t n_parameters;
     double flops_per_step;
-    double state_bytes;     /* weights, gradients and moments */
-    double step_bytes;      /* activations and workspaces of a run, or of an evaluation if that is more */
-    double process_bytes;   /* what the process will hold at its peak, text and program included */
-    double available_bytes; /* what the system would give; 0: unknown */
+    double state_bytes;      /* weights, gradients and moments */
+    double step_bytes;       /* activations and workspaces of a run, or of an evaluation if that is more */
+    heed_step_memory memory; /* of a run: what waits for its backward pass, what is made again */
+    double process_bytes;    /* what the process will hold at its peak, text and program included */
+    double available_bytes;  /* what the system would give; 0: unknown */
     int64_t n_train_tokens, n_validation_tokens;
     double bytes_per_token;   /* of validation: losses over it are nats a byte, whatever the tokenizer */
     double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */

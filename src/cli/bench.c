@@ -3,6 +3,7 @@
 #include <heed/bench.h>
 #include <string.h>
 
+#include "cli/activations.h"
 #include "cli/bench_attention.h"
 #include "cli/json_out.h"
 #include "cli/model_options.h"
@@ -16,6 +17,7 @@ typedef struct bench_options {
     const char *preset, *config;
     int64_t batch_size, steps, prompt_length, threads;
     int precision; /* heed_precision */
+    int recompute; /* heed_recompute */
     bool json, batch_given;
 } bench_options;
 
@@ -37,6 +39,8 @@ static const heed_field fields[] = {
     {"prompt_length", "tokens that stand before the first decoded one", HEED_FIELD_INTEGER, AT(prompt_length),
      1, 1e6, NULL},
     {"precision", "of the matrices while decoding", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
+    {"recompute", "activations that are dropped and made again while training", HEED_FIELD_CHOICE,
+     AT(recompute), 0, 0, heed_cli_recompute_levels},
     {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
@@ -84,7 +88,8 @@ static heed_status measure(bench_run *b, const bench_options *own, heed_error *e
     if (status == HEED_OK && b->limits)
         status = heed_machine_measure(threads, LIMITS_SECONDS, &b->machine, err);
     if (status == HEED_OK && b->training)
-        status = heed_bench_training(&b->config, own->batch_size, own->steps, threads, &b->trained, err);
+        status = heed_bench_training(&b->config, own->batch_size, (heed_recompute)own->recompute, own->steps,
+                                     threads, &b->trained, err);
     if (status == HEED_OK && b->decode)
         status = heed_bench_decode(&b->config, (heed_precision)own->precision, texts_of(own),
                                    own->prompt_length, tokens_to_decode(own, &b->config), threads, &b->decoded,
@@ -133,6 +138,10 @@ static void print_rates(const heed_bench_result *r)
                heed_cli_bytes(a, r->bytes / r->step.median), 100.0 * r->reading.median / r->step.median);
     printf("  memory               %s planned, %s held by the process\n", heed_cli_bytes(a, r->planned_bytes),
            heed_cli_bytes(b, r->resident_bytes));
+    if (r->memory.held_bytes > 0.0) {
+        printf("  activations          ");
+        heed_cli_show_memory(stdout, &r->memory, r->flops);
+    }
 }
 
 static void print_rows(const heed_bench_result *r)
@@ -219,6 +228,7 @@ static void json_part(heed_cli_json *json, const char *key, const heed_bench_res
     }
     heed_cli_json_number(json, "planned_bytes", r->planned_bytes);
     heed_cli_json_number(json, "resident_bytes", r->resident_bytes);
+    heed_cli_json_memory(json, &r->memory);
     heed_cli_json_open(json, "rows", '[');
     for (int i = 0; i < r->n_rows; i++) {
         heed_cli_json_open(json, NULL, '{');
@@ -318,7 +328,7 @@ const heed_cli_command heed_cli_bench = {
         "attention has options of its own: heed bench attention --help\n",
     .examples = "  heed bench\n"
                 "  heed bench limits --threads 1\n"
-                "  heed bench train --preset gpt2 --batch-size 4 --context-length 256\n"
+                "  heed bench train --preset gpt2 --batch-size 4 --context-length 256 --recompute blocks\n"
                 "  heed bench decode --preset gpt2 --precision bf16 --json\n"
                 "  heed bench decode --preset gpt2 --batch-size 8\n"
                 "  heed bench attention --lengths 1024,4096\n",

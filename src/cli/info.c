@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* heed info MODEL: what a model is made of and what it costs, counted on its parameters and graphs. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/activations.h"
 #include "cli/json_out.h"
 #include "cli/model_options.h"
 #include "cli/open_model.h"
@@ -14,7 +16,8 @@
 typedef struct info_options {
     const char *preset, *config;
     int64_t batch_size;
-    bool tensors, json;
+    int recompute; /* heed_recompute */
+    bool tensors, activations, json;
 } info_options;
 
 #define AT(member) offsetof(info_options, member)
@@ -26,6 +29,10 @@ static const heed_cli_text texts[] = {
 
 static const heed_field fields[] = {
     {"batch_size", "windows of a training step", HEED_FIELD_INTEGER, AT(batch_size), 1, 65536, NULL},
+    {"recompute", "activations that are dropped and made again in it", HEED_FIELD_CHOICE, AT(recompute), 0, 0,
+     heed_cli_recompute_levels},
+    {"activations", "list what waits for its backward pass, and what is made again", HEED_FIELD_BOOLEAN,
+     AT(activations), 0, 0, NULL},
     {"tensors", "list every parameter", HEED_FIELD_BOOLEAN, AT(tensors), 0, 0, NULL},
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
@@ -44,6 +51,8 @@ typedef struct findings {
     int n_components;
     int64_t count, bytes;
     heed_accounting forward, training;
+    heed_activations *activations;
+    int n_activations;
 } findings;
 
 static void add_parameter(component *c, const heed_parameter *p)
@@ -130,6 +139,10 @@ static void print_table(const findings *f, const info_options *own, const char *
     print_work("forward pass", 1, c->context_length, &f->forward);
     print_work("training step", own->batch_size, c->context_length, &f->training);
     printf("\nIn a training step the weights have their gradients and two moments with them.\n");
+    printf("Of its work space ");
+    heed_cli_show_memory(stdout, &f->training.memory, f->training.flops);
+    if (own->activations)
+        heed_cli_print_activations(f->activations, f->n_activations);
     if (own->tensors)
         print_tensors(f->model);
 }
@@ -148,6 +161,7 @@ static void json_work(heed_cli_json *json, const char *key, int64_t batch, int64
     heed_cli_json_number(json, "arena_bytes", a->arena_bytes);
     heed_cli_json_number(json, "state_bytes", a->state_bytes);
     heed_cli_json_integer(json, "nodes", a->n_nodes);
+    heed_cli_json_memory(json, &a->memory);
     heed_cli_json_close(json, '}');
 }
 
@@ -208,6 +222,8 @@ static void print_json(const findings *f, const info_options *own)
     heed_cli_json_close(&json, '}');
     json_work(&json, "forward", 1, c->context_length, &f->forward);
     json_work(&json, "training", own->batch_size, c->context_length, &f->training);
+    if (own->activations)
+        heed_cli_json_activations(&json, f->activations, f->n_activations);
     if (own->tensors)
         json_tensors(&json, f->model);
     heed_cli_json_close(&json, '}');
@@ -260,7 +276,11 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
                                             err);
     }
     if (status == HEED_OK)
-        status = heed_model_account_training(model, own.batch_size, &found.training, err);
+        status = heed_model_account_training(model, own.batch_size, (heed_recompute)own.recompute,
+                                             &found.training, err);
+    if (status == HEED_OK && own.activations)
+        status = heed_model_list_activations(model, own.batch_size, (heed_recompute)own.recompute,
+                                             &found.activations, &found.n_activations, err);
     if (status == HEED_OK && own.json)
         print_json(&found, &own);
     else if (status == HEED_OK)
@@ -269,6 +289,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
                     : own.preset != NULL   ? own.preset
                                            : "");
     heed_model_close(model);
+    free(found.activations);
     return status;
 }
 
@@ -281,6 +302,7 @@ const heed_cli_command heed_cli_info = {
         "vocabulary of 65 unless --vocab-size says another). Everything is counted on the graph that runs.\n",
     .examples = "  heed info story --tensors\n"
                 "  heed info --preset gpt2 --batch-size 4 --context-length 256\n"
+                "  heed info --preset gpt2 --batch-size 4 --recompute blocks --activations\n"
                 "  heed info --n-layers 6 --d-model 384 --json\n",
     .run = run,
 };

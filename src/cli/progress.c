@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/activations.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 
@@ -28,6 +29,8 @@ static void show_memory(FILE *out, const heed_train_plan *plan)
     if (plan->available_bytes > 0.0)
         fprintf(out, "; there are %s", heed_cli_bytes(available, plan->available_bytes));
     fputc('\n', out);
+    fputs("waits   ", out);
+    heed_cli_show_memory(out, &plan->memory, plan->flops_per_step);
 }
 
 /* The models it begins with or learns from. */

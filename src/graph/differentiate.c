@@ -114,6 +114,8 @@ bool heed_graph_differentiate_with(heed_graph *g, heed_node *loss, heed_node *se
         return false;
     if (loss->tensor.shape.rank != 0 || seed->tensor.shape.rank != 0)
         return heed_graph_fail(g, loss, HEED_ERR_INTERNAL, "only a scalar can be differentiated");
+    if (g->n_forward == 0)
+        g->n_forward = n_nodes;
     all = calloc((size_t)n_nodes, sizeof *all);
     ok = all != NULL && contribute(&all[loss->id], seed);
     if (!ok)

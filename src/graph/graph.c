@@ -375,6 +375,11 @@ int heed_graph_n_nodes(const heed_graph *g)
     return g->n_nodes;
 }
 
+int heed_graph_n_forward(const heed_graph *g)
+{
+    return g->n_forward > 0 ? g->n_forward : g->n_nodes;
+}
+
 heed_node *heed_graph_node(const heed_graph *g, int i)
 {
     return g->nodes[i];

@@ -86,6 +86,8 @@ heed_node *heed_name(heed_graph *g, heed_node *node, const char *name);
 const char *heed_scope_name(const heed_graph *g, char *out, size_t size, const char *name);
 
 int heed_graph_n_nodes(const heed_graph *g);
+/** How many of them were there before the graph was differentiated: the forward pass. Without it all of them. */
+int heed_graph_n_forward(const heed_graph *g);
 heed_node *heed_graph_node(const heed_graph *g, int i);
 /** By name; also accepts TransformerLens' spelling (blocks.0.attn.hook_attn_scores). NULL: there is none. */
 heed_node *heed_graph_find(const heed_graph *g, const char *name);

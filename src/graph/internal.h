@@ -23,6 +23,7 @@ struct heed_graph {
     heed_arena *arena; /* nodes, names, attributes */
     heed_node **nodes;
     int n_nodes, node_capacity;
+    int n_forward;                 /* nodes before the first differentiation; 0: there was none */
     struct heed_name_entry *names; /* open hash table; the capacity is a power of two */
     int n_names, name_capacity;
     heed_assign *assigns;

@@ -37,11 +37,9 @@ static void live_at(plan_storage *storage, int step)
 
 static void find_life_times(heed_plan *plan)
 {
-    const int n_nodes = heed_graph_n_nodes(plan->graph);
-
-    for (int i = 0; i < n_nodes; i++)
+    for (int i = 0; i < 2 * plan->n_nodes; i++)
         plan->storage[i] = (plan_storage){.first = plan->n_steps, .last = -1, .root = i};
-    for (int i = 0; i < n_nodes; i++) {
+    for (int i = 0; i < plan->n_nodes; i++) {
         const heed_node *node = heed_graph_node(plan->graph, i);
         plan_storage *storage = &plan->storage[node->owner->id];
         if (!in_plan(plan, node))
@@ -54,10 +52,17 @@ static void find_life_times(heed_plan *plan)
             live_at(storage, plan->n_steps);
     }
     for (int s = 0; s < plan->n_steps; s++) {
-        const heed_node *node = plan->steps[s].node;
-        for (int i = 0; i < node->n_in; i++) {
-            if (node->in[i] != NULL)
-                live_at(&plan->storage[node->in[i]->owner->id], s);
+        const plan_step *step = &plan->steps[s];
+        for (int i = 0; i < step->node->n_in; i++) {
+            if (step->in[i] >= 0)
+                live_at(&plan->storage[heed_plan_instance_owner(plan, step->in[i])], s);
+        }
+        for (int k = 0; k < HEED_MAX_OUTPUTS && step->again; k++) {
+            const int owner = step->out[k] >= 0 ? heed_plan_instance_owner(plan, step->out[k]) : -1;
+            if (owner >= 0) {
+                plan->storage[owner].bytes = plan->storage[owner - plan->n_nodes].bytes;
+                live_at(&plan->storage[owner], s);
+            }
         }
     }
     for (int i = 0; i < heed_graph_n_assigns(plan->graph); i++) {
@@ -69,61 +74,65 @@ static void find_life_times(heed_plan *plan)
 
 /* --- taking over a place --- */
 
-static int root_of(const heed_plan *plan, const heed_node *node)
+int heed_plan_instance_root(const heed_plan *plan, int instance)
 {
-    int id = node->owner->id;
+    int root = heed_plan_instance_owner(plan, instance);
 
-    while (plan->storage[id].root != id)
-        id = plan->storage[id].root;
-    return id;
+    while (plan->storage[root].root != root)
+        root = plan->storage[root].root;
+    return root;
 }
 
-/* True when no other input of the node lies in the same storage, so that overwriting one disturbs none. */
-static bool is_only_reader(const heed_plan *plan, const heed_node *node, int input)
+/* True when no other input of the step lies in the same storage, so that overwriting one disturbs none. */
+static bool is_only_reader(const heed_plan *plan, const plan_step *step, int input)
 {
-    for (int i = 0; i < node->n_in; i++) {
-        if (i != input && node->in[i] != NULL && root_of(plan, node->in[i]) == root_of(plan, node->in[input]))
+    for (int i = 0; i < step->node->n_in; i++) {
+        if (i != input && step->in[i] >= 0 &&
+            heed_plan_instance_root(plan, step->in[i]) == heed_plan_instance_root(plan, step->in[input]))
             return false;
     }
     return true;
 }
 
-/* True when an earlier output of the node lies there already: outputs are written in turns, one over the other's input. */
-static bool is_taken_by_sibling(const heed_plan *plan, const heed_node *out, int root)
+/* True when an earlier output of the step lies there already: outputs are written in turns, one over the other's input. */
+static bool is_taken_by_sibling(const heed_plan *plan, const plan_step *step, int output, int root)
 {
-    for (int k = 0; k < out->output; k++) {
-        if (root_of(plan, out->first->outputs[k]) == root)
+    for (int k = 0; k < output; k++) {
+        if (step->out[k] >= 0 && heed_plan_instance_root(plan, step->out[k]) == root)
             return true;
     }
     return false;
 }
 
-static bool can_take_over(const heed_plan *plan, int s, const heed_node *out, int input)
+static bool can_take_over(const heed_plan *plan, int s, int output, int input)
 {
-    const heed_node *node = out->first, *x = node->in[input];
-    const plan_storage *mine = &plan->storage[out->id];
+    const plan_step *step = &plan->steps[s];
+    const heed_node *out = step->node->outputs[output], *x = step->node->in[input];
+    const plan_storage *mine = &plan->storage[step->out[output]], *place;
+    int root;
 
-    return x != NULL && out->owner == out && x->offset == 0 && x->tensor.dtype == out->tensor.dtype &&
+    if (x == NULL || x->owner->op == NULL)
+        return false;
+    root = heed_plan_instance_root(plan, step->in[input]);
+    place = &plan->storage[root];
+    return out->owner == out && x->offset == 0 && x->tensor.dtype == out->tensor.dtype &&
            heed_shape_equal(&x->tensor.shape, &out->tensor.shape) && heed_tensor_is_dense(&x->tensor) &&
-           heed_tensor_is_dense(&out->tensor) && x->owner->op != NULL &&
-           plan->storage[root_of(plan, x)].last == s && plan->storage[root_of(plan, x)].bytes == mine->bytes &&
-           mine->root == out->id && mine->in_source == NULL &&
-           plan->storage[root_of(plan, x)].in_source == NULL && is_only_reader(plan, node, input) &&
-           !is_taken_by_sibling(plan, out, root_of(plan, x));
+           heed_tensor_is_dense(&out->tensor) && place->last == s && place->bytes == mine->bytes &&
+           mine->root == step->out[output] && mine->in_source == NULL && place->in_source == NULL &&
+           is_only_reader(plan, step, input) && !is_taken_by_sibling(plan, step, output, root);
 }
 
 static void reuse_places(heed_plan *plan)
 {
     for (int s = 0; s < plan->n_steps; s++) {
-        const heed_node *node = plan->steps[s].node;
-        for (int k = 0; k < HEED_MAX_OUTPUTS && node->outputs[k] != NULL; k++) {
-            const heed_node *out = node->outputs[k];
-            for (int i = 0; i < node->n_in; i++) {
-                if ((node->op->reuse[k] >> i & 1u) && plan->storage[out->id].bytes > 0 &&
-                    can_take_over(plan, s, out, i)) {
-                    const int root = root_of(plan, node->in[i]);
-                    plan->storage[root].last = plan->storage[out->id].last;
-                    plan->storage[out->id].root = root;
+        const plan_step *step = &plan->steps[s];
+        for (int k = 0; k < HEED_MAX_OUTPUTS; k++) {
+            for (int i = 0; i < step->node->n_in && step->out[k] >= 0; i++) {
+                if ((step->node->op->reuse[k] >> i & 1u) && plan->storage[step->out[k]].bytes > 0 &&
+                    can_take_over(plan, s, k, i)) {
+                    const int root = heed_plan_instance_root(plan, step->in[i]);
+                    plan->storage[root].last = plan->storage[step->out[k]].last;
+                    plan->storage[step->out[k]].root = root;
                     break;
                 }
             }
@@ -142,7 +151,8 @@ static bool may_overwrite(const heed_plan *plan, const heed_node *source, const 
 {
     for (int k = 0; k < value->first->n_in; k++) {
         if (value->first->in[k] == source && (value->op->reuse[value->output] >> k & 1u) &&
-            plan->storage[source->id].last == plan->step_of[value->id] && is_only_reader(plan, value->first, k))
+            plan->storage[source->id].last == plan->step_of[value->id] &&
+            is_only_reader(plan, &plan->steps[plan->step_of[value->id]], k))
             return true;
     }
     return false;
@@ -157,7 +167,7 @@ static const heed_node *input_to_write_over(const heed_plan *plan, const heed_no
             x->tensor.dtype == value->tensor.dtype &&
             heed_shape_equal(&x->tensor.shape, &value->tensor.shape) && heed_tensor_is_dense(&x->tensor) &&
             plan->storage[x->id].in_source == NULL && plan->storage[x->id].last == plan->step_of[value->id] &&
-            is_only_reader(plan, value->first, k))
+            is_only_reader(plan, &plan->steps[plan->step_of[value->id]], k))
             return x;
     }
     return NULL;
@@ -246,18 +256,18 @@ static size_t lowest_fit(const block *new_block, block *placed, int n_placed, bl
 
 static heed_status pack(heed_plan *plan, heed_error *err)
 {
-    const int n_nodes = heed_graph_n_nodes(plan->graph);
-    const size_t most = (size_t)(n_nodes + plan->n_steps) + 1;
+    const int n_instances = 2 * plan->n_nodes;
+    const size_t most = (size_t)(n_instances + plan->n_steps) + 1;
     block *blocks = calloc(most, sizeof *blocks);
     block **in_the_way = calloc(most, sizeof *in_the_way);
     size_t total = 0;
     bool fits = true;
     int n = 0;
 
-    for (int i = 0; i < n_nodes && blocks != NULL; i++) {
+    for (int i = 0; i < n_instances && blocks != NULL; i++) {
         plan_storage *s = &plan->storage[i];
         if (s->bytes > 0 && s->root == i && s->in_source == NULL &&
-            heed_graph_node(plan->graph, i)->op != NULL) {
+            heed_plan_instance_node(plan, i)->op != NULL) {
             blocks[n] = (block){heed_size_align(s->bytes), &s->offset, s->first, s->last, n};
             n++;
         }

@@ -70,44 +70,111 @@ static bool is_step(const heed_plan *plan, const heed_node *node)
 
 /* --- the steps --- */
 
-static void fill_step(heed_plan *plan, plan_step *step, const heed_node *node)
+const heed_node *heed_plan_instance_node(const heed_plan *plan, int instance)
 {
+    return heed_graph_node(plan->graph, instance % plan->n_nodes);
+}
+
+int heed_plan_instance_owner(const heed_plan *plan, int instance)
+{
+    const int id = heed_plan_instance_node(plan, instance)->owner->id;
+
+    return instance < plan->n_nodes ? id : id + plan->n_nodes;
+}
+
+/* x is dropped after the forward pass: whoever reads it late reads its second instance. */
+static bool is_dropped(const heed_plan *plan, const heed_node *x)
+{
+    return x->owner->op != NULL && plan->again[x->owner->first->id];
+}
+
+/* The step of a node, or the one that makes it again. */
+static void add_step(heed_plan *plan, const heed_node *node, bool again)
+{
+    const bool late = again || node->id >= heed_graph_n_forward(plan->graph);
+    plan_step *step = &plan->steps[plan->n_steps];
     heed_op_args *a = &step->args;
 
-    step->node = node;
-    step->observed = is_observed(plan, node);
-    a->node = node;
-    a->attrs = node->attrs;
-    a->device = plan->device;
-    for (int i = 0; i < node->n_in; i++)
-        a->in[i] = node->in[i] != NULL ? &plan->value[node->in[i]->id] : NULL;
+    *step = (plan_step){.node = node, .again = again, .observed = !again && is_observed(plan, node)};
+    *a = (heed_op_args){.node = node, .attrs = node->attrs, .device = plan->device};
+    for (int i = 0; i < node->n_in; i++) {
+        const heed_node *x = node->in[i];
+        step->in[i] = x == NULL ? -1 : late && is_dropped(plan, x) ? x->id + plan->n_nodes : x->id;
+        a->in[i] = x != NULL ? &plan->value[step->in[i]] : NULL;
+    }
+    for (int k = 0; k < HEED_MAX_OUTPUTS; k++)
+        step->out[k] = -1;
     for (int k = 0; k < HEED_MAX_OUTPUTS && node->outputs[k] != NULL; k++) {
         const int id = node->outputs[k]->id;
-        a->outs[k] = k == 0 || plan->used[id] || plan->keep_all ? &plan->value[id] : NULL;
+        if (k == 0 || plan->used[id] || plan->keep_all)
+            step->out[k] = again ? id + plan->n_nodes : id;
+        a->outs[k] = step->out[k] >= 0 ? &plan->value[step->out[k]] : NULL;
     }
     a->out = a->outs[0];
+    if (!again)
+        plan->step_of[node->id] = plan->n_steps;
+    plan->n_steps++;
+}
+
+/* Marks in `wanted` the steps that make again what node reads. */
+static bool want_inputs(const heed_plan *plan, const heed_node *node, const bool *made, bool *wanted)
+{
+    bool any = false;
+
+    for (int i = 0; i < node->n_in; i++) {
+        const heed_node *x = node->in[i];
+        if (x != NULL && is_dropped(plan, x) && !made[x->owner->first->id])
+            any = wanted[x->owner->first->id] = true;
+    }
+    return any;
+}
+
+/* Before a late node: what it reads, what that was made of and so on, as far as it has been dropped. */
+static void add_steps_again(heed_plan *plan, const heed_node *node, bool *made, bool *wanted)
+{
+    const int n_forward = heed_graph_n_forward(plan->graph);
+
+    if (node->id < n_forward || !want_inputs(plan, node, made, wanted))
+        return;
+    for (int i = n_forward - 1; i >= 0; i--) {
+        if (wanted[i])
+            want_inputs(plan, heed_graph_node(plan->graph, i), made, wanted);
+    }
+    for (int i = 0; i < n_forward; i++) {
+        if (wanted[i]) {
+            add_step(plan, heed_graph_node(plan->graph, i), true);
+            made[i] = true;
+            wanted[i] = false;
+        }
+    }
 }
 
 static heed_status make_steps(heed_plan *plan, heed_error *err)
 {
     const heed_graph *g = plan->graph;
-    const int n_nodes = heed_graph_n_nodes(g);
+    const size_t n_nodes = (size_t)plan->n_nodes + 1;
+    bool *made = calloc(n_nodes, sizeof *made), *wanted = calloc(n_nodes, sizeof *wanted);
+    int most = 0;
 
-    for (int i = 0; i < n_nodes; i++)
-        plan->n_steps += is_step(plan, heed_graph_node(g, i));
-    plan->steps = calloc((size_t)plan->n_steps + 1, sizeof *plan->steps);
-    if (plan->steps == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %d steps", plan->n_steps);
-    for (int i = 0, s = 0; i < n_nodes; i++) {
-        const heed_node *node = heed_graph_node(g, i);
-        plan->step_of[i] = -1;
-        if (is_step(plan, node)) {
-            fill_step(plan, &plan->steps[s], node);
-            plan->step_of[i] = s++;
+    for (int i = 0; i < plan->n_nodes; i++)
+        most += is_step(plan, heed_graph_node(g, i)) + plan->again[i];
+    plan->steps = calloc((size_t)most + 1, sizeof *plan->steps);
+    if (plan->steps != NULL && made != NULL && wanted != NULL) {
+        for (int i = 0; i < plan->n_nodes; i++) {
+            const heed_node *node = heed_graph_node(g, i);
+            plan->step_of[i] = plan->step_of[node->first->id];
+            if (node->first == node)
+                plan->step_of[i] = -1;
+            if (is_step(plan, node)) {
+                add_steps_again(plan, node, made, wanted);
+                add_step(plan, node, false);
+            }
         }
     }
-    for (int i = 0; i < n_nodes; i++)
-        plan->step_of[i] = plan->step_of[heed_graph_node(g, i)->first->id];
+    free(made);
+    free(wanted);
+    if (plan->steps == NULL || made == NULL || wanted == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %d steps", most);
     return HEED_OK;
 }
 
@@ -144,24 +211,29 @@ heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *optio
     plan->reference = options->reference;
     plan->assign = options->assign;
     plan->keep_all = options->keep_all;
+    plan->recompute = options->keep_all ? HEED_RECOMPUTE_NONE : options->recompute;
+    plan->n_nodes = heed_graph_n_nodes(g);
     plan->observe = options->observe;
     plan->observe_context = options->observe_context;
     plan->used = calloc(n_nodes, sizeof *plan->used);
     plan->runs = calloc(n_nodes, sizeof *plan->runs);
     plan->kept = calloc(n_nodes, sizeof *plan->kept);
     plan->observed = calloc(n_nodes, sizeof *plan->observed);
+    plan->again = calloc(n_nodes, sizeof *plan->again);
     plan->step_of = calloc(n_nodes, sizeof *plan->step_of);
-    plan->value = calloc(n_nodes, sizeof *plan->value);
-    plan->storage = calloc(n_nodes, sizeof *plan->storage);
-    if (!plan->used || !plan->runs || !plan->kept || !plan->observed || !plan->step_of || !plan->value ||
-        !plan->storage) {
+    plan->value = calloc(2 * n_nodes, sizeof *plan->value);
+    plan->storage = calloc(2 * n_nodes, sizeof *plan->storage);
+    if (!plan->used || !plan->runs || !plan->kept || !plan->observed || !plan->again || !plan->step_of ||
+        !plan->value || !plan->storage) {
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %zu nodes", n_nodes);
         goto cleanup;
     }
-    for (size_t i = 0; i + 1 < n_nodes; i++)
-        plan->value[i] = heed_graph_node(g, (int)i)->tensor;
+    for (int i = 0; i < 2 * plan->n_nodes; i++)
+        plan->value[i] = heed_plan_instance_node(plan, i)->tensor;
     mark_needed(plan, options);
-    status = make_steps(plan, err);
+    status = heed_plan_choose_again(plan, err);
+    if (status == HEED_OK)
+        status = make_steps(plan, err);
     if (status == HEED_OK)
         status = ask_for_workspaces(plan, err);
     if (status == HEED_OK)
@@ -185,6 +257,7 @@ void heed_plan_destroy(heed_plan *plan)
     free(plan->runs);
     free(plan->kept);
     free(plan->observed);
+    free(plan->again);
     free(plan->step_of);
     free(plan->value);
     free(plan->storage);
@@ -219,8 +292,13 @@ heed_cost heed_plan_cost(const heed_plan *plan)
 
     for (int s = 0; s < plan->n_steps; s++) {
         const heed_node *node = plan->steps[s].node;
-        if (!node->op->is_view)
+        if (!node->op->is_view && !plan->steps[s].again)
             node->op->cost(node, &cost);
     }
     return cost;
+}
+
+bool heed_plan_is_again(const heed_plan *plan, int i)
+{
+    return plan->steps[i].again;
 }

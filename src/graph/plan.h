@@ -20,6 +20,8 @@
 #ifndef HEED_GRAPH_PLAN_H
 #define HEED_GRAPH_PLAN_H
 
+#include <heed/recompute.h>
+
 #include "graph/op.h"
 
 typedef struct heed_plan heed_plan;
@@ -29,6 +31,7 @@ typedef void heed_observe_fn(void *context, const heed_node *node, const heed_te
 
 typedef struct heed_plan_options {
     struct heed_device *device;
+    heed_recompute recompute;  /* what the forward pass drops and the backward pass makes again (recompute.c) */
     bool reference;            /* run every op's plain forward */
     heed_node *const *targets; /* what the run must produce; their values stay readable until the next run */
     int n_targets;
@@ -55,12 +58,20 @@ void heed_plan_run(heed_plan *plan);
 /** The value of a target or source (all nodes with keep_all) after a run; NULL for others. */
 const heed_tensor *heed_plan_value(const heed_plan *plan, const heed_node *node);
 
-/** Nodes in running order, and what they cost together. */
+/** Nodes in running order, and what they cost together; what is made again is counted once. */
 int heed_plan_n_steps(const heed_plan *plan);
 const heed_node *heed_plan_step(const heed_plan *plan, int i);
 /** The arguments step i runs with: for explain(). */
 const heed_op_args *heed_plan_args(const heed_plan *plan, int i);
 heed_cost heed_plan_cost(const heed_plan *plan);
+/** True when step i makes again what an earlier step of the same node has made. */
+bool heed_plan_is_again(const heed_plan *plan, int i);
+
+/** What the forward pass leaves for the backward pass; all 0 for a graph without gradients. */
+heed_step_memory heed_plan_memory(const heed_plan *plan);
+/** Calls for each of these values: held at the turn from forward to backward, or dropped and made again. */
+typedef void heed_waiting_fn(void *context, const heed_node *node, size_t bytes, bool again);
+void heed_plan_list_waiting(const heed_plan *plan, heed_waiting_fn *waiting, void *context);
 
 /** Seconds spent in step i since profiling was switched on (which also sets them to zero). */
 void heed_plan_profile(heed_plan *plan, bool on);

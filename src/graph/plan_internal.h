@@ -6,15 +6,21 @@
 #include "base/memory.h"
 #include "graph/plan.h"
 
+/*
+ * Every node has two instances: number id is its value, number id + n_nodes the same value made again later, where the
+ * plan drops it in between (recompute.c). Each has its place.
+ */
 typedef struct plan_step {
-    const heed_node *node; /* first output */
+    const heed_node *node;                          /* first output */
+    int in[HEED_MAX_INPUTS], out[HEED_MAX_OUTPUTS]; /* instances; -1: none */
+    bool again;                                     /* it makes second instances */
     heed_op_args args;
     size_t workspace_bytes, workspace_offset;
     bool observed;
     double seconds;
 } plan_step;
 
-/* Memory of one owner (a node whose storage is its own), shared by its views. Steps count from 0. */
+/* Memory of one owner (an instance whose storage is its own), shared by its views. Steps count from 0. */
 typedef struct plan_storage {
     size_t bytes;               /* 0: none is needed */
     int first, last;            /* the steps between which it holds something of use */
@@ -31,14 +37,18 @@ typedef struct plan_copy {
 struct heed_plan {
     const heed_graph *graph;
     struct heed_device *device;
+    heed_recompute recompute;
     bool reference, keep_all, profile, owns_block;
     unsigned assign;
     heed_observe_fn *observe;
     void *observe_context;
 
     /* by node id */
+    int n_nodes;
     bool *used, *runs, *kept, *observed;
-    int *step_of;       /* step that computes the node, -1 for sources and views */
+    bool *again;  /* of first outputs: late readers read second instances */
+    int *step_of; /* step that computes the node, -1 for sources and views */
+    /* by instance */
     heed_tensor *value; /* with data once placed */
     plan_storage *storage;
 
@@ -52,6 +62,16 @@ struct heed_plan {
 
 /** Assignment i of the graph, when the plan carries it out. */
 bool heed_plan_assigns(const heed_plan *plan, int i, heed_node **source, heed_node **value);
+
+const heed_node *heed_plan_instance_node(const heed_plan *plan, int instance);
+/* The instance in whose storage this one lies. */
+int heed_plan_instance_owner(const heed_plan *plan, int instance);
+
+/* The instance whose place it has in the end, after all that was written over others. */
+int heed_plan_instance_root(const heed_plan *plan, int instance);
+
+/* Marks in plan->again what is dropped after the forward pass. */
+heed_status heed_plan_choose_again(heed_plan *plan, heed_error *err);
 
 /* Decides where every tensor lies: reuse, assignments in place, offsets by life time. Sets plan->bytes. */
 heed_status heed_plan_layout(heed_plan *plan, heed_error *err);

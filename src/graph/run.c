@@ -6,9 +6,10 @@
 #include "base/error.h"
 #include "graph/plan_internal.h"
 
-static void *place_of(const heed_plan *plan, const heed_node *node)
+static void *place_of(const heed_plan *plan, int instance)
 {
-    const plan_storage *storage = &plan->storage[node->owner->id];
+    const heed_node *node = heed_plan_instance_node(plan, instance);
+    const plan_storage *storage = &plan->storage[heed_plan_instance_owner(plan, instance)];
     const size_t element = heed_dtype_bytes(node->tensor.dtype);
     char *base;
 
@@ -17,7 +18,7 @@ static void *place_of(const heed_plan *plan, const heed_node *node)
     else if (storage->in_source != NULL)
         base = storage->in_source->tensor.data;
     else {
-        int root = node->owner->id;
+        int root = storage->root;
         while (plan->storage[root].root != root)
             root = plan->storage[root].root;
         base = plan->storage[root].bytes > 0 ? (char *)plan->block + plan->storage[root].offset : NULL;
@@ -27,13 +28,11 @@ static void *place_of(const heed_plan *plan, const heed_node *node)
 
 heed_status heed_plan_rebind(heed_plan *plan, heed_error *err)
 {
-    const int n_nodes = heed_graph_n_nodes(plan->graph);
-
-    for (int i = 0; i < n_nodes; i++) {
-        const heed_node *node = heed_graph_node(plan->graph, i);
+    for (int i = 0; i < 2 * plan->n_nodes; i++) {
+        const heed_node *node = heed_plan_instance_node(plan, i);
         if (node->op == NULL || plan->runs[node->first->id])
-            plan->value[i].data = place_of(plan, node);
-        if (node->op == NULL && plan->used[i] && node->tensor.data == NULL)
+            plan->value[i].data = place_of(plan, i);
+        if (node->op == NULL && plan->used[node->id] && node->tensor.data == NULL)
             return heed_fail(err, HEED_ERR_INTERNAL, "%s: no numbers are bound to this source", node->name);
     }
     return HEED_OK;

@@ -33,13 +33,15 @@ static void release(bench *b)
     free(b->inputs.targets);
 }
 
-static heed_status prepare(bench *b, const heed_config *config, int64_t batch, int threads, heed_error *err)
+static heed_status prepare(bench *b, const heed_config *config, int64_t batch, heed_recompute recompute,
+                           int threads, heed_error *err)
 {
-    const heed_train_options options = heed_train_options_default();
+    heed_train_options options = heed_train_options_default();
     const heed_step_shape shape = {.batch = batch, .length = config->context_length, .training = true};
     const size_t n = (size_t)(batch * config->context_length);
     heed_status status = heed_device_open(&b->device, NULL, threads, err);
 
+    options.recompute = recompute;
     if (status == HEED_OK)
         status = heed_weights_create(config, &b->weights, err);
     if (status != HEED_OK)
@@ -94,8 +96,8 @@ static void run(bench *b, const heed_config *config, int64_t batch, int64_t step
     }
 }
 
-heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_t steps, int threads,
-                                heed_bench_result *out, heed_error *err)
+heed_status heed_bench_training(const heed_config *config, int64_t batch, heed_recompute recompute,
+                                int64_t steps, int threads, heed_bench_result *out, heed_error *err)
 {
     bench b = {0};
     heed_machine before = {0}, after = {0};
@@ -110,7 +112,7 @@ heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_
     if (status == HEED_OK)
         status = heed_machine_measure(threads, MACHINE_SECONDS, &before, err);
     if (status == HEED_OK)
-        status = prepare(&b, config, batch, threads, err);
+        status = prepare(&b, config, batch, recompute, threads, err);
     if (status == HEED_OK) {
         run(&b, config, batch, steps, seconds);
         out->resident_bytes =
@@ -122,6 +124,7 @@ heed_status heed_bench_training(const heed_config *config, int64_t batch, int64_
         out->machine = heed_machine_better(&before, &after);
         out->flops = heed_step_plans_cost(&b.plans).flops;
         out->planned_bytes = (double)b.block_bytes;
+        out->memory = heed_plan_memory(b.plans.gradients);
         heed_measure_rows(b.plans.gradients, steps, out);
         heed_measure_rows(b.plans.norm, steps, out);
         heed_measure_rows(b.plans.update, steps, out);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a model costs, counted on the nodes of the graph that would run. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "nn/model.h"
@@ -48,29 +50,114 @@ heed_status heed_model_account_forward(const heed_model *model, int64_t batch, i
     return status;
 }
 
-heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_accounting *out,
-                                        heed_error *err)
+/* A training step, planned and not run. */
+typedef struct planned {
+    heed_device device;
+    heed_step_inputs inputs;
+    heed_step_graph graph;
+    heed_step_plans plans;
+} planned;
+
+static heed_status plan_step_of(const heed_model *model, int64_t batch, heed_recompute recompute, planned *p,
+                                heed_error *err)
 {
-    const heed_train_options options = heed_train_options_default();
     const heed_step_shape shape = {.batch = batch, .length = model->config.context_length, .training = true};
-    heed_step_inputs inputs = {0};
-    heed_step_graph step = {0};
-    heed_step_plans plans = {0};
-    heed_device device = {0};
-    heed_status status = heed_device_open(&device, NULL, 0, err);
+    heed_train_options options = heed_train_options_default();
+    heed_status status = heed_device_open(&p->device, NULL, 0, err);
+
+    options.recompute = recompute;
+    if (status == HEED_OK)
+        status = heed_step_graph_create(model->weights, &options, &shape, &p->inputs, &p->graph, err);
+    if (status == HEED_OK)
+        status = heed_step_plan(&p->graph, &p->device, &p->plans, err);
+    return status;
+}
+
+static void release(planned *p)
+{
+    heed_step_plans_destroy(&p->plans);
+    heed_step_graph_destroy(&p->graph);
+    heed_device_close(&p->device);
+}
+
+heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_recompute recompute,
+                                        heed_accounting *out, heed_error *err)
+{
+    planned p = {0};
+    const heed_status status = plan_step_of(model, batch, recompute, &p, err);
+
+    if (status == HEED_OK) {
+        count(model, heed_step_plans_cost(&p.plans), (double)heed_step_plans_bytes(&p.plans),
+              4.0 * (double)heed_weights_bytes(model->weights),
+              heed_plan_n_steps(p.plans.gradients) + heed_plan_n_steps(p.plans.norm) +
+                  heed_plan_n_steps(p.plans.update),
+              out);
+        out->memory = heed_plan_memory(p.plans.gradients);
+    }
+    release(&p);
+    return status;
+}
+
+/* --- activations by kind --- */
+
+typedef struct collection {
+    heed_activations *list;
+    int n, capacity;
+    bool failed;
+} collection;
+
+/* "blocks.3.attn.qkv" as "blocks.*.attn.qkv" */
+static void name_of_kind(char *out, size_t size, const char *name)
+{
+    int block = 0, end = 0;
+
+    if (sscanf(name, "blocks.%d.%n", &block, &end) == 1 && end > 0)
+        snprintf(out, size, "blocks.*.%s", name + end);
+    else
+        snprintf(out, size, "%s", name);
+}
+
+static void collect(void *context, const heed_node *node, size_t bytes, bool again)
+{
+    collection *c = context;
+    char name[sizeof c->list[0].name];
+    int i = 0;
+
+    name_of_kind(name, sizeof name, node->name);
+    while (i < c->n && (c->list[i].again != again || strcmp(c->list[i].name, name) != 0))
+        i++;
+    if (i == c->capacity) {
+        heed_activations *bigger = realloc(c->list, (size_t)(2 * c->capacity + 16) * sizeof *bigger);
+        c->failed |= bigger == NULL;
+        if (bigger == NULL)
+            return;
+        c->list = bigger;
+        c->capacity = 2 * c->capacity + 16;
+    }
+    if (i == c->n) {
+        c->list[c->n] = (heed_activations){.again = again};
+        memcpy(c->list[c->n++].name, name, sizeof name);
+    }
+    c->list[i].n++;
+    c->list[i].bytes += (double)bytes;
+}
+
+heed_status heed_model_list_activations(const heed_model *model, int64_t batch, heed_recompute recompute,
+                                        heed_activations **list, int *n, heed_error *err)
+{
+    planned p = {0};
+    collection c = {0};
+    heed_status status = plan_step_of(model, batch, recompute, &p, err);
 
     if (status == HEED_OK)
-        status = heed_step_graph_create(model->weights, &options, &shape, &inputs, &step, err);
-    if (status == HEED_OK)
-        status = heed_step_plan(&step, &device, &plans, err);
-    if (status == HEED_OK)
-        count(model, heed_step_plans_cost(&plans), (double)heed_step_plans_bytes(&plans),
-              4.0 * (double)heed_weights_bytes(model->weights),
-              heed_plan_n_steps(plans.gradients) + heed_plan_n_steps(plans.norm) +
-                  heed_plan_n_steps(plans.update),
-              out);
-    heed_step_plans_destroy(&plans);
-    heed_step_graph_destroy(&step);
-    heed_device_close(&device);
+        heed_plan_list_waiting(p.plans.gradients, collect, &c);
+    if (c.failed) {
+        free(c.list);
+        c = (collection){0};
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to list activations");
+    }
+    release(&p);
+    *list = c.list;
+    *n = c.n;
     return status;
 }

@@ -141,6 +141,7 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     t->plan.state_bytes += (double)strict_bytes(t);
     t->block_bytes = state + arena;
     t->plan.step_bytes = (double)arena;
+    t->plan.memory = heed_plan_memory(t->train_plans.gradients);
     t->plan.flops_per_step = flops_of_step(t);
     if (t->plan.available_bytes > 0.0 && (double)t->block_bytes > t->plan.available_bytes)
         return too_large(t, (double)t->block_bytes, err);

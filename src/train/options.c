@@ -3,6 +3,7 @@
 
 #define AT(member) offsetof(heed_train_options, member)
 
+static const char *const levels[] = {"none", "cheap", "blocks", NULL}; /* a heed_recompute */
 static const char *const tokenizers[] = {"characters", "words", "bpe", NULL};
 
 static const char *const orders[] = {"windows", "epochs", NULL};
@@ -12,6 +13,8 @@ static const heed_field fields[] = {
     {"batch_size", "windows of the text in a step", HEED_FIELD_INTEGER, AT(batch_size), 1, 1 << 20, NULL},
     {"micro_batch", "of them at once, for less memory; 0: all", HEED_FIELD_INTEGER, AT(micro_batch), 0, 1 << 20,
      NULL},
+    {"recompute", "activations that are dropped and made again, for less memory", HEED_FIELD_CHOICE,
+     AT(recompute), 0, 0, levels},
     {"learning_rate", "the highest, after the warm-up", HEED_FIELD_NUMBER, AT(learning_rate), 0, 1e3, NULL},
     {"min_learning_rate", "at the end of the cosine; -1: a tenth of learning_rate", HEED_FIELD_NUMBER,
      AT(min_learning_rate), -1, 1e3, NULL},

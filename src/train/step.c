@@ -230,7 +230,7 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     heed_node *ids, *targets;
     heed_gpt gpt;
 
-    *out = (heed_step_graph){0};
+    *out = (heed_step_graph){.recompute = (heed_recompute)options->recompute};
     if (!allocate(out, weights->n)) {
         heed_step_graph_destroy(out);
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
@@ -358,6 +358,7 @@ static heed_status plan_gradients(const heed_step_graph *step, heed_device *devi
         .targets = targets,
         .n_targets = step->kl != NULL ? 2 : 1,
         .assign = step->norm != NULL ? 1u << STAGE_GRADIENTS : 0,
+        .recompute = step->recompute,
         .observed = observed,
         .observe = tell,
         .observe_context = (void *)(uintptr_t)step,

@@ -74,6 +74,7 @@ typedef struct heed_step_graph {
     heed_step_part *parts; /* of this rank */
     int n_parts;
     heed_step_watch watch; /* whoever wants it sets it */
+    heed_recompute recompute;
 } heed_step_graph;
 
 /* One plan a stage; norm and update are NULL without training. */

@@ -275,6 +275,9 @@ heed_plan *random_graph_plan(random_graph *r, heed_device *device, int flags)
         .n_targets = r->n_targets,
         .assign = (flags & RANDOM_ASSIGN) != 0,
         .keep_all = (flags & RANDOM_KEEP_ALL) != 0,
+        .recompute = (flags & RANDOM_BLOCKS) != 0  ? HEED_RECOMPUTE_BLOCKS
+                     : (flags & RANDOM_CHEAP) != 0 ? HEED_RECOMPUTE_CHEAP
+                                                   : HEED_RECOMPUTE_NONE,
     };
     heed_plan *plan = NULL;
     heed_error err = {0};

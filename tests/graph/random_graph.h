@@ -40,7 +40,7 @@ void random_graph_close(random_graph *r);
 /** Gives every source its first numbers again. */
 void random_graph_reset(random_graph *r);
 
-enum { RANDOM_REFERENCE = 1, RANDOM_KEEP_ALL = 2, RANDOM_ASSIGN = 4 };
+enum { RANDOM_REFERENCE = 1, RANDOM_KEEP_ALL = 2, RANDOM_ASSIGN = 4, RANDOM_CHEAP = 8, RANDOM_BLOCKS = 16 };
 /** A placed plan of the targets. Fails the test when there is none. */
 heed_plan *random_graph_plan(random_graph *r, heed_device *device, int flags);
 

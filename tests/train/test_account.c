@@ -35,7 +35,7 @@ static void flops_are_those_of_the_maps_and_attention(void **state)
     config.vocab_size = 65;
     heed_model *model = make_model(&config);
     assert_int_equal(heed_model_account_forward(model, 12, 64, &forward, &err), HEED_OK);
-    assert_int_equal(heed_model_account_training(model, 12, &training, &err), HEED_OK);
+    assert_int_equal(heed_model_account_training(model, 12, HEED_RECOMPUTE_NONE, &training, &err), HEED_OK);
     assert_true(forward.flops > forward_flops(&config, 12, 64, 0.5));
     assert_true(forward.flops < 1.1 * forward_flops(&config, 12, 64, 1.0));
     assert_true(training.flops > 2.9 * forward.flops && training.flops < 3.3 * forward.flops);
@@ -79,7 +79,7 @@ static void a_large_vocabulary_takes_no_room_for_its_logits(void **state)
     config.d_model = 32;
     config.context_length = 64;
     heed_model *model = make_model(&config);
-    assert_int_equal(heed_model_account_training(model, 32, &training, &err), HEED_OK);
+    assert_int_equal(heed_model_account_training(model, 32, HEED_RECOMPUTE_NONE, &training, &err), HEED_OK);
     /* the gradients of both tables, and 400 MB for everything else */
     if (training.arena_bytes > 2.0 * 4.0 * 200000.0 * 32.0 + 4e8)
         fail_msg("a step takes %.1f MB", training.arena_bytes / 1e6);
@@ -99,7 +99,8 @@ static void sizes_that_do_not_fit_the_model_are_refused(void **state)
                      HEED_ERR_SHAPE); /* the table has 64 rows */
     assert_int_equal(heed_model_account_forward(model, 0, 64, &out, &err), HEED_ERR_SHAPE);
     assert_int_equal(heed_model_account_forward(model, INT64_MAX, 64, &out, &err), HEED_ERR_MEMORY);
-    assert_int_equal(heed_model_account_training(model, (int64_t)1 << 56, &out, &err), HEED_ERR_MEMORY);
+    assert_int_equal(heed_model_account_training(model, (int64_t)1 << 56, HEED_RECOMPUTE_NONE, &out, &err),
+                     HEED_ERR_MEMORY);
     heed_model_close(model);
 }
 
