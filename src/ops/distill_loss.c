@@ -146,7 +146,8 @@ static bool check(heed_graph *g, const heed_node *node)
     const heed_tensor *x = &node->in[X]->tensor, *w = &node->in[W]->tensor;
     const heed_tensor *teacher_x = &node->in[TEACHER_X]->tensor, *teacher_w = &node->in[TEACHER_W]->tensor;
 
-    if (!heed_head_check(g, node) || !heed_expect_dtype(g, node, W, "weight", HEED_F32) ||
+    if (!heed_head_check(g, node) || !heed_expect_dtype(g, node, X, "x", HEED_F32) ||
+        !heed_expect_dtype(g, node, W, "weight", HEED_F32) ||
         !heed_expect_dtype(g, node, TEACHER_X, "the teacher's x", HEED_F32) ||
         !heed_expect_weight(g, node, TEACHER_W, "the teacher's weight"))
         return false;

@@ -212,6 +212,9 @@ static void distill(heed_step_graph *out, const heed_train_options *options, con
                     const heed_nn *nn, heed_gpt *gpt, heed_node *targets)
 {
     heed_node *head = heed_graph_find(out->g, nn->config->tied_head ? "wte.weight" : "lm_head.weight");
+    if (gpt->resid_final != NULL && gpt->resid_final->tensor.dtype == HEED_BF16)
+        gpt->resid_final = heed_to_f32(out->g,
+                                       gpt->resid_final); /* two heads are compared in single precision */
     const heed_distill_nodes nodes = heed_teacher_loss(teacher, options, out->g, gpt, head, targets);
 
     gpt->loss = nodes.ce;

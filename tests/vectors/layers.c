@@ -105,6 +105,24 @@ void run_cross_entropy(vector_case *v)
     vector_graph_check(v, &s, loss, true);
 }
 
+void run_distill_loss(vector_case *v)
+{
+    vector_graph s = vector_graph_open();
+    const heed_distill_options options = {(float)vector_number(v, "temperature"),
+                                          (float)vector_number(v, "weight_of_teacher")};
+    heed_node *x = vector_parameter(v, &s, "x"), *weight = vector_parameter(v, &s, "weight");
+    heed_node *targets = vector_indices(v, &s, "targets");
+    heed_node *teacher_x = vector_parameter(v, &s, "teacher_x");
+    heed_node *teacher_weight = vector_parameter(v, &s, "teacher_weight");
+    const heed_distill_nodes out = heed_distill_loss(s.g, x, weight, targets, teacher_x, teacher_weight,
+                                                     &options);
+
+    vector_watch(&s, "loss", out.loss);
+    vector_watch(&s, "ce", out.ce);
+    vector_watch(&s, "kl", out.kl);
+    vector_graph_check(v, &s, out.loss, true);
+}
+
 void run_embedding(vector_case *v)
 {
     vector_graph s = vector_graph_open();

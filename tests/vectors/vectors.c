@@ -176,6 +176,7 @@ const vector_op vector_ops[] = {
     {"softmax", run_softmax},
     {"log_softmax", run_log_softmax},
     {"cross_entropy", run_cross_entropy},
+    {"distill_loss", run_distill_loss},
     {"embedding", run_embedding},
     {"rope", run_rope},
     {"sinusoidal", run_sinusoidal},

@@ -77,7 +77,7 @@ heed_node *vector_activation(vector_graph *s, const char *name, heed_node *x);
 /* layers.c, attention.c, models.c, generate.c, optim.c */
 vector_fn run_silu, run_sigmoid, run_tanh, run_swiglu, run_ffn_swiglu;
 vector_fn run_alibi_bias, run_txl_core, run_txl_module;
-vector_fn run_rmsnorm, run_log_softmax, run_rope, run_sinusoidal, run_alibi_slopes;
+vector_fn run_distill_loss, run_rmsnorm, run_log_softmax, run_rope, run_sinusoidal, run_alibi_slopes;
 vector_fn run_layernorm, run_gelu_tanh, run_gelu_erf, run_relu, run_softmax, run_cross_entropy, run_embedding,
     run_linear, run_conv1d, run_mlp, run_sdpa, run_mha, run_preln_block, run_bigram, run_attn_gpt, run_gpt2,
     run_gpt2_generate, run_adamw_gpt2, run_adamw, run_clip_grad_norm, run_lr_schedule, run_sampling;
