@@ -3,6 +3,7 @@
 #ifndef HEED_HEED_H
 #define HEED_HEED_H
 
+#include <heed/anchors.h>
 #include <heed/attention.h>
 #include <heed/bench.h>
 #include <heed/config.h>

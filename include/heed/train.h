@@ -105,6 +105,8 @@ typedef struct heed_train_plan {
     int64_t n_train_tokens, n_validation_tokens;
     double bytes_per_token;   /* of validation: losses over it are nats a byte, whatever the tokenizer */
     double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */
+    double initial_loss;      /* that fresh weights should have at the first step; NaN: not known, or not fresh */
+    double initial_tolerance; /* and how far off it may be: five standard errors and 2 % */
     double matrix_peak_flops; /* this machine's, measured now */
     double teacher_bytes;     /* weights of the teacher, mapped; 0: none */
     int64_t n_embeddings,

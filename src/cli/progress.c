@@ -83,7 +83,23 @@ heed_cli_progress heed_cli_progress_start(FILE *out, const heed_trainer *trainer
     return (heed_cli_progress){.out = out,
                                .live = out != NULL && heed_cli_is_terminal(out),
                                .validation = NAN,
+                               .initial = NAN,
+                               .expected = heed_trainer_plan(trainer)->initial_loss,
+                               .tolerance = heed_trainer_plan(trainer)->initial_tolerance,
                                .bytes_per_token = heed_trainer_plan(trainer)->bytes_per_token};
+}
+
+const char *heed_cli_perplexity(char *out, double loss)
+{
+    const double perplexity = exp(loss);
+
+    if (perplexity < 9999.5)
+        snprintf(out, 32, "%.*f", perplexity < 99.95 ? 2 : perplexity < 999.5 ? 1 : 0, perplexity);
+    else if (perplexity < 1e7)
+        heed_cli_grouped(out, perplexity);
+    else
+        snprintf(out, 32, "%.3g", perplexity);
+    return out;
 }
 
 const char *heed_cli_per_byte(char *out, double loss, double bytes_per_token)
@@ -137,7 +153,7 @@ static void draw_curve(const heed_cli_progress *p, char *out)
 static int write_line(const heed_cli_progress *p, const heed_progress *now, int columns, char *line,
                       size_t size)
 {
-    char number[32], validation[32] = "", speed[48], share[32] = "", eta[40], epoch[48] = "";
+    char number[32], validation[32] = "", speed[48], share[32] = "", eta[40], epoch[48] = "", perplexity[48];
     int n;
 
     if (now->epochs > 0.0)
@@ -148,11 +164,12 @@ static int write_line(const heed_cli_progress *p, const heed_progress *now, int 
         snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * now->peak_share);
     snprintf(speed, sizeof speed, "  %s tokens/s", heed_cli_grouped(number, now->tokens_per_s));
     snprintf(eta, sizeof eta, "  %s left", heed_cli_duration(number, now->eta_s));
+    snprintf(perplexity, sizeof perplexity, "  perplexity %s", heed_cli_perplexity(number, p->loss));
     for (int left_out = 0;; left_out++) {
-        n = snprintf(line, size, "%lld/%lld%s  loss %.3f%s%s%s%s", (long long)now->step, (long long)now->steps,
-                     left_out > 1 ? "" : epoch, p->loss, validation, left_out > 1 ? "" : speed,
-                     left_out > 0 ? "" : share, left_out > 2 ? "" : eta);
-        if (n <= columns || left_out == 3)
+        n = snprintf(line, size, "%lld/%lld%s  loss %.3f%s%s%s%s%s", (long long)now->step,
+                     (long long)now->steps, left_out > 2 ? "" : epoch, p->loss, left_out > 1 ? "" : perplexity,
+                     validation, left_out > 2 ? "" : speed, left_out > 0 ? "" : share, left_out > 3 ? "" : eta);
+        if (n <= columns || left_out == 4)
             return n;
     }
 }
@@ -174,15 +191,15 @@ static void draw_line(heed_cli_progress *p, const heed_progress *now)
 
 static void print_line(heed_cli_progress *p, const heed_progress *now)
 {
-    char eta[32], speed[32], byte[32], epoch[48] = "";
+    char eta[32], speed[32], byte[32], epoch[48] = "", perplexity[32];
 
     heed_cli_clear_line(p);
     if (now->epochs > 0.0)
         snprintf(epoch, sizeof epoch, " (epoch %.2f of %.4g)", now->epoch, now->epochs);
-    fprintf(p->out, "step %lld of %lld%s: loss %.4f, validation %.4f%s, %s tokens/s", (long long)now->step,
-            (long long)now->steps, epoch, p->loss, now->validation_loss,
+    fprintf(p->out, "step %lld of %lld%s: loss %.4f, validation %.4f%s, perplexity %s, %s tokens/s",
+            (long long)now->step, (long long)now->steps, epoch, p->loss, now->validation_loss,
             heed_cli_per_byte(byte, now->validation_loss, p->bytes_per_token),
-            heed_cli_grouped(speed, now->tokens_per_s));
+            heed_cli_perplexity(perplexity, now->validation_loss), heed_cli_grouped(speed, now->tokens_per_s));
     if (has_share(now))
         fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
     if (!now->done)
@@ -191,11 +208,28 @@ static void print_line(heed_cli_progress *p, const heed_progress *now)
     fflush(p->out);
 }
 
+/* A model that starts far from guessing has a fault, or is not what one thinks. */
+static void print_initial(const heed_cli_progress *p)
+{
+    if (isnan(p->expected))
+        return;
+    fprintf(p->out, "initial loss %.2f, expected %.2f\n", p->initial, p->expected);
+    if (fabs(p->initial - p->expected) > p->tolerance)
+        fprintf(
+            p->out,
+            "warning: that is %.2f apart, where %.2f would be chance: are the targets what they should be?\n",
+            fabs(p->initial - p->expected), p->tolerance);
+}
+
 void heed_cli_show_step(heed_cli_progress *p, const heed_progress *now)
 {
     follow(p, now);
+    if (now->step == 1)
+        p->initial = now->loss;
     if (p->out == NULL)
         return;
+    if (now->step == 1)
+        print_initial(p);
     if (!isnan(now->validation_loss))
         print_line(p, now);
     else if (p->live && (p->shown_s == 0.0 || now->seconds - p->shown_s >= REDRAW_S))

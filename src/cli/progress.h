@@ -17,6 +17,8 @@ typedef struct heed_cli_progress {
     double loss_weight;
     double validation;                   /* the last one; NaN before */
     double bytes_per_token;              /* losses over it are nats a byte */
+    double initial;                      /* loss of the first step; NaN when this process has not done it */
+    double expected, tolerance;          /* what it should be and by how much it may differ; NaN: not known */
     double curve[HEED_CLI_CURVE_POINTS]; /* the smoothed loss along the run */
     int n_curve;
     int64_t curve_step; /* when the next point is due */
@@ -25,6 +27,8 @@ typedef struct heed_cli_progress {
 heed_cli_progress heed_cli_progress_start(FILE *out, const heed_trainer *trainer);
 /** " (0.9876 a byte)" for a loss; nothing where a token is a byte. out holds 32 characters. */
 const char *heed_cli_per_byte(char *out, double loss, double bytes_per_token);
+/** "9.90" for a loss of 2.2925: e to it, in at most 12 characters. out holds 32. */
+const char *heed_cli_perplexity(char *out, double loss);
 void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text);
 /** After each step. */
 void heed_cli_show_step(heed_cli_progress *progress, const heed_progress *now);

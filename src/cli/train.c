@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/json_out.h"
 #include "cli/model_options.h"
+#include "cli/normal.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/start_options.h"
@@ -180,16 +181,18 @@ static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
-    char speed[32], byte[32], folder[PATH_BYTES];
+    char speed[32], byte[32], perplexity[32], folder[PATH_BYTES];
 
     if (r->n_steps > 0)
         fprintf(out, "%lld steps in %.1f s, %s tokens/s in all: ", (long long)r->n_steps, r->now.seconds,
                 heed_cli_grouped(speed, mean_speed(r)));
-    fprintf(out, "validation loss %.4f%s", r->validation_loss,
-            heed_cli_per_byte(byte, r->validation_loss, plan->bytes_per_token));
+    fprintf(out, "validation loss %.4f%s, perplexity %s", r->validation_loss,
+            heed_cli_per_byte(byte, r->validation_loss, plan->bytes_per_token),
+            heed_cli_perplexity(perplexity, r->validation_loss));
     if (!isnan(plan->floor))
         fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
     fputc('\n', out);
+    heed_cli_show_normal(out, r->trainer, r->now.step, r->validation_loss);
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
     fprintf(out, "next: heed generate %s\n",
@@ -208,8 +211,15 @@ static void print_json(const train_run *r)
     heed_cli_json_bool(&json, "done", r->now.done);
     heed_cli_json_number(&json, "loss", r->progress.loss_weight > 0.0 ? r->progress.loss : NAN);
     heed_cli_json_number(&json, "validation_loss", r->validation_loss);
+    heed_cli_json_number(&json, "perplexity", exp(r->validation_loss));
     heed_cli_json_number(&json, "validation_nats_per_byte", r->validation_loss / plan->bytes_per_token);
     heed_cli_json_number(&json, "floor", plan->floor);
+    if (!isnan(r->progress.initial)) {
+        heed_cli_json_number(&json, "initial_loss", r->progress.initial);
+        heed_cli_json_number(&json, "expected_initial_loss", r->progress.expected);
+    }
+    if (r->now.done)
+        heed_cli_json_normal(&json, r->trainer, r->now.step, r->validation_loss);
     heed_cli_json_number(&json, "seconds", r->now.seconds);
     heed_cli_json_number(&json, "tokens_per_s", mean_speed(r));
     heed_cli_json_integer(&json, "parameters", plan->n_parameters);

@@ -11,6 +11,7 @@
 #ifndef HEED_DATA_SOURCE_H
 #define HEED_DATA_SOURCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define HEED_NO_TARGET (-100) /* a target that counts for nothing; the number of HEED_IGNORE_TARGET */

@@ -162,6 +162,7 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
 
 static void describe(heed_trainer *t)
 {
+    t->plan.initial_loss = t->plan.initial_tolerance = NAN;
     snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s%s", heed_device_name(&t->device),
              t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
              t->device.products != NULL ? heed_products_engine(t->device.products) : "",
@@ -337,6 +338,9 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         heed_trainer_close(t);
         return status;
     }
+    if (options->from[0] == '\0' && options->init_embeddings[0] == '\0')
+        t->plan.initial_loss = heed_initial_loss(&t->model->config, options->batch_size * own.context_length,
+                                                 &t->plan.initial_tolerance);
     t->start_s = heed_clock_s();
     *trainer = t;
     return HEED_OK;

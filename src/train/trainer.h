@@ -103,6 +103,12 @@ heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *trainer
 /** Reads weights and moments of the saved step into the block; at step 0 the weights are made from the seed. */
 heed_status heed_checkpoint_read_numbers(heed_trainer *trainer, heed_error *err);
 
+/**
+ * The loss that a model with fresh weights should have on n_targets tokens, in nats, and how far off it may be; NaN where
+ * no formula holds (train/initial_loss.c).
+ */
+double heed_initial_loss(const heed_config *config, int64_t n_targets, double *tolerance);
+
 /** Opens log.jsonl; lines of steps that the checkpoint has not seen are dropped. */
 heed_status heed_log_open(heed_trainer *trainer, heed_error *err);
 /** Adds the line of one step. A full disk is reported at the next checkpoint, not here. */
