@@ -30,12 +30,14 @@ typedef struct heed_ranks heed_ranks;
  * is not there, or heed was built without it. HEED_ERR_USAGE: the processes do not find each other.
  */
 HEED_API heed_status heed_ranks_open(heed_ranks **ranks, heed_error *err);
-/** Waits for the others. NULL is allowed. */
-HEED_API void heed_ranks_close(heed_ranks *ranks);
+/** Waits for the others, unless a call has failed that needs them: then false. NULL is allowed. */
+HEED_API bool heed_ranks_close(heed_ranks *ranks);
 
 /** Which one this is, 0 .. size - 1, and how many there are; of NULL 0 and 1. */
 HEED_API int heed_ranks_rank(const heed_ranks *ranks);
 HEED_API int heed_ranks_size(const heed_ranks *ranks);
+/** How many of them run on this machine. */
+HEED_API int heed_ranks_neighbours(const heed_ranks *ranks);
 /** Processors for each rank: those of this machine that its ranks may use, divided among them; at least 1. */
 HEED_API int heed_ranks_processors(const heed_ranks *ranks);
 

@@ -10,6 +10,9 @@
  *         …show it…
  *     heed_trainer_close(trainer);
  *
+ * With options.ranks each call is made by every rank. They train one model, each on its share of a step's windows; the first
+ * one alone touches the folder, and what fails at one of them fails at all.
+ *
  * The folder is a model in Hugging Face's layout beside optimizer.safetensors, trainer.json and log.jsonl. It is
  * always whole: a process that is killed at any moment leaves the last checkpoint, and heed_trainer_resume() goes on from
  * it to the same bytes as if nothing had happened.
@@ -18,6 +21,7 @@
 #define HEED_TRAIN_H
 
 #include <heed/model.h>
+#include <heed/ranks.h>
 #include <heed/recompute.h>
 
 #ifdef __cplusplus
@@ -88,6 +92,8 @@ typedef struct heed_train_options {
 
     const char
         *tokenizer_path; /* a tokenizer to take (heed_tokenizer_open()) instead of making one; NULL: make it */
+    heed_ranks
+        *ranks; /* who trains together, each batch_size / size of the windows; NULL: this process alone */
 } heed_train_options;
 
 HEED_API heed_train_options heed_train_options_default(void);
@@ -149,6 +155,9 @@ HEED_API heed_status heed_trainer_create(const char *text_path, const heed_confi
  */
 HEED_API heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer,
                                          heed_error *err);
+/** The same by several ranks, as many as one likes; NULL: this process alone. */
+HEED_API heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_ranks *ranks,
+                                               heed_trainer **trainer, heed_error *err);
 HEED_API void heed_trainer_close(heed_trainer *trainer); /* NULL is allowed; saves nothing */
 
 /** Lent by the trainer. The plan, what it trains, the folder. */

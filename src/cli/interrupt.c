@@ -14,10 +14,11 @@ static void on_signal(int number)
 {
     const int saved = errno;
 
-    (void)number;
     caught = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    if (number == SIGUSR1)
+        signal(SIGUSR1, SIG_DFL);
     if (said != NULL && write(STDERR_FILENO, said, strlen(said)) < 0)
         said = NULL;
     errno = saved;
@@ -38,6 +39,11 @@ void heed_cli_catch_interrupts(const char *words)
     said = words;
     catch (SIGINT);
     catch (SIGTERM);
+}
+
+void heed_cli_catch_user_signal(void)
+{
+    catch (SIGUSR1);
 }
 
 bool heed_cli_interrupted(void)

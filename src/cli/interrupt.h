@@ -7,6 +7,8 @@
 
 /** From now on; when a signal comes, `words` (a constant, NULL: nothing) say on stderr what happens now. */
 void heed_cli_catch_interrupts(const char *words);
+/** SIGUSR1 as well: mpirun hands it to its ranks and lets them end by themselves, unlike Ctrl-C. */
+void heed_cli_catch_user_signal(void);
 bool heed_cli_interrupted(void);
 
 #endif

@@ -18,14 +18,15 @@ static bool has_share(const heed_progress *now)
 
 /* --- before the first step --- */
 
-static void show_memory(FILE *out, const heed_train_plan *plan)
+static void show_memory(FILE *out, const heed_train_plan *plan, bool of_each_rank)
 {
     const double rest = plan->process_bytes - plan->state_bytes - plan->step_bytes;
     char all[32], state[32], step[32], other[32], available[32];
 
-    fprintf(out, "needs   %s: %s of weights, gradients and moments, %s for a step, %s for text and program",
-            heed_cli_bytes(all, plan->process_bytes), heed_cli_bytes(state, plan->state_bytes),
-            heed_cli_bytes(step, plan->step_bytes), heed_cli_bytes(other, rest > 0.0 ? rest : 0.0));
+    fprintf(out, "needs   %s%s: %s of weights, gradients and moments, %s for a step, %s for text and program",
+            heed_cli_bytes(all, plan->process_bytes), of_each_rank ? " a rank" : "",
+            heed_cli_bytes(state, plan->state_bytes), heed_cli_bytes(step, plan->step_bytes),
+            heed_cli_bytes(other, rest > 0.0 ? rest : 0.0));
     if (plan->available_bytes > 0.0)
         fprintf(out, "; there are %s", heed_cli_bytes(available, plan->available_bytes));
     fputc('\n', out);
@@ -58,6 +59,7 @@ static void show_start(FILE *out, const heed_trainer *trainer)
 void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text)
 {
     const heed_train_plan *plan = heed_trainer_plan(trainer);
+    const int n_ranks = heed_ranks_size(heed_trainer_options(trainer)->ranks);
     char a[32], b[32], line[256], shown[256];
 
     heed_cli_describe_model(heed_trainer_config(trainer), line, sizeof line);
@@ -69,8 +71,10 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
     fputc('\n', out);
     fprintf(out, "model   %s: %s parameters\n", line, heed_cli_grouped(a, (double)plan->n_parameters));
     show_start(out, trainer);
-    show_memory(out, plan);
+    show_memory(out, plan, n_ranks > 1);
     fprintf(out, "on      %s", plan->device);
+    if (n_ranks > 1)
+        fprintf(out, ", each of %d ranks", n_ranks);
     if (plan->matrix_peak_flops > 0.0)
         fprintf(out, ", matrix products at %sFLOP/s", heed_cli_scaled(a, plan->matrix_peak_flops));
     fprintf(out, "\ninto    %s\n\n", heed_cli_quote(shown, sizeof shown, heed_trainer_folder(trainer)));

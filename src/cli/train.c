@@ -133,10 +133,15 @@ static heed_status stop_early(train_run *r, heed_error *err)
 
 static heed_status train(train_run *r, heed_error *err)
 {
+    heed_ranks *ranks = heed_trainer_options(r->trainer)->ranks;
     heed_status status = HEED_OK;
 
     while (status == HEED_OK && !r->now.done) {
-        if (heed_cli_interrupted())
+        bool stop = false; /* all ranks after the same step */
+        status = heed_ranks_any(ranks, heed_cli_interrupted(), &stop, err);
+        if (status != HEED_OK)
+            break;
+        if (stop)
             return stop_early(r, err);
         status = heed_trainer_step(r->trainer, &r->now, err);
         if (status != HEED_OK)
@@ -244,6 +249,8 @@ static heed_status finish(train_run *r, heed_error *err)
             "%.300s: the validation loss is not a number; the weights are damaged, or the run has "
             "diverged",
             folder);
+    if (heed_ranks_rank(heed_trainer_options(r->trainer)->ranks) != 0)
+        return HEED_OK;
     if (snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path)
         status = heed_run_picture(folder, path, err);
     if (status == HEED_OK)
@@ -336,7 +343,7 @@ static heed_status open_trainer(const train_options *own, const char *text, cons
     heed_status status = HEED_OK;
 
     if (own->resume != NULL)
-        return heed_trainer_resume(own->resume, (int)train->threads, trainer, err);
+        return heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
     if (own->out == NULL)
         status = name_folder(text, folder, sizeof folder, err);
     return status == HEED_OK
@@ -373,7 +380,8 @@ static heed_status train_and_report(const train_options *own, const char *text, 
     return status;
 }
 
-static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, int argc, char **argv,
+                          heed_error *err)
 {
     train_options own = {.sample_tokens = 160};
     heed_config config = heed_config_default();
@@ -396,6 +404,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_read(&options, argc, argv, err);
     if (status != HEED_OK || options.help_shown)
         return status;
+    train.ranks = ranks;
+    own.quiet = own.quiet || heed_ranks_rank(ranks) != 0;
     status = check_resume(&options, &own, &config, &train, err);
     take_tokenizer(&options, &train, tokenizer);
     if (own.resume != NULL)
@@ -410,12 +420,37 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     }
     if (status != HEED_OK)
         return status;
-    heed_cli_catch_interrupts(own.quiet ? NULL
-                                        : "\nheed: finishing this step and saving; once more stops at once\n");
+    heed_cli_catch_interrupts(own.quiet || heed_ranks_size(ranks) > 1
+                                  ? NULL /* mpirun interrupts ranks for reasons of its own */
+                                  : "\nheed: finishing this step and saving; once more stops at once\n");
+    if (heed_ranks_size(ranks) > 1)
+        heed_cli_catch_user_signal();
     status = open_trainer(&own, options.operands[0], &config, &train, &trainer, err);
     if (status == HEED_OK)
         status = train_and_report(&own, text_name(&options, name, sizeof name), trainer, err);
     heed_trainer_close(trainer);
+    return status;
+}
+
+/*
+ * Under mpirun every rank runs this, and the first one speaks for all: the others have no stdout and say nothing, and what
+ * they fail of has been told to the first, whose exit code is the run's.
+ */
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    heed_ranks *ranks = NULL;
+    heed_status status = heed_ranks_open(&ranks, err);
+    bool speaks;
+
+    if (status != HEED_OK)
+        return status;
+    speaks = heed_ranks_rank(ranks) == 0;
+    if (!speaks && freopen("/dev/null", "w", stdout) == NULL)
+        status = heed_cli_fail(err, HEED_ERR_FILE, "/dev/null: cannot be opened");
+    if (status == HEED_OK)
+        status = run_on(ranks, command, argc, argv, err);
+    if (heed_ranks_close(ranks) && !speaks)
+        status = HEED_OK;
     return status;
 }
 
@@ -429,7 +464,8 @@ const heed_cli_command heed_cli_train = {
         "any bytes will do. Several files are read as one, each a document; in a file named .jsonl each line\n"
         "is one. Texts may be larger than memory. Without a text the model learns from stories made by a\n"
         "grammar. Their entropy is known: on average no loss is below it. The folder is a model at every\n"
-        "checkpoint. Ctrl-C finishes the step, saves and stops.\n"
+        "checkpoint. Ctrl-C finishes the step, saves and stops. mpirun -n N heed train ... trains on N\n"
+        "processes, here or on several machines; --batch-size is that of all together.\n"
         "\n"
         "--from goes on from a model: a folder, or a name that heed pull has fetched. Its configuration and\n"
         "tokenizer come along; --dropout may be given, and a shorter --context-length. What it knows is kept\n"
@@ -443,6 +479,7 @@ const heed_cli_command heed_cli_train = {
                 "  heed train talks.jsonl --out talks --text-field question,answer --target-field answer\n"
                 "  heed train --resume plays\n"
                 "  heed train letters.txt --from gpt2 --out letters --learning-rate 5e-5 --steps 200\n"
-                "  heed train shakespeare.txt --distill plays --out one-head --n-heads 1 --n-layers 2\n",
+                "  heed train shakespeare.txt --distill plays --out one-head --n-heads 1 --n-layers 2\n"
+                "  mpirun -n 2 heed train shakespeare.txt --out plays\n",
     .run = run,
 };

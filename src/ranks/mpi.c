@@ -247,6 +247,7 @@ static heed_status divide_processors(mpi_ranks *r, heed_error *err)
     if (status != HEED_OK)
         return status;
     r->mpi.comm_size(node, &n);
+    r->base.neighbours = n;
     all = calloc((size_t)n, sizeof *all);
     if (all == NULL)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %d ranks", n);

@@ -54,14 +54,18 @@ heed_status heed_ranks_open(heed_ranks **ranks, heed_error *err)
     *ranks = calloc(1, sizeof **ranks);
     if (*ranks == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the ranks");
-    **ranks = (heed_ranks){.size = 1, .processors = heed_processor_count(), .engine = &heed_ranks_alone};
+    **ranks = (heed_ranks){
+        .size = 1, .neighbours = 1, .processors = heed_processor_count(), .engine = &heed_ranks_alone};
     return HEED_OK;
 }
 
-void heed_ranks_close(heed_ranks *ranks)
+bool heed_ranks_close(heed_ranks *ranks)
 {
+    const bool whole = ranks == NULL || !ranks->broken;
+
     if (ranks != NULL)
         ranks->engine->close(ranks);
+    return whole;
 }
 
 int heed_ranks_rank(const heed_ranks *ranks)
@@ -72,6 +76,11 @@ int heed_ranks_rank(const heed_ranks *ranks)
 int heed_ranks_size(const heed_ranks *ranks)
 {
     return ranks != NULL ? ranks->size : 1;
+}
+
+int heed_ranks_neighbours(const heed_ranks *ranks)
+{
+    return ranks != NULL ? ranks->neighbours : 1;
 }
 
 int heed_ranks_processors(const heed_ranks *ranks)

@@ -37,6 +37,7 @@ typedef struct heed_ranks_engine {
 
 struct heed_ranks {
     int rank, size;
+    int neighbours; /* ranks of this machine, this one counted */
     int processors; /* for this rank */
     bool broken;    /* a call has failed */
     const heed_ranks_engine *engine;

@@ -194,7 +194,14 @@ static heed_safetensors_entry entry_of(const heed_parameter *p, const char *name
     return entry;
 }
 
-static heed_status write_numbers(const heed_trainer *t, const char *path, bool moments, heed_error *err)
+static heed_status put_moments(void *context, size_t i, heed_file_sink *sink, heed_error *err)
+{
+    return heed_gathering_put(context, i, sink, err);
+}
+
+/* gathering: of moments that lie with other ranks; NULL: all numbers are here. */
+static heed_status write_numbers(const heed_trainer *t, const char *path, bool moments,
+                                 heed_gathering *gathering, heed_error *err)
 {
     const heed_weights *w = t->model->weights;
     const heed_safetensors_pair format = {"format", "pt"}; /* what transformers looks for */
@@ -212,18 +219,21 @@ static heed_status write_numbers(const heed_trainer *t, const char *path, bool m
         if (name == NULL)
             status = HEED_ERR_MEMORY;
         entries[i] = entry_of(p, name,
-                              moments ? heed_step_moment(w, (int)(i % (size_t)w->n), second) : p->data);
+                              !moments            ? p->data
+                              : gathering != NULL ? NULL
+                                                  : heed_step_moment(w, (int)(i % (size_t)w->n), second));
     }
     if (entries == NULL || names == NULL || status != HEED_OK)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
     else
-        status = heed_safetensors_write(path, entries, n, &format, 1, err);
+        status = heed_safetensors_write_from(path, entries, n, &format, 1, put_moments, gathering, err);
     free(entries);
     heed_arena_destroy(names);
     return status;
 }
 
-static heed_status write_one(const heed_trainer *t, const char *name, heed_error *err)
+static heed_status write_one(const heed_trainer *t, const char *name, heed_gathering *gathering,
+                             heed_error *err)
 {
     char path[HEED_PATH_BYTES];
     const heed_status status = path_of(path, t->folder, name, ".next", err);
@@ -236,7 +246,9 @@ static heed_status write_one(const heed_trainer *t, const char *name, heed_error
         return write_tokenizer(t, path, err);
     if (strcmp(name, "trainer.json") == 0)
         return write_state(t, path, err);
-    return write_numbers(t, path, strcmp(name, "optimizer.safetensors") == 0, err);
+    if (strcmp(name, "optimizer.safetensors") == 0)
+        return write_numbers(t, path, true, gathering, err);
+    return write_numbers(t, path, false, NULL, err);
 }
 
 heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
@@ -257,7 +269,7 @@ heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
     return status;
 }
 
-heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
+static heed_status save_all(heed_trainer *t, heed_gathering *gathering, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
     heed_status status = settle(t->folder, err); /* what an earlier save could not finish */
@@ -266,7 +278,7 @@ heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
         return status;
     status = heed_log_sync(t, err);
     for (size_t i = 0; i < N_SET && status == HEED_OK; i++)
-        status = write_one(t, set[i], err);
+        status = write_one(t, set[i], gathering, err);
     if (status == HEED_OK)
         status = path_of(path, t->folder, COMMIT, "", err);
     if (status == HEED_OK)
@@ -276,6 +288,23 @@ heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
         return status;
     }
     return move_all(t->folder, err);
+}
+
+heed_status heed_checkpoint_save(heed_trainer *t, heed_error *err)
+{
+    heed_gathering gathering = {.trainer = t};
+    heed_status status, rest;
+    heed_error rest_err;
+
+    if (t->reduce == NULL)
+        return save_all(t, NULL, err);
+    if (!heed_trainer_writes(t))
+        return heed_ranks_agree(t->options.ranks, heed_moments_send(t, err), err);
+    status = save_all(t, &gathering, err);
+    rest = heed_gathering_end(&gathering, &rest_err);
+    if (status == HEED_OK && rest != HEED_OK)
+        status = heed_fail(err, rest, "%s", rest_err.message);
+    return heed_ranks_agree(t->options.ranks, status, err);
 }
 
 /* --- reading them --- */
@@ -350,7 +379,7 @@ heed_status heed_checkpoint_read_state(const char *folder, heed_trainer *t, heed
 }
 
 /* One tensor of optimizer.safetensors into the block. */
-static heed_status read_moment(const heed_trainer *t, const heed_safetensors *file, const char *path, int i,
+static heed_status read_moment(heed_trainer *t, const heed_safetensors *file, const char *path, int i,
                                int second, heed_error *err)
 {
     const heed_weights *w = t->model->weights;
@@ -366,6 +395,8 @@ static heed_status read_moment(const heed_trainer *t, const heed_safetensors *fi
     if (entry->count != p->count)
         return heed_fail(err, HEED_ERR_FILE, "%.300s: %s: expected %lld numbers, file has %lld", path, name,
                          (long long)p->count, (long long)entry->count);
+    if (t->reduce != NULL)
+        return heed_moments_read(t, entry, i, second, err);
     return heed_safetensors_read_f32(entry, heed_step_moment(w, i, second), err);
 }
 

@@ -36,8 +36,12 @@ static heed_status check_state(heed_trainer *t, heed_error *err)
     const size_t available = heed_memory_available();
 
     t->plan.n_parameters = heed_weights_count(w);
-    t->plan.state_bytes = 4.0 * (double)heed_weights_bytes(w); /* a count of bytes might be too small for it */
-    t->plan.available_bytes = available == SIZE_MAX ? 0.0 : (double)available;
+    /* a count of bytes might be too small for it; several ranks share the moments */
+    t->plan.state_bytes = (2.0 + 2.0 / heed_ranks_size(t->options.ranks)) * (double)heed_weights_bytes(w);
+    /* what the system has to give is for all ranks of this machine */
+    t->plan.available_bytes = available == SIZE_MAX
+                                  ? 0.0
+                                  : (double)available / heed_ranks_neighbours(t->options.ranks);
     if (t->plan.available_bytes > 0.0 && t->plan.state_bytes > t->plan.available_bytes)
         return too_large(t, t->plan.state_bytes, err);
     return HEED_OK;
@@ -48,19 +52,26 @@ static heed_status prepare_batch(heed_trainer *t, heed_error *err)
 {
     const heed_train_options *o = &t->options;
     const size_t n = (size_t)(o->batch_size * t->model->config.context_length);
+    const int64_t size = heed_ranks_size(o->ranks), own = o->batch_size / size;
 
-    t->micro_batch = o->micro_batch > 0 ? o->micro_batch : o->batch_size;
+    if (o->batch_size % size != 0)
+        return heed_fail(
+            err, HEED_ERR_USAGE,
+            "batch_size: expected a multiple of the %lld ranks, so that each has as many windows; got %lld",
+            (long long)size, (long long)o->batch_size);
+    t->micro_batch = o->micro_batch > 0 ? o->micro_batch : own;
     if (o->strict) {
-        const heed_status status = heed_strict_cut(&t->strict, o, 1, err);
+        const heed_status status = heed_strict_cut(&t->strict, o, (int)size, err);
 
         if (status != HEED_OK)
             return status;
         t->micro_batch = t->strict.micro_batch;
     }
-    if (o->batch_size % t->micro_batch != 0)
-        return heed_fail(err, HEED_ERR_USAGE,
-                         "micro_batch: expected a divisor of the batch_size %lld, got %lld",
-                         (long long)o->batch_size, (long long)o->micro_batch);
+    if (own % t->micro_batch != 0)
+        return heed_fail(err, HEED_ERR_USAGE, "micro_batch: expected a divisor of %s %lld, got %lld",
+                         size > 1 ? "a rank's part of the batch," : "the batch_size", (long long)own,
+                         (long long)o->micro_batch);
+    t->n_runs = own / t->micro_batch;
     t->ids = malloc(n * sizeof *t->ids);
     t->targets = malloc(n * sizeof *t->targets);
     if (t->ids == NULL || t->targets == NULL)
@@ -70,6 +81,14 @@ static heed_status prepare_batch(heed_trainer *t, heed_error *err)
     return HEED_OK;
 }
 
+static void gradient_settled(void *context, int i)
+{
+    const heed_trainer *t = context;
+
+    if (t->reduce != NULL)
+        heed_reduce_settled(t->reduce, i);
+}
+
 static heed_status make_graph(heed_trainer *t, bool training, heed_step_graph *graph, heed_step_plans *plans,
                               heed_error *err)
 {
@@ -77,24 +96,34 @@ static heed_status make_graph(heed_trainer *t, bool training, heed_step_graph *g
         .batch = t->micro_batch,
         .length = t->model->config.context_length,
         .training = training,
-        .adds_up = t->micro_batch < t->options.batch_size,
+        /* with strict always: what is added to 0 has no -0, wherever the step is cut */
+        .adds_up = t->options.strict ? t->micro_batch < t->options.batch_size : t->n_runs > 1,
+        .rank = heed_ranks_rank(t->options.ranks),
+        .n_ranks = heed_ranks_size(t->options.ranks),
         .teacher = t->start.teacher.model != NULL ? &t->start.teacher : NULL,
     };
     const heed_status status = heed_step_graph_create(t->model->weights, &t->options, &shape, &t->inputs, graph,
                                                       err);
 
+    if (training && shape.n_ranks > 1)
+        graph->watch = (heed_step_watch){gradient_settled, t};
     return status == HEED_OK ? heed_step_plan(graph, &t->device, plans, err) : status;
 }
 
-/* Multiplications and additions of one step: the runs of its parts, one update. */
+/* Multiplications and additions of one step here: the runs of its parts, one update. */
 static double flops_of_step(const heed_trainer *t)
 {
-    const double parts = (double)(t->options.batch_size / t->micro_batch);
-
     const double taught = t->start.teacher.plan != NULL ? heed_plan_cost(t->start.teacher.plan).flops : 0.0;
 
-    return heed_step_plans_cost(&t->train_plans).flops + parts * taught +
-           (parts - 1.0) * heed_plan_cost(t->train_plans.gradients).flops;
+    return heed_step_plans_cost(&t->train_plans).flops + (double)t->n_runs * taught +
+           (double)(t->n_runs - 1) * heed_plan_cost(t->train_plans.gradients).flops;
+}
+
+static heed_status join_ranks(heed_trainer *t, heed_error *err)
+{
+    if (t->train.split == NULL)
+        return HEED_OK;
+    return heed_reduce_create(t->options.ranks, &t->device, t->model->weights, t->train.split, &t->reduce, err);
 }
 
 /* Sums over all of grad.p, which lies as the weights do. */
@@ -112,14 +141,14 @@ static void place_strict(heed_trainer *t)
 
     if (t->options.strict)
         heed_strict_place(&t->strict, &t->device, heed_step_gradient(w, 0), n,
-                          (float *)(void *)(t->block + heed_step_state_bytes(w)));
+                          (float *)(void *)(t->block + heed_step_own_bytes(&t->train, w)));
 }
 
 /* Graphs, plans, and the one block that holds everything. */
 static heed_status prepare(heed_trainer *t, heed_error *err)
 {
     heed_weights *w = t->model->weights;
-    size_t state = heed_step_state_bytes(w), arena;
+    size_t state, arena;
     heed_status status = check_state(t, err);
 
     if (status == HEED_OK)
@@ -130,8 +159,12 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
         status = make_graph(t, true, &t->train, &t->train_plans, err);
     if (status == HEED_OK)
         status = make_graph(t, false, &t->eval, &t->eval_plans, err);
+    if (status == HEED_OK)
+        status = join_ranks(t, err);
     if (status != HEED_OK)
         return status;
+    state = heed_step_own_bytes(&t->train, w);
+    t->plan.state_bytes = (double)state;
     arena = heed_step_plans_bytes(&t->train_plans);
     if (heed_step_plans_bytes(&t->eval_plans) > arena)
         arena = heed_step_plans_bytes(&t->eval_plans);
@@ -182,19 +215,40 @@ static void measure(heed_trainer *t)
     if (t->device.kernels != NULL && heed_limits_peak(&t->device, PEAK_SECONDS, &rate, NULL) == HEED_OK)
         t->plan.matrix_peak_flops = rate.best;
     peak = (double)heed_memory_peak();
-    t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident();
+    t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident() +
+                            (t->reduce != NULL ? (double)t->reduce->bytes : 0.0);
     if (t->start.teacher.model != NULL) /* mapped, and read as a whole when it was opened */
         t->plan.teacher_bytes = heed_weights_stored_bytes(t->start.teacher.model->weights);
     if (peak > t->plan.process_bytes)
         t->plan.process_bytes = peak;
 }
 
+/* 0 is every processor that this rank may use. */
 static heed_status open_device(heed_trainer *t, heed_error *err)
 {
-    const int threads = (int)t->options.threads;
+    const bool divided = t->options.threads == 0 && heed_ranks_size(t->options.ranks) > 1;
+    const int threads = divided ? heed_ranks_processors(t->options.ranks) : (int)t->options.threads;
 
     return t->options.strict ? heed_device_open_strict(&t->device, NULL, threads, err)
                              : heed_device_open(&t->device, NULL, threads, err);
+}
+
+/* Tokens that go into a file are made by the first rank, and the others find them there. */
+static heed_status open_text(heed_trainer *t, heed_config *config, bool resumed, heed_tokenizer **tokenizer,
+                             heed_error *err)
+{
+    heed_ranks *ranks = t->options.ranks;
+    const bool in_turn = heed_ranks_size(ranks) > 1 && t->text.path[0] != '\0' &&
+                         heed_text_size(&t->text) > (uint64_t)t->options.token_file_bytes;
+    heed_status status = HEED_OK;
+
+    if (in_turn && !heed_trainer_writes(t))
+        status = heed_ranks_agree(ranks, HEED_OK, err);
+    if (status == HEED_OK)
+        status = heed_text_open(t, config, resumed, tokenizer, err);
+    if (in_turn && heed_trainer_writes(t))
+        status = heed_ranks_agree(ranks, status, err);
+    return status;
 }
 
 /* Everything after the options are known: text, model, memory. */
@@ -209,7 +263,7 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     if (status == HEED_OK && t->options.distill[0] != '\0')
         status = heed_teacher_open(t, config, err);
     if (status == HEED_OK)
-        status = heed_text_open(t, config, resumed, &tokenizer, err);
+        status = open_text(t, config, resumed, &tokenizer, err);
     if (status == HEED_OK && t->options.distill[0] != '\0')
         status = heed_teacher_check_tokens(t, tokenizer, err);
     if (status == HEED_OK)
@@ -287,6 +341,19 @@ static heed_status check_unused(const heed_trainer *t, heed_error *err)
                      "%.300s: there is a model already; resume it, or choose another folder", t->folder);
 }
 
+static heed_status begin_folder(heed_trainer *t, heed_error *err)
+{
+    heed_status status = heed_folder_make(t->folder, err);
+
+    if (status == HEED_OK)
+        status = lock_folder(t, err);
+    if (status == HEED_OK) /* once more: another process may have trained here while this one read its text */
+        status = check_unused(t, err);
+    if (status == HEED_OK)
+        status = heed_checkpoint_begin(t, err);
+    return status == HEED_OK ? heed_log_open(t, err) : status;
+}
+
 heed_status heed_trainer_create(const char *text_path, const heed_config *config,
                                 const heed_train_options *options, const char *folder, heed_trainer **trainer,
                                 heed_error *err)
@@ -306,7 +373,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     status = heed_fields_check(fields, n, options, err);
     if (status == HEED_OK)
         status = set_folder(t, folder, err);
-    if (status == HEED_OK)
+    if (status == HEED_OK && heed_trainer_writes(t))
         status = check_unused(t, err);
     if (status == HEED_OK && text_path != NULL)
         status = heed_absolute_path(t->text.path, text_path, "text", err);
@@ -324,16 +391,10 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         status = set_up(t, &own, false, err);
     if (status == HEED_OK)
         status = heed_start_weights(t, err);
-    if (status == HEED_OK)
-        status = heed_folder_make(folder, err);
-    if (status == HEED_OK)
-        status = lock_folder(t, err);
-    if (status == HEED_OK) /* once more: another process may have trained here while this one read its text */
-        status = check_unused(t, err);
-    if (status == HEED_OK)
-        status = heed_checkpoint_begin(t, err);
-    if (status == HEED_OK)
-        status = heed_log_open(t, err);
+    status = heed_ranks_agree(t->options.ranks, status, err);
+    if (status == HEED_OK && heed_trainer_writes(t))
+        status = begin_folder(t, err);
+    status = heed_ranks_agree(t->options.ranks, status, err);
     if (status != HEED_OK) {
         heed_trainer_close(t);
         return status;
@@ -346,7 +407,25 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     return HEED_OK;
 }
 
+static heed_status find_folder(heed_trainer *t, heed_error *err)
+{
+    heed_status status;
+
+    if (!heed_file_is_folder(t->folder))
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected the folder of a training run, %s", t->folder,
+                         heed_file_exists(t->folder) ? "this is a file" : "there is nothing of that name");
+    status = lock_folder(t, err);
+    return status == HEED_OK ? heed_checkpoint_recover(t->folder, err) : status;
+}
+
 heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer, heed_error *err)
+{
+    return heed_trainer_resume_ranks(folder, threads, NULL, trainer, err);
+}
+
+/* Nobody reads the folder before the first rank has put it in order. */
+heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_ranks *ranks,
+                                      heed_trainer **trainer, heed_error *err)
 {
     heed_trainer *t = calloc(1, sizeof *t);
     heed_config config = heed_config_default();
@@ -359,14 +438,11 @@ heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **
     t->lock = -1;
     t->saved_step = -1;
     t->options = heed_train_options_default();
+    t->options.ranks = ranks;
     status = set_folder(t, folder, err);
-    if (status == HEED_OK && !heed_file_is_folder(folder))
-        status = heed_fail(err, HEED_ERR_FILE, "%.300s: expected the folder of a training run, %s", folder,
-                           heed_file_exists(folder) ? "this is a file" : "there is nothing of that name");
-    if (status == HEED_OK)
-        status = lock_folder(t, err);
-    if (status == HEED_OK)
-        status = heed_checkpoint_recover(folder, err);
+    if (status == HEED_OK && heed_trainer_writes(t))
+        status = find_folder(t, err);
+    status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_state(folder, t, &config, &position, err);
     if (threads >= 0)
@@ -375,8 +451,9 @@ heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **
         status = set_up(t, &config, true, err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_numbers(t, err);
-    if (status == HEED_OK)
+    if (status == HEED_OK && heed_trainer_writes(t))
         status = heed_log_open(t, err);
+    status = heed_ranks_agree(ranks, status, err);
     if (status != HEED_OK) {
         heed_trainer_close(t);
         return status;
@@ -400,6 +477,7 @@ void heed_trainer_close(heed_trainer *t)
     heed_step_plans_destroy(&t->eval_plans);
     heed_step_graph_destroy(&t->train);
     heed_step_graph_destroy(&t->eval);
+    heed_reduce_destroy(t->reduce);
     heed_device_close(&t->device);
     heed_start_close(t);
     heed_source_destroy(t->source);

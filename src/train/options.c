@@ -10,7 +10,8 @@ static const char *const orders[] = {"windows", "epochs", NULL};
 
 static const heed_field fields[] = {
     {"steps", "optimizer steps", HEED_FIELD_INTEGER, AT(steps), 1, 1e12, NULL},
-    {"batch_size", "windows of the text in a step", HEED_FIELD_INTEGER, AT(batch_size), 1, 1 << 20, NULL},
+    {"batch_size", "windows of the text in a step, those of all ranks together", HEED_FIELD_INTEGER,
+     AT(batch_size), 1, 1 << 20, NULL},
     {"micro_batch", "of them at once, for less memory; 0: all", HEED_FIELD_INTEGER, AT(micro_batch), 0, 1 << 20,
      NULL},
     {"recompute", "activations that are dropped and made again, for less memory", HEED_FIELD_CHOICE,
@@ -32,7 +33,7 @@ static const heed_field fields[] = {
      1e12, NULL},
     {"seed", "of weights, batches, dropout and stories", HEED_FIELD_INTEGER, AT(seed), 0, 9007199254740992.0,
      NULL},
-    {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
+    {"threads", "of each rank; 0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
     {"strict", "the same bits for any number of threads and ranks; somewhat slower", HEED_FIELD_BOOLEAN,
      AT(strict), 0, 0, NULL},
     {"strict_parts", "of a strict step, at most so many ranks; a power of two; 0: up to 4", HEED_FIELD_INTEGER,

@@ -28,15 +28,19 @@ heed_status heed_reduce_create(heed_ranks *ranks, const heed_device *device, con
     if (whole) {
         *r = (heed_reduce){.ranks = ranks, .device = device, .weights = weights, .split = split};
         r->missing = calloc((size_t)split->n_buckets + 1, sizeof *r->missing);
+        r->room = malloc((size_t)split->most * sizeof *r->room + 1);
         r->squares = calloc((size_t)split->blocks[size] + 1, sizeof *r->squares);
         r->sums = calloc((size_t)weights->n + 1, sizeof *r->sums);
+        r->losses = calloc(3 * size, sizeof *r->losses);
         r->cuts = calloc(size + 1, sizeof *r->cuts);
-        whole = r->missing != NULL && r->squares != NULL && r->sums != NULL && r->cuts != NULL;
+        whole = r->missing != NULL && r->room != NULL && r->squares != NULL && r->sums != NULL &&
+                r->losses != NULL && r->cuts != NULL;
         for (int k = 0; k < HEED_REDUCE_SLOTS && whole; k++) {
             r->slots[k] = heed_exchange_create(ranks, k, split->most, device->n_threads);
             whole = r->slots[k] != NULL;
         }
-        r->bytes = HEED_REDUCE_SLOTS * heed_exchange_bytes(ranks, split->most);
+        r->bytes = HEED_REDUCE_SLOTS * heed_exchange_bytes(ranks, split->most) +
+                   (size_t)split->most * sizeof *r->room;
     }
     if (!whole) {
         heed_reduce_destroy(r);
@@ -54,8 +58,10 @@ void heed_reduce_destroy(heed_reduce *r)
     for (int k = 0; k < HEED_REDUCE_SLOTS; k++)
         heed_exchange_destroy(r->slots[k]);
     free(r->missing);
+    free(r->room);
     free(r->squares);
     free(r->sums);
+    free(r->losses);
     free(r->cuts);
     free(r);
 }
@@ -124,6 +130,34 @@ heed_status heed_reduce_finish(heed_reduce *r, heed_error *err)
     if (r->error.status != HEED_OK)
         return heed_fail(err, r->error.status, "%s", r->error.message);
     return HEED_OK;
+}
+
+/* --- losses --- */
+
+heed_status heed_reduce_losses(heed_reduce *r, double *x, heed_error *err)
+{
+    const int size = r->split->size;
+    double *all = r->losses, *one = r->losses + 2 * size;
+    const heed_status status = heed_ranks_gather(r->ranks, x, 2 * sizeof *x, all, err);
+
+    for (int k = 0; k < 2 && status == HEED_OK; k++) {
+        for (int i = 0; i < size; i++)
+            one[i] = all[2 * i + k];
+        heed_tree_sum(one, size);
+        x[k] = one[0];
+    }
+    return status;
+}
+
+heed_status heed_reduce_evaluated(heed_reduce *r, const double *own, int n, double *sums, heed_error *err)
+{
+    const heed_status status = heed_ranks_gather(r->ranks, own, 2 * sizeof *own, r->losses, err);
+
+    for (int i = 0; i < n && status == HEED_OK; i++) {
+        sums[0] += r->losses[2 * i];
+        sums[1] += r->losses[2 * i + 1];
+    }
+    return status;
 }
 
 /* --- norm --- */

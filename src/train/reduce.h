@@ -33,8 +33,10 @@ typedef struct heed_reduce {
     int n_started;    /* of this step; bucket number n goes through slot n mod HEED_REDUCE_SLOTS */
     int *missing;     /* [n_buckets]: gradients that are not complete yet; -1: it has started */
     bool running;     /* between begin and finish */
+    float *room;      /* [most]: a piece of another rank's moments, when they are saved */
     double *squares;  /* of blocks: this rank's, then all of them */
     double *sums;     /* [parameters] */
+    double *losses;   /* [size, 2], and [size] to add them up */
     size_t *cuts;     /* [size + 1] */
     size_t bytes;     /* of all this */
     heed_error error; /* the first failure within a run */
@@ -48,6 +50,11 @@ void heed_reduce_destroy(heed_reduce *r); /* NULL is allowed */
 void heed_reduce_begin(heed_reduce *r, float *gradients);
 void heed_reduce_settled(heed_reduce *r, int parameter);
 heed_status heed_reduce_finish(heed_reduce *r, heed_error *err);
+
+/** x [2]: this rank's parts of the loss and of another mean; then the sums over all ranks, in the order of exchange.h. */
+heed_status heed_reduce_losses(heed_reduce *r, double *x, heed_error *err);
+/** Adds what the first n ranks have evaluated, own [2], to sums [2], one after the other. */
+heed_status heed_reduce_evaluated(heed_reduce *r, const double *own, int n, double *sums, heed_error *err);
 
 /**
  * The length of all gradients, from sums over blocks that are added in the order of the model. So it has the bits that one

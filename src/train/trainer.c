@@ -47,58 +47,109 @@ static void bring_part(heed_trainer *t, int64_t part)
     }
 }
 
-/* The loss of all windows that t->ids and t->targets hold, by parts; with gradients, or in an evaluation without. */
-static double run_parts(heed_trainer *t, bool training)
+/* Which of the step's runs are made here: with several ranks each has its share of a step, and all of an evaluation's batch. */
+typedef struct run_range {
+    int64_t begin, end;
+} run_range;
+
+static run_range all_runs(const heed_trainer *t)
+{
+    return (run_range){0, t->options.batch_size / t->micro_batch};
+}
+
+static run_range own_runs(const heed_trainer *t)
+{
+    const int64_t first = heed_ranks_rank(t->options.ranks) * t->n_runs;
+
+    return (run_range){first, first + t->n_runs};
+}
+
+/* The last run completes the sums over runs, and its gradients may leave while it runs. */
+static bool gradients_end_in_run(const heed_trainer *t)
+{
+    return !t->options.strict || heed_strict_ends_in_run(&t->strict);
+}
+
+/*
+ * The loss of those windows that t->ids and t->targets hold, weighed by their share of all targets there; with gradients,
+ * or in an evaluation without.
+ */
+static double run_parts(heed_trainer *t, run_range runs, bool training)
 {
     const int64_t T = t->model->config.context_length, n_parts = t->options.batch_size / t->micro_batch;
     const int64_t n_targets = count_targets(t->targets, t->options.batch_size * T);
     double loss = 0.0, kl = 0.0;
 
-    for (int64_t part = 0; part < n_parts; part++) {
+    for (int64_t part = runs.begin; part < runs.end; part++) {
         bring_part(t, part);
         if (training && t->options.strict)
-            heed_strict_begin(&t->strict, part);
+            heed_strict_begin(&t->strict, part - runs.begin);
         heed_teacher_run(&t->start.teacher);
         const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
         const double share = n_parts > 1 && n_targets > 0 ? (double)here / (double)n_targets : 1.0;
         t->inputs.share = (float)share;
         t->inputs.window = (int32_t)(uint32_t)(t->step * t->options.batch_size + part * t->micro_batch);
+        if (training && t->reduce != NULL && part == runs.end - 1 && gradients_end_in_run(t))
+            heed_reduce_begin(t->reduce, heed_step_gradient(t->model->weights, 0));
         const double here_loss = share *
                                  (double)heed_step_run_gradients(training ? &t->train : &t->eval,
                                                                  training ? &t->train_plans : &t->eval_plans);
         loss += here_loss;
         if (training && t->options.strict)
-            heed_strict_end(&t->strict, part, here_loss);
+            heed_strict_end(&t->strict, part - runs.begin, here_loss);
         kl += share * (double)heed_step_kl(training ? &t->train : &t->eval,
                                            training ? &t->train_plans : &t->eval_plans);
     }
     t->kl = kl;
+    if (training && t->reduce != NULL && !gradients_end_in_run(t))
+        heed_reduce_begin(t->reduce, heed_step_gradient(t->model->weights, 0));
     return training && t->options.strict ? t->strict.loss : loss;
 }
 
 /* --- evaluation --- */
 
-double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
+/*
+ * Batch i is run by rank i mod size, and the losses are added in the order of the batches. So the mean is the same however
+ * many ranks there are, as far as one batch is.
+ */
+static heed_status evaluate(heed_trainer *t, int64_t n_batches, double *mean, heed_error *err)
 {
+    const int64_t size = heed_ranks_size(t->options.ranks), rank = heed_ranks_rank(t->options.ranks);
     heed_batches batches = heed_batches_make(t->source, HEED_PART_VALIDATION, t->options.batch_size,
                                              t->model->config.context_length, (uint64_t)t->options.seed,
                                              HEED_STREAM_EVAL);
     const double begin = heed_clock_s();
-    double sum = 0.0, n_targets = 0.0, kl = 0.0;
+    heed_status status = HEED_OK;
+    double sums[] = {0.0, 0.0}, own[] = {0.0, 0.0}, n_targets = 0.0; /* of losses and divergences */
 
-    for (int64_t i = 0; i < n_batches; i++) {
+    *mean = NAN;
+    for (int64_t i = 0; i < n_batches && status == HEED_OK; i++) {
         heed_batches_next(&batches, t->ids, t->targets);
         const double n = (double)count_targets(t->targets,
                                                t->options.batch_size * t->model->config.context_length);
-        sum += n * run_parts(t, false);
-        kl += n * t->kl;
         n_targets += n;
+        if (i % size == rank) {
+            own[0] = n * run_parts(t, all_runs(t), false);
+            own[1] = n * t->kl;
+        }
+        for (int k = 0; k < 2 && size == 1; k++)
+            sums[k] += own[k];
+        if (size > 1 && (i % size == size - 1 || i == n_batches - 1))
+            status = heed_reduce_evaluated(t->reduce, own, (int)(i % size + 1), sums, err);
     }
-    if (n_batches <= 0)
-        return NAN;
-    t->eval_kl = kl / n_targets;
+    if (n_batches <= 0 || status != HEED_OK)
+        return status;
     t->eval_batch_s = (heed_clock_s() - begin) / (double)n_batches;
-    return n_targets > 0.0 ? sum / n_targets : 0.0;
+    *mean = n_targets > 0.0 ? sums[0] / n_targets : 0.0;
+    t->eval_kl = sums[1] / n_targets;
+    return HEED_OK;
+}
+
+double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
+{
+    double mean;
+
+    return evaluate(t, n_batches, &mean, NULL) == HEED_OK ? mean : NAN;
 }
 
 /* --- one step --- */
@@ -117,25 +168,50 @@ static double learning_rate(const heed_trainer *t)
     return heed_schedule_rate(&schedule, t->step);
 }
 
+/* The runs' gradients have become the step's, at every rank for its parts; then the update, and everybody has the weights. */
+static heed_status update_with_ranks(heed_trainer *t, heed_progress *p, heed_error *err)
+{
+    double sums[] = {p->loss, p->kl};
+    heed_status status = heed_reduce_finish(t->reduce, err);
+
+    if (status == HEED_OK)
+        status = heed_reduce_losses(t->reduce, sums, err);
+    p->loss = sums[0];
+    p->kl = sums[1];
+    if (status == HEED_OK)
+        status = heed_reduce_norm(t->reduce, &t->inputs.norm, err);
+    if (status != HEED_OK)
+        return status;
+    p->gradient_norm = (double)t->inputs.norm;
+    heed_step_run_update(&t->train_plans);
+    return heed_reduce_share(t->reduce, err);
+}
+
 /* One update, and how long it took. */
-static void run_step(heed_trainer *t, heed_progress *p)
+static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
 {
     const double begin = heed_clock_s();
+    heed_status status = HEED_OK;
     double seconds;
 
     p->learning_rate = learning_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
-    if (t->micro_batch < t->options.batch_size && !t->options.strict)
+    if (t->n_runs > 1 && !t->options.strict)
         heed_step_clear_gradients(t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
     t->inputs.t = t->step + 1 < INT32_MAX ? (int32_t)(t->step + 1) : INT32_MAX;
-    p->loss = run_parts(t, true);
+    p->loss = run_parts(t, own_runs(t), true);
     p->kl = t->kl;
-    p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
-    heed_step_run_update(&t->train_plans);
+    if (t->reduce != NULL) {
+        status = update_with_ranks(t, p, err);
+    } else {
+        p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
+        heed_step_run_update(&t->train_plans);
+    }
     t->step++;
     seconds = heed_clock_s() - begin;
     t->step_s = t->step_s > 0.0 ? 0.95 * t->step_s + 0.05 * seconds : seconds;
+    return status;
 }
 
 /* Seconds for the steps and evaluations that are left. */
@@ -204,11 +280,15 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
         return fail_diverged(t, err);
     if (p->done)
         return HEED_OK;
-    run_step(t, p);
+    status = run_step(t, p, err);
+    if (status != HEED_OK)
+        return status;
     t->diverged = !isfinite(p->loss) || !isfinite(p->gradient_norm);
     n_batches = eval_batches_after(t, t->step);
     if (n_batches > 0 && !t->diverged)
-        p->validation_loss = heed_trainer_evaluate(t, n_batches);
+        status = evaluate(t, n_batches, &p->validation_loss, err);
+    if (status != HEED_OK)
+        return status;
     p->validation_kl = isnan(p->validation_loss) ? NAN : t->eval_kl;
     fill_progress(t, p);
     heed_log_step(t, p);

@@ -6,8 +6,11 @@
 #include <heed/train.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "data/batches.h"
+#include "formats/safetensors.h"
 #include "nn/model.h"
+#include "train/reduce.h"
 #include "train/schedule.h"
 #include "train/start.h"
 #include "train/step.h"
@@ -44,10 +47,12 @@ struct heed_trainer {
     int32_t *ids, *targets; /* [batch_size, T] all windows of a step */
     int64_t micro_batch;    /* of them in one run */
     heed_strict_sum strict; /* how they add up, with options.strict */
+    int64_t n_runs;         /* of this rank in a step */
     heed_step_inputs inputs;
     heed_start start;            /* models that the run begins with or learns from */
     heed_step_graph train, eval; /* of micro_batch windows */
     heed_step_plans train_plans, eval_plans;
+    heed_reduce *reduce; /* of several ranks' gradients; NULL with one process alone */
     /* weights, gradients, moments as train/step.h lays them, buffers of a strict sum, the larger arena */
     char *block;
     size_t block_bytes;
@@ -108,6 +113,28 @@ heed_status heed_checkpoint_read_numbers(heed_trainer *trainer, heed_error *err)
  * no formula holds (train/initial_loss.c).
  */
 double heed_initial_loss(const heed_config *config, int64_t n_targets, double *tolerance);
+
+/** True for the one rank that writes. */
+bool heed_trainer_writes(const heed_trainer *trainer);
+
+/*
+ * Moments of several ranks (rank_state.c). For a checkpoint they come to rank 0 one parameter after the other, first all m,
+ * then all v, so that its memory is bounded; every rank takes part whatever has failed.
+ */
+typedef struct heed_gathering {
+    heed_trainer *trainer;
+    size_t next; /* of the parameters' m and v, in that order */
+} heed_gathering;
+
+/** Puts the moments number i into the sink; what comes before it is dropped. */
+heed_status heed_gathering_put(heed_gathering *gathering, size_t i, heed_file_sink *sink, heed_error *err);
+/** Drops what is left. */
+heed_status heed_gathering_end(heed_gathering *gathering, heed_error *err);
+/** What the other ranks do meanwhile. */
+heed_status heed_moments_send(heed_trainer *trainer, heed_error *err);
+/** This rank's parts of a parameter's moments from a file. */
+heed_status heed_moments_read(heed_trainer *trainer, const heed_safetensors_entry *entry, int i, int second,
+                              heed_error *err);
 
 /** Opens log.jsonl; lines of steps that the checkpoint has not seen are dropped. */
 heed_status heed_log_open(heed_trainer *trainer, heed_error *err);

@@ -25,16 +25,8 @@ static void write_text(const char *path)
     run_write(path, text, sizeof text);
 }
 
-void run_open(run_case *c)
+void run_shape(run_case *c)
 {
-    setenv("HEED_CPU", "plain", 1);
-    *c = (run_case){.config = heed_config_default(), .options = heed_train_options_default()};
-    /* memory flushes faster than a disk, and these tests flush thousands of times */
-    snprintf(c->root, sizeof c->root, "%s/heed-run-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(c->root));
-    snprintf(c->text, sizeof c->text, "%s/text.txt", c->root);
-    write_text(c->text);
     c->config.n_layers = 1;
     c->config.n_heads = 2;
     c->config.d_model = 8;
@@ -47,6 +39,19 @@ void run_open(run_case *c)
     c->options.eval_batches = 2;
     c->options.save_interval = 4;
     c->options.threads = 1;
+}
+
+void run_open(run_case *c)
+{
+    setenv("HEED_CPU", "plain", 1);
+    *c = (run_case){.config = heed_config_default(), .options = heed_train_options_default()};
+    /* memory flushes faster than a disk, and these tests flush thousands of times */
+    snprintf(c->root, sizeof c->root, "%s/heed-run-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(c->root));
+    snprintf(c->text, sizeof c->text, "%s/text.txt", c->root);
+    write_text(c->text);
+    run_shape(c);
 }
 
 const char *run_path(const run_case *c, const char *name)

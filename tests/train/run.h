@@ -29,6 +29,8 @@ typedef struct run_case {
 
 void run_open(run_case *c);
 void run_close(run_case *c);
+/** What run_open() sets of configuration and options, for a process that finds the folder made. */
+void run_shape(run_case *c);
 
 /** root/name, in one of a few buffers that take turns. */
 const char *run_path(const run_case *c, const char *name);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Training on several ranks: the losses and the files of one process. This program starts itself under mpirun:
+ *
+ *     test_train_ranks ROOT NAME STEPS [OPTION=VALUE ...]       makes the run ROOT/NAME, or goes on with it
+ */
+#include "../ranks/launch.h"
+#include "run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STEPS = 8 };
+
+/* --- inside --- */
+
+static int failed(const heed_error *err)
+{
+    fprintf(stderr, "exit %d: %s\n", heed_status_exit_code(err->status), err->message);
+    return heed_status_exit_code(err->status);
+}
+
+/* Larger than other runs of this room: gradients of several blocks, so that ranks share parameters. */
+static void shape_run(run_case *c)
+{
+    c->config.d_model = 32;
+    c->config.n_layers = 2;
+    c->config.context_length = 16;
+    c->config.dropout = 0.1;
+    c->options.batch_size = 8;
+    c->options.steps = 50; /* the last one is evaluated at length */
+    c->options.eval_interval = 3;
+    c->options.eval_batches = 5;
+    c->options.save_interval = 4;
+    c->options.threads = 1;
+}
+
+static void take_option(run_case *c, const char *word)
+{
+    int n;
+    const heed_field *fields = heed_train_fields(&n);
+    const char *value = strchr(word, '=');
+    heed_error err = {0};
+    char name[64];
+
+    assert_non_null(value);
+    snprintf(name, sizeof name, "%.*s", (int)(value - word), word);
+    if (heed_field_set(fields, n, &c->options, name, value + 1, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+}
+
+static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ranks)
+{
+    heed_trainer *trainer = NULL;
+    heed_progress progress = {0};
+    heed_error err = {0};
+    heed_status status = access(run_file(c, name, "trainer.json"), F_OK) == 0
+                             ? heed_trainer_resume_ranks(run_path(c, name), -1, ranks, &trainer, &err)
+                             : heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name),
+                                                   &trainer, &err);
+
+    for (int64_t i = 0; i < n && status == HEED_OK && !progress.done; i++)
+        status = heed_trainer_step(trainer, &progress, &err);
+    heed_trainer_close(trainer);
+    if (status != HEED_OK && heed_ranks_rank(ranks) == 0)
+        return failed(&err);
+    return 0;
+}
+
+static int inside(int argc, char **argv)
+{
+    run_case c = {.config = heed_config_default(), .options = heed_train_options_default()};
+    heed_ranks *ranks = NULL;
+    heed_error err = {0};
+    int result;
+
+    if (argc < 4)
+        return 99;
+    snprintf(c.root, sizeof c.root, "%s", argv[1]);
+    snprintf(c.text, sizeof c.text, "%s/text.txt", argv[1]);
+    run_shape(&c);
+    shape_run(&c);
+    for (int i = 4; i < argc; i++)
+        take_option(&c, argv[i]);
+    if (heed_ranks_open(&ranks, &err) != HEED_OK)
+        return failed(&err);
+    c.options.ranks = ranks;
+    result = train(&c, argv[2], strtoll(argv[3], NULL, 10), ranks);
+    heed_ranks_close(ranks);
+    return result;
+}
+
+/* --- outside --- */
+
+static void open_run(run_case *c)
+{
+    if (!launch_possible())
+        skip();
+    run_open(c);
+    shape_run(c);
+}
+
+static launch_result train_on(const run_case *c, int n, const char *name, int steps, const char *options)
+{
+    char words[1024];
+
+    snprintf(words, sizeof words, "'%s' %s %d %s", c->root, name, steps, options);
+    return launch_ranks(n, launch_self(), words);
+}
+
+static void expect_exit(const launch_result *r, int code, const char *part)
+{
+    if (r->exit_code != code || strstr(r->text, part) == NULL)
+        fail_msg("expected exit code %d and \"%s\", got %d: %s", code, part, r->exit_code, r->text);
+}
+
+/* Line `step` of the log says "KEY": number. */
+static double logged(const run_case *c, const char *name, int step, const char *key)
+{
+    size_t size;
+    char *text = run_read(run_file(c, name, "log.jsonl"), &size), *line = text, word[32];
+    double value;
+
+    assert_non_null(text);
+    for (int i = 1; i < step; i++) {
+        line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL;
+        assert_non_null(line);
+    }
+    snprintf(word, sizeof word, "\"%s\": ", key);
+    const char *at = strstr(line, word);
+    value = at != NULL ? strtod(at + strlen(word), NULL) : NAN;
+    free(text);
+    return value;
+}
+
+/*
+ * A sum of 128 losses in another order differs by a few units in the last place, 6e-8 each; over eight steps the
+ * weights, and so the losses, drift apart by some more of them.
+ */
+static void expect_same_losses(const run_case *c, const char *a, const char *b)
+{
+    for (int step = 1; step <= STEPS; step++) {
+        static const char *const keys[] = {"loss", "grad_norm", "val_loss"};
+        for (int k = 0; k < 3; k++) {
+            const double x = logged(c, a, step, keys[k]), y = logged(c, b, step, keys[k]);
+            if (isnan(x) != isnan(y) || fabs(x - y) > 1e-5 * fabs(x))
+                fail_msg("step %d: %s is %.9g in %s and %.9g in %s, expected a difference below 1e-5 of it",
+                         step, keys[k], x, a, y, b);
+        }
+    }
+}
+
+static void ranks_train_as_one_process_does(void **state)
+{
+    static const char *const options[] = {"", "micro_batch=1"};
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    run_train(&c, "one", STEPS, NULL);
+    for (int n = 2; n <= 4; n *= 2) {
+        char name[16];
+        snprintf(name, sizeof name, "ranks%d", n);
+        const launch_result r = train_on(&c, n, name, STEPS, options[n / 4]);
+        expect_exit(&r, 0, "");
+        assert_string_equal(run_list(&c, name), run_list(&c, "one"));
+        expect_same_losses(&c, "one", name);
+    }
+    run_close(&c);
+}
+
+/* Saved after 4 steps by 2 ranks, gone on with by one process and by 3 ranks. */
+static void another_number_of_ranks_resumes(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    c.options.batch_size = 6;
+    run_train(&c, "one", STEPS, NULL);
+    launch_result r = train_on(&c, 2, "by2", 4, "batch_size=6");
+    expect_exit(&r, 0, "");
+    run_copy(&c, "by2", "by2then1");
+    run_resume(&c, "by2then1", STEPS - 4, NULL);
+    expect_same_losses(&c, "one", "by2then1");
+    r = train_on(&c, 3, "by2", STEPS - 4, "");
+    expect_exit(&r, 0, "");
+    expect_same_losses(&c, "one", "by2");
+    run_close(&c);
+}
+
+/* Fast kernels, a step of four parts, and a resume by another number of ranks on the way. */
+static void strict_ranks_end_with_the_bytes_of_one_process(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    unsetenv("HEED_CPU");
+    c.options.strict = true;
+    run_train(&c, "one", STEPS, NULL);
+    launch_result r = train_on(&c, 2, "by2", STEPS / 2, "strict=true");
+    expect_exit(&r, 0, "");
+    run_copy(&c, "by2", "by2then4");
+    r = train_on(&c, 4, "by2then4", STEPS / 2, "");
+    expect_exit(&r, 0, "");
+    run_expect_same(&c, "one", "by2then4");
+    r = train_on(&c, 2, "by2", STEPS / 2, "");
+    expect_exit(&r, 0, "");
+    run_expect_same(&c, "one", "by2");
+    run_close(&c);
+}
+
+static void a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    const launch_result r = train_on(&c, 3, "none", 1, "");
+    expect_exit(
+        &r, 2,
+        "exit 2: batch_size: expected a multiple of the 3 ranks, so that each has as many windows; got 8");
+    assert_int_not_equal(access(run_path(&c, "none"), F_OK), 0);
+    run_close(&c);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_train_as_one_process_does),
+        cmocka_unit_test(another_number_of_ranks_resumes),
+        cmocka_unit_test(strict_ranks_end_with_the_bytes_of_one_process),
+        cmocka_unit_test(a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence),
+    };
+
+    return launch_inside() ? inside(argc, argv) : cmocka_run_group_tests(tests, NULL, NULL);
+}
