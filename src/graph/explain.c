@@ -52,6 +52,8 @@ heed_status heed_explain(const heed_op_args *a, int output, int64_t element, hee
     if (e->arena == NULL || setjmp(e->out_of_memory) != 0)
         return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory to list its operands", node->name);
     a->node->op->explain(a, output, element, e);
+    if (node->tensor.dtype == HEED_BF16) /* the op says what it found; this is what the output holds of it */
+        e->value = heed_float_of_bf16(heed_bf16_of_float(e->value));
     return HEED_OK;
 }
 

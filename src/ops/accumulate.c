@@ -8,7 +8,7 @@
  *   3. A table that is looked up and used as a matrix too (a tied head): the looked-up rows are added to the other
  *      gradient in place.
  *   4. Otherwise they are added one by one, in the order in which they came; those of a bf16 node in f32, so that the sum
- *      is rounded once.
+ *      is rounded once, and not at all where one of them is f32 itself.
  */
 #include <string.h>
 
@@ -67,7 +67,7 @@ static heed_node *alias_of_parts(heed_graph *g, const heed_node *x, heed_node *c
         if (i == 0)
             alias.offset = parts[0]->offset - columns->start;
         if (alias.offset < 0 || parts[i]->owner != parts[0]->owner || parts[i]->owner->op == NULL ||
-            !lies_in(parts[i], &whole, alias.offset + columns->start))
+            parts[i]->tensor.dtype != whole.dtype || !lies_in(parts[i], &whole, alias.offset + columns->start))
             return NULL;
     }
     return parts_tile_row(widened, n, heed_cols(&x->tensor)) ? heed_alias_of(g, parts, n, &alias) : NULL;
@@ -87,13 +87,21 @@ static heed_node *add_looked_up(heed_graph *g, const heed_node *lookup, heed_nod
     return heed_embedding_backward(g, lookup->in[0], lookup->in[1], sum, heed_rows(&lookup->tensor));
 }
 
-static heed_node *sum_of_bf16(heed_graph *g, heed_node *const *contributions, int n)
+static heed_node *as_f32(heed_graph *g, heed_node *x)
 {
-    heed_node *sum = heed_to_f32(g, contributions[0]);
+    return x->tensor.dtype == HEED_BF16 ? heed_to_f32(g, x) : x;
+}
+
+static heed_node *sum_for_bf16(heed_graph *g, heed_node *const *contributions, int n)
+{
+    heed_node *sum = as_f32(g, contributions[0]);
+    bool all_bf16 = true;
 
     for (int i = 1; i < n; i++)
-        sum = heed_add(g, sum, heed_to_f32(g, contributions[i]));
-    return heed_to_bf16(g, sum);
+        sum = heed_add(g, sum, as_f32(g, contributions[i]));
+    for (int i = 0; i < n; i++)
+        all_bf16 = all_bf16 && contributions[i]->tensor.dtype == HEED_BF16;
+    return all_bf16 ? heed_to_bf16(g, sum) : sum;
 }
 
 heed_node *heed_accumulate(heed_graph *g, heed_node *x, heed_node *const *contributions, int n)
@@ -103,7 +111,7 @@ heed_node *heed_accumulate(heed_graph *g, heed_node *x, heed_node *const *contri
     if (sum != NULL)
         return sum;
     if (x->tensor.dtype == HEED_BF16)
-        return sum_of_bf16(g, contributions, n);
+        return sum_for_bf16(g, contributions, n);
     for (int i = 0; i < n; i++) {
         if (!is_lookup(contributions[i]))
             sum = sum == NULL ? contributions[i] : heed_add(g, sum, contributions[i]);

@@ -171,7 +171,7 @@ static void attention_grad(heed_graph *g, heed_node *z, heed_node *const *dy, he
                                  EXTRA + HEED_ATTENTION_BIAS,
                                  EXTRA + HEED_ATTENTION_Q_RELATIVE,
                                  EXTRA + HEED_ATTENTION_RELATIVE}; /* in the order of the outputs */
-    heed_node *in[GIVEN] = {z->in[Q], z->in[K], z->in[V], z, z->outputs[MAX], z->outputs[SUM], dy[Z]};
+    heed_node *in[GIVEN] = {z->in[Q], z->in[K], z->in[V], z, z->outputs[MAX], z->outputs[SUM]};
     const heed_node *past = z->in[EXTRA + HEED_ATTENTION_PAST];
     heed_node *dq;
 
@@ -181,6 +181,8 @@ static void attention_grad(heed_graph *g, heed_node *z, heed_node *const *dy, he
         heed_graph_fail(g, z, HEED_ERR_SHAPE, "a past for each row is for generation; it has no gradient");
         return;
     }
+    in[OWN - 1] = z->tensor.dtype == HEED_BF16 && dy[Z]->tensor.dtype == HEED_F32 ? heed_to_bf16(g, dy[Z])
+                                                                                  : dy[Z];
     for (int i = 0; i < HEED_ATTENTION_EXTRAS; i++)
         in[OWN + i] = z->in[EXTRA + i];
     dq = heed_attention_backward(g, in, GIVEN, z->attrs);

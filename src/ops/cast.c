@@ -5,8 +5,9 @@
  *   to_bf16         y_i = x_i rounded to 8 bits of significand, to nearest, ties to even
  *   to_f32          y_i = x_i, exact
  *
- * The gradient of each is the other one. So the gradient of a bf16 node is bf16 too: it is rounded where it enters, and
- * rounding itself counts as y = x (its own slope is 0 nearly everywhere, which would teach nothing).
+ * The gradient of each is the other one: rounding itself counts as y = x (its own slope is 0 nearly everywhere, which would
+ * teach nothing). What comes to a bf16 node from an f32 one is rounded where it enters. An op that reads a bf16 node may
+ * also send it floats, which are not rounded then: the gradients of products.
  * Source: Kalamkar et al. 2019 (arXiv:1905.12322), where sums and weights stay in float, as here.
  */
 #include "base/parallel.h"
@@ -77,7 +78,7 @@ static void cast_fast(const heed_op_args *a)
 static void to_bf16_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_node **dx)
 {
     if (heed_node_wants_grad(y->in[0]))
-        dx[0] = heed_to_f32(g, dy[0]);
+        dx[0] = dy[0]->tensor.dtype == HEED_BF16 ? heed_to_f32(g, dy[0]) : dy[0];
 }
 
 static void to_f32_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_node **dx)

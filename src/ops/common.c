@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/common.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/parallel.h"
@@ -52,6 +53,35 @@ bool heed_shape_like_first(heed_graph *g, heed_node *node)
     if (!heed_expect_dtype(g, node, 0, "x", HEED_F32))
         return false;
     heed_node_set_shape(node, 0, HEED_F32, node->in[0]->tensor.shape);
+    return true;
+}
+
+bool heed_expect_float(heed_graph *g, const heed_node *node, int input, const char *role)
+{
+    const heed_node *x = node->in[input];
+
+    if (x == NULL || x->tensor.dtype == HEED_F32 || x->tensor.dtype == HEED_BF16)
+        return true;
+    return heed_graph_fail(g, node, HEED_ERR_SHAPE, "expected %s of type f32 or bf16, got %s of type %s", role,
+                           x->name, heed_dtype_name(x->tensor.dtype));
+}
+
+bool heed_expect_floats(heed_graph *g, const heed_node *node, int input, const char *role,
+                        const heed_shape *shape)
+{
+    const heed_node *x = node->in[input];
+
+    return heed_expect_float(g, node, input, role) &&
+           (x == NULL || heed_expect_shape(g, node, input, role, x->tensor.dtype, *shape));
+}
+
+bool heed_shape_of_map(heed_graph *g, heed_node *node)
+{
+    const heed_tensor *x = &node->in[0]->tensor;
+
+    if (!heed_expect_float(g, node, 0, "x"))
+        return false;
+    heed_node_set_shape(node, 0, x->dtype, x->shape);
     return true;
 }
 
@@ -114,7 +144,10 @@ typedef struct map_job {
     heed_span_fn *fn;
     const void *context;
     bool by_rows; /* spans count rows */
+    bool halves;  /* some tensor is bf16 */
 } map_job;
+
+enum { HALVES = 256 }; /* elements of bf16 tensors that are floats at a time */
 
 static const heed_tensor *first_output(const heed_op_args *a)
 {
@@ -147,16 +180,73 @@ static bool all_dense(const map_job *job)
     return true;
 }
 
+/* --- bf16 in, floats between, bf16 out --- */
+
+/* Element i behind `start`, which is where a float or a bf16 begins. */
+static void *element(const heed_tensor *t, const void *start, int64_t i)
+{
+    return (char *)(uintptr_t)start + (size_t)i * heed_dtype_bytes(t->dtype);
+}
+
+/* Elements begin .. begin+n-1 of the span, n <= HALVES. */
+static void run_halves(const map_job *job, const heed_span *span, int64_t begin, int64_t n)
+{
+    const heed_op_args *a = job->a;
+    const heed_kernels *kernels = a->device->kernels;
+    float in[HEED_MAX_INPUTS][HALVES], out[HEED_MAX_OUTPUTS][HALVES];
+    heed_span part = {.first = span->first + begin, .n = n};
+
+    for (int i = 0; i < HEED_MAX_INPUTS; i++) {
+        if (span->in[i] == NULL)
+            continue;
+        part.in[i] = element(a->in[i], span->in[i], begin);
+        if (a->in[i]->dtype == HEED_BF16) {
+            kernels->from_bf16(in[i], element(a->in[i], span->in[i], begin), n);
+            part.in[i] = in[i];
+        }
+    }
+    for (int k = 0; k < HEED_MAX_OUTPUTS; k++) {
+        if (span->out[k] != NULL)
+            part.out[k] = a->outs[k]->dtype == HEED_BF16 ? out[k] : element(a->outs[k], span->out[k], begin);
+    }
+    job->fn(job->context, &part);
+    for (int k = 0; k < HEED_MAX_OUTPUTS; k++) {
+        if (span->out[k] != NULL && a->outs[k]->dtype == HEED_BF16)
+            kernels->to_bf16(element(a->outs[k], span->out[k], begin), out[k], n);
+    }
+}
+
+/* The span's pointers to bf16 tensors are addresses alone. */
+static void run_span(const map_job *job, const heed_span *span)
+{
+    if (!job->halves)
+        job->fn(job->context, span);
+    for (int64_t begin = 0; job->halves && begin < span->n; begin += HALVES)
+        run_halves(job, span, begin, span->n - begin < HALVES ? span->n - begin : HALVES);
+}
+
+static bool has_halves(const map_job *job)
+{
+    bool any = false;
+
+    for (int k = 0; k < HEED_MAX_OUTPUTS; k++)
+        any |= job->a->outs[k] != NULL && job->a->outs[k]->dtype == HEED_BF16;
+    for (int i = 0; i < HEED_MAX_INPUTS; i++)
+        any |= asked_for(job, i) && job->a->in[i]->dtype == HEED_BF16;
+    return any;
+}
+
 /* Elements or rows begin .. end-1 of tensors that lie densely; `step` elements each. */
 static void run_dense(const map_job *job, int64_t begin, int64_t end, int64_t step)
 {
+    const heed_op_args *a = job->a;
     heed_span span = {.first = begin, .n = end - begin};
 
     for (int k = 0; k < HEED_MAX_OUTPUTS; k++)
-        span.out[k] = job->a->outs[k] != NULL ? (float *)job->a->outs[k]->data + begin * step : NULL;
+        span.out[k] = a->outs[k] != NULL ? element(a->outs[k], a->outs[k]->data, begin * step) : NULL;
     for (int i = 0; i < HEED_MAX_INPUTS; i++)
-        span.in[i] = asked_for(job, i) ? (const float *)job->a->in[i]->data + begin * step : NULL;
-    job->fn(job->context, &span);
+        span.in[i] = asked_for(job, i) ? element(a->in[i], a->in[i]->data, begin * step) : NULL;
+    run_span(job, &span);
 }
 
 static void run_elements(void *context, int64_t begin, int64_t end, int thread)
@@ -184,12 +274,12 @@ static void run_single_rows(void *context, int64_t begin, int64_t end, int threa
         heed_span span = {.first = job->by_rows ? r : r * n, .n = job->by_rows ? 1 : n};
 
         for (int k = 0; k < HEED_MAX_OUTPUTS; k++)
-            span.out[k] = job->a->outs[k] != NULL ? heed_row(job->a->outs[k], r) : NULL;
+            span.out[k] = job->a->outs[k] != NULL ? (void *)heed_row_bytes(job->a->outs[k], r) : NULL;
         for (int i = 0; i < HEED_MAX_INPUTS; i++) {
             const heed_tensor *x = job->a->in[i];
-            span.in[i] = asked_for(job, i) ? heed_row(x, r % heed_rows(x)) : NULL;
+            span.in[i] = asked_for(job, i) ? (void *)heed_row_bytes(x, r % heed_rows(x)) : NULL;
         }
-        job->fn(job->context, &span);
+        run_span(job, &span);
     }
 }
 
@@ -199,6 +289,8 @@ static void run_job(map_job *job)
     const int64_t n = heed_cols(out), rows_a_piece = n < HEED_PIECE ? HEED_PIECE / n : 1;
     const int n_threads = job->a->device->n_threads;
 
+    job->halves = has_halves(job);
+    assert(!job->halves || !job->by_rows);
     if (!all_dense(job))
         heed_parallel(n_threads, heed_rows(out), rows_a_piece, run_single_rows, job);
     else if (job->by_rows)

@@ -34,6 +34,18 @@ bool heed_expect_scalar(heed_graph *g, const heed_node *node, int input, const c
 bool heed_expect_past(heed_graph *g, const heed_node *node, int input, int64_t batch);
 /** The shape rule of most elementwise ops: output 0 is like input 0, which is f32. */
 bool heed_shape_like_first(heed_graph *g, heed_node *node);
+/* Numbers that training may keep in bf16: activations between products, and gradients on their way to one. */
+bool heed_expect_float(heed_graph *g, const heed_node *node, int input, const char *role); /* f32 or bf16 */
+bool heed_expect_floats(heed_graph *g, const heed_node *node, int input, const char *role,
+                        const heed_shape *shape);
+/** The shape rule of activations: output 0 is like input 0, f32 or bf16. */
+bool heed_shape_of_map(heed_graph *g, heed_node *node);
+
+/** What a number counts in a product over bf16. */
+static inline float heed_counted(float number, bool bf16)
+{
+    return bf16 ? heed_float_of_bf16(heed_bf16_of_float(number)) : number;
+}
 
 /* --- shapes --- */
 
@@ -69,10 +81,11 @@ typedef void heed_span_fn(const void *context, const heed_span *span);
 
 /**
  * Calls fn over all elements of the outputs and of the inputs in the mask, which have one shape. An input may also have
- * fewer rows (of the same length): it then repeats. Pieces of contiguous tensors begin at multiples of 64.
+ * fewer rows (of the same length): it then repeats. Pieces of contiguous tensors begin at multiples of 64. What is bf16
+ * reaches fn as floats, and what fn writes to a bf16 output is rounded.
  */
 void heed_map_elements(const heed_op_args *a, unsigned inputs, heed_span_fn *fn, const void *context);
-/** The same by whole rows: span->first and span->n count rows. */
+/** The same by whole rows: span->first and span->n count rows. f32 alone. */
 void heed_map_rows(const heed_op_args *a, unsigned inputs, heed_span_fn *fn, const void *context);
 
 /** sums[j] = sum over rows of x[row][j] with x by row_stride, on the device's threads, each column in row order. */

@@ -36,20 +36,14 @@ static float gelu_tanh_gradient(float x, float dy)
 
 static bool gelu_tanh_backward_shape(heed_graph *g, heed_node *dx)
 {
-    return heed_shape_like_first(g, dx) && heed_expect_shape(g, dx, 1, "dy", HEED_F32, dx->in[0]->tensor.shape);
+    return heed_shape_of_map(g, dx) && heed_expect_floats(g, dx, 1, "dy", &dx->in[0]->tensor.shape);
 }
 
 static void gelu_tanh_backward_forward(const heed_op_args *a)
 {
-    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
-
-    for (int64_t r = 0; r < rows; r++) {
-        const float *x = heed_row(a->in[0], r), *dy = heed_row(a->in[1], r);
-        float *dx = heed_row(a->out, r);
-
-        for (int64_t i = 0; i < n; i++)
-            dx[i] = gelu_tanh_gradient(x[i], dy[i]);
-    }
+    for (int64_t i = 0; i < heed_tensor_count(a->out); i++)
+        heed_tensor_set(a->out, i,
+                        gelu_tanh_gradient(heed_tensor_get(a->in[0], i), heed_tensor_get(a->in[1], i)));
 }
 
 static void gelu_tanh_backward_span(const void *context, const heed_span *s)
@@ -95,15 +89,8 @@ const heed_op heed_op_gelu_tanh_backward = {
 
 static void gelu_tanh_forward(const heed_op_args *a)
 {
-    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
-
-    for (int64_t r = 0; r < rows; r++) {
-        const float *x = heed_row(a->in[0], r);
-        float *y = heed_row(a->out, r);
-
-        for (int64_t i = 0; i < n; i++)
-            y[i] = gelu_tanh_of(x[i]);
-    }
+    for (int64_t i = 0; i < heed_tensor_count(a->out); i++)
+        heed_tensor_set(a->out, i, gelu_tanh_of(heed_tensor_get(a->in[0], i)));
 }
 
 static void gelu_tanh_span(const void *context, const heed_span *s)
@@ -141,7 +128,7 @@ static void gelu_tanh_explain(const heed_op_args *a, int output, int64_t element
 const heed_op heed_op_gelu_tanh = {
     .name = "gelu_tanh",
     .n_inputs = 1,
-    .shape = heed_shape_like_first,
+    .shape = heed_shape_of_map,
     .forward = gelu_tanh_forward,
     .fast = gelu_tanh_fast,
     .grad = gelu_tanh_grad,

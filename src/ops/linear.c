@@ -5,19 +5,24 @@
  *   linear     y_o = sum_k x_k W_ko + b_o        W [in, out]    (HEED_WEIGHT_IN_OUT, GPT-2's own)
  *              y_o = sum_k x_k W_ok + b_o        W [out, in]    (HEED_WEIGHT_OUT_IN, nn.Linear, a tied head)
  *
- * W is f32, bf16, f16 or 8-bit; x, b, y and all sums are f32. Gradients, in linear_backward.c, exist for f32. How it is
- * computed fast is in linear_fast.c.
+ * W is f32, bf16, f16 or 8-bit; x, b, y and all sums are f32.
+ *
+ * While training in bf16, x is bf16, and W (f32 or bf16) counts rounded to bf16, number by number on its way into the
+ * product. b and the sums stay f32; y is f32, or bf16 and rounded once.
+ *
+ * Gradients, in linear_backward.c, exist for W in f32. How it is computed fast is in linear_fast.c and linear_bf16.c.
  */
 #include "ops/linear.h"
 
 #include "ops/common.h"
+#include "ops/linear_bf16.h"
 #include "ops/linear_fast.h"
 #include "ops/list.h"
 #include "ops/weight.h"
 
 static heed_weight_layout layout_of(const heed_node *node)
 {
-    return *(const heed_weight_layout *)node->attrs;
+    return heed_linear_attrs_of(node)->layout;
 }
 
 static bool linear_shape(heed_graph *g, heed_node *y)
@@ -27,7 +32,8 @@ static bool linear_shape(heed_graph *g, heed_node *y)
     heed_shape shape = x->shape;
     char x_text[96], w_text[96];
 
-    if (!heed_expect_dtype(g, y, 0, "x", HEED_F32) || !heed_expect_weight(g, y, 1, "weight"))
+    if (!heed_expect_float(g, y, 0, "x") ||
+        !(x->dtype == HEED_BF16 ? heed_expect_float(g, y, 1, "weight") : heed_expect_weight(g, y, 1, "weight")))
         return false;
     if (shape.rank < 1 || w->shape.rank != 2 || heed_cols(x) != w->shape.size[in_axis])
         return heed_graph_fail(g, y, HEED_ERR_SHAPE, "x %s does not fit %s %s, which is [%s]",
@@ -35,53 +41,47 @@ static bool linear_shape(heed_graph *g, heed_node *y)
                                heed_shape_format(w_text, sizeof w_text, &w->shape),
                                in_axis == 0 ? "in, out" : "out, in");
     shape.size[shape.rank - 1] = w->shape.size[1 - in_axis];
-    heed_node_set_shape(y, 0, HEED_F32, shape);
+    if (x->dtype != HEED_BF16 && heed_linear_attrs_of(y)->out != HEED_F32)
+        return heed_graph_fail(g, y, HEED_ERR_SHAPE, "only what is computed from bf16 is stored in it");
+    heed_node_set_shape(y, 0, heed_linear_attrs_of(y)->out, shape);
     return heed_expect_shape(g, y, 2, "bias", HEED_F32, heed_shape1(heed_cols(&y->tensor)));
 }
 
-/* y = x W: row k of W is added x_k times, k ascending. */
-static void combine_rows(float *y, const float *x, const heed_tensor *w)
+enum { PART = 64 }; /* outputs that are summed side by side */
+
+/* sum = outputs o .. o+n-1 of x, k ascending. */
+static void sum_outputs(const heed_op_args *a, const heed_numbers *x, int64_t o, int64_t n, float *sum)
 {
-    const int64_t n_in = heed_rows(w), n_out = heed_cols(w);
+    const heed_tensor *w = a->in[1];
+    const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
 
-    for (int64_t o = 0; o < n_out; o++)
-        y[o] = 0.0f;
-    for (int64_t k = 0; k < n_in; k++) {
-        for (int64_t o = 0; o < n_out; o++)
-            y[o] += x[k] * heed_matrix_get(w, k, o);
-    }
-}
+    for (int64_t c = 0; c < n; c++)
+        sum[c] = 0.0f;
+    for (int64_t k = 0; k < heed_cols(a->in[0]); k++) {
+        const float x_k = heed_number_get(x, k);
 
-/* y = x W^T: y_o is the dot product with row o of W. */
-static void dot_rows(float *y, const float *x, const heed_tensor *w)
-{
-    const int64_t n_out = heed_rows(w), n_in = heed_cols(w);
-
-    for (int64_t o = 0; o < n_out; o++) {
-        float sum = 0.0f;
-
-        for (int64_t k = 0; k < n_in; k++)
-            sum += x[k] * heed_matrix_get(w, o, k);
-        y[o] = sum;
+        for (int64_t c = 0; c < n; c++)
+            sum[c] += x_k *
+                      heed_counted(in_out ? heed_matrix_get(w, k, o + c) : heed_matrix_get(w, o + c, k), bf16);
     }
 }
 
 static void linear_forward(const heed_op_args *a)
 {
-    const heed_tensor *w = a->in[1];
     const float *bias = a->in[2] != NULL ? a->in[2]->data : NULL;
     const int64_t n_out = heed_cols(a->out);
 
     for (int64_t r = 0; r < heed_rows(a->out); r++) {
-        const float *x = heed_row(a->in[0], r);
-        float *y = heed_row(a->out, r);
+        const heed_numbers x = heed_row_numbers(a->in[0], r), y = heed_row_numbers(a->out, r);
 
-        if (layout_of(a->node) == HEED_WEIGHT_IN_OUT)
-            combine_rows(y, x, w);
-        else
-            dot_rows(y, x, w);
-        for (int64_t o = 0; bias != NULL && o < n_out; o++)
-            y[o] += bias[o];
+        for (int64_t o = 0; o < n_out; o += PART) {
+            const int64_t n = n_out - o < PART ? n_out - o : PART;
+            float sum[PART];
+
+            sum_outputs(a, &x, o, n, sum);
+            for (int64_t c = 0; c < n; c++)
+                heed_number_set(&y, o + c, bias != NULL ? sum[c] + bias[o + c] : sum[c]);
+        }
     }
 }
 
@@ -89,11 +89,16 @@ static void linear_forward(const heed_op_args *a)
 
 static void linear_fast(const heed_op_args *a)
 {
-    heed_linear_fast(a, layout_of(a->node));
+    if (heed_linear_attrs_of(a->node)->bf16)
+        heed_linear_bf16_rows(a, layout_of(a->node) == HEED_WEIGHT_OUT_IN);
+    else
+        heed_linear_fast(a, layout_of(a->node));
 }
 
 static size_t linear_workspace(const heed_node *node, heed_device *device)
 {
+    if (heed_linear_attrs_of(node)->bf16)
+        return heed_linear_bf16_rows_workspace(node, device, layout_of(node) == HEED_WEIGHT_OUT_IN);
     return heed_linear_workspace(node, device, layout_of(node));
 }
 
@@ -104,10 +109,10 @@ static void linear_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_
     heed_node *bias = y->in[2];
 
     if (heed_node_wants_grad(y->in[0]))
-        dx[0] = heed_linear_backward_input(g, dy[0], y->in[1], layout_of(y));
+        dx[0] = heed_linear_backward_input(g, dy[0], y->in[1], heed_linear_attrs_of(y));
     if (!heed_node_wants_grad(y->in[1]) && !heed_node_wants_grad(bias))
         return;
-    heed_node *dweight = heed_linear_backward_weight(g, y->in[0], dy[0], layout_of(y));
+    heed_node *dweight = heed_linear_backward_weight(g, y->in[0], dy[0], heed_linear_attrs_of(y));
 
     if (heed_node_wants_grad(y->in[1]))
         dx[1] = dweight;
@@ -134,18 +139,18 @@ static void linear_explain(const heed_op_args *a, int output, int64_t element, h
 {
     const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), r = element / n_out,
                   o = element % n_out;
-    const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
+    const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
     const float *x = heed_explain_read(e, a, 0, "x", r * n_in, 1, n_in);
     const float *w = heed_explain_read(e, a, 1, "W", in_out ? o : o * n_in, in_out ? n_out : 1, n_in);
     float sum = 0.0f;
 
     (void)output;
     for (int64_t k = 0; k < n_in; k++)
-        sum += x[k] * w[k];
+        sum += x[k] * heed_counted(w[k], bf16);
     if (a->in[2] != NULL)
         sum += heed_explain_read1(e, a, 2, "b", o);
-    heed_explain_formula(e, "y[r, o] = sum_k x[r, k] W[%s]%s", in_out ? "k, o" : "o, k",
-                         a->in[2] != NULL ? " + b[o]" : "");
+    heed_explain_formula(e, "y[r, o] = sum_k x[r, k] W[%s]%s%s", in_out ? "k, o" : "o, k",
+                         a->in[2] != NULL ? " + b[o]" : "", bf16 ? ", W rounded to bf16" : "");
     heed_explain_value(e, sum);
 }
 
@@ -163,8 +168,17 @@ const heed_op heed_op_linear = {
     .workspace = linear_workspace,
 };
 
+heed_node *heed_linear_as(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias,
+                          heed_weight_layout layout, heed_dtype out)
+{
+    const heed_linear_attrs attrs = {
+        .layout = layout, .out = out, .bf16 = x != NULL && x->tensor.dtype == HEED_BF16};
+
+    return heed_node_append_with(g, &heed_op_linear, &attrs, sizeof attrs, x, weight, bias);
+}
+
 heed_node *heed_linear(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias,
                        heed_weight_layout layout)
 {
-    return heed_node_append_with(g, &heed_op_linear, &layout, sizeof layout, x, weight, bias);
+    return heed_linear_as(g, x, weight, bias, layout, HEED_F32);
 }

@@ -5,16 +5,17 @@
  *   linear_backward_input    dx_rk = sum_o dy_ro W_ko
  *   linear_backward_weight   dW_ko = sum_r x_rk dy_ro        db_o = sum_r dy_ro
  *
- * with W_ok and dW_ok where the weight is [out, in]. Each is one matrix product; the sum over rows is not cut.
+ * with W_ok and dW_ok where the weight is [out, in]. Each is one matrix product; the sum over rows is not cut. Where x was
+ * bf16, W and dy count rounded to bf16 in the products (not in db), and all results are f32.
  */
 #include "ops/common.h"
 #include "ops/dense.h"
-#include "ops/linear.h"
+#include "ops/linear_bf16.h"
 #include "ops/list.h"
 
 static heed_weight_layout layout_of(const heed_node *node)
 {
-    return *(const heed_weight_layout *)node->attrs;
+    return heed_linear_attrs_of(node)->layout;
 }
 
 /* --- linear_backward_input: dy, W ---------------------------------------------------------------- */
@@ -37,19 +38,18 @@ static void input_forward(const heed_op_args *a)
 {
     const heed_tensor *w = a->in[1];
     const int64_t n_in = heed_cols(a->out), n_out = heed_cols(a->in[0]);
-    const int64_t k_step = layout_of(a->node) == HEED_WEIGHT_IN_OUT ? w->stride[0] : 1;
-    const int64_t o_step = layout_of(a->node) == HEED_WEIGHT_IN_OUT ? 1 : w->stride[0];
+    const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
 
     for (int64_t r = 0; r < heed_rows(a->out); r++) {
-        const float *dy = heed_row(a->in[0], r);
+        const heed_numbers dy = heed_row_numbers(a->in[0], r);
         float *dx = heed_row(a->out, r);
 
         for (int64_t k = 0; k < n_in; k++) {
-            const float *w_k = (const float *)w->data + k * k_step;
             float sum = 0.0f;
 
             for (int64_t o = 0; o < n_out; o++)
-                sum += dy[o] * w_k[o * o_step];
+                sum += heed_counted(heed_number_get(&dy, o), bf16) *
+                       heed_counted(in_out ? heed_matrix_get(w, k, o) : heed_matrix_get(w, o, k), bf16);
             dx[k] = sum;
         }
     }
@@ -69,6 +69,11 @@ static void input_fast(const heed_op_args *a)
 {
     const heed_product_shape shape = input_product(a->node);
     char *free_space = a->workspace;
+
+    if (heed_linear_attrs_of(a->node)->bf16) {
+        heed_linear_bf16_rows(a, shape.transpose_b);
+        return;
+    }
     const float *dy = heed_dense_operand(a->in[0], &free_space), *w = heed_dense_operand(a->in[1], &free_space);
 
     heed_product_compute(a->device, &shape, dy, w, NULL, a->out->data, free_space);
@@ -77,6 +82,9 @@ static void input_fast(const heed_op_args *a)
 static size_t input_workspace(const heed_node *node, heed_device *device)
 {
     const heed_product_shape shape = input_product(node);
+
+    if (heed_linear_attrs_of(node)->bf16)
+        return heed_linear_bf16_rows_workspace(node, device, shape.transpose_b);
     const size_t copies = heed_bytes_add(heed_dense_bytes(&node->in[0]->tensor),
                                          heed_dense_bytes(&node->in[1]->tensor));
 
@@ -95,12 +103,14 @@ static void input_explain(const heed_op_args *a, int output, int64_t element, he
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
     const float *dy = heed_explain_read(e, a, 0, "dy", r * n_out, 1, n_out);
     const float *w = heed_explain_read(e, a, 1, "W", in_out ? k * n_out : k, in_out ? 1 : n_in, n_out);
+    const bool bf16 = heed_linear_attrs_of(a->node)->bf16;
     float sum = 0.0f;
 
     (void)output;
     for (int64_t o = 0; o < n_out; o++)
-        sum += dy[o] * w[o];
-    heed_explain_formula(e, "dx[r, k] = sum_o dy[r, o] W[%s]", in_out ? "k, o" : "o, k");
+        sum += heed_counted(dy[o], bf16) * heed_counted(w[o], bf16);
+    heed_explain_formula(e, "dx[r, k] = sum_o dy[r, o] W[%s]%s", in_out ? "k, o" : "o, k",
+                         bf16 ? ", both rounded to bf16" : "");
     heed_explain_value(e, sum);
 }
 
@@ -116,9 +126,9 @@ const heed_op heed_op_linear_backward_input = {
 };
 
 heed_node *heed_linear_backward_input(heed_graph *g, heed_node *dy, heed_node *weight,
-                                      heed_weight_layout layout)
+                                      const heed_linear_attrs *attrs)
 {
-    return heed_node_append_with(g, &heed_op_linear_backward_input, &layout, sizeof layout, dy, weight);
+    return heed_node_append_with(g, &heed_op_linear_backward_input, attrs, sizeof *attrs, dy, weight);
 }
 
 /* --- linear_backward_weight: x, dy  ->  dW, db --------------------------------------------------- */
@@ -139,18 +149,20 @@ static bool weight_shape(heed_graph *g, heed_node *dw)
 }
 
 /* sums[i][j] = sum over rows of a[r][i] b[r][j], rows ascending. */
-static void outer_products(float *sums, const heed_tensor *a, const heed_tensor *b)
+static void outer_products(float *sums, const heed_tensor *a, const heed_tensor *b, bool bf16)
 {
     const int64_t m = heed_cols(a), n = heed_cols(b);
 
     for (int64_t i = 0; i < m * n; i++)
         sums[i] = 0.0f;
     for (int64_t r = 0; r < heed_rows(a); r++) {
-        const float *a_r = heed_row(a, r), *b_r = heed_row(b, r);
+        const heed_numbers a_r = heed_row_numbers(a, r), b_r = heed_row_numbers(b, r);
 
         for (int64_t i = 0; i < m; i++) {
+            const float a_ri = heed_counted(heed_number_get(&a_r, i), bf16);
+
             for (int64_t j = 0; j < n; j++)
-                sums[i * n + j] += a_r[i] * b_r[j];
+                sums[i * n + j] += a_ri * heed_counted(heed_number_get(&b_r, j), bf16);
         }
     }
 }
@@ -162,7 +174,7 @@ static void weight_forward(const heed_op_args *a)
 
     if (a->outs[0] != NULL) {
         const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
-        outer_products(a->outs[0]->data, in_out ? x : dy, in_out ? dy : x);
+        outer_products(a->outs[0]->data, in_out ? x : dy, in_out ? dy : x, heed_linear_attrs_of(a->node)->bf16);
     }
     if (a->outs[1] == NULL)
         return;
@@ -171,10 +183,10 @@ static void weight_forward(const heed_op_args *a)
     for (int64_t o = 0; o < n_out; o++)
         db[o] = 0.0f;
     for (int64_t r = 0; r < heed_rows(dy); r++) {
-        const float *dy_r = heed_row(dy, r);
+        const heed_numbers dy_r = heed_row_numbers(dy, r);
 
         for (int64_t o = 0; o < n_out; o++)
-            db[o] += dy_r[o];
+            db[o] += heed_number_get(&dy_r, o);
     }
 }
 
@@ -192,6 +204,11 @@ static void weight_fast(const heed_op_args *a)
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
     const int64_t n_out = heed_cols(a->in[1]);
     char *free_space = a->workspace;
+
+    if (heed_linear_attrs_of(a->node)->bf16) {
+        heed_linear_bf16_weight(a, layout_of(a->node));
+        return;
+    }
     const float *x = heed_dense_operand(a->in[0], &free_space), *dy = heed_dense_operand(a->in[1], &free_space);
 
     if (a->outs[0] != NULL)
@@ -204,6 +221,9 @@ static void weight_fast(const heed_op_args *a)
 static size_t weight_workspace(const heed_node *node, heed_device *device)
 {
     const heed_product_shape shape = weight_product(node);
+
+    if (heed_linear_attrs_of(node)->bf16)
+        return heed_linear_bf16_weight_workspace(node, device);
     const size_t copies = heed_bytes_add(heed_dense_bytes(&node->in[0]->tensor),
                                          heed_dense_bytes(&node->in[1]->tensor));
 
@@ -233,7 +253,7 @@ static void bias_explain(const heed_op_args *a, int64_t o, heed_explanation *e)
 static void weight_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n_in = heed_cols(a->in[0]), n_out = heed_cols(a->in[1]);
-    const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
+    const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
     const int64_t k = in_out ? element / n_out : element % n_in, o = in_out ? element % n_out : element / n_in;
     float sum = 0.0f;
 
@@ -245,8 +265,9 @@ static void weight_explain(const heed_op_args *a, int output, int64_t element, h
     const float *dy = heed_explain_read(e, a, 1, "dy", o, n_out, rows);
 
     for (int64_t r = 0; r < rows; r++)
-        sum += x[r] * dy[r];
-    heed_explain_formula(e, "dW[%s] = sum_r x[r, k] dy[r, o]", in_out ? "k, o" : "o, k");
+        sum += x[r] * heed_counted(dy[r], bf16);
+    heed_explain_formula(e, "dW[%s] = sum_r x[r, k] dy[r, o]%s", in_out ? "k, o" : "o, k",
+                         bf16 ? ", dy rounded to bf16" : "");
     heed_explain_value(e, sum);
 }
 
@@ -262,7 +283,8 @@ const heed_op heed_op_linear_backward_weight = {
     .workspace = weight_workspace,
 };
 
-heed_node *heed_linear_backward_weight(heed_graph *g, heed_node *x, heed_node *dy, heed_weight_layout layout)
+heed_node *heed_linear_backward_weight(heed_graph *g, heed_node *x, heed_node *dy,
+                                       const heed_linear_attrs *attrs)
 {
-    return heed_node_append_with(g, &heed_op_linear_backward_weight, &layout, sizeof layout, x, dy);
+    return heed_node_append_with(g, &heed_op_linear_backward_weight, attrs, sizeof *attrs, x, dy);
 }

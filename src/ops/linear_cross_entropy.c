@@ -9,6 +9,9 @@
  * exist as a whole: they are formed tile by tile, and only a maximum and a sum a row remain. The gradient
  * (linear_cross_entropy_backward.c) forms them again and finds the loss on its way, so in training this op does not
  * run at all. A target outside 0 .. V-1 makes the loss NaN.
+ *
+ * x may be bf16 while training: W and the gradients of logits then count rounded to bf16 on their way into products. Logits,
+ * the softmax, the loss and all sums are f32 as ever.
  */
 #include "ops/linear_cross_entropy.h"
 #include "ops/list.h"
@@ -26,7 +29,8 @@ static void linear_cross_entropy_forward(const heed_op_args *a)
     double total = 0.0;
 
     for (int64_t r = 0; r < heed_rows(x); r++) {
-        const heed_head_row row = heed_head_row_of(heed_row(x, r), w, heed_head_target(targets, r));
+        const heed_head_row row = heed_head_row_of(heed_row_numbers(x, r), w, heed_head_target(targets, r),
+                                                   x->dtype == HEED_BF16);
         total += (double)heed_head_loss(&row);
     }
     *(float *)a->out->data = heed_head_mean(total, heed_head_count(targets));
@@ -92,6 +96,7 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
     const float *x = heed_explain_read(e, a, HEED_HEAD_X, "x", 0, 1, rows * d);
     const float *numbers = heed_explain_read(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
     const heed_tensor w = heed_tensor_make(HEED_F32, heed_shape2(V, d), (void *)(uintptr_t)numbers);
+    const bool bf16 = a->in[HEED_HEAD_X]->dtype == HEED_BF16;
     const float *target = heed_explain_read(e, a, HEED_HEAD_TARGETS, "target", 0, 1, rows);
     double total = 0.0;
     int64_t n = 0;
@@ -99,15 +104,16 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
     (void)output;
     (void)element;
     for (int64_t r = 0; r < rows; r++) {
-        const heed_head_row row = heed_head_row_of(x + r * d, &w, (int64_t)target[r]);
+        const heed_head_row row = heed_head_row_of((heed_numbers){HEED_F32, (void *)(uintptr_t)(x + r * d)}, &w,
+                                                   (int64_t)target[r], bf16);
         total += (double)heed_head_loss(&row);
         n += row.target != HEED_IGNORE_TARGET;
     }
     heed_explain_formula(
         e,
         "loss = sum_r (log sum_j exp(x_r . W_j) - x_r . W_target) / N over the N = %lld rows that "
-        "have a target",
-        (long long)n);
+        "have a target%s",
+        (long long)n, bf16 ? ", W rounded to bf16" : "");
     heed_explain_value(e, heed_head_mean(total, n));
 }
 

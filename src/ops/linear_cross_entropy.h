@@ -17,19 +17,20 @@ enum { HEED_HEAD_X, HEED_HEAD_W, HEED_HEAD_TARGETS, HEED_HEAD_DLOSS };
 
 /* The largest logit of a row and sum_j exp(logit_j - largest). */
 typedef struct heed_head_row {
-    const float *x;       /* [d] */
+    heed_numbers x;       /* [d] */
     const heed_tensor *w; /* [V, d], of any type that weights have */
     int64_t d, V, target;
+    bool bf16; /* x is, so W and the gradients of logits count rounded to it in products */
     float max;
     double sum;
 } heed_head_row;
 
 /** Goes over the vocabulary twice: for the largest logit, then for the sum. */
-heed_head_row heed_head_row_of(const float *x, const heed_tensor *w, int64_t target);
+heed_head_row heed_head_row_of(heed_numbers x, const heed_tensor *w, int64_t target, bool bf16);
 float heed_head_logit(const heed_head_row *row, int64_t j);
 /** -log softmax(logits)_target; 0 where ignored, NaN for a target that is none. */
 float heed_head_loss(const heed_head_row *row);
-/** d loss / d logit_j = (softmax(logits)_j - [j = target]) factor, factor = dloss / N. */
+/** d loss / d logit_j = (softmax(logits)_j - [j = target]) factor, factor = dloss / N; rounded where the row is bf16. */
 float heed_head_dlogit(const heed_head_row *row, int64_t j, float factor);
 
 int64_t heed_head_target(const heed_tensor *targets, int64_t r);
@@ -44,14 +45,17 @@ bool heed_head_check(heed_graph *g, const heed_node *node);
 
 typedef struct heed_head {
     const heed_device *device;
-    const float *x, *w;        /* dense [n_rows, d], [V, d]; w NULL where it is not f32 */
+    bool bf16;                 /* x is: operands of products are those of ops/dense.h */
+    const void *x;             /* an operand, dense [n_rows, d] */
+    const float *w;            /* dense [V, d]; NULL where tiles of W are made one by one */
     const heed_tensor *stored; /* W as it is */
-    float *widened;            /* [width, d] of it; NULL where W is f32 */
+    float *made;               /* [width, d] of it: widened, or an operand over bf16 */
     const heed_tensor *targets;
     int64_t n_rows, d, V;
     int64_t chunk, width; /* rows at a time; columns of a tile */
     bool keep;            /* all tiles of a chunk */
     float *tiles;
+    void *dlogits; /* of a tile as an operand, where the device multiplies bf16; NULL: they stay in the tile */
     float *max, *sum, *target_logit; /* by row of the chunk */
     char *free_space;                /* for products */
 } heed_head;
@@ -66,6 +70,10 @@ void heed_head_take(heed_head *head, const heed_op_args *a);
 int64_t heed_head_n_tiles(const heed_head *head);
 int64_t heed_head_columns(const heed_head *head, int64_t t);           /* of tile t */
 float *heed_head_tile(const heed_head *head, int64_t t, int64_t rows); /* of a chunk of so many rows */
+
+/** Rows of x from number `row` on, and the rows of W of tile t (valid until the next call), as operands. */
+const void *heed_head_x(const heed_head *head, int64_t row);
+const void *heed_head_weight(const heed_head *head, int64_t t);
 
 /** Forms the logits of the chunk of rows begin .. end-1; max, sum and target_logit are set. */
 void heed_head_logits(const heed_head *head, int64_t begin, int64_t end);

@@ -42,12 +42,12 @@ static void clear(const heed_tensor *dense)
 static void add_row(const heed_head_row *row, float factor, float *dx, float *dw)
 {
     for (int64_t j = 0; j < row->V; j++) {
-        const float dlogit = heed_head_dlogit(row, j, factor), *w = heed_row(row->w, j);
+        const float dlogit = heed_head_dlogit(row, j, factor);
 
         for (int64_t k = 0; dx != NULL && k < row->d; k++)
-            dx[k] += dlogit * w[k];
+            dx[k] += dlogit * heed_counted(heed_matrix_get(row->w, j, k), row->bf16);
         for (int64_t k = 0; dw != NULL && k < row->d; k++)
-            dw[j * row->d + k] += dlogit * row->x[k];
+            dw[j * row->d + k] += dlogit * heed_number_get(&row->x, k);
     }
 }
 
@@ -61,7 +61,8 @@ static void backward_forward(const heed_op_args *a)
     clear(a->outs[DX]);
     clear(a->outs[DW]);
     for (int64_t r = 0; r < heed_rows(x); r++) {
-        const heed_head_row row = heed_head_row_of(heed_row(x, r), w, heed_head_target(targets, r));
+        const heed_head_row row = heed_head_row_of(heed_row_numbers(x, r), w, heed_head_target(targets, r),
+                                                   x->dtype == HEED_BF16);
 
         total += (double)heed_head_loss(&row);
         add_row(&row, factor, a->outs[DX] != NULL ? heed_row(a->outs[DX], r) : NULL,
@@ -74,13 +75,21 @@ static void backward_forward(const heed_op_args *a)
 
 static heed_product_shape dx_product(const heed_head *head, int64_t rows, int64_t columns, bool accumulate)
 {
-    return (heed_product_shape){.m = rows, .n = head->d, .k = columns, .accumulate = accumulate};
+    return (heed_product_shape){.m = rows,
+                                .n = head->d,
+                                .k = columns,
+                                .accumulate = accumulate,
+                                .bf16 = head->bf16 && heed_device_has_bf16(head->device)};
 }
 
 static heed_product_shape dw_product(const heed_head *head, int64_t rows, int64_t columns, bool accumulate)
 {
-    return (heed_product_shape){
-        .m = columns, .n = head->d, .k = rows, .transpose_a = true, .accumulate = accumulate};
+    return (heed_product_shape){.m = columns,
+                                .n = head->d,
+                                .k = rows,
+                                .transpose_a = true,
+                                .accumulate = accumulate,
+                                .bf16 = head->bf16 && heed_device_has_bf16(head->device)};
 }
 
 /* A tile whose logits become gradients. max, sum and factor have one number a row of the chunk. */
@@ -105,6 +114,12 @@ static void gradient_rows(void *context, int64_t begin, int64_t end, int thread)
 
         if (column >= 0 && column < job->columns)
             job->tile[r * job->columns + column] -= job->factor[r];
+    }
+    if (head->bf16) {
+        const int64_t first = begin * job->columns, n = (end - begin) * job->columns;
+        void *to = head->dlogits != NULL ? (void *)((uint16_t *)head->dlogits + first) : job->tile + first;
+
+        heed_half_numbers(head->device, to, job->tile + first, n);
     }
 }
 
@@ -131,6 +146,7 @@ static void backward_chunk(const heed_op_args *a, const heed_head *head, int64_t
 
     for (int64_t t = 0; t < heed_head_n_tiles(head); t++) {
         float *tile = heed_head_tile(head, t, rows);
+        const void *dlogits = head->dlogits != NULL ? head->dlogits : tile;
         const int64_t first = t * head->width, columns = heed_head_columns(head, t);
         const heed_product_shape dx = dx_product(head, rows, columns, t > 0);
         const heed_product_shape dw = dw_product(head, rows, columns, begin > 0);
@@ -138,10 +154,10 @@ static void backward_chunk(const heed_op_args *a, const heed_head *head, int64_t
 
         heed_parallel(head->device->n_threads, rows, 1 + HEED_PIECE / columns, gradient_rows, &job);
         if (a->outs[DX] != NULL)
-            heed_product_compute(head->device, &dx, tile, head->w + first * d, NULL,
+            heed_product_compute(head->device, &dx, dlogits, heed_head_weight(head, t), NULL,
                                  (float *)a->outs[DX]->data + begin * d, head->free_space);
         if (a->outs[DW] != NULL)
-            heed_product_compute(head->device, &dw, tile, head->x + begin * d, NULL,
+            heed_product_compute(head->device, &dw, dlogits, heed_head_x(head, begin), NULL,
                                  (float *)a->outs[DW]->data + first * d, head->free_space);
     }
 }
@@ -196,6 +212,14 @@ static void backward_cost(const heed_node *node, heed_cost *cost)
     heed_cost_add_traffic(node, cost);
 }
 
+/* A row whose x has been read as floats. */
+static heed_head_row explained_row(const heed_op_args *a, const float *x, const heed_tensor *w, int64_t target)
+{
+    const heed_numbers numbers = {HEED_F32, (void *)(uintptr_t)x};
+
+    return heed_head_row_of(numbers, w, target, a->in[X]->dtype == HEED_BF16);
+}
+
 /* dW_jk: every row that counts, against the whole vocabulary. */
 static float dw_element(const heed_op_args *a, int64_t element, float factor, const heed_tensor *w,
                         const float *target, heed_explanation *e)
@@ -205,8 +229,9 @@ static float dw_element(const heed_op_args *a, int64_t element, float factor, co
     float sum = 0.0f;
 
     for (int64_t r = 0; r < rows; r++) {
-        const heed_head_row row = heed_head_row_of(x + r * d, w, (int64_t)target[r]);
-        sum += heed_head_dlogit(&row, element / d, factor) * row.x[element % d];
+        const heed_head_row row = explained_row(a, x + r * d, w, (int64_t)target[r]);
+
+        sum += heed_head_dlogit(&row, element / d, factor) * heed_number_get(&row.x, element % d);
     }
     return sum;
 }
@@ -216,11 +241,11 @@ static float dx_element(const heed_op_args *a, int64_t element, float factor, co
 {
     const int64_t d = heed_cols(a->in[X]), V = heed_rows(a->in[W]), r = element / d, k = element % d;
     const float *x = heed_explain_read(e, a, X, "x", r * d, 1, d);
-    const heed_head_row row = heed_head_row_of(x, w, (int64_t)target[r]);
+    const heed_head_row row = explained_row(a, x, w, (int64_t)target[r]);
     float sum = 0.0f;
 
     for (int64_t j = 0; j < V; j++)
-        sum += heed_head_dlogit(&row, j, factor) * heed_matrix_get(w, j, k);
+        sum += heed_head_dlogit(&row, j, factor) * heed_counted(heed_matrix_get(w, j, k), row.bf16);
     return sum;
 }
 
@@ -241,9 +266,9 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
         n += (int64_t)target[r] != HEED_IGNORE_TARGET;
     const float factor = heed_head_factor(heed_explain_read1(e, a, DLOSS, "dloss", 0), n);
 
-    heed_explain_formula(e, "%s, dlogit_rj = (softmax_j(x_r . W_j) - [j = target_r]) dloss / %lld",
+    heed_explain_formula(e, "%s, dlogit_rj = (softmax_j(x_r . W_j) - [j = target_r]) dloss / %lld%s",
                          output == DX ? "dx_rk = sum_j dlogit_rj W_jk" : "dW_jk = sum_r dlogit_rj x_rk",
-                         (long long)n);
+                         (long long)n, a->in[X]->dtype == HEED_BF16 ? ", dlogit and W rounded to bf16" : "");
     heed_explain_value(e, output == DX ? dx_element(a, element, factor, &w, target, e)
                                        : dw_element(a, element, factor, &w, target, e));
 }

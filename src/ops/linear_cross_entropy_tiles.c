@@ -21,14 +21,14 @@ float heed_head_logit(const heed_head_row *row, int64_t j)
     float sum = 0.0f;
 
     for (int64_t k = 0; k < row->d; k++)
-        sum += row->x[k] * heed_matrix_get(row->w, j, k);
+        sum += heed_number_get(&row->x, k) * heed_counted(heed_matrix_get(row->w, j, k), row->bf16);
     return sum;
 }
 
-heed_head_row heed_head_row_of(const float *x, const heed_tensor *w, int64_t target)
+heed_head_row heed_head_row_of(heed_numbers x, const heed_tensor *w, int64_t target, bool bf16)
 {
     heed_head_row row = {
-        .x = x, .w = w, .d = heed_cols(w), .V = heed_rows(w), .target = target, .max = -INFINITY};
+        .x = x, .w = w, .d = heed_cols(w), .V = heed_rows(w), .target = target, .bf16 = bf16, .max = -INFINITY};
 
     for (int64_t j = 0; j < row.V; j++) {
         const float logit = heed_head_logit(&row, j);
@@ -54,9 +54,9 @@ float heed_head_dlogit(const heed_head_row *row, int64_t j, float factor)
         return 0.0f;
     if (row->target < 0 || row->target >= row->V)
         return NAN;
-    return ((float)((double)expf(heed_head_logit(row, j) - row->max) / row->sum) -
-            (j == row->target ? 1.0f : 0.0f)) *
-           factor;
+    const float p = (float)((double)expf(heed_head_logit(row, j) - row->max) / row->sum);
+
+    return heed_counted((p - (j == row->target ? 1.0f : 0.0f)) * factor, row->bf16);
 }
 
 int64_t heed_head_target(const heed_tensor *targets, int64_t r)
@@ -90,8 +90,9 @@ bool heed_head_check(heed_graph *g, const heed_node *node)
     heed_shape leading = x->shape;
     char x_text[96], w_text[96];
 
-    if (!heed_expect_dtype(g, node, HEED_HEAD_X, "x", HEED_F32) ||
-        !heed_expect_weight(g, node, HEED_HEAD_W, "weight"))
+    if (!heed_expect_float(g, node, HEED_HEAD_X, "x") ||
+        !(x->dtype == HEED_BF16 ? heed_expect_float(g, node, HEED_HEAD_W, "weight")
+                                : heed_expect_weight(g, node, HEED_HEAD_W, "weight")))
         return false;
     if (leading.rank < 1 || w->shape.rank != 2 || heed_cols(x) != heed_cols(w))
         return heed_graph_fail(g, node, HEED_ERR_SHAPE,
@@ -135,6 +136,8 @@ heed_head heed_head_of(const heed_node *node, const heed_device *device, bool ke
     heed_head head = {
         .device = device, .n_rows = heed_rows(x), .d = heed_cols(x), .V = heed_rows(w), .keep = keep};
 
+    head.bf16 = x->dtype == HEED_BF16;
+
     head.width = even_piece(head.V, TILE_COLUMNS, 64);
     head.chunk = keep ? rows_of_a_chunk(head.n_rows, head.V) : even_piece(head.n_rows, MOST_ROWS, 16);
     return head;
@@ -165,13 +168,24 @@ static int64_t tiles_count(const heed_head *head)
 
 static heed_product_shape logits_product(const heed_head *head, int64_t rows, int64_t columns)
 {
-    return (heed_product_shape){.m = rows, .n = columns, .k = head->d, .transpose_b = true};
+    return (heed_product_shape){.m = rows,
+                                .n = columns,
+                                .k = head->d,
+                                .transpose_b = true,
+                                .bf16 = head->bf16 && heed_device_has_bf16(head->device)};
+}
+
+/* Gradients of logits need a place of their own where products read bf16. */
+static bool has_dlogits(const heed_head *head)
+{
+    return head->keep && head->bf16 && heed_device_has_bf16(head->device);
 }
 
 size_t heed_head_bytes(const heed_head *head, const heed_node *node, size_t products)
 {
     const int64_t rows[] = {head->chunk, (head->n_rows - 1) % head->chunk + 1};
     const int64_t columns[] = {head->width, (head->V - 1) % head->width + 1};
+    const heed_tensor *x = &node->in[HEED_HEAD_X]->tensor, *w = &node->in[HEED_HEAD_W]->tensor;
     size_t buffers = heed_floats_bytes(tiles_count(head));
 
     for (int i = 0; i < 4; i++) {
@@ -181,27 +195,56 @@ size_t heed_head_bytes(const heed_head *head, const heed_node *node, size_t prod
     }
     for (int i = 0; i < 3; i++)
         buffers = heed_bytes_add(buffers, heed_floats_bytes(head->chunk));
-    buffers = heed_bytes_add(buffers, heed_dense_bytes(&node->in[HEED_HEAD_X]->tensor));
-    buffers = heed_bytes_add(buffers, node->in[HEED_HEAD_W]->tensor.dtype == HEED_F32
-                                          ? heed_dense_bytes(&node->in[HEED_HEAD_W]->tensor)
-                                          : heed_floats_bytes(head->width * head->d));
+    if (has_dlogits(head))
+        buffers = heed_bytes_add(buffers, heed_floats_bytes(head->chunk * head->width));
+    buffers = heed_bytes_add(buffers, head->bf16 ? heed_half_bytes(x, head->n_rows) : heed_dense_bytes(x));
+    buffers = heed_bytes_add(buffers, head->bf16 || w->dtype != HEED_F32
+                                          ? heed_floats_bytes(head->width * head->d)
+                                          : heed_dense_bytes(w));
     return heed_bytes_add(buffers, products);
 }
 
 void heed_head_take(heed_head *head, const heed_op_args *a)
 {
+    const heed_half_rows x = {head->device, a->in[HEED_HEAD_X], 0, head->n_rows};
+
     head->free_space = a->workspace;
     head->tiles = heed_floats_take(&head->free_space, tiles_count(head));
+    if (has_dlogits(head))
+        head->dlogits = heed_floats_take(&head->free_space, head->chunk * head->width);
     head->max = heed_floats_take(&head->free_space, head->chunk);
     head->sum = heed_floats_take(&head->free_space, head->chunk);
     head->target_logit = heed_floats_take(&head->free_space, head->chunk);
-    head->x = heed_dense_operand(a->in[HEED_HEAD_X], &head->free_space);
-    head->stored = a->in[HEED_HEAD_W];
-    if (head->stored->dtype == HEED_F32)
-        head->w = heed_dense_operand(head->stored, &head->free_space);
+    if (head->bf16)
+        head->x = heed_half_operand(&x, &head->free_space);
     else
-        head->widened = heed_floats_take(&head->free_space, head->width * head->d);
+        head->x = heed_dense_operand(x.tensor, &head->free_space);
+    head->stored = a->in[HEED_HEAD_W];
+    if (head->bf16 || head->stored->dtype != HEED_F32)
+        head->made = heed_floats_take(&head->free_space, head->width * head->d);
+    else
+        head->w = heed_dense_operand(head->stored, &head->free_space);
     head->targets = a->in[HEED_HEAD_TARGETS];
+}
+
+const void *heed_head_x(const heed_head *head, int64_t row)
+{
+    const size_t bytes = head->bf16 ? heed_half_number_bytes(head->device) : sizeof(float);
+
+    return (const char *)head->x + (size_t)(row * head->d) * bytes;
+}
+
+const void *heed_head_weight(const heed_head *head, int64_t t)
+{
+    const heed_half_rows rows = {head->device, head->stored, t * head->width, heed_head_columns(head, t)};
+    char *space = (char *)head->made;
+
+    if (head->made == NULL)
+        return head->w + rows.row * head->d;
+    if (head->bf16)
+        return heed_half_operand(&rows, &space);
+    heed_weight_widen(head->device, head->stored, rows.row, rows.n_rows, 0, head->d, head->made);
+    return head->made;
 }
 
 /* One tile of the chunk that begins at row `first_row`. */
@@ -241,14 +284,8 @@ void heed_head_logits(const heed_head *head, int64_t begin, int64_t end)
         tile_job job = {head, heed_head_tile(head, t, rows), begin, t * head->width,
                         heed_head_columns(head, t)};
         const heed_product_shape shape = logits_product(head, rows, job.columns);
-        const float *w = head->widened;
 
-        if (head->widened == NULL)
-            w = head->w + job.first_column * head->d;
-        else
-            heed_weight_widen(head->device, head->stored, job.first_column, job.columns, 0, head->d,
-                              head->widened);
-        heed_product_compute(head->device, &shape, head->x + begin * head->d, w, NULL,
+        heed_product_compute(head->device, &shape, heed_head_x(head, begin), heed_head_weight(head, t), NULL,
                              heed_head_tile(head, t, rows), head->free_space);
         heed_parallel(head->device->n_threads, rows, 1 + HEED_PIECE / job.columns, summarize_rows, &job);
     }

@@ -28,9 +28,12 @@ typedef enum heed_weight_layout {
     HEED_WEIGHT_OUT_IN, /* W [out, in]: y = x W^T + b, PyTorch's nn.Linear, and a head tied to the embedding */
 } heed_weight_layout;
 
-/** x [..., in] -> [..., out]; bias [out] or NULL. */
+/** x [..., in] -> [..., out]; bias [out] or NULL. x bf16: the weight counts rounded to bf16; sums and result are f32. */
 heed_node *heed_linear(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias,
                        heed_weight_layout layout);
+/** The same with a result of that type: f32, or of x in bf16 also bf16. */
+heed_node *heed_linear_as(heed_graph *g, heed_node *x, heed_node *weight, heed_node *bias,
+                          heed_weight_layout layout, heed_dtype out);
 /** a [..., m, k], b [..., k, n] -> [..., m, n] with equal leading axes; a flag says that the operand is stored transposed. */
 heed_node *heed_matmul(heed_graph *g, heed_node *a, heed_node *b, bool transpose_a, bool transpose_b);
 

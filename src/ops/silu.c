@@ -22,20 +22,13 @@ static float silu_gradient(float x, float dy)
 
 static bool silu_backward_shape(heed_graph *g, heed_node *dx)
 {
-    return heed_shape_like_first(g, dx) && heed_expect_shape(g, dx, 1, "dy", HEED_F32, dx->in[0]->tensor.shape);
+    return heed_shape_of_map(g, dx) && heed_expect_floats(g, dx, 1, "dy", &dx->in[0]->tensor.shape);
 }
 
 static void silu_backward_forward(const heed_op_args *a)
 {
-    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
-
-    for (int64_t r = 0; r < rows; r++) {
-        const float *x = heed_row(a->in[0], r), *dy = heed_row(a->in[1], r);
-        float *dx = heed_row(a->out, r);
-
-        for (int64_t i = 0; i < n; i++)
-            dx[i] = silu_gradient(x[i], dy[i]);
-    }
+    for (int64_t i = 0; i < heed_tensor_count(a->out); i++)
+        heed_tensor_set(a->out, i, silu_gradient(heed_tensor_get(a->in[0], i), heed_tensor_get(a->in[1], i)));
 }
 
 static void silu_backward_span(const void *context, const heed_span *s)
@@ -80,15 +73,8 @@ const heed_op heed_op_silu_backward = {
 
 static void silu_forward(const heed_op_args *a)
 {
-    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
-
-    for (int64_t r = 0; r < rows; r++) {
-        const float *x = heed_row(a->in[0], r);
-        float *y = heed_row(a->out, r);
-
-        for (int64_t i = 0; i < n; i++)
-            y[i] = heed_silu_of(x[i]);
-    }
+    for (int64_t i = 0; i < heed_tensor_count(a->out); i++)
+        heed_tensor_set(a->out, i, heed_silu_of(heed_tensor_get(a->in[0], i)));
 }
 
 static void silu_span(const void *context, const heed_span *s)
@@ -126,7 +112,7 @@ static void silu_explain(const heed_op_args *a, int output, int64_t element, hee
 const heed_op heed_op_silu = {
     .name = "silu",
     .n_inputs = 1,
-    .shape = heed_shape_like_first,
+    .shape = heed_shape_of_map,
     .forward = silu_forward,
     .fast = silu_fast,
     .grad = silu_grad,

@@ -38,11 +38,11 @@ static bool swiglu_backward_shape(heed_graph *g, heed_node *dgate)
 {
     const heed_node *gate = dgate->in[GATE], *up = dgate->in[UP];
 
-    if (!heed_shape_like_first(g, dgate) ||
-        !heed_expect_shape(g, dgate, UP, "up", HEED_F32, gate->tensor.shape) ||
-        !heed_expect_shape(g, dgate, DY, "dy", HEED_F32, gate->tensor.shape))
+    if (!heed_shape_of_map(g, dgate) ||
+        !heed_expect_shape(g, dgate, UP, "up", gate->tensor.dtype, gate->tensor.shape) ||
+        !heed_expect_floats(g, dgate, DY, "dy", &gate->tensor.shape))
         return false;
-    heed_node_set_shape(dgate, 1, HEED_F32, gate->tensor.shape);
+    heed_node_set_shape(dgate, 1, gate->tensor.dtype, gate->tensor.shape);
     if (are_halves_of_one_row(gate, up)) {
         for (int k = GATE; k <= UP; k++) {
             for (int axis = 0; axis < gate->tensor.shape.rank; axis++)
@@ -65,22 +65,14 @@ static float dup_of(float gate, float dy)
 
 static void swiglu_backward_forward(const heed_op_args *a)
 {
-    const int64_t rows = heed_rows(a->in[GATE]), n = heed_cols(a->in[GATE]);
+    for (int64_t i = 0; i < heed_tensor_count(a->in[GATE]); i++) { /* all is read before anything is written */
+        const float gate = heed_tensor_get(a->in[GATE], i), up = heed_tensor_get(a->in[UP], i);
+        const float dy = heed_tensor_get(a->in[DY], i);
 
-    for (int64_t r = 0; r < rows; r++) {
-        const float *gate = heed_row(a->in[GATE], r), *up = heed_row(a->in[UP], r);
-        const float *dy = heed_row(a->in[DY], r);
-        float *dgate = a->outs[0] != NULL ? heed_row(a->outs[0], r) : NULL;
-        float *dup = a->outs[1] != NULL ? heed_row(a->outs[1], r) : NULL;
-
-        for (int64_t i = 0; i < n; i++) { /* all is read before anything is written */
-            const float dgate_i = dgate_of(gate[i], up[i], dy[i]), dup_i = dup_of(gate[i], dy[i]);
-
-            if (dgate != NULL)
-                dgate[i] = dgate_i;
-            if (dup != NULL)
-                dup[i] = dup_i;
-        }
+        if (a->outs[0] != NULL)
+            heed_tensor_set(a->outs[0], i, dgate_of(gate, up, dy));
+        if (a->outs[1] != NULL)
+            heed_tensor_set(a->outs[1], i, dup_of(gate, dy));
     }
 }
 
@@ -134,21 +126,15 @@ const heed_op heed_op_swiglu_backward = {
 
 static bool swiglu_shape(heed_graph *g, heed_node *y)
 {
-    return heed_expect_dtype(g, y, GATE, "gate", HEED_F32) && heed_shape_like_first(g, y) &&
-           heed_expect_shape(g, y, UP, "up", HEED_F32, y->in[GATE]->tensor.shape);
+    return heed_expect_float(g, y, GATE, "gate") && heed_shape_of_map(g, y) &&
+           heed_expect_shape(g, y, UP, "up", y->in[GATE]->tensor.dtype, y->in[GATE]->tensor.shape);
 }
 
 static void swiglu_forward(const heed_op_args *a)
 {
-    const int64_t rows = heed_rows(a->out), n = heed_cols(a->out);
-
-    for (int64_t r = 0; r < rows; r++) {
-        const float *gate = heed_row(a->in[GATE], r), *up = heed_row(a->in[UP], r);
-        float *y = heed_row(a->out, r);
-
-        for (int64_t i = 0; i < n; i++)
-            y[i] = heed_silu_of(gate[i]) * up[i];
-    }
+    for (int64_t i = 0; i < heed_tensor_count(a->out); i++)
+        heed_tensor_set(a->out, i,
+                        heed_silu_of(heed_tensor_get(a->in[GATE], i)) * heed_tensor_get(a->in[UP], i));
 }
 
 static void swiglu_span(const void *context, const heed_span *s)

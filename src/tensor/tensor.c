@@ -410,3 +410,23 @@ char *heed_row_bytes(const heed_tensor *tensor, int64_t r)
     assert(rows_are_contiguous(tensor));
     return element_at(tensor, leading_offset(tensor, r, tensor->shape.rank - 1));
 }
+
+heed_numbers heed_row_numbers(const heed_tensor *tensor, int64_t r)
+{
+    assert(tensor->dtype == HEED_F32 || tensor->dtype == HEED_BF16);
+    return (heed_numbers){tensor->dtype, heed_row_bytes(tensor, r)};
+}
+
+float heed_number_get(const heed_numbers *row, int64_t i)
+{
+    return row->dtype == HEED_BF16 ? heed_float_of_bf16(((const uint16_t *)row->data)[i])
+                                   : ((const float *)row->data)[i];
+}
+
+void heed_number_set(const heed_numbers *row, int64_t i, float value)
+{
+    if (row->dtype == HEED_BF16)
+        ((uint16_t *)row->data)[i] = heed_bf16_of_float(value);
+    else
+        ((float *)row->data)[i] = value;
+}

@@ -98,4 +98,14 @@ int32_t *heed_row_i32(const heed_tensor *tensor, int64_t r);
 /** The same of any type: where its bytes begin. */
 char *heed_row_bytes(const heed_tensor *tensor, int64_t r);
 
+/* A row of a tensor that is f32 or bf16, number by number: what plain loops read and write. */
+typedef struct heed_numbers {
+    heed_dtype dtype;
+    void *data;
+} heed_numbers;
+
+heed_numbers heed_row_numbers(const heed_tensor *tensor, int64_t r);
+float heed_number_get(const heed_numbers *row, int64_t i);
+void heed_number_set(const heed_numbers *row, int64_t i, float value); /* rounded where the row is bf16 */
+
 #endif

@@ -5,6 +5,7 @@
  * Sources are declared one by one: arguments of a call have no order, and the numbers should not depend on the compiler.
  */
 #include "cases_attention.h"
+#include "cases_bf16.h"
 #include "cases_experts.h"
 #include "cases_layers.h"
 #include "cases_products.h"
@@ -608,6 +609,31 @@ const op_case op_cases[] = {
     {"expert_combine of many", combine_many, 515, true},
     {"balance_loss", balance, 40, true},
     {"mixture of experts", mixture, 60, true},
+    /* cases_bf16.c */
+    {"gelu_tanh of bf16", gelu_tanh_bf16, ROUNDINGS(1), false},
+    {"gelu_erf of bf16", gelu_erf_bf16, ROUNDINGS(1), false},
+    {"relu of bf16", relu_bf16, 1, false},
+    {"silu of bf16", silu_bf16, ROUNDINGS(1), false},
+    {"gelu_tanh of a view of bf16", gelu_bf16_strided, ROUNDINGS(1), false},
+    {"gelu_tanh of many in bf16", gelu_bf16_many, ROUNDINGS(1), false},
+    {"swiglu of bf16", swiglu_bf16, ROUNDINGS(1), false},
+    {"swiglu of many in bf16", swiglu_bf16_many, ROUNDINGS(1), false},
+    {"linear of bf16", linear_bf16, 7, false},
+    {"linear of bf16, stored as bf16", linear_bf16_stored, ROUNDINGS(1), false},
+    {"linear of bf16 by rows", linear_bf16_by_rows, 21, false},
+    {"linear of bf16, one number", linear_bf16_one_row, 1, false},
+    {"linear of a view of bf16", linear_bf16_strided, 7, false},
+    {"linear of bf16 with a weight in bf16", linear_bf16_weight, 6, false},
+    {"linear of bf16 in panels", linear_bf16_panels, ROUNDINGS(1), false},
+    {"linear of many in bf16", linear_bf16_many, MANY_COLUMNS, false},
+    {"feed-forward in bf16", mlp_bf16, ROUNDINGS(3), false},
+    {"gated feed-forward in bf16", swiglu_mlp_bf16, ROUNDINGS(3), false},
+    {"attention of bf16", attention_bf16, ROUNDINGS(2), false},
+    {"attention of a fused row in bf16", attention_bf16_fused, ROUNDINGS(3), false},
+    {"linear_cross_entropy of bf16", head_bf16, ROUNDINGS(1), false},
+    {"linear_cross_entropy of a view of bf16", head_bf16_strided, ROUNDINGS(1), false},
+    {"linear_cross_entropy of bf16 in tiles", head_bf16_tiles, ROUNDINGS(1), false},
+    {"linear_cross_entropy of bf16 in chunks", head_bf16_chunks, ROUNDINGS(1), false},
 };
 
 const int n_op_cases = (int)(sizeof op_cases / sizeof op_cases[0]);

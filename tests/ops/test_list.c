@@ -234,7 +234,7 @@ static void what_does_not_fit_is_refused_by_name(void **state)
 {
     static const misfit misfits[] = {
         {"add: expected b with the last axes of a [2, 3, 4], got [3]", wrong_add},
-        {"relu: expected x of type f32, got ids of type i32", wrong_type},
+        {"relu: expected x of type f32 or bf16, got ids of type i32", wrong_type},
         {"layernorm: expected gamma of shape [4], got [5]", wrong_gamma},
         {"rmsnorm: expected gamma of shape [4], got [3]", wrong_rms_gamma},
         {"rotary: expected x [batch, heads, T, head_dim], got [2, 3, 4]", wrong_rotary},
