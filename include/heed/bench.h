@@ -50,10 +50,12 @@ typedef struct heed_bench_result {
     int n_rows;
 } heed_bench_result;
 
-/** Training steps of a model with random weights on random tokens. */
-HEED_API heed_status heed_bench_training(const heed_config *config, int64_t batch_size,
-                                         heed_recompute recompute, int64_t steps, int threads,
-                                         heed_bench_result *out, heed_error *err);
+/**
+ * Training steps of a model with random weights on random tokens, in f32 or bf16. HEED_ERR_USAGE for other precisions.
+ */
+HEED_API heed_status heed_bench_training(const heed_config *config, heed_precision precision,
+                                         int64_t batch_size, heed_recompute recompute, int64_t steps,
+                                         int threads, heed_bench_result *out, heed_error *err);
 /**
  * Decoding one token after the other of batch_size texts side by side, after a prompt of so many tokens, with matrices in
  * a precision; between them, reading alone. A step is one token of each text.

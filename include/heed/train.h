@@ -46,9 +46,10 @@ typedef enum heed_train_order {
 
 typedef struct heed_train_options {
     int64_t steps;
-    int64_t batch_size;       /* windows a step */
-    int64_t micro_batch;      /* of them in one run; the gradients of the runs add up. 0: all at once */
-    int recompute;            /* a heed_recompute: which activations are dropped and made again */
+    int64_t batch_size;  /* windows a step */
+    int64_t micro_batch; /* of them in one run; the gradients of the runs add up. 0: all at once */
+    int recompute;       /* a heed_recompute: which activations are dropped and made again */
+    int precision; /* a heed_precision, f32 or bf16: of products and what is kept for them; weights are f32 */
     double learning_rate;     /* the highest, after warm-up */
     double min_learning_rate; /* at the end of the cosine; below 0: a tenth of learning_rate */
     int64_t warmup_steps;

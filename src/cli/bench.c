@@ -38,7 +38,8 @@ static const heed_field fields[] = {
      AT(steps), 0, 1e6, NULL},
     {"prompt_length", "tokens that stand before the first decoded one", HEED_FIELD_INTEGER, AT(prompt_length),
      1, 1e6, NULL},
-    {"precision", "of the matrices while decoding", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
+    {"precision", "of a training step (f32, bf16), and of the matrices while decoding", HEED_FIELD_CHOICE,
+     AT(precision), 0, 0, precisions},
     {"recompute", "activations that are dropped and made again while training", HEED_FIELD_CHOICE,
      AT(recompute), 0, 0, heed_cli_recompute_levels},
     {"threads", "0: one a processor", HEED_FIELD_INTEGER, AT(threads), 0, 1024, NULL},
@@ -80,6 +81,13 @@ static int64_t tokens_to_decode(const bench_options *own, const heed_config *c)
     return own->steps < room ? own->steps : room;
 }
 
+/* Beside a decoding in other precisions training stays in f32. */
+static heed_precision trained_precision(const bench_run *b, const bench_options *own)
+{
+    return own->precision > HEED_PRECISION_BF16 && b->decode ? HEED_PRECISION_F32
+                                                             : (heed_precision)own->precision;
+}
+
 static heed_status measure(bench_run *b, const bench_options *own, heed_error *err)
 {
     const int threads = (int)own->threads;
@@ -88,8 +96,8 @@ static heed_status measure(bench_run *b, const bench_options *own, heed_error *e
     if (status == HEED_OK && b->limits)
         status = heed_machine_measure(threads, LIMITS_SECONDS, &b->machine, err);
     if (status == HEED_OK && b->training)
-        status = heed_bench_training(&b->config, own->batch_size, (heed_recompute)own->recompute, own->steps,
-                                     threads, &b->trained, err);
+        status = heed_bench_training(&b->config, trained_precision(b, own), own->batch_size,
+                                     (heed_recompute)own->recompute, own->steps, threads, &b->trained, err);
     if (status == HEED_OK && b->decode)
         status = heed_bench_decode(&b->config, (heed_precision)own->precision, texts_of(own),
                                    own->prompt_length, tokens_to_decode(own, &b->config), threads, &b->decoded,
@@ -131,8 +139,11 @@ static void print_rates(const heed_bench_result *r)
     const double rate = r->flops / r->step.median;
     char a[32], b[32];
 
-    printf("  arithmetic           %sFLOP/s, %.1f %% of the f32 peak\n", heed_cli_scaled(a, rate),
+    printf("  arithmetic           %sFLOP/s, %.1f %% of the f32 peak", heed_cli_scaled(a, rate),
            100.0 * rate / r->machine.f32_flops);
+    if (r->machine.bf16_flops > 0.0)
+        printf(", %.1f %% of the bf16 peak", 100.0 * rate / r->machine.bf16_flops);
+    putchar('\n');
     if (r->bytes > 0.0)
         printf("  reading              %s/s, %.1f %% of reading alone\n",
                heed_cli_bytes(a, r->bytes / r->step.median), 100.0 * r->reading.median / r->step.median);
@@ -181,7 +192,8 @@ static void print_text(const bench_run *b, const bench_options *own)
         print_limits(&b->machine);
     }
     if (b->training) {
-        snprintf(title, sizeof title, "training, batch %lld, %s", (long long)own->batch_size, model);
+        snprintf(title, sizeof title, "training in %s, batch %lld, %s", precisions[trained_precision(b, own)],
+                 (long long)own->batch_size, model);
         print_part(title, "step", &b->trained);
     }
     if (b->decode) {
@@ -219,6 +231,8 @@ static void json_part(heed_cli_json *json, const char *key, const heed_bench_res
     heed_cli_json_number(json, "tokens_per_s", (double)r->tokens / r->step.median);
     heed_cli_json_number(json, "flops", r->flops);
     heed_cli_json_number(json, "peak_share", r->flops / r->step.median / r->machine.f32_flops);
+    if (r->machine.bf16_flops > 0.0)
+        heed_cli_json_number(json, "bf16_peak_share", r->flops / r->step.median / r->machine.bf16_flops);
     if (r->bytes > 0.0) {
         heed_cli_json_number(json, "bytes", r->bytes);
         heed_cli_json_number(json, "bandwidth_share", r->reading.median / r->step.median);
@@ -256,6 +270,7 @@ static void print_json(const bench_run *b, const bench_options *own)
         json_machine(&json, &b->machine);
     if (b->training) {
         heed_cli_json_integer(&json, "batch_size", own->batch_size);
+        heed_cli_json_text(&json, "training_precision", precisions[trained_precision(b, own)]);
         json_part(&json, "training", &b->trained);
     }
     if (b->decode) {
@@ -329,6 +344,7 @@ const heed_cli_command heed_cli_bench = {
     .examples = "  heed bench\n"
                 "  heed bench limits --threads 1\n"
                 "  heed bench train --preset gpt2 --batch-size 4 --context-length 256 --recompute blocks\n"
+                "  heed bench train --preset gpt2 --precision bf16\n"
                 "  heed bench decode --preset gpt2 --precision bf16 --json\n"
                 "  heed bench decode --preset gpt2 --batch-size 8\n"
                 "  heed bench attention --lengths 1024,4096\n",

@@ -33,14 +33,15 @@ static void release(bench *b)
     free(b->inputs.targets);
 }
 
-static heed_status prepare(bench *b, const heed_config *config, int64_t batch, heed_recompute recompute,
-                           int threads, heed_error *err)
+static heed_status prepare(bench *b, const heed_config *config, heed_precision precision, int64_t batch,
+                           heed_recompute recompute, int threads, heed_error *err)
 {
     heed_train_options options = heed_train_options_default();
     const heed_step_shape shape = {.batch = batch, .length = config->context_length, .training = true};
     const size_t n = (size_t)(batch * config->context_length);
     heed_status status = heed_device_open(&b->device, NULL, threads, err);
 
+    options.precision = (int)precision;
     options.recompute = recompute;
     if (status == HEED_OK)
         status = heed_weights_create(config, &b->weights, err);
@@ -96,8 +97,9 @@ static void run(bench *b, const heed_config *config, int64_t batch, int64_t step
     }
 }
 
-heed_status heed_bench_training(const heed_config *config, int64_t batch, heed_recompute recompute,
-                                int64_t steps, int threads, heed_bench_result *out, heed_error *err)
+heed_status heed_bench_training(const heed_config *config, heed_precision precision, int64_t batch,
+                                heed_recompute recompute, int64_t steps, int threads, heed_bench_result *out,
+                                heed_error *err)
 {
     bench b = {0};
     heed_machine before = {0}, after = {0};
@@ -107,12 +109,15 @@ heed_status heed_bench_training(const heed_config *config, int64_t batch, heed_r
     *out = (heed_bench_result){.tokens = batch * config->context_length};
     if (status == HEED_OK && (batch < 1 || steps < 1))
         status = heed_fail(err, HEED_ERR_USAGE, "expected a batch and steps of 1 or more");
+    if (status == HEED_OK && precision != HEED_PRECISION_F32 && precision != HEED_PRECISION_BF16)
+        status = heed_fail(err, HEED_ERR_USAGE, "training is in f32 or bf16, not in %s",
+                           heed_precision_name(precision));
     if (status == HEED_OK && (seconds = malloc((size_t)steps * sizeof *seconds)) == NULL)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld times", (long long)steps);
     if (status == HEED_OK)
         status = heed_machine_measure(threads, MACHINE_SECONDS, &before, err);
     if (status == HEED_OK)
-        status = prepare(&b, config, batch, recompute, threads, err);
+        status = prepare(&b, config, precision, batch, recompute, threads, err);
     if (status == HEED_OK) {
         run(&b, config, batch, steps, seconds);
         out->resident_bytes =

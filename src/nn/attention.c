@@ -19,6 +19,7 @@
  */
 #include "nn/nn.h"
 #include "nn/positions.h"
+#include "nn/types.h"
 
 /* Columns of the fused row, from `first` head on, as heads [B, n, T, head_dim]. */
 static heed_node *heads_of(heed_nn *nn, heed_node *qkv, int64_t first, int64_t n)
@@ -58,7 +59,8 @@ static attention_inputs uniform_inputs(heed_nn *nn, heed_node *x)
     attention_inputs in;
     heed_node *v;
 
-    v = heed_nn_linear(nn, x, "attn.c_attn", n_kv * (c->d_model / c->n_heads), c->attention_bias);
+    v = heed_nn_linear(nn, x, "attn.c_attn", n_kv * (c->d_model / c->n_heads), c->attention_bias,
+                       HEED_NN_OPERAND);
     v = heed_name(g, heed_split_heads(g, v, n_kv), "v");
     in.v = in.k = cached(nn, v, "v_cache");
     in.q = heed_name(g, heed_scale(g, heed_split_heads(g, x, c->n_heads), 0.0f), "q");
@@ -72,9 +74,10 @@ static attention_inputs projected_inputs(heed_nn *nn, heed_node *x, heed_attenti
     const int64_t n = c->n_heads, n_kv = heed_config_n_kv_heads(c);
     const int64_t columns = (n + (c->tied_kv ? 1 : 2) * n_kv) * (c->d_model / n);
     attention_inputs in;
+    const heed_nn_role role = heed_config_positions_in_attention(c) ? HEED_NN_STREAM : HEED_NN_OPERAND;
     heed_node *qkv, *k, *v, *turned;
 
-    qkv = heed_name(g, heed_nn_linear(nn, x, "attn.c_attn", columns, c->attention_bias), "qkv");
+    qkv = heed_name(g, heed_nn_linear(nn, x, "attn.c_attn", columns, c->attention_bias, role), "qkv");
     in.q = heed_name(g, heads_of(nn, qkv, 0, n), "q");
     k = heed_name(g, heads_of(nn, qkv, n, n_kv), "k");
     v = c->tied_kv ? k : heed_name(g, heads_of(nn, qkv, n + n_kv, n_kv), "v");
@@ -84,6 +87,16 @@ static attention_inputs projected_inputs(heed_nn *nn, heed_node *x, heed_attenti
     in.q = heed_nn_turn(nn, in.q, "rot_q");
     in.q = heed_nn_relate(nn, in.q, in.k, options);
     return in;
+}
+
+/* What attention reads, after positions have turned or been added to it. */
+static void hold(heed_nn *nn, attention_inputs *in)
+{
+    const bool tied = in->v == in->k;
+
+    in->q = heed_nn_held(nn, in->q, HEED_NN_OPERAND);
+    in->k = heed_nn_held(nn, in->k, HEED_NN_OPERAND);
+    in->v = tied ? in->k : heed_nn_held(nn, in->v, HEED_NN_OPERAND);
 }
 
 /* What attention finds on its way to z and writes down only for those who ask. */
@@ -111,9 +124,11 @@ heed_node *heed_nn_attention(heed_nn *nn, heed_node *x)
 
     heed_scope_begin(g, "attn");
     in = c->uniform_attention ? uniform_inputs(nn, x) : projected_inputs(nn, x, &options);
+    hold(nn, &in);
     z = heed_name(g, heed_attention(g, in.q, in.k, in.v, &options), "z");
     show(g, z);
-    out = heed_nn_linear(nn, heed_merge_heads(g, z), "attn.c_proj", c->d_model, c->attention_bias);
+    out = heed_nn_linear(nn, heed_merge_heads(g, z), "attn.c_proj", c->d_model, c->attention_bias,
+                         HEED_NN_STREAM);
     heed_scope_end(g);
     return out;
 }

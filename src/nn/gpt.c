@@ -10,6 +10,7 @@
  */
 #include "nn/nn.h"
 #include "nn/positions.h"
+#include "nn/types.h"
 
 heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
 {
@@ -60,6 +61,7 @@ heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
         x = heed_name(g, heed_nn_norm(nn, x, "ln_f"), "ln_final.normalized");
     head = head_weight(nn);
     out.resid_final = x;
+    x = heed_nn_held(nn, x, HEED_NN_OPERAND);
     out.logits = heed_name(g, heed_linear(g, x, head, NULL, HEED_WEIGHT_OUT_IN), "logits");
     if (targets != NULL)
         out.objective = out.loss = heed_name(g, heed_linear_cross_entropy(g, x, head, targets), "loss");

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "nn/nn.h"
+#include "nn/types.h"
 #include "nn/weights.h"
 
 heed_node *heed_nn_source(heed_nn *nn, const char *name, heed_shape shape)
@@ -26,7 +26,8 @@ heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, h
     return heed_nn_source(nn, name, shape);
 }
 
-heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias)
+heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias,
+                          heed_nn_role role)
 {
     heed_node *weight, *b = NULL;
 
@@ -35,7 +36,9 @@ heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t o
     weight = heed_nn_parameter(nn, name, "weight", heed_shape2(heed_shape_size(&x->tensor.shape, -1), out));
     if (bias)
         b = heed_nn_parameter(nn, name, "bias", heed_shape1(out));
-    return heed_linear(nn->g, x, weight, b, HEED_WEIGHT_IN_OUT);
+    if (role != HEED_NN_ROUTING)
+        x = heed_nn_held(nn, x, HEED_NN_OPERAND);
+    return heed_linear_as(nn->g, x, weight, b, HEED_WEIGHT_IN_OUT, heed_nn_type(nn, role));
 }
 
 heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name)

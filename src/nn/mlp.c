@@ -7,7 +7,7 @@
  *
  * Source of the gate: Shazeer 2020 (arXiv:2002.05202).
  */
-#include "nn/nn.h"
+#include "nn/types.h"
 
 heed_node *heed_nn_activate(heed_nn *nn, heed_node *x)
 {
@@ -35,15 +35,17 @@ heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x)
     heed_node *pre, *up, *post, *out;
 
     heed_scope_begin(g, "mlp");
+    x = heed_nn_held(nn, x, HEED_NN_OPERAND);
     if (c->activation == HEED_ACTIVATION_SWIGLU) {
-        pre = heed_name(g, heed_nn_linear(nn, x, "mlp.c_gate", d_mlp, c->mlp_bias), "pre");
-        up = heed_name(g, heed_nn_linear(nn, x, "mlp.c_fc", d_mlp, c->mlp_bias), "pre_linear");
+        pre = heed_name(g, heed_nn_linear(nn, x, "mlp.c_gate", d_mlp, c->mlp_bias, HEED_NN_ACTIVATION), "pre");
+        up = heed_name(g, heed_nn_linear(nn, x, "mlp.c_fc", d_mlp, c->mlp_bias, HEED_NN_ACTIVATION),
+                       "pre_linear");
         post = heed_name(g, heed_swiglu(g, pre, up), "post");
     } else {
-        pre = heed_name(g, heed_nn_linear(nn, x, "mlp.c_fc", d_mlp, c->mlp_bias), "pre");
+        pre = heed_name(g, heed_nn_linear(nn, x, "mlp.c_fc", d_mlp, c->mlp_bias, HEED_NN_ACTIVATION), "pre");
         post = heed_name(g, heed_nn_activate(nn, pre), "post");
     }
-    out = heed_nn_linear(nn, post, "mlp.c_proj", c->d_model, c->mlp_bias);
+    out = heed_nn_linear(nn, post, "mlp.c_proj", c->d_model, c->mlp_bias, HEED_NN_STREAM);
     heed_scope_end(g);
     return out;
 }

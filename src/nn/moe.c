@@ -27,7 +27,8 @@ static heed_routes route(heed_nn *nn, heed_node *x)
 {
     const heed_config *c = nn->config;
     heed_graph *g = nn->g;
-    heed_node *logits = heed_name(g, heed_nn_linear(nn, x, "mlp.router", c->n_experts, false), "router_logits");
+    heed_node *logits = heed_name(g, heed_nn_linear(nn, x, "mlp.router", c->n_experts, false, HEED_NN_ROUTING),
+                                  "router_logits");
     heed_node *p = heed_name(g, heed_softmax(g, logits), "router_probs");
     const heed_routes routes = heed_route(g, p, c->experts_per_token, nn->training ? c->expert_capacity : 0.0);
 

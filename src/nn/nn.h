@@ -18,8 +18,17 @@
 #define HEED_NN_NN_H
 
 #include <heed/config.h>
+#include <heed/model.h>
 
 #include "ops/ops.h"
+
+/* What numbers are for, which tells their type while training in bf16: nn/types.h. */
+typedef enum heed_nn_role {
+    HEED_NN_STREAM,
+    HEED_NN_OPERAND,
+    HEED_NN_ACTIVATION,
+    HEED_NN_ROUTING,
+} heed_nn_role;
 
 typedef struct heed_nn {
     heed_graph *g;
@@ -29,7 +38,8 @@ typedef struct heed_nn {
     /* training with dropout: the number of the first window (i32 scalar) and the seed; NULL: no dropout */
     heed_node *window;
     uint64_t seed;
-    int n_dropouts;     /* masks handed out so far */
+    int n_dropouts;           /* masks handed out so far */
+    heed_precision precision; /* of activations: f32, or bf16 where nn/types.h says so */
     bool training;      /* experts take no more than expert_capacity: what is left out is for training alone */
     heed_node *balance; /* the load-balance losses of the layers so far, weighted and added up; NULL: none */
     /* decoding: tokens already in the cache (i32 scalar, or [B] for each row) and how many it can hold; NULL: no cache */
@@ -64,8 +74,9 @@ heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x);
 heed_node *heed_nn_moe(heed_nn *nn, heed_node *x);
 /** The norm of the configuration with gain NAME.weight and, a LayerNorm with norm biases, shift NAME.bias. */
 heed_node *heed_nn_norm(heed_nn *nn, heed_node *x, const char *name);
-/** W x + b with W [in, out] under NAME.weight and, when bias is set, b under NAME.bias. */
-heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias);
+/** W x + b with W [in, out] under NAME.weight and, when bias is set, b under NAME.bias. role: of the result. */
+heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t out, bool bias,
+                          heed_nn_role role);
 heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x);
 /** The activation of the configuration; swiglu, which takes two maps, is not one of them. */
 heed_node *heed_nn_activate(heed_nn *nn, heed_node *x);

@@ -84,7 +84,7 @@ static heed_node *mapped_rows(heed_nn *nn, int64_t n)
     const heed_config *c = nn->config;
     heed_graph *g = nn->g;
     heed_node *rows = heed_nn_linear(nn, heed_sinusoidal_back(g, n, c->d_model), "attn.c_relative", c->d_model,
-                                     false);
+                                     false, HEED_NN_STREAM);
 
     rows = heed_split_heads(g, heed_reshape(g, rows, heed_shape3(1, n, c->d_model)), c->n_heads);
     return heed_reshape(g, rows, heed_shape3(c->n_heads, n, c->d_model / c->n_heads));

@@ -7,6 +7,7 @@ static const char *const levels[] = {"none", "cheap", "blocks", NULL}; /* a heed
 static const char *const tokenizers[] = {"characters", "words", "bpe", NULL};
 
 static const char *const orders[] = {"windows", "epochs", NULL};
+static const char *const precisions[] = {"f32", "bf16", NULL}; /* as heed_precision counts them */
 
 static const heed_field fields[] = {
     {"steps", "optimizer steps", HEED_FIELD_INTEGER, AT(steps), 1, 1e12, NULL},
@@ -16,6 +17,8 @@ static const heed_field fields[] = {
      NULL},
     {"recompute", "activations that are dropped and made again, for less memory", HEED_FIELD_CHOICE,
      AT(recompute), 0, 0, levels},
+    {"precision", "of products and what is kept for them; weights are f32", HEED_FIELD_CHOICE, AT(precision), 0,
+     0, precisions},
     {"learning_rate", "the highest, after the warm-up", HEED_FIELD_NUMBER, AT(learning_rate), 0, 1e3, NULL},
     {"min_learning_rate", "at the end of the cosine; -1: a tenth of learning_rate", HEED_FIELD_NUMBER,
      AT(min_learning_rate), -1, 1e3, NULL},

@@ -228,7 +228,10 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
 {
     const heed_config *config = &weights->config;
     const heed_shape rows = heed_shape2(shape->batch, shape->length);
-    heed_nn nn = {.config = config, .seed = (uint64_t)options->seed, .training = shape->training};
+    heed_nn nn = {.config = config,
+                  .seed = (uint64_t)options->seed,
+                  .precision = (heed_precision)options->precision,
+                  .training = shape->training};
     heed_status status = HEED_OK;
     heed_node *ids, *targets;
     heed_gpt gpt;

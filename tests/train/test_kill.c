@@ -2,7 +2,7 @@
 /*
  * kill -9 at random moments of a run with frequent checkpoints: every resume works, and the end has the bytes of a run
  * that nobody killed. The moments are microseconds drawn from a seed; which operation they hit, the machine decides
- * (test_checkpoint.c goes through the operations one by one). With more than the 20 kills of the fast suite, every
+ * (test_checkpoint.c goes through the operations one by one). Runs in f32 and in bf16 take turns. With more than the 20 kills of the fast suite, every
  * other run takes the fast kernels; their runs begin with measuring the machine, which takes a while.
  */
 #include "run.h"
@@ -146,11 +146,12 @@ static bool run_and_kill(const run_case *c, const char *name, const moment *when
 /* Runs with this interval between checkpoints are killed again and again until they end; returns the number of kills. */
 static int kill_run(run_case *c, int64_t save_interval, int most, heed_rng *rng, shared *said, int *hits)
 {
-    char name[16];
+    char name[24];
     int n = 0;
 
     c->options.save_interval = save_interval;
-    snprintf(name, sizeof name, "whole%d%s", (int)save_interval, getenv("HEED_CPU") != NULL ? "" : "fast");
+    snprintf(name, sizeof name, "whole%d%s%s", (int)save_interval, getenv("HEED_CPU") != NULL ? "" : "fast",
+             c->options.precision == HEED_PRECISION_BF16 ? "bf16" : "");
     if (run_list(c, name)[0] == '\0')
         assert_true(run_train(c, name, RUN_MAX_STEPS, NULL));
     while (n < most) {
@@ -181,6 +182,7 @@ static void a_run_that_is_killed_ends_with_the_same_bytes(void **state)
             unsetenv("HEED_CPU");
         else
             setenv("HEED_CPU", "plain", 1);
+        c.options.precision = (n_runs + n_runs / 2) % 2 == 1 ? HEED_PRECISION_BF16 : HEED_PRECISION_F32;
         n += kill_run(&c, 1 + n_runs % 3, KILLS - n < 12 ? KILLS - n : 12, &rng, said, hits);
     }
     printf("%d kills of %d runs:\n", n, n_runs);
