@@ -4,6 +4,10 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/product_engine.h"
 
 enum { ROWS = 6, IN = 5, MID = 7, OUT = 4 };
 
@@ -238,6 +242,134 @@ static void a_head_over_bf16_loses_the_rounding_of_its_gradients_alone(void **st
     case_devices_close(devices, n_devices);
 }
 
+/* --- a processor that multiplies bf16 -------------------------------------------------------------- */
+
+/* An engine of plain loops that claims to have bf16, so that every machine runs what such a processor would. */
+static int bf16_products;
+
+static heed_status loops_open(const heed_kernels *kernels, int n_threads, void **state, heed_error *err)
+{
+    (void)kernels;
+    (void)n_threads;
+    (void)err;
+    *state = malloc(1);
+    return HEED_OK;
+}
+
+static const char *loops_name(const void *state)
+{
+    (void)state;
+    return "loops";
+}
+
+static bool loops_have_bf16(const void *state)
+{
+    (void)state;
+    return true;
+}
+
+static heed_status loops_plan(void *state, const heed_product_shape *shape, heed_packing packing, void **plan,
+                              size_t *workspace_bytes, heed_error *err)
+{
+    (void)state;
+    (void)packing;
+    (void)err;
+    *plan = malloc(sizeof *shape);
+    assert_non_null(*plan);
+    memcpy(*plan, shape, sizeof *shape);
+    *workspace_bytes = 0;
+    return HEED_OK;
+}
+
+static void loops_run(const void *plan, const void *a, const void *b, const float *bias, float *c,
+                      void *workspace)
+{
+    const heed_product_shape *s = plan;
+    const heed_numbers of_a = {s->bf16 ? HEED_BF16 : HEED_F32, (void *)(uintptr_t)a};
+    const heed_numbers of_b = {of_a.dtype, (void *)(uintptr_t)b};
+
+    (void)workspace;
+    bf16_products += s->bf16;
+    for (int64_t i = 0; i < s->m; i++) {
+        for (int64_t j = 0; j < s->n; j++) {
+            float sum = s->accumulate ? c[i * s->n + j] : 0.0f;
+
+            for (int64_t k = 0; k < s->k; k++)
+                sum += heed_number_get(&of_a, s->transpose_a ? k * s->m + i : i * s->k + k) *
+                       heed_number_get(&of_b, s->transpose_b ? j * s->k + k : k * s->n + j);
+            c[i * s->n + j] = bias != NULL ? sum + bias[j] : sum;
+        }
+    }
+}
+
+static const heed_product_engine loops = {
+    .open = loops_open,
+    .close = free,
+    .name = loops_name,
+    .has_bf16 = loops_have_bf16,
+    .plan = loops_plan,
+    .drop = free,
+    .run = loops_run,
+};
+
+/* Every node of a case, its gradients too, on that device and in plain loops. */
+static void compare_case(const op_case *of, heed_device *device, heed_device *plain)
+{
+    case_graph *c = case_open(of);
+    heed_plan *fast = case_plan(c, device, CASE_ALL),
+              *reference = case_plan(c, plain, CASE_REFERENCE | CASE_ALL);
+
+    case_reset(c);
+    heed_plan_run(reference);
+    case_reset(c);
+    heed_plan_run(fast);
+    for (int n = 0; n < heed_graph_n_nodes(c->g); n++) {
+        const heed_node *node = heed_graph_node(c->g, n);
+        const heed_tensor *got = heed_plan_value(fast, node), *expected = heed_plan_value(reference, node);
+
+        if (node->op == NULL || got == NULL || expected == NULL)
+            continue;
+        const double tolerance = case_tolerance(of, expected);
+
+        for (int64_t i = 0; i < heed_tensor_count(got); i++) {
+            const double of_fast = (double)heed_tensor_get(got, i),
+                         of_plain = (double)heed_tensor_get(expected, i);
+
+            if (!(fabs(of_fast - of_plain) <= tolerance) && of_fast != of_plain)
+                fail_msg("%s, %s: element %lld is %.9g, plain %.9g", of->name, node->name, (long long)i,
+                         of_fast, of_plain);
+        }
+    }
+    heed_plan_destroy(fast);
+    heed_plan_destroy(reference);
+    case_close(c);
+}
+
+static void a_processor_with_bf16_products_computes_the_same(void **state)
+{
+    heed_device device = {0}, plain;
+    heed_error err = {0};
+    int n = 0;
+
+    (void)state;
+    assert_int_equal(heed_device_open(&plain, "plain", 1, &err), HEED_OK);
+    assert_int_equal(heed_device_open(&device, NULL, 2, &err), HEED_OK);
+    heed_products_destroy(device.products);
+    assert_int_equal(
+        heed_products_create_with(&loops, device.kernels, 2, HEED_PACK_NEVER, &device.products, &err), HEED_OK);
+    for (int i = 0; i < n_op_cases; i++) {
+        const int before = bf16_products;
+
+        if (strstr(op_cases[i].name, "bf16") == NULL)
+            continue;
+        compare_case(&op_cases[i], &device, &plain);
+        n += bf16_products > before;
+    }
+    assert_true(n >= 15); /* cases with products */
+    heed_device_close(&device);
+    heed_device_close(&plain);
+}
+
 /* --- what does not fit ---------------------------------------------------------------------------- */
 
 static void a_product_of_floats_is_not_stored_in_bf16(void **state)
@@ -274,6 +406,7 @@ int main(void)
         cmocka_unit_test(numbers_that_bf16_holds_give_the_gradients_of_f32),
         cmocka_unit_test(operands_of_products_are_rounded_and_nothing_else_is),
         cmocka_unit_test(a_head_over_bf16_loses_the_rounding_of_its_gradients_alone),
+        cmocka_unit_test(a_processor_with_bf16_products_computes_the_same),
         cmocka_unit_test(a_product_of_floats_is_not_stored_in_bf16),
         cmocka_unit_test(a_weight_of_a_product_over_bf16_is_f32_or_bf16),
     };
