@@ -27,6 +27,7 @@ typedef struct heed_adamw_step {
     float lr, beta1, beta2, eps, weight_decay;
     float correction1, correction2; /* 1 - beta1^t and 1 - beta2^t */
     float grad_scale;               /* from clipping; multiplies every gradient first */
+    float l2;                       /* times the weight, joins the gradient after that */
 } heed_adamw_step;
 
 /* Which random words decide over a range of elements: word first, first + 1, .. of a stream; see src/ops/dropout.c. */

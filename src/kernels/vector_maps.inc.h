@@ -243,7 +243,7 @@ INLINE vf vf_sqrt(vf x)
 }
 
 /*
- *   g <- grad_scale g      m <- beta1 m + (1 - beta1) g      v <- beta2 v + (1 - beta2) g^2
+ *   g <- grad_scale g + l2 p      m <- beta1 m + (1 - beta1) g      v <- beta2 v + (1 - beta2) g^2
  *   p <- p - lr weight_decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
  *
  * with the weight's decay computed first, and what depends on no element (1 / correction2 too) once. The
@@ -252,6 +252,8 @@ INLINE vf vf_sqrt(vf x)
 INLINE void adamw_vector(vf *p, vf *m, vf *v, vf g, const heed_adamw_step *s)
 {
     g = g * s->grad_scale;
+    if (s->l2 != 0.0f) /* 0 * p is no 0 where p is broken */
+        g = vf_fma(vf_splat(s->l2), *p, g);
     const vf fresh = (1.0f - s->beta1) * g;
     const vf fresh_square = (1.0f - s->beta2) * (g * g);
     *m = vf_fma(vf_splat(s->beta1), *m, fresh);

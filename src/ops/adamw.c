@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One step of AdamW.       p, m, v, grad [...], lr [], t i32 [], factor [] or none  ->  p', m', v' [...]
+ * One step of AdamW, and of Adam.       p, m, v, grad [...], lr [], t i32 [], factor [] or none  ->  p', m', v' [...]
  *
- *   g  = factor grad
+ *   g  = factor grad + l2 p
  *   m' = beta1 m + (1 - beta1) g        v' = beta2 v + (1 - beta2) g^2
  *   p' = p - lr weight_decay p - lr (m' / (1 - beta1^t)) / (sqrt(v' / (1 - beta2^t)) + eps)
  *
- * t is 1 at the first step; factor comes from clipping, without it 1. The decay of the weights is
- * apart from the gradient. 1 - beta^t is computed in double, once. An update: it has no gradient.
+ * t is 1 at the first step; factor comes from clipping, without it 1. AdamW's decay of the weights is
+ * apart from the gradient; Adam's, l2, is in it, and so goes through the moments. 1 - beta^t is
+ * computed in double, once. An update: it has no gradient.
  * Source: Kingma and Ba 2015 (arXiv:1412.6980); decoupled decay: Loshchilov and Hutter 2019 (arXiv:1711.05101).
  */
 #include <math.h>
+#include <stdio.h>
 
 #include "ops/common.h"
 #include "ops/list.h"
@@ -49,6 +51,7 @@ static heed_adamw_step step_of(const heed_op_args *a, float lr, int32_t t, float
         .beta2 = options->beta2,
         .eps = options->eps,
         .weight_decay = options->weight_decay,
+        .l2 = options->l2,
         .correction1 = correction(options->beta1, t),
         .correction2 = correction(options->beta2, t),
         .grad_scale = factor,
@@ -61,15 +64,18 @@ static heed_adamw_step this_step(const heed_op_args *a)
                    a->in[FACTOR] != NULL ? heed_scalar(a->in[FACTOR]) : 1.0f);
 }
 
-static float next_m(const heed_adamw_step *s, float m, float grad)
+static float gradient_of(const heed_adamw_step *s, float p, float grad)
 {
-    return s->beta1 * m + (1.0f - s->beta1) * (s->grad_scale * grad);
+    return s->l2 != 0.0f ? s->grad_scale * grad + s->l2 * p : s->grad_scale * grad;
 }
 
-static float next_v(const heed_adamw_step *s, float v, float grad)
+static float next_m(const heed_adamw_step *s, float m, float g)
 {
-    const float g = s->grad_scale * grad;
+    return s->beta1 * m + (1.0f - s->beta1) * g;
+}
 
+static float next_v(const heed_adamw_step *s, float v, float g)
+{
     return s->beta2 * v + (1.0f - s->beta2) * g * g;
 }
 
@@ -91,7 +97,8 @@ static void adamw_forward(const heed_op_args *a)
         const float *grad = heed_row(a->in[GRAD], r);
 
         for (int64_t i = 0; i < n; i++) {
-            const float m_i = next_m(&s, m[i], grad[i]), v_i = next_v(&s, v[i], grad[i]);
+            const float g_i = gradient_of(&s, p[i], grad[i]);
+            const float m_i = next_m(&s, m[i], g_i), v_i = next_v(&s, v[i], g_i);
 
             if (a->outs[0] != NULL)
                 heed_row(a->outs[0], r)[i] = next_p(&s, p[i], m_i, v_i);
@@ -129,41 +136,52 @@ static void adamw_fast(const heed_op_args *a)
 
 static void adamw_cost(const heed_node *node, heed_cost *cost)
 {
-    heed_cost_elementwise(node, 15, cost);
+    heed_cost_elementwise(node, 17, cost);
+}
+
+/* The gradient that joins the moments; how it is made goes into `how`. */
+static float explain_gradient(heed_explanation *e, const heed_op_args *a, int64_t element, float p, char *how,
+                              size_t size)
+{
+    const heed_adamw_options *options = a->attrs;
+    const float grad = heed_explain_read1(e, a, GRAD, "grad", element);
+    const float factor = a->in[FACTOR] != NULL ? heed_explain_read1(e, a, FACTOR, "factor", 0) : 1.0f;
+    const heed_adamw_step s = step_of(a, 0.0f, 1, factor); /* lr and t play no part in it */
+    const int n = snprintf(how, size, "%sgrad", a->in[FACTOR] != NULL ? "factor * " : "");
+
+    if (options->l2 != 0.0f)
+        snprintf(how + n, size - (size_t)n, " + %g * p", (double)options->l2);
+    return gradient_of(&s, p, grad);
 }
 
 static void adamw_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const heed_adamw_options *options = a->attrs;
-    const float grad = heed_explain_read1(e, a, GRAD, "grad", element);
-    const float factor = a->in[FACTOR] != NULL ? heed_explain_read1(e, a, FACTOR, "factor", 0) : 1.0f;
-    const char *g = a->in[FACTOR] != NULL ? "factor * grad" : "grad";
+    const double b1 = (double)options->beta1, b2 = (double)options->beta2;
+    const bool reads_p = output == 0 || options->l2 != 0.0f;
+    const float lr = output == 0 ? heed_explain_read1(e, a, LR, "lr", 0) : 0.0f;
+    if (output == 0)
+        heed_explain_read1(e, a, T, "t", 0); /* listed as a float; counted as the integer that it is */
+    const heed_adamw_step s = step_of(a, lr, heed_scalar_i32(a->in[T]), 1.0f);
+    const float p = reads_p ? heed_explain_read1(e, a, P, "p", element) : 0.0f;
+    char how[64];
+    const float g = explain_gradient(e, a, element, p, how, sizeof how);
 
     if (output == 0) {
-        const float lr = heed_explain_read1(e, a, LR, "lr", 0);
-        heed_explain_read1(e, a, T, "t", 0); /* listed as a float; counted as the integer that it is */
-        const heed_adamw_step s = step_of(a, lr, heed_scalar_i32(a->in[T]), factor);
-        const float p = heed_explain_read1(e, a, P, "p", element);
-        const float m = next_m(&s, heed_explain_read1(e, a, M, "m", element), grad);
-        const float v = next_v(&s, heed_explain_read1(e, a, V, "v", element), grad);
+        const float m = next_m(&s, heed_explain_read1(e, a, M, "m", element), g);
+        const float v = next_v(&s, heed_explain_read1(e, a, V, "v", element), g);
 
         heed_explain_formula(e,
                              "p' = p - lr * %g * p - lr * (m' / (1 - %g^t)) / (sqrt(v' / (1 - %g^t)) + %g), "
                              "m' = %g * m + (1 - %g) * g, v' = %g * v + (1 - %g) * g^2, g = %s",
-                             (double)s.weight_decay, (double)s.beta1, (double)s.beta2, (double)s.eps,
-                             (double)s.beta1, (double)s.beta1, (double)s.beta2, (double)s.beta2, g);
+                             (double)s.weight_decay, b1, b2, (double)s.eps, b1, b1, b2, b2, how);
         heed_explain_value(e, next_p(&s, p, m, v));
-        return;
-    }
-    const heed_adamw_step s = step_of(a, 0.0f, 1, factor); /* lr and t play no part in the moments */
-    if (output == 1) {
-        heed_explain_formula(e, "m' = %g * m + (1 - %g) * g, g = %s", (double)options->beta1,
-                             (double)options->beta1, g);
-        heed_explain_value(e, next_m(&s, heed_explain_read1(e, a, M, "m", element), grad));
+    } else if (output == 1) {
+        heed_explain_formula(e, "m' = %g * m + (1 - %g) * g, g = %s", b1, b1, how);
+        heed_explain_value(e, next_m(&s, heed_explain_read1(e, a, M, "m", element), g));
     } else {
-        heed_explain_formula(e, "v' = %g * v + (1 - %g) * g^2, g = %s", (double)options->beta2,
-                             (double)options->beta2, g);
-        heed_explain_value(e, next_v(&s, heed_explain_read1(e, a, V, "v", element), grad));
+        heed_explain_formula(e, "v' = %g * v + (1 - %g) * g^2, g = %s", b2, b2, how);
+        heed_explain_value(e, next_v(&s, heed_explain_read1(e, a, V, "v", element), g));
     }
 }
 

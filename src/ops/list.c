@@ -94,6 +94,7 @@ const heed_op *const heed_ops[] = {
     &heed_op_clip_factor,
     &heed_op_adamw,
     &heed_op_sgd,
+    &heed_op_momentum,
 };
 
 const int heed_n_ops = (int)(sizeof heed_ops / sizeof heed_ops[0]);

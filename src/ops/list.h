@@ -60,6 +60,6 @@ extern const heed_op heed_op_sum, heed_op_sum_leading, heed_op_repeat;
 
 /* update */
 extern const heed_op heed_op_sum_squares, heed_op_sqrt, heed_op_clip_factor;
-extern const heed_op heed_op_adamw, heed_op_sgd;
+extern const heed_op heed_op_adamw, heed_op_sgd, heed_op_momentum;
 
 #endif

@@ -240,19 +240,32 @@ heed_node *heed_sqrt(heed_graph *g, heed_node *x); /* of a scalar */
 heed_node *heed_clip_factor(heed_graph *g, heed_node *norm, float max_norm);
 
 typedef struct heed_adamw_options {
-    float beta1, beta2, eps, weight_decay;
+    float beta1, beta2, eps, weight_decay, l2;
 } heed_adamw_options;
 
 typedef struct heed_adamw_nodes {
     heed_node *p, *m, *v; /* values after the step */
 } heed_adamw_nodes;
 
-/** One step of AdamW. lr: f32 scalar; t: i32 scalar, 1 at the first step; factor: f32 scalar on the gradient, or NULL. */
+/** One step of AdamW, or with weight_decay 0 of Adam, whose decay is l2. lr: f32 scalar; t: i32 scalar, 1 at the first step; factor: f32 scalar on the gradient, or NULL. */
 heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
                             heed_node *lr, heed_node *t, heed_node *factor, const heed_adamw_options *options);
 /** p - lr (factor grad + weight_decay p). */
 heed_node *heed_sgd(heed_graph *g, heed_node *p, heed_node *grad, heed_node *lr, heed_node *factor,
                     float weight_decay);
+
+typedef struct heed_momentum_options {
+    float momentum, l2;
+    bool nesterov; /* look ahead: the gradient is added to the momentum that it has just joined */
+} heed_momentum_options;
+
+typedef struct heed_momentum_nodes {
+    heed_node *p, *m; /* values after the step */
+} heed_momentum_nodes;
+
+/** One step of gradient descent with momentum; m is 0 before the first. */
+heed_momentum_nodes heed_momentum(heed_graph *g, heed_node *p, heed_node *m, heed_node *grad, heed_node *lr,
+                                  heed_node *factor, const heed_momentum_options *options);
 
 /* --- differentiation --------------------------------------------------------------------------- */
 

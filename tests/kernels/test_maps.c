@@ -209,6 +209,7 @@ static const heed_adamw_step some_step = {
     .correction1 = 0.271f,
     .correction2 = 0.0297f,
     .grad_scale = 0.7f,
+    .l2 = 0.02f,
 };
 
 static void maps_and_adamw_do_not_depend_on_where_a_range_is_cut(void **state)
@@ -265,10 +266,10 @@ static void adamw_matches_double_in_place_and_beside(void **state)
 
             for (int64_t i = 0; i < n; i++)
                 v[i] = fabsf(v[i]);
-            m[0] = v[0] = g[0] = 0.0f; /* never touched: the step is 0 / eps */
+            m[0] = v[0] = g[0] = p[0] = 0.0f; /* never touched: the step is 0 / eps */
             k->adamw(out[0], out[1], out[2], p, m, v, g, n, h);
             for (int64_t i = 0; i < n; i++) {
-                const double gi = (double)g[i] * h->grad_scale;
+                const double gi = (double)g[i] * h->grad_scale + (double)h->l2 * p[i];
                 const double mi = (double)h->beta1 * m[i] + (1.0 - h->beta1) * gi;
                 const double vi = (double)h->beta2 * v[i] + (1.0 - h->beta2) * gi * gi;
                 const double update = (double)h->lr * (mi / h->correction1) /

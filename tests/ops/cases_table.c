@@ -354,10 +354,11 @@ static heed_node *clip_off(case_graph *c)
     return heed_clip_factor(c->g, case_filled(c, heed_shape0(), CASE_POSITIVE), 0.0f);
 }
 
-static heed_node *adamw_step(case_graph *c, heed_shape shape, int first_step, bool clipped, float weight_decay)
+static heed_node *adamw_step(case_graph *c, heed_shape shape, int first_step, bool clipped, float weight_decay,
+                             float l2)
 {
     const heed_adamw_options options = {
-        .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-3f, .weight_decay = weight_decay};
+        .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-3f, .weight_decay = weight_decay, .l2 = l2};
     heed_node *p = case_parameter(c, shape), *m = case_parameter(c, shape);
     heed_node *v = case_filled(c, shape, CASE_POSITIVE), *grad = case_parameter(c, shape);
     heed_node *lr = case_filled(c, heed_shape0(), CASE_POSITIVE), *t = case_int(c, first_step);
@@ -368,12 +369,17 @@ static heed_node *adamw_step(case_graph *c, heed_shape shape, int first_step, bo
 
 static heed_node *adamw(case_graph *c)
 {
-    return adamw_step(c, heed_shape2(3, 21), 3, false, 0.1f);
+    return adamw_step(c, heed_shape2(3, 21), 3, false, 0.1f, 0.0f);
 }
 
 static heed_node *adamw_clipped(case_graph *c)
 {
-    return adamw_step(c, heed_shape2(MANY_ROWS, MANY_COLUMNS), 20, true, 0.0f);
+    return adamw_step(c, heed_shape2(MANY_ROWS, MANY_COLUMNS), 20, true, 0.0f, 0.0f);
+}
+
+static heed_node *adam(case_graph *c)
+{
+    return adamw_step(c, heed_shape2(3, 21), 2, true, 0.0f, 0.25f);
 }
 
 static heed_node *sgd(case_graph *c)
@@ -390,6 +396,30 @@ static heed_node *sgd_plain(case_graph *c)
     heed_node *p = case_parameter(c, heed_shape1(21)), *grad = case_parameter(c, heed_shape1(21));
 
     return heed_sgd(c->g, p, grad, case_filled(c, heed_shape0(), CASE_POSITIVE), NULL, 0.0f);
+}
+
+static heed_node *momentum_step(case_graph *c, heed_shape shape, bool clipped,
+                                const heed_momentum_options *options)
+{
+    heed_node *p = case_parameter(c, shape), *m = case_parameter(c, shape), *grad = case_parameter(c, shape);
+    heed_node *lr = case_filled(c, heed_shape0(), CASE_POSITIVE);
+    heed_node *factor = clipped ? case_filled(c, heed_shape0(), CASE_POSITIVE) : NULL;
+
+    return heed_momentum(c->g, p, m, grad, lr, factor, options).p;
+}
+
+static heed_node *momentum(case_graph *c)
+{
+    const heed_momentum_options options = {.momentum = 0.9f};
+
+    return momentum_step(c, heed_shape2(MANY_ROWS, MANY_COLUMNS), false, &options);
+}
+
+static heed_node *momentum_nesterov(case_graph *c)
+{
+    const heed_momentum_options options = {.momentum = 0.5f, .l2 = 0.125f, .nesterov = true};
+
+    return momentum_step(c, heed_shape2(3, 21), true, &options);
 }
 
 const op_case op_cases[] = {
@@ -480,8 +510,11 @@ const op_case op_cases[] = {
     {"clip_factor without limit", clip_off, 1, false},
     {"adamw", adamw, 4, false},
     {"adamw of many, clipped", adamw_clipped, 4, false},
+    {"adamw with decay in the gradient", adam, 5, false},
     {"sgd", sgd, 2, false},
     {"sgd without clipping", sgd_plain, 2, false},
+    {"momentum of many", momentum, 3, false},
+    {"momentum of nesterov, clipped", momentum_nesterov, 5, false},
     /* cases_products.c */
     {"embedding", embedding, 4, true},
     {"embedding of one row of one", embedding_one, 1, true},

@@ -224,7 +224,7 @@ static heed_node *wrong_limit(heed_graph *g, heed_node *x, heed_node *ids)
 
 static heed_node *wrong_moment(heed_graph *g, heed_node *x, heed_node *ids)
 {
-    const heed_adamw_options options = {0.9f, 0.99f, 1e-8f, 0.0f};
+    const heed_adamw_options options = {.beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f};
     heed_node *one = heed_sum(g, x);
 
     return heed_adamw(g, x, x, vector(g, 4), x, one, ids, NULL, &options).p;

@@ -26,8 +26,10 @@ static heed_node *bound(heed_graph *g, const char *name, int64_t n, float *data)
 
 static bool prepare(vector_case *v, adamw_run *r, int64_t n, heed_error *err)
 {
-    const heed_adamw_options adamw = {(float)vector_number(v, "beta1"), (float)vector_number(v, "beta2"),
-                                      (float)vector_number(v, "eps"), (float)vector_number(v, "weight_decay")};
+    const heed_adamw_options adamw = {.beta1 = (float)vector_number(v, "beta1"),
+                                      .beta2 = (float)vector_number(v, "beta2"),
+                                      .eps = (float)vector_number(v, "eps"),
+                                      .weight_decay = (float)vector_number(v, "weight_decay")};
     const size_t bytes = (size_t)n * sizeof(float);
     heed_plan_options options = {.device = v->device, .reference = v->device->kernels == NULL, .assign = true};
     heed_node *p, *m, *second, *grad, *lr, *t;
