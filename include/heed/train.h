@@ -44,21 +44,59 @@ typedef enum heed_train_order {
 } heed_train_order;
 #define HEED_TRAIN_PATH_BYTES 4096
 
+/* The learning rate after the warm-up: docs/numerics.md has the formulas. */
+typedef enum heed_train_schedule {
+    HEED_SCHEDULE_COSINE,
+    HEED_SCHEDULE_CONSTANT,
+    HEED_SCHEDULE_LINEAR,
+    HEED_SCHEDULE_STEP, /* times decay_factor every decay_steps */
+    HEED_SCHEDULE_WSD,  /* warm-up, stable, decay */
+} heed_train_schedule;
+
+typedef enum heed_optimizer {
+    HEED_OPTIMIZER_ADAMW, /* decay of the weights apart from the gradient */
+    HEED_OPTIMIZER_ADAM,
+    HEED_OPTIMIZER_SGD,
+} heed_optimizer;
+
+#define HEED_TRAIN_TEXT_BYTES 1024 /* of options that are texts */
+
 typedef struct heed_train_options {
     int64_t steps;
     int64_t batch_size;  /* windows a step */
     int64_t micro_batch; /* of them in one run; the gradients of the runs add up. 0: all at once */
     int recompute;       /* a heed_recompute: which activations are dropped and made again */
     int precision; /* a heed_precision, f32 or bf16: of products and what is kept for them; weights are f32 */
+
     double learning_rate;     /* the highest, after warm-up */
-    double min_learning_rate; /* at the end of the cosine; below 0: a tenth of learning_rate */
+    double min_learning_rate; /* where the schedule ends; -1: a tenth of learning_rate, for steps 0 */
     int64_t warmup_steps;
-    double beta1, beta2, eps; /* AdamW */
-    double weight_decay;      /* on matrices and tables, not on biases and norms */
-    double clip_norm;         /* the longest gradient, over all parameters together; 0: not clipped */
-    int64_t eval_interval;    /* steps between evaluations; 0: only at the end */
-    int64_t eval_batches;     /* of each evaluation; the last one takes at least 200 */
-    int64_t save_interval;    /* steps between checkpoints; 0: only at the end and when interrupted */
+    int schedule;        /* a heed_train_schedule: what follows the warm-up */
+    int64_t decay_steps; /* its length; 0: what suits the schedule */
+    double decay_factor; /* of the schedule in steps */
+
+    int optimizer;            /* a heed_optimizer */
+    double beta1, beta2, eps; /* Adam and AdamW */
+    double momentum;          /* gradient descent; 0: none, and no memory for it */
+    bool nesterov;
+    double weight_decay; /* apart from the gradient, AdamW; -1: 0.1 for AdamW, none for the others */
+    double l2;           /* decay in the gradient, any optimizer */
+    double clip_norm;    /* the longest gradient, over all parameters together; 0: not clipped */
+    char groups[HEED_TRAIN_TEXT_BYTES]; /* "*.attn.*: lr 0.1, weight_decay 0; wte.weight: lr 0.5" */
+    char freeze[HEED_TRAIN_TEXT_BYTES]; /* patterns of names with commas between: what stays as it is */
+
+    /* an update is not made when its loss or its gradient's norm is so many deviations above what they were; 0: it is */
+    double skip_outliers;
+    int64_t patience;  /* ends after so many evaluations in a row without a lower validation loss; 0: never */
+    bool keep_best;    /* the model of the lowest validation loss stays in the folder best */
+    int64_t keep_last; /* checkpoints that stay in folders such as step-000500 */
+
+    int64_t eval_interval; /* steps between evaluations; 0: only at the end */
+    int64_t
+        eval_batches; /* of each evaluation; the last one takes at least 200; none more than the part for it has */
+    int64_t save_interval; /* steps between checkpoints; 0: only at the end and when interrupted */
+    int64_t
+        group_interval; /* steps between looks at the groups of parameters (heed_trainer_groups()); 0: none */
     int64_t seed;
     int64_t threads; /* 0: one a processor */
     /* the same bits for any number of threads and ranks: somewhat slower, and more memory for gradients */
@@ -103,6 +141,7 @@ HEED_API const heed_field *heed_train_fields(int *n);
 /* What is known before the first step. */
 typedef struct heed_train_plan {
     int64_t n_parameters;
+    int64_t n_trained; /* of them; the others are frozen */
     double flops_per_step;
     double state_bytes;      /* weights, gradients and moments */
     double step_bytes;       /* activations and workspaces of a run, or of an evaluation if that is more */
@@ -110,9 +149,9 @@ typedef struct heed_train_plan {
     double process_bytes;    /* what the process will hold at its peak, text and program included */
     double available_bytes;  /* what the system would give; 0: unknown */
     int64_t n_train_tokens, n_validation_tokens;
-    double bytes_per_token;   /* of validation: losses over it are nats a byte, whatever the tokenizer */
-    double floor;             /* entropy of the built-in stories in nats a token; NaN for a text */
-    double initial_loss;      /* that fresh weights should have at the first step; NaN: not known, or not fresh */
+    double bytes_per_token; /* of validation: losses over it are nats a byte, whatever the tokenizer */
+    double floor;           /* entropy of the built-in stories in nats a token; NaN for a text */
+    double initial_loss;    /* that fresh weights should have at the first step; NaN: not known, or not fresh */
     double initial_tolerance; /* and how far off it may be: five standard errors and 2 % */
     double matrix_peak_flops; /* this machine's, measured now */
     double teacher_bytes;     /* weights of the teacher, mapped; 0: none */
@@ -121,13 +160,30 @@ typedef struct heed_train_plan {
     const char *device;      /* "avx512, 2 threads, oneDNN 2.6.3" */
 } heed_train_plan;
 
+/* Why an update was not made. */
+typedef enum heed_skip {
+    HEED_SKIP_NONE,       /* it was */
+    HEED_SKIP_NOT_FINITE, /* the loss or a gradient is no number */
+    HEED_SKIP_NORM,       /* an outlying gradient */
+    HEED_SKIP_LOSS,       /* an outlying loss */
+} heed_skip;
+
+/** "", "not finite", "norm", "loss". */
+HEED_API const char *heed_skip_name(heed_skip skip);
+
 typedef struct heed_progress {
     int64_t step, steps; /* done so far, of how many */
     double loss;         /* of this step's batch */
     double gradient_norm, learning_rate;
+    double clipped_share;   /* of the updates so far; NaN before the first, or where nothing is clipped */
+    heed_skip skipped;      /* this step's update was not made, and the batch is passed over */
+    double deviations;      /* of an outlier: how far above the running mean */
+    int64_t n_skipped;      /* so far */
     double validation_loss; /* NaN when this step had no evaluation */
     double kl,
         validation_kl; /* KL(teacher || model) at its temperature, beside loss and validation_loss; NaN: no teacher */
+    double best_loss; /* the lowest validation loss so far, NaN before the first */
+    int64_t best_step;
     double seconds;       /* since the trainer was made or resumed */
     double tokens_per_s;  /* of the last steps, evaluations not counted */
     double peak_share;    /* of matrix_peak_flops, of the last steps */
@@ -135,7 +191,17 @@ typedef struct heed_progress {
     double epoch, epochs; /* of the text so far, and at the end; 0 where windows are random */
     bool saved;           /* a checkpoint was written after this step */
     bool done;
+    bool stopped_early; /* done before the last step: patience is at its end */
 } heed_progress;
+
+/* The parameters of one component (heed_parameter.component) at one step; frozen ones count in none of these. */
+typedef struct heed_group_stats {
+    const char *name;     /* "token embedding", "attention", "mlp", "norm", "head" … */
+    int64_t n_parameters; /* numbers */
+    double gradient_norm; /* before clipping */
+    double weight_norm;   /* before the update */
+    double update_norm;   /* |new weights - old weights|; over weight_norm it is the update ratio */
+} heed_group_stats;
 
 /**
  * text_path NULL: the built-in stories. config.vocab_size is taken from the tokenizer. The folder is made; one that holds a
@@ -172,12 +238,21 @@ HEED_API const char *heed_trainer_folder(const heed_trainer *trainer);
 HEED_API heed_progress heed_trainer_progress(const heed_trainer *trainer);
 /**
  * One step, with the evaluation and the checkpoint that fall due after it. After the last one, done is set.
- * HEED_ERR_CHECK: the loss or its gradient is no longer a number; the last checkpoint is kept, nothing more is saved.
+ * An update that is not finite is passed over (heed_progress.skipped). HEED_ERR_CHECK: ten in a row were, or the weights
+ * themselves are no numbers any more; the last checkpoint is kept, nothing more is saved.
  */
 HEED_API heed_status heed_trainer_step(heed_trainer *trainer, heed_progress *progress, heed_error *err);
+/**
+ * The groups of the last step, in the order of a token's way through the model; lent until the next one. *n is 0 after a
+ * step that was not looked at (options.group_interval) or made no update, and with several ranks.
+ */
+HEED_API const heed_group_stats *heed_trainer_groups(const heed_trainer *trainer, int *n);
 /** Writes a checkpoint now. On failure (a full disk) the earlier checkpoint is untouched. */
 HEED_API heed_status heed_trainer_save(heed_trainer *trainer, heed_error *err);
-/** Mean validation loss over so many batches, always the same ones; changes nothing. */
+/**
+ * Mean validation loss over so many batches, always the same ones; changes nothing. Where they would hold as many windows
+ * as the validation part, that is read once from begin to end instead.
+ */
 HEED_API double heed_trainer_evaluate(heed_trainer *trainer, int64_t n_batches);
 
 #ifdef __cplusplus

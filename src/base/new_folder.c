@@ -28,8 +28,7 @@ static heed_status fail_path(heed_error *err, const char *path, const char *what
                      what, strerror(reason));
 }
 
-/* Removes a folder and the files in it; folders inside stay, and then it stays too. */
-static void remove_flat(const char *path)
+void heed_new_folder_remove(const char *path)
 {
     char full[HEED_NEW_FOLDER_PATH];
     const struct dirent *entry;
@@ -102,7 +101,7 @@ static void sweep(const char *parent, const char *target)
             continue;
         lock = lock_folder(full);
         if (lock >= 0) {
-            remove_flat(full);
+            heed_new_folder_remove(full);
             close(lock);
         }
     }
@@ -192,7 +191,7 @@ void heed_new_folder_abandon(heed_new_folder *f)
 {
     if (f->beside[0] == '\0')
         return;
-    remove_flat(f->beside);
+    heed_new_folder_remove(f->beside);
     f->beside[0] = '\0';
     close(f->lock);
 }

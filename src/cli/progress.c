@@ -69,7 +69,10 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
     if (plan->bytes_per_token != 1.0)
         fprintf(out, ", of %.3f bytes each", plan->bytes_per_token);
     fputc('\n', out);
-    fprintf(out, "model   %s: %s parameters\n", line, heed_cli_grouped(a, (double)plan->n_parameters));
+    fprintf(out, "model   %s: %s parameters", line, heed_cli_grouped(a, (double)plan->n_parameters));
+    if (plan->n_trained != plan->n_parameters)
+        fprintf(out, ", of which %s train", heed_cli_grouped(a, (double)plan->n_trained));
+    fputc('\n', out);
     show_start(out, trainer);
     show_memory(out, plan, n_ranks > 1);
     fprintf(out, "on      %s", plan->device);
@@ -126,8 +129,10 @@ static void follow(heed_cli_progress *p, const heed_progress *now)
 {
     const double keep = p->loss_weight > 0.0 ? 0.95 : 0.0;
 
-    p->loss = keep * p->loss + (1.0 - keep) * now->loss;
-    p->loss_weight = 1.0;
+    if (now->skipped != HEED_SKIP_NOT_FINITE) {
+        p->loss = keep * p->loss + (1.0 - keep) * now->loss;
+        p->loss_weight = 1.0;
+    }
     if (!isnan(now->validation_loss))
         p->validation = now->validation_loss;
     if (now->step >= p->curve_step && p->n_curve < HEED_CLI_CURVE_POINTS) {
@@ -206,6 +211,8 @@ static void print_line(heed_cli_progress *p, const heed_progress *now)
             heed_cli_perplexity(perplexity, now->validation_loss), heed_cli_grouped(speed, now->tokens_per_s));
     if (has_share(now))
         fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
+    if (now->clipped_share >= 0.005)
+        fprintf(p->out, ", %.0f %% clipped", 100.0 * now->clipped_share);
     if (!now->done)
         fprintf(p->out, ", %s left", heed_cli_duration(eta, now->eta_s));
     fputc('\n', p->out);
@@ -225,6 +232,19 @@ static void print_initial(const heed_cli_progress *p)
             fabs(p->initial - p->expected), p->tolerance);
 }
 
+/* Whatever was wrong with the step, the weights have not seen it. */
+static void print_skipped(heed_cli_progress *p, const heed_progress *now)
+{
+    heed_cli_clear_line(p);
+    if (now->skipped == HEED_SKIP_NOT_FINITE)
+        fprintf(p->out, "step %lld: no update, the loss or its gradient is not finite\n", (long long)now->step);
+    else
+        fprintf(p->out, "step %lld: no update, the %s %.4g is %.1f deviations above its running mean\n",
+                (long long)now->step, now->skipped == HEED_SKIP_NORM ? "gradient's norm" : "loss",
+                now->skipped == HEED_SKIP_NORM ? now->gradient_norm : now->loss, now->deviations);
+    fflush(p->out);
+}
+
 void heed_cli_show_step(heed_cli_progress *p, const heed_progress *now)
 {
     follow(p, now);
@@ -234,6 +254,8 @@ void heed_cli_show_step(heed_cli_progress *p, const heed_progress *now)
         return;
     if (now->step == 1)
         print_initial(p);
+    if (now->skipped != HEED_SKIP_NONE)
+        print_skipped(p, now);
     if (!isnan(now->validation_loss))
         print_line(p, now);
     else if (p->live && (p->shown_s == 0.0 || now->seconds - p->shown_s >= REDRAW_S))

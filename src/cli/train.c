@@ -182,6 +182,18 @@ static void show_curve(const train_run *r)
     free(text);
 }
 
+/* What clipping and the guard have done. */
+static void show_updates(FILE *out, const heed_progress *now)
+{
+    if (!isnan(now->clipped_share))
+        fprintf(out, "%.1f %% of the updates were clipped", 100.0 * now->clipped_share);
+    if (now->n_skipped > 0)
+        fprintf(out, "%s%lld %s not made", isnan(now->clipped_share) ? "updates: " : ", ",
+                (long long)now->n_skipped, now->n_skipped == 1 ? "was" : "were");
+    if (!isnan(now->clipped_share) || now->n_skipped > 0)
+        fputc('\n', out);
+}
+
 static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
@@ -198,6 +210,10 @@ static void show_end(const train_run *r)
         fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
     fputc('\n', out);
     heed_cli_show_normal(out, r->trainer, r->now.step, r->validation_loss);
+    if (r->now.stopped_early)
+        fprintf(out, "stopped early: no evaluation since step %lld was better than %.4f\n",
+                (long long)r->now.best_step, r->now.best_loss);
+    show_updates(out, &r->now);
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
     fprintf(out, "next: heed generate %s\n",
@@ -225,6 +241,11 @@ static void print_json(const train_run *r)
     }
     if (r->now.done)
         heed_cli_json_normal(&json, r->trainer, r->now.step, r->validation_loss);
+    heed_cli_json_number(&json, "best_validation_loss", r->now.best_loss);
+    heed_cli_json_integer(&json, "best_step", r->now.best_step);
+    heed_cli_json_bool(&json, "stopped_early", r->now.stopped_early);
+    heed_cli_json_number(&json, "clipped_share", r->now.clipped_share);
+    heed_cli_json_integer(&json, "skipped_updates", r->now.n_skipped);
     heed_cli_json_number(&json, "seconds", r->now.seconds);
     heed_cli_json_number(&json, "tokens_per_s", mean_speed(r));
     heed_cli_json_integer(&json, "parameters", plan->n_parameters);

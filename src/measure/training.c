@@ -56,7 +56,7 @@ static heed_status prepare(bench *b, const heed_config *config, heed_precision p
         status = heed_step_plan(&b->step, &b->device, &b->plans, err);
     if (status != HEED_OK)
         return status;
-    b->block_bytes = heed_step_state_bytes(b->weights) + heed_step_plans_bytes(&b->plans);
+    b->block_bytes = heed_step_own_bytes(&b->step, b->weights) + heed_step_plans_bytes(&b->plans);
     b->block = b->block_bytes < heed_memory_available() ? heed_memory_reserve(b->block_bytes) : NULL;
     if (b->block == NULL)
         return heed_fail(
@@ -65,7 +65,7 @@ static heed_status prepare(bench *b, const heed_config *config, heed_precision p
             (double)b->block_bytes / 1e9, (double)heed_memory_available() / 1e9);
     heed_step_place(&b->step, b->weights, b->block);
     heed_weights_init(b->weights, 1);
-    return heed_step_plans_place(&b->plans, b->block + heed_step_state_bytes(b->weights), err);
+    return heed_step_plans_place(&b->plans, b->block + heed_step_own_bytes(&b->step, b->weights), err);
 }
 
 static void profile(heed_step_plans *plans)

@@ -6,11 +6,24 @@
 #include "nn/types.h"
 #include "nn/weights.h"
 
+static bool is_frozen(const heed_nn *nn, const char *name)
+{
+    for (int i = 0; nn->frozen != NULL && nn->frozen[i] != NULL; i++) {
+        if (strcmp(nn->frozen[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 heed_node *heed_nn_source(heed_nn *nn, const char *name, heed_shape shape)
 {
-    if (nn->weights == NULL)
-        return heed_graph_parameter(nn->g, name, shape);
-    return heed_graph_weight(nn->g, name, heed_weights_dtype(nn->weights, name), shape);
+    heed_node *node = nn->weights == NULL
+                          ? heed_graph_parameter(nn->g, name, shape)
+                          : heed_graph_weight(nn->g, name, heed_weights_dtype(nn->weights, name), shape);
+
+    if (node != NULL && is_frozen(nn, name))
+        node->wants_grad = false; /* nor does what is made of it alone */
+    return node;
 }
 
 heed_node *heed_nn_parameter(heed_nn *nn, const char *layer, const char *kind, heed_shape shape)

@@ -35,6 +35,7 @@ typedef struct heed_nn {
     const heed_config *config;
     const struct heed_weights
         *weights; /* what the graph will be bound to: parameters get their types; NULL: all f32 */
+    const char *const *frozen; /* names, then NULL, of parameters that want no gradient; NULL: all want one */
     /* training with dropout: the number of the first window (i32 scalar) and the seed; NULL: no dropout */
     heed_node *window;
     uint64_t seed;

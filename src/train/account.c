@@ -88,7 +88,7 @@ heed_status heed_model_account_training(const heed_model *model, int64_t batch, 
 
     if (status == HEED_OK) {
         count(model, heed_step_plans_cost(&p.plans), (double)heed_step_plans_bytes(&p.plans),
-              4.0 * (double)heed_weights_bytes(model->weights),
+              (double)heed_step_own_bytes(&p.graph, model->weights),
               heed_plan_n_steps(p.plans.gradients) + heed_plan_n_steps(p.plans.norm) +
                   heed_plan_n_steps(p.plans.update),
               out);

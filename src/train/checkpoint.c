@@ -176,7 +176,8 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
         json_decref(root);
         root = NULL;
     }
-    if (root != NULL)
+    if (root != NULL && json_object_set_new(root, "guard", heed_guard_to_json(&t->guard)) == 0 &&
+        json_object_set_new(root, "best", heed_best_to_json(&t->best)) == 0)
         status = heed_json_write(path, root, err);
     else
         heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
@@ -194,39 +195,75 @@ static heed_safetensors_entry entry_of(const heed_parameter *p, const char *name
     return entry;
 }
 
+/* Moments that lie with other ranks, by the entries of the file. */
+typedef struct moments_elsewhere {
+    heed_gathering *gathering;
+    size_t *which; /* of each entry: its number among all m and v */
+} moments_elsewhere;
+
 static heed_status put_moments(void *context, size_t i, heed_file_sink *sink, heed_error *err)
 {
-    return heed_gathering_put(context, i, sink, err);
+    const moments_elsewhere *m = context;
+
+    return heed_gathering_put(m->gathering, m->which[i], sink, err);
 }
 
-/* gathering: of moments that lie with other ranks; NULL: all numbers are here. */
-static heed_status write_numbers(const heed_trainer *t, const char *path, bool moments,
-                                 heed_gathering *gathering, heed_error *err)
+static const char *name_of_moment(heed_arena *names, const heed_parameter *p, int second)
+{
+    return heed_arena_format(names, "%s.%s", second ? "v" : "m", p->name);
+}
+
+/* What is frozen has no moments, and not every optimizer has two. gathering: of several ranks; NULL: all numbers are here. */
+static heed_status write_moments(const heed_trainer *t, const char *path, heed_gathering *gathering,
+                                 heed_error *err)
+{
+    const heed_weights *w = t->model->weights;
+    const heed_safetensors_pair format = {"format", "pt"};
+    const size_t n = 2 * (size_t)w->n;
+    size_t n_entries = 0;
+    heed_safetensors_entry *entries = calloc(n + 1, sizeof *entries);
+    moments_elsewhere elsewhere = {gathering, calloc(n + 1, sizeof *elsewhere.which)};
+    heed_arena *names = heed_arena_create();
+    bool ok = entries != NULL && elsewhere.which != NULL && names != NULL;
+    heed_status status;
+
+    for (size_t i = 0; i < n && ok; i++) {
+        const int k = (int)(i % (size_t)w->n), second = i >= (size_t)w->n;
+        const char *name = name_of_moment(names, &w->list[k], second);
+        ok = name != NULL;
+        if (!heed_step_has_moment(&t->train, k, second))
+            continue;
+        elsewhere.which[n_entries] = i;
+        entries[n_entries++] = entry_of(&w->list[k], name,
+                                        gathering != NULL ? NULL : heed_step_moment(&t->train, w, k, second));
+    }
+    status = ok ? heed_safetensors_write_from(path, entries, n_entries, &format, 1, put_moments, &elsewhere,
+                                              err)
+                : heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
+    free(entries);
+    free(elsewhere.which);
+    heed_arena_destroy(names);
+    return status;
+}
+
+static heed_status write_weights(const heed_trainer *t, const char *path, heed_error *err)
 {
     const heed_weights *w = t->model->weights;
     const heed_safetensors_pair format = {"format", "pt"}; /* what transformers looks for */
-    const size_t n = (size_t)w->n * (moments ? 2 : 1);
-    heed_safetensors_entry *entries = calloc(n + 1, sizeof *entries);
+    heed_safetensors_entry *entries = calloc((size_t)w->n + 1, sizeof *entries);
     heed_arena *names = heed_arena_create();
-    heed_status status = HEED_OK;
+    bool ok = entries != NULL && names != NULL;
+    heed_status status;
 
-    for (size_t i = 0; i < n && entries != NULL && names != NULL && status == HEED_OK; i++) {
-        const heed_parameter *p = &w->list[i % (size_t)w->n];
-        const int second = i >= (size_t)w->n;
+    for (int i = 0; i < w->n && ok; i++) {
+        const heed_parameter *p = &w->list[i];
         const bool head = strncmp(p->name, "lm_head", 7) == 0 || strncmp(p->name, "table", 5) == 0;
-        const char *name = moments ? heed_arena_format(names, "%s.%s", second ? "v" : "m", p->name)
-                                   : heed_arena_format(names, "%s%s", head ? "" : "transformer.", p->name);
-        if (name == NULL)
-            status = HEED_ERR_MEMORY;
-        entries[i] = entry_of(p, name,
-                              !moments            ? p->data
-                              : gathering != NULL ? NULL
-                                                  : heed_step_moment(w, (int)(i % (size_t)w->n), second));
+        const char *name = heed_arena_format(names, "%s%s", head ? "" : "transformer.", p->name);
+        ok = name != NULL;
+        entries[i] = entry_of(p, name, p->data);
     }
-    if (entries == NULL || names == NULL || status != HEED_OK)
-        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
-    else
-        status = heed_safetensors_write_from(path, entries, n, &format, 1, put_moments, gathering, err);
+    status = ok ? heed_safetensors_write(path, entries, (size_t)w->n, &format, 1, err)
+                : heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
     free(entries);
     heed_arena_destroy(names);
     return status;
@@ -247,8 +284,8 @@ static heed_status write_one(const heed_trainer *t, const char *name, heed_gathe
     if (strcmp(name, "trainer.json") == 0)
         return write_state(t, path, err);
     if (strcmp(name, "optimizer.safetensors") == 0)
-        return write_numbers(t, path, true, gathering, err);
-    return write_numbers(t, path, false, NULL, err);
+        return write_moments(t, path, gathering, err);
+    return write_weights(t, path, err);
 }
 
 heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
@@ -321,6 +358,8 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
     t->text.hash = strtoull(hash, NULL, 16);
     t->tokenizer.hash = strtoull(heed_json_string(r, "tokenizer_hash", "0"), NULL, 16);
     heed_start_get(t, r);
+    heed_guard_from_json(&t->guard, r);
+    heed_best_from_json(&t->best, r);
     if (r->status == HEED_OK && (strlen(text) >= HEED_PATH_BYTES || strlen(tokenizer) >= HEED_PATH_BYTES))
         r->status = heed_fail(r->err, HEED_ERR_FILE,
                               "%.300s: the path of the text or the tokenizer is too long", r->where);
@@ -388,6 +427,8 @@ static heed_status read_moment(heed_trainer *t, const heed_safetensors *file, co
     char name[160];
     heed_status status;
 
+    if (!heed_step_has_moment(&t->train, i, second))
+        return HEED_OK;
     snprintf(name, sizeof name, "%s.%s", second ? "v" : "m", p->name);
     status = heed_safetensors_get(file, name, &entry, err);
     if (status != HEED_OK)
@@ -397,7 +438,7 @@ static heed_status read_moment(heed_trainer *t, const heed_safetensors *file, co
                          (long long)p->count, (long long)entry->count);
     if (t->reduce != NULL)
         return heed_moments_read(t, entry, i, second, err);
-    return heed_safetensors_read_f32(entry, heed_step_moment(w, i, second), err);
+    return heed_safetensors_read_f32(entry, heed_step_moment(&t->train, w, i, second), err);
 }
 
 static heed_status read_moments(heed_trainer *t, heed_error *err)

@@ -4,8 +4,9 @@
  *
  *     {"step": 250, "loss": 2.31, "lr": 0.001, "grad_norm": 0.8, "tokens_per_s": 81000, "val_loss": 2.2}
  *
- * val_loss is there when the step had an evaluation, epoch when the text is read in epochs: 1.5 is the middle of the second
- * one; kl and val_kl when the run has a teacher. A number that is not finite is null.
+ * val_loss is there when the step had an evaluation; epoch when the text is read in epochs: 1.5 is the middle of the second
+ * one; clipped, the share of updates whose gradient was clipped so far, where gradients are; skipped says why the step made
+ * no update; kl and val_kl when the run has a teacher. A number that is not finite is null.
  */
 #include <errno.h>
 #include <math.h>
@@ -78,6 +79,10 @@ void heed_log_step(heed_trainer *t, const heed_progress *p)
     put_number(t->log, "tokens_per_s", p->tokens_per_s);
     if (p->epochs > 0.0)
         put_number(t->log, "epoch", p->epoch);
+    if (!isnan(p->clipped_share))
+        put_number(t->log, "clipped", p->clipped_share);
+    if (p->skipped != HEED_SKIP_NONE)
+        fprintf(t->log, ", \"skipped\": \"%s\"", heed_skip_name(p->skipped));
     if (!isnan(p->validation_loss))
         put_number(t->log, "val_loss", p->validation_loss);
     if (t->start.teacher.model != NULL)

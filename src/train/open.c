@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "kernels/limits.h"
+#include "train/keep.h"
 
 #define PEAK_SECONDS 0.15 /* for measuring the matrix peak before a run */
 
@@ -36,8 +37,8 @@ static heed_status check_state(heed_trainer *t, heed_error *err)
     const size_t available = heed_memory_available();
 
     t->plan.n_parameters = heed_weights_count(w);
-    /* a count of bytes might be too small for it; several ranks share the moments */
-    t->plan.state_bytes = (2.0 + 2.0 / heed_ranks_size(t->options.ranks)) * (double)heed_weights_bytes(w);
+    t->plan.n_trained = t->train.groups.n_trained;
+    t->plan.state_bytes = (double)heed_step_own_bytes(&t->train, w);
     /* what the system has to give is for all ranks of this machine */
     t->plan.available_bytes = available == SIZE_MAX
                                   ? 0.0
@@ -102,11 +103,12 @@ static heed_status make_graph(heed_trainer *t, bool training, heed_step_graph *g
         .n_ranks = heed_ranks_size(t->options.ranks),
         .teacher = t->start.teacher.model != NULL ? &t->start.teacher : NULL,
     };
-    const heed_status status = heed_step_graph_create(t->model->weights, &t->options, &shape, &t->inputs, graph,
-                                                      err);
+    heed_status status = heed_step_graph_create(t->model->weights, &t->options, &shape, &t->inputs, graph, err);
 
     if (training && shape.n_ranks > 1)
         graph->watch = (heed_step_watch){gradient_settled, t};
+    if (status == HEED_OK && training)
+        status = check_state(t, err);
     return status == HEED_OK ? heed_step_plan(graph, &t->device, plans, err) : status;
 }
 
@@ -126,10 +128,10 @@ static heed_status join_ranks(heed_trainer *t, heed_error *err)
     return heed_reduce_create(t->options.ranks, &t->device, t->model->weights, t->train.split, &t->reduce, err);
 }
 
-/* Sums over all of grad.p, which lies as the weights do. */
+/* Sums over all of grad.p. */
 static size_t strict_bytes(const heed_trainer *t)
 {
-    const size_t n = heed_weights_bytes(t->model->weights) / sizeof(float);
+    const size_t n = heed_step_gradients_bytes(&t->train, t->model->weights) / sizeof(float);
 
     return t->options.strict ? heed_strict_bytes(&t->strict, (int64_t)n) : 0;
 }
@@ -137,10 +139,10 @@ static size_t strict_bytes(const heed_trainer *t)
 static void place_strict(heed_trainer *t)
 {
     const heed_weights *w = t->model->weights;
-    const int64_t n = (int64_t)(heed_weights_bytes(w) / sizeof(float));
+    const int64_t n = (int64_t)(heed_step_gradients_bytes(&t->train, w) / sizeof(float));
 
     if (t->options.strict)
-        heed_strict_place(&t->strict, &t->device, heed_step_gradient(w, 0), n,
+        heed_strict_place(&t->strict, &t->device, heed_step_gradients(&t->train, w), n,
                           (float *)(void *)(t->block + heed_step_own_bytes(&t->train, w)));
 }
 
@@ -149,10 +151,8 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
 {
     heed_weights *w = t->model->weights;
     size_t state, arena;
-    heed_status status = check_state(t, err);
+    heed_status status = prepare_batch(t, err);
 
-    if (status == HEED_OK)
-        status = prepare_batch(t, err);
     if (status == HEED_OK && t->start.teacher.model != NULL)
         status = heed_teacher_plan(t, t->ids, err);
     if (status == HEED_OK)
@@ -164,7 +164,6 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
     if (status != HEED_OK)
         return status;
     state = heed_step_own_bytes(&t->train, w);
-    t->plan.state_bytes = (double)state;
     arena = heed_step_plans_bytes(&t->train_plans);
     if (heed_step_plans_bytes(&t->eval_plans) > arena)
         arena = heed_step_plans_bytes(&t->eval_plans);
@@ -369,6 +368,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
     t->lock = -1;
     t->saved_step = -1;
+    t->best.loss = NAN;
     t->options = *options;
     status = heed_fields_check(fields, n, options, err);
     if (status == HEED_OK)
@@ -437,6 +437,7 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
     t->lock = -1;
     t->saved_step = -1;
+    t->best.loss = NAN;
     t->options = heed_train_options_default();
     t->options.ranks = ranks;
     status = set_folder(t, folder, err);
@@ -451,6 +452,8 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
         status = set_up(t, &config, true, err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_numbers(t, err);
+    if (status == HEED_OK && heed_trainer_writes(t))
+        status = heed_keep_again(t, err);
     if (status == HEED_OK && heed_trainer_writes(t))
         status = heed_log_open(t, err);
     status = heed_ranks_agree(ranks, status, err);

@@ -73,7 +73,7 @@ heed_status heed_gathering_put(heed_gathering *g, size_t i, heed_file_sink *sink
 
 heed_status heed_gathering_end(heed_gathering *g, heed_error *err)
 {
-    const size_t n = 2 * (size_t)g->trainer->model->weights->n;
+    const size_t n = (size_t)(g->trainer->train.groups.n_moments * g->trainer->model->weights->n);
     heed_status status = HEED_OK;
 
     while (g->next < n && status == HEED_OK)
@@ -86,7 +86,7 @@ heed_status heed_moments_send(heed_trainer *t, heed_error *err)
     const heed_step_graph *step = &t->train;
     heed_status status = HEED_OK;
 
-    for (int second = 0; second < 2; second++) {
+    for (int second = 0; second < step->groups.n_moments; second++) {
         for (int k = 0; k < step->n_parts && status == HEED_OK; k++)
             status = heed_ranks_send(t->options.ranks, 0,
                                      heed_step_part_moment(step, t->model->weights, k, second),

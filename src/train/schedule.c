@@ -18,15 +18,63 @@ static double warm_up(const heed_schedule *schedule, double step)
     return 1.0;
 }
 
+/* D of the header, at least 1. */
+static int64_t decay_steps(const heed_schedule *schedule)
+{
+    const int64_t after = schedule->total > schedule->warmup ? schedule->total - schedule->warmup : 1;
+    int64_t n = schedule->decay_steps;
+
+    if (n <= 0)
+        n = schedule->kind == HEED_SCHEDULE_STEP  ? after / 3
+            : schedule->kind == HEED_SCHEDULE_WSD ? schedule->total / 10
+                                                  : after;
+    if (schedule->kind == HEED_SCHEDULE_WSD && n > after)
+        n = after;
+    return n > 0 ? n : 1;
+}
+
+/* The part of the decay that is done, 0 .. 1. */
+static double decay_done(int64_t steps, int64_t of)
+{
+    return steps <= 0 ? 0.0 : steps >= of ? 1.0 : (double)steps / (double)of;
+}
+
 double heed_schedule_rate(const heed_schedule *schedule, int64_t step)
 {
-    const double pi = 3.14159265358979323846;
-    double part;
+    const double pi = 3.14159265358979323846, max = schedule->max, min = schedule->min;
+    const int64_t D = decay_steps(schedule), after = step - schedule->warmup;
 
     if (step < schedule->warmup)
-        return schedule->max * warm_up(schedule, (double)step);
-    if (step >= schedule->total)
-        return schedule->min;
-    part = (double)(step - schedule->warmup) / (double)(schedule->total - schedule->warmup);
-    return schedule->min + (schedule->max - schedule->min) * (1.0 + cos(pi * part)) / 2.0;
+        return max * warm_up(schedule, (double)step);
+    switch (schedule->kind) {
+    case HEED_SCHEDULE_CONSTANT:
+        return max;
+    case HEED_SCHEDULE_COSINE:
+        if (after >= D)
+            return min;
+        return min + (max - min) * (1.0 + cos(pi * decay_done(after, D))) / 2.0;
+    case HEED_SCHEDULE_LINEAR:
+        return max + (min - max) * decay_done(after, D);
+    case HEED_SCHEDULE_STEP:
+        return fmax(min, max * pow(schedule->factor, (double)(after / D)));
+    case HEED_SCHEDULE_WSD:
+        return max + (min - max) * decay_done(step - (schedule->total - D), D);
+    }
+    return max;
+}
+
+heed_schedule heed_schedule_of(const heed_train_options *o)
+{
+    const double least = o->schedule == HEED_SCHEDULE_STEP ? 0.0 : o->learning_rate / 10.0;
+
+    return (heed_schedule){
+        .kind = (heed_train_schedule)o->schedule,
+        .max = o->learning_rate,
+        .min = o->min_learning_rate < 0.0 ? least : o->min_learning_rate,
+        .warmup = o->warmup_steps,
+        .total = o->steps,
+        .form = HEED_WARMUP_OPEN,
+        .decay_steps = o->decay_steps,
+        .factor = o->decay_factor,
+    };
 }

@@ -57,14 +57,6 @@ static heed_node *norm_of(heed_graph *g, const heed_step_graph *step, const heed
     return heed_name(g, heed_sqrt(g, squares), "grad_norm");
 }
 
-/* Decay is for the matrices of maps: gains and shifts have one axis, the biases of experts two. */
-static bool decays(const heed_node *p)
-{
-    const size_t n = strlen(p->name);
-
-    return p->tensor.shape.rank >= 2 && (n < 5 || strcmp(p->name + n - 5, ".bias") != 0);
-}
-
 /* What the updates of all parameters have in common. */
 typedef struct updater {
     heed_graph *g;
@@ -72,32 +64,75 @@ typedef struct updater {
     heed_node *lr, *t, *factor;
 } updater;
 
-/* p and its moments from grad; `whole` is the parameter that they are, or are a part of. */
-static void update_one(const updater *u, const heed_node *whole, heed_node *p, heed_node *grad, heed_node **m,
-                       heed_node **v)
+static heed_node *update_adamw(const updater *u, const heed_group *group, heed_node *lr, heed_node *p,
+                               heed_node *grad, heed_node **m, heed_node **v)
 {
-    const heed_adamw_options adamw = {
+    const heed_adamw_options options = {
         .beta1 = (float)u->options->beta1,
         .beta2 = (float)u->options->beta2,
         .eps = (float)u->options->eps,
-        .weight_decay = decays(whole) ? (float)u->options->weight_decay : 0.0f,
+        .weight_decay = (float)group->weight_decay,
+        .l2 = (float)group->l2,
     };
     heed_adamw_nodes after;
 
     *m = state_of(u->g, "adamw.m", p);
     *v = state_of(u->g, "adamw.v", p);
-    after = heed_adamw(u->g, p, *m, *v, grad, u->lr, u->t, u->factor, &adamw);
+    after = heed_adamw(u->g, p, *m, *v, grad, lr, u->t, u->factor, &options);
     heed_graph_assign_in(u->g, STAGE_UPDATE, p, after.p);
     heed_graph_assign_in(u->g, STAGE_UPDATE, *m, after.m);
     heed_graph_assign_in(u->g, STAGE_UPDATE, *v, after.v);
+    return after.p;
+}
+
+static heed_node *update_momentum(const updater *u, const heed_group *group, heed_node *lr, heed_node *p,
+                                  heed_node *grad, heed_node **m)
+{
+    const heed_momentum_options options = {
+        .momentum = (float)u->options->momentum, .l2 = (float)group->l2, .nesterov = u->options->nesterov};
+    heed_momentum_nodes after;
+
+    *m = state_of(u->g, "momentum.m", p);
+    after = heed_momentum(u->g, p, *m, grad, lr, u->factor, &options);
+    heed_graph_assign_in(u->g, STAGE_UPDATE, p, after.p);
+    heed_graph_assign_in(u->g, STAGE_UPDATE, *m, after.m);
+    return after.p;
+}
+
+/* p, a parameter of that group or a part of one, and its moments from grad. Returns the new p. */
+static heed_node *update_one(const updater *u, const heed_group *group, heed_node *p, heed_node *grad,
+                             heed_node **m, heed_node **v)
+{
+    const float part = (float)group->lr;
+    heed_node *lr = part == 1.0f ? u->lr : heed_scale(u->g, u->lr, part), *after;
+
+    if (u->options->optimizer != HEED_OPTIMIZER_SGD)
+        return update_adamw(u, group, lr, p, grad, m, v);
+    if (u->options->momentum > 0.0)
+        return update_momentum(u, group, lr, p, grad, m);
+    after = heed_sgd(u->g, p, grad, lr, u->factor, (float)group->l2);
+    heed_graph_assign_in(u->g, STAGE_UPDATE, p, after);
+    return after;
+}
+
+static heed_look look_at(heed_graph *g, heed_node *p, heed_node *grad, heed_node *after)
+{
+    return (heed_look){
+        .gradient = heed_sum_squares(g, grad, NULL),
+        .weight = heed_sum_squares(g, p, NULL),
+        .update = heed_sum_squares(g, heed_add(g, after, heed_scale(g, p, -1.0f)), NULL),
+    };
 }
 
 static void update_all(heed_step_graph *step, const heed_weights *weights, const updater *u)
 {
     for (int i = 0; i < weights->n; i++) {
-        heed_node *p = heed_graph_find(u->g, weights->list[i].name);
-        if (step->grad[i] != NULL)
-            update_one(u, p, p, step->grad[i], &step->m[i], &step->v[i]);
+        heed_node *p = heed_graph_find(u->g, weights->list[i].name), *after;
+        if (step->grad[i] == NULL)
+            continue;
+        after = update_one(u, &step->groups.list[i], p, step->grad[i], &step->m[i], &step->v[i]);
+        if (step->looks != NULL)
+            step->looks[i] = look_at(u->g, p, step->grad[i], after);
     }
 }
 
@@ -118,7 +153,7 @@ static void update_parts(heed_step_graph *step, const heed_weights *weights, con
         part->grad = part_of(u->g, "grad.part", p, part->of);
         if (part->p == NULL)
             return;
-        update_one(u, p, part->p, part->grad, &part->m, &part->v);
+        update_one(u, &step->groups.list[part->of->parameter], part->p, part->grad, &part->m, &part->v);
     }
 }
 
@@ -135,7 +170,7 @@ static void update(heed_step_graph *step, const heed_weights *weights, const hee
         .factor = heed_name(g, heed_clip_factor(g, norm, (float)options->clip_norm), "clip_factor"),
     };
 
-    if (step->split != NULL)
+    if (step->split != NULL) /* nobody sees a whole parameter here */
         update_parts(step, weights, &u);
     else
         update_all(step, weights, &u);
@@ -186,6 +221,17 @@ static bool allocate(heed_step_graph *out, int n)
     return out->g != NULL && out->grad != NULL && out->complete != NULL && out->m != NULL && out->v != NULL;
 }
 
+/* names has room for all and a NULL. */
+static void list_frozen(const heed_weights *weights, const heed_groups *groups, const char **names)
+{
+    int n = 0;
+
+    for (int i = 0; groups->list != NULL && i < weights->n; i++) {
+        if (!groups->list[i].trains)
+            names[n++] = weights->list[i].name;
+    }
+}
+
 static heed_status backward(heed_step_graph *out, heed_node *objective, const heed_weights *weights,
                             const heed_train_options *options, const heed_step_shape *shape,
                             heed_step_inputs *inputs, heed_error *err)
@@ -200,6 +246,11 @@ static heed_status backward(heed_step_graph *out, heed_node *objective, const he
         return HEED_OK; /* the graph knows why */
     if (shape->n_ranks > 1)
         status = split_over_ranks(out, weights, shape, err);
+    if (status == HEED_OK && options->group_interval > 0 && shape->n_ranks <= 1) {
+        out->looks = calloc((size_t)weights->n, sizeof *out->looks);
+        if (out->looks == NULL)
+            status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
+    }
     if (status != HEED_OK)
         return status;
     out->norm = norm_of(g, out, weights);
@@ -232,16 +283,21 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
                   .seed = (uint64_t)options->seed,
                   .precision = (heed_precision)options->precision,
                   .training = shape->training};
+    const char **frozen = calloc((size_t)weights->n + 1, sizeof *frozen);
     heed_status status = HEED_OK;
     heed_node *ids, *targets;
     heed_gpt gpt;
 
     *out = (heed_step_graph){.recompute = (heed_recompute)options->recompute};
-    if (!allocate(out, weights->n)) {
-        heed_step_graph_destroy(out);
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
-    }
+    if (frozen == NULL || !allocate(out, weights->n))
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the graph of a step");
+    else if (shape->training)
+        status = heed_groups_create(weights, options, &out->groups, err);
+    if (status != HEED_OK)
+        goto cleanup;
+    list_frozen(weights, &out->groups, frozen);
     nn.g = out->g;
+    nn.frozen = frozen;
     ids = heed_graph_bound_input(out->g, "ids", HEED_I32, rows, inputs->ids);
     targets = heed_graph_bound_input(out->g, "targets", HEED_I32, rows, inputs->targets);
     if (shape->training && config->dropout > 0.0)
@@ -258,6 +314,8 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     heed_weights_bind(weights, out->g);
     if (status == HEED_OK)
         status = heed_graph_status(out->g, err);
+cleanup:
+    free(frozen);
     if (status != HEED_OK)
         heed_step_graph_destroy(out);
     return status;
@@ -272,44 +330,67 @@ void heed_step_graph_destroy(heed_step_graph *step)
     free(step->complete);
     free(step->m);
     free(step->v);
+    free(step->looks);
+    heed_groups_destroy(&step->groups);
     *step = (heed_step_graph){0};
 }
 
 /* --- where the numbers lie --- */
 
-size_t heed_step_state_bytes(const heed_weights *weights)
+size_t heed_step_gradients_bytes(const heed_step_graph *step, const heed_weights *weights)
 {
-    return 4 * heed_weights_bytes(weights);
+    return step->split != NULL ? heed_weights_bytes(weights) : step->groups.part_bytes;
 }
 
-static float *part_of_block(const heed_weights *weights, int i, size_t part)
+static size_t moment_bytes(const heed_step_graph *step)
 {
-    return (float *)(void *)((char *)weights->list[i].data + part * heed_weights_bytes(weights));
-}
-
-float *heed_step_gradient(const heed_weights *weights, int i)
-{
-    return part_of_block(weights, i, 1);
-}
-
-float *heed_step_moment(const heed_weights *weights, int i, int second)
-{
-    return part_of_block(weights, i, second ? 3 : 2);
+    return step->split != NULL ? heed_size_align((size_t)step->split->n_moments[step->rank] * sizeof(float))
+                               : step->groups.part_bytes;
 }
 
 size_t heed_step_own_bytes(const heed_step_graph *step, const heed_weights *weights)
 {
-    if (step->split == NULL)
-        return heed_step_state_bytes(weights);
-    return 2 * heed_weights_bytes(weights) +
-           2 * heed_size_align((size_t)step->split->n_moments[step->rank] * sizeof(float));
+    return heed_weights_bytes(weights) + heed_step_gradients_bytes(step, weights) +
+           (size_t)step->groups.n_moments * moment_bytes(step);
 }
 
-/* p | grad.p | moments of this rank's parts, the first ones of all before the second ones */
+float *heed_step_gradients(const heed_step_graph *step, const heed_weights *weights)
+{
+    (void)step;
+    return (float *)(void *)((char *)weights->list[0].data + heed_weights_bytes(weights));
+}
+
+static float *moments(const heed_step_graph *step, const heed_weights *weights, int second)
+{
+    return (float *)(void *)((char *)heed_step_gradients(step, weights) +
+                             heed_step_gradients_bytes(step, weights) + (second ? moment_bytes(step) : 0));
+}
+
+float *heed_step_gradient(const heed_step_graph *step, const heed_weights *weights, int i)
+{
+    if (step->grad[i] == NULL)
+        return NULL;
+    if (step->split != NULL)
+        return heed_step_gradients(step, weights) + step->split->places[i];
+    return heed_step_gradients(step, weights) + step->groups.list[i].at / sizeof(float);
+}
+
+float *heed_step_moment(const heed_step_graph *step, const heed_weights *weights, int i, int second)
+{
+    if ((second ? step->v[i] : step->m[i]) == NULL)
+        return NULL;
+    return moments(step, weights, second) + step->groups.list[i].at / sizeof(float);
+}
+
+bool heed_step_has_moment(const heed_step_graph *step, int i, int second)
+{
+    return step->grad[i] != NULL && second < step->groups.n_moments;
+}
+
+/* Of this rank's parts: the first ones of all before the second ones. */
 float *heed_step_part_moment(const heed_step_graph *step, const heed_weights *weights, int k, int second)
 {
-    return part_of_block(weights, 0, 2) + step->parts[k].of->at +
-           (second ? step->split->n_moments[step->rank] : 0);
+    return moments(step, weights, second) + step->parts[k].of->at;
 }
 
 static void place_parts(const heed_step_graph *step, const heed_weights *weights)
@@ -317,10 +398,12 @@ static void place_parts(const heed_step_graph *step, const heed_weights *weights
     for (int k = 0; k < step->n_parts; k++) {
         const heed_step_part *part = &step->parts[k];
         const int64_t at = step->split->places[part->of->parameter] + part->of->first;
-        part->p->tensor.data = part_of_block(weights, 0, 0) + at;
-        part->grad->tensor.data = part_of_block(weights, 0, 1) + at;
-        part->m->tensor.data = heed_step_part_moment(step, weights, k, 0);
-        part->v->tensor.data = heed_step_part_moment(step, weights, k, 1);
+        part->p->tensor.data = (float *)(uintptr_t)weights->list[0].data + at;
+        part->grad->tensor.data = heed_step_gradients(step, weights) + at;
+        if (part->m != NULL)
+            part->m->tensor.data = heed_step_part_moment(step, weights, k, 0);
+        if (part->v != NULL)
+            part->v->tensor.data = heed_step_part_moment(step, weights, k, 1);
     }
 }
 
@@ -329,13 +412,12 @@ void heed_step_place(const heed_step_graph *step, heed_weights *weights, void *b
     heed_weights_place(weights, block, NULL);
     heed_weights_bind(weights, step->g);
     for (int i = 0; i < weights->n; i++) {
-        if (step->grad[i] == NULL)
-            continue;
-        step->grad[i]->tensor.data = heed_step_gradient(weights, i);
-        if (step->split != NULL)
-            continue;
-        step->m[i]->tensor.data = heed_step_moment(weights, i, 0);
-        step->v[i]->tensor.data = heed_step_moment(weights, i, 1);
+        if (step->grad[i] != NULL)
+            step->grad[i]->tensor.data = heed_step_gradient(step, weights, i);
+        if (step->m[i] != NULL)
+            step->m[i]->tensor.data = heed_step_moment(step, weights, i, 0);
+        if (step->v[i] != NULL)
+            step->v[i]->tensor.data = heed_step_moment(step, weights, i, 1);
     }
     place_parts(step, weights);
 }
@@ -396,6 +478,29 @@ static heed_status plan_stage(const heed_step_graph *step, heed_device *device, 
     return heed_plan_create(step->g, &options, plan, err);
 }
 
+static heed_status plan_looks(const heed_step_graph *step, heed_device *device, heed_plan **plan,
+                              heed_error *err)
+{
+    const size_t n = (size_t)step->n_parameters;
+    heed_node **targets = calloc(3 * n + 1, sizeof *targets);
+    heed_plan_options options = {.device = device, .reference = device->kernels == NULL, .targets = targets};
+    heed_status status;
+
+    if (targets == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the plan of a step");
+    for (size_t i = 0; i < n; i++) {
+        const heed_look *look = &step->looks[i];
+        if (look->gradient == NULL)
+            continue;
+        targets[options.n_targets++] = look->gradient;
+        targets[options.n_targets++] = look->weight;
+        targets[options.n_targets++] = look->update;
+    }
+    status = heed_plan_create(step->g, &options, plan, err);
+    free(targets);
+    return status;
+}
+
 heed_status heed_step_plan(const heed_step_graph *step, heed_device *device, heed_step_plans *plans,
                            heed_error *err)
 {
@@ -406,6 +511,8 @@ heed_status heed_step_plan(const heed_step_graph *step, heed_device *device, hee
         status = plan_stage(step, device, step->norm, 0, &plans->norm, err);
     if (status == HEED_OK && training)
         status = plan_stage(step, device, NULL, 1u << STAGE_UPDATE, &plans->update, err);
+    if (status == HEED_OK && step->looks != NULL)
+        status = plan_looks(step, device, &plans->looks, err);
     if (status != HEED_OK)
         heed_step_plans_destroy(plans);
     return status;
@@ -416,15 +523,16 @@ void heed_step_plans_destroy(heed_step_plans *plans)
     heed_plan_destroy(plans->gradients);
     heed_plan_destroy(plans->norm);
     heed_plan_destroy(plans->update);
+    heed_plan_destroy(plans->looks);
     *plans = (heed_step_plans){0};
 }
 
 size_t heed_step_plans_bytes(const heed_step_plans *plans)
 {
-    const heed_plan *all[] = {plans->gradients, plans->norm, plans->update};
+    const heed_plan *all[] = {plans->gradients, plans->norm, plans->update, plans->looks};
     size_t most = 0;
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (all[i] != NULL && heed_plan_bytes(all[i]) > most)
             most = heed_plan_bytes(all[i]);
     }
@@ -433,10 +541,10 @@ size_t heed_step_plans_bytes(const heed_step_plans *plans)
 
 heed_status heed_step_plans_place(heed_step_plans *plans, void *block, heed_error *err)
 {
-    heed_plan *all[] = {plans->gradients, plans->norm, plans->update};
+    heed_plan *all[] = {plans->gradients, plans->norm, plans->update, plans->looks};
     heed_status status = HEED_OK;
 
-    for (int i = 0; i < 3 && status == HEED_OK; i++) {
+    for (int i = 0; i < 4 && status == HEED_OK; i++) {
         if (all[i] != NULL)
             status = heed_plan_place(all[i], block, err);
     }
@@ -457,9 +565,9 @@ heed_cost heed_step_plans_cost(const heed_step_plans *plans)
     return sum;
 }
 
-void heed_step_clear_gradients(heed_weights *weights)
+void heed_step_clear_gradients(const heed_step_graph *step, heed_weights *weights)
 {
-    memset(heed_step_gradient(weights, 0), 0, heed_weights_bytes(weights));
+    memset(heed_step_gradients(step, weights), 0, heed_step_gradients_bytes(step, weights));
 }
 
 float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans)

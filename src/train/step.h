@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The graph of one training step: forward, backward, clipping, AdamW, all of it ordinary nodes. It runs in three stages,
+ * The graph of one training step: forward, backward, clipping, the optimizer, all of it ordinary nodes. It runs in stages,
  * each a plan of its own over the one graph:
  *
  *   gradients   objective = loss + the experts' load balance, where there are experts
  *               grad.p  <-  d.objective/d.p for every parameter p                 [ + grad.p, where runs add up ]
  *   norm        grad_norm = |all gradients|
  *   update      factor = min(1, clip / norm)
- *               m, v, p  <-  adamw(p, m, v, factor * grad.p, lr, t)      weight decay on parameters of two or more axes
+ *               m, v, p  <-  adamw(p, m, v, factor * grad.p, lr, t)           or Adam, or gradient descent
+ *   looks       before an update that somebody wants to see: |grad.p|^2, |p|^2 and |p' - p|^2 of every p
  *
  * A step of many windows may run the first stage several times on a part of them each (micro-batches): the objective of a
  * part is weighed by its share of the targets, so the gradients add up to those of all windows at once. Between the
  * stages the numbers lie still: who shares them between processes, or looks whether they are any good, does it there.
  *
- * Weights, gradients and moments lie in one block, in this order, each heed_weights_bytes() long:
+ * Which parameters train, how fast and with which decay: train/groups.h. The others get no nodes here, and no memory
+ * but their own. Weights, gradients and moments lie in one block, in this order; m and v only where the optimizer has them:
  *
- *   p   grad.p   m   v
+ *   p         heed_weights_bytes()
+ *   grad.p    groups.part_bytes, of the parameters that train alone; so are
+ *   m   v
  *
  * One of several ranks updates only its parts of the parameters (train/split.h), and has moments of these alone. The update
- * then sees each part as a state of one axis, p.part and grad.part, which lies within p and grad.p.
+ * then sees each part as a state of one axis, p.part and grad.part, which lies within p and grad.p. Gradients then
+ * lie as the weights do, so that both are cut alike.
  */
 #ifndef HEED_TRAIN_STEP_H
 #define HEED_TRAIN_STEP_H
@@ -28,6 +33,7 @@
 #include "graph/plan.h"
 #include "kernels/device.h"
 #include "nn/weights.h"
+#include "train/groups.h"
 #include "train/split.h"
 
 /* Numbers that change from run to run; the graph's inputs point here. */
@@ -60,6 +66,11 @@ typedef struct heed_step_watch {
     void *context;
 } heed_step_watch;
 
+/* What is looked at of a parameter: scalars. */
+typedef struct heed_look {
+    heed_node *gradient, *weight, *update; /* their squares, added up; NULL where it gets no gradient */
+} heed_look;
+
 /* Arrays have one entry for each parameter of the weights, NULL where it gets no gradient. */
 typedef struct heed_step_graph {
     heed_graph *g;
@@ -68,7 +79,9 @@ typedef struct heed_step_graph {
     heed_node *kl;          /* the divergence from the teacher, a scalar; NULL without one */
     heed_node **grad;       /* grad.p, states */
     heed_node **complete;   /* what is written there: once it has run, the gradient is whole */
-    heed_node **m, **v;     /* moments, states */
+    heed_node **m, **v;     /* moments, states; also NULL where the optimizer has none */
+    heed_groups groups;     /* empty without training */
+    heed_look *looks;       /* NULL: nobody looks */
     heed_split *split;      /* over ranks; NULL with this process alone, and then m and v are all NULL */
     int rank;
     heed_step_part *parts; /* of this rank */
@@ -77,23 +90,27 @@ typedef struct heed_step_graph {
     heed_recompute recompute;
 } heed_step_graph;
 
-/* One plan a stage; norm and update are NULL without training. */
+/* One plan a stage; norm and update are NULL without training, looks when nobody looks. */
 typedef struct heed_step_plans {
-    heed_plan *gradients, *norm, *update;
+    heed_plan *gradients, *norm, *update, *looks;
 } heed_step_plans;
 
-/** Builds the step of a model. HEED_ERR_MEMORY; HEED_ERR_SHAPE and others from the model's ops. */
+/** Builds the step of a model. HEED_ERR_MEMORY; HEED_ERR_USAGE: groups; HEED_ERR_SHAPE and others: the model's ops. */
 heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
                                    const heed_step_shape *shape, heed_step_inputs *inputs, heed_step_graph *out,
                                    heed_error *err);
 void heed_step_graph_destroy(heed_step_graph *step);
 
-/** Bytes of weights, gradients and moments: of a process alone, and of this rank. */
-size_t heed_step_state_bytes(const heed_weights *weights);
+/** Bytes of weights, gradients and moments; of several ranks those of this one. */
 size_t heed_step_own_bytes(const heed_step_graph *step, const heed_weights *weights);
-/** The gradient of parameter i in the block that the weights lie in, and its first or second moment. */
-float *heed_step_gradient(const heed_weights *weights, int i);
-float *heed_step_moment(const heed_weights *weights, int i, int second);
+/** All gradients, one behind the other. */
+size_t heed_step_gradients_bytes(const heed_step_graph *step, const heed_weights *weights);
+float *heed_step_gradients(const heed_step_graph *step, const heed_weights *weights);
+/** The gradient of parameter i in the block that the weights lie in, and its first or second moment; NULL: it has none. */
+float *heed_step_gradient(const heed_step_graph *step, const heed_weights *weights, int i);
+float *heed_step_moment(const heed_step_graph *step, const heed_weights *weights, int i, int second);
+/** Here or with another rank. */
+bool heed_step_has_moment(const heed_step_graph *step, int i, int second);
 /** The moments of part k of this rank. */
 float *heed_step_part_moment(const heed_step_graph *step, const heed_weights *weights, int k, int second);
 /** Lays weights, gradients and moments into a zeroed block of heed_step_own_bytes() and binds the graph to them. */
@@ -110,7 +127,7 @@ heed_status heed_step_plans_place(heed_step_plans *plans, void *block, heed_erro
 heed_cost heed_step_plans_cost(const heed_step_plans *plans);
 
 /** Sets all gradients to 0: before the runs that add up to a step. */
-void heed_step_clear_gradients(heed_weights *weights);
+void heed_step_clear_gradients(const heed_step_graph *step, heed_weights *weights);
 /** Runs the first stage and returns its loss. Sets inputs->share to 1 first where it is the whole step. */
 float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans);
 /** The divergence from the teacher in that run; NaN without one. */

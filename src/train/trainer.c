@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "train/keep.h"
 
 #define LAST_EVAL_BATCHES 200
 
@@ -84,13 +85,15 @@ static double run_parts(heed_trainer *t, run_range runs, bool training)
         bring_part(t, part);
         if (training && t->options.strict)
             heed_strict_begin(&t->strict, part - runs.begin);
-        heed_teacher_run(&t->start.teacher);
         const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
+        if (here == 0 && !training)
+            continue; /* the end of a sweep */
+        heed_teacher_run(&t->start.teacher);
         const double share = n_parts > 1 && n_targets > 0 ? (double)here / (double)n_targets : 1.0;
         t->inputs.share = (float)share;
         t->inputs.window = (int32_t)(uint32_t)(t->step * t->options.batch_size + part * t->micro_batch);
         if (training && t->reduce != NULL && part == runs.end - 1 && gradients_end_in_run(t))
-            heed_reduce_begin(t->reduce, heed_step_gradient(t->model->weights, 0));
+            heed_reduce_begin(t->reduce, heed_step_gradients(&t->train, t->model->weights));
         const double here_loss = share *
                                  (double)heed_step_run_gradients(training ? &t->train : &t->eval,
                                                                  training ? &t->train_plans : &t->eval_plans);
@@ -102,7 +105,7 @@ static double run_parts(heed_trainer *t, run_range runs, bool training)
     }
     t->kl = kl;
     if (training && t->reduce != NULL && !gradients_end_in_run(t))
-        heed_reduce_begin(t->reduce, heed_step_gradient(t->model->weights, 0));
+        heed_reduce_begin(t->reduce, heed_step_gradients(&t->train, t->model->weights));
     return training && t->options.strict ? t->strict.loss : loss;
 }
 
@@ -123,8 +126,9 @@ static heed_status evaluate(heed_trainer *t, int64_t n_batches, double *mean, he
     double sums[] = {0.0, 0.0}, own[] = {0.0, 0.0}, n_targets = 0.0; /* of losses and divergences */
 
     *mean = NAN;
+    n_batches = heed_validation_batches(t, n_batches);
     for (int64_t i = 0; i < n_batches && status == HEED_OK; i++) {
-        heed_batches_next(&batches, t->ids, t->targets);
+        heed_validation_next(t, &batches, n_batches, i);
         const double n = (double)count_targets(t->targets,
                                                t->options.batch_size * t->model->config.context_length);
         n_targets += n;
@@ -156,16 +160,34 @@ double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
 
 static double learning_rate(const heed_trainer *t)
 {
-    const heed_train_options *o = &t->options;
-    const heed_schedule schedule = {
-        .max = o->learning_rate,
-        .min = o->min_learning_rate < 0.0 ? o->learning_rate / 10.0 : o->min_learning_rate,
-        .warmup = o->warmup_steps,
-        .total = o->steps,
-        .form = HEED_WARMUP_OPEN,
-    };
+    const heed_schedule schedule = heed_schedule_of(&t->options);
 
     return heed_schedule_rate(&schedule, t->step);
+}
+
+/* The update of the weights that lie here, unless the guard skips it; all ranks judge the same numbers. */
+static void update(heed_trainer *t, heed_progress *p)
+{
+    const heed_train_options *o = &t->options;
+
+    t->n_groups = 0;
+    p->skipped = heed_guard_judge(&t->guard, o->skip_outliers, o->clip_norm, p->loss, p->gradient_norm,
+                                  &p->deviations);
+    if (p->skipped == HEED_SKIP_NONE) {
+        if (heed_looks_due(t, t->step + 1))
+            heed_looks_take(t);
+        heed_step_run_update(&t->train_plans);
+    } else if (p->skipped == HEED_SKIP_NOT_FINITE)
+        t->diverged = t->guard.n_broken >= HEED_GUARD_MOST_BROKEN ||
+                      !heed_guard_weights_are_finite(t->model->weights);
+}
+
+/* 1 at the first update that is made. */
+static int32_t number_of_update(const heed_trainer *t)
+{
+    const int64_t n = t->step - t->guard.n_skipped + 1;
+
+    return n < INT32_MAX ? (int32_t)n : INT32_MAX;
 }
 
 /* The runs' gradients have become the step's, at every rank for its parts; then the update, and everybody has the weights. */
@@ -183,11 +205,11 @@ static heed_status update_with_ranks(heed_trainer *t, heed_progress *p, heed_err
     if (status != HEED_OK)
         return status;
     p->gradient_norm = (double)t->inputs.norm;
-    heed_step_run_update(&t->train_plans);
-    return heed_reduce_share(t->reduce, err);
+    update(t, p);
+    return p->skipped == HEED_SKIP_NONE ? heed_reduce_share(t->reduce, err) : HEED_OK;
 }
 
-/* One update, and how long it took. */
+/* One step, and how long it took. */
 static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
 {
     const double begin = heed_clock_s();
@@ -197,16 +219,16 @@ static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
     p->learning_rate = learning_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
     if (t->n_runs > 1 && !t->options.strict)
-        heed_step_clear_gradients(t->model->weights);
+        heed_step_clear_gradients(&t->train, t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
-    t->inputs.t = t->step + 1 < INT32_MAX ? (int32_t)(t->step + 1) : INT32_MAX;
+    t->inputs.t = number_of_update(t);
     p->loss = run_parts(t, own_runs(t), true);
     p->kl = t->kl;
     if (t->reduce != NULL) {
         status = update_with_ranks(t, p, err);
     } else {
         p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
-        heed_step_run_update(&t->train_plans);
+        update(t, p);
     }
     t->step++;
     seconds = heed_clock_s() - begin;
@@ -222,7 +244,9 @@ static double seconds_left(const heed_trainer *t)
     const int64_t evals = o->eval_interval > 0 && left > 0
                               ? (o->steps - 1) / o->eval_interval - t->step / o->eval_interval
                               : 0;
-    const int64_t batches = left > 0 ? evals * o->eval_batches + eval_batches_after(t, o->steps) : 0;
+    const int64_t batches = left > 0 ? evals * heed_validation_batches(t, o->eval_batches) +
+                                           heed_validation_batches(t, eval_batches_after(t, o->steps))
+                                     : 0;
     const double batch_s = t->eval_batch_s > 0.0 ? t->eval_batch_s
                                                  : t->step_s / 3.0; /* forward is a third of a step */
 
@@ -238,10 +262,15 @@ static void fill_progress(const heed_trainer *t, heed_progress *p)
     p->epoch = heed_order_epochs(t, t->step);
     p->epochs = heed_order_epochs(t, t->options.steps);
     p->seconds = heed_clock_s() - t->start_s;
-    p->done = t->step >= t->options.steps;
+    p->stopped_early = t->best.stopped && t->step < t->options.steps;
+    p->done = t->step >= t->options.steps || t->best.stopped;
+    p->clipped_share = t->options.clip_norm > 0.0 ? heed_guard_clipped_share(&t->guard) : NAN;
+    p->n_skipped = t->guard.n_skipped;
+    p->best_loss = t->best.loss;
+    p->best_step = t->best.step;
     if (t->step_s > 0.0) {
         p->tokens_per_s = tokens / t->step_s;
-        p->eta_s = seconds_left(t);
+        p->eta_s = p->done ? 0.0 : seconds_left(t);
         if (t->plan.matrix_peak_flops > 0.0)
             p->peak_share = t->plan.flops_per_step / t->step_s / t->plan.matrix_peak_flops;
     }
@@ -269,11 +298,53 @@ heed_progress heed_trainer_progress(const heed_trainer *t)
     return p;
 }
 
-heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err)
+/* The evaluation that is due; *best: it is the lowest loss so far. */
+static heed_status evaluate_due(heed_trainer *t, heed_progress *p, bool *best, heed_error *err)
 {
     const heed_train_options *o = &t->options;
-    heed_status status = HEED_OK;
-    int64_t n_batches;
+    const int64_t n = heed_validation_batches(t, eval_batches_after(t, t->step));
+    heed_status status;
+    double comparable;
+
+    *best = false;
+    if (n == 0)
+        return HEED_OK;
+    status = evaluate(t, n, &p->validation_loss, err);
+    p->validation_kl = t->eval_kl;
+    comparable = p->validation_loss;
+    if (status == HEED_OK && (o->keep_best || o->patience > 0) &&
+        n != heed_validation_batches(t, o->eval_batches)) /* over the windows of the others */
+        status = evaluate(t, o->eval_batches, &comparable, err);
+    if (status == HEED_OK)
+        *best = heed_best_judge(&t->best, o->patience, t->step, comparable);
+    return status;
+}
+
+/* The checkpoint that is due, and what stays of it. */
+static heed_status save_due(heed_trainer *t, bool best, heed_progress *p, heed_error *err)
+{
+    const heed_train_options *o = &t->options;
+    const bool due = p->done || (o->save_interval > 0 && t->step % o->save_interval == 0);
+    const bool keep_best = best && o->keep_best, keep_step = due && o->keep_last > 0;
+    heed_status status;
+
+    if (!due && !keep_best)
+        return HEED_OK;
+    status = heed_trainer_save(t, err);
+    p->saved = status == HEED_OK;
+    if (status != HEED_OK || !(keep_best || keep_step))
+        return status;
+    if (keep_best && heed_trainer_writes(t))
+        status = heed_keep_best(t, err);
+    if (keep_step && heed_trainer_writes(t) && status == HEED_OK)
+        status = heed_keep_step(t, err);
+    return heed_ranks_agree(o->ranks, status, err);
+}
+
+heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err)
+{
+    heed_status status;
+    bool best = false;
 
     *p = heed_trainer_progress(t);
     if (t->diverged)
@@ -281,24 +352,13 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
     if (p->done)
         return HEED_OK;
     status = run_step(t, p, err);
+    if (status == HEED_OK && !t->diverged)
+        status = evaluate_due(t, p, &best, err);
     if (status != HEED_OK)
         return status;
-    t->diverged = !isfinite(p->loss) || !isfinite(p->gradient_norm);
-    n_batches = eval_batches_after(t, t->step);
-    if (n_batches > 0 && !t->diverged)
-        status = evaluate(t, n_batches, &p->validation_loss, err);
-    if (status != HEED_OK)
-        return status;
-    p->validation_kl = isnan(p->validation_loss) ? NAN : t->eval_kl;
     fill_progress(t, p);
     heed_log_step(t, p);
-    if (t->diverged)
-        return fail_diverged(t, err);
-    if (p->done || (o->save_interval > 0 && t->step % o->save_interval == 0)) {
-        status = heed_trainer_save(t, err);
-        p->saved = status == HEED_OK;
-    }
-    return status;
+    return t->diverged ? fail_diverged(t, err) : save_due(t, best, p, err);
 }
 
 heed_status heed_trainer_save(heed_trainer *t, heed_error *err)

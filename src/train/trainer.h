@@ -10,13 +10,16 @@
 #include "data/batches.h"
 #include "formats/safetensors.h"
 #include "nn/model.h"
+#include "train/best.h"
+#include "train/guard.h"
 #include "train/reduce.h"
 #include "train/schedule.h"
 #include "train/start.h"
 #include "train/step.h"
 #include "train/strict.h"
 
-#define HEED_PATH_BYTES 4096
+#define HEED_PATH_BYTES  4096
+#define HEED_MOST_GROUPS 16 /* components of a model */
 
 /* What was trained on, so that a resumed run can tell whether it still is the same. */
 typedef struct heed_text_identity {
@@ -59,9 +62,13 @@ struct heed_trainer {
 
     int64_t step; /* done */
     FILE *log;
-    int lock;               /* descriptor of the locked folder, -1 before */
-    bool diverged;          /* a loss or a gradient was no number: the weights are of no use */
-    int64_t saved_step;     /* of the checkpoint on the disk; -1: there is none */
+    int lock;                                  /* descriptor of the locked folder, -1 before */
+    heed_guard guard;                          /* of updates */
+    heed_best best;                            /* validation loss so far */
+    bool diverged;                             /* the weights are of no use, or no batch is */
+    int64_t saved_step;                        /* of the checkpoint on the disk; -1: there is none */
+    heed_group_stats groups[HEED_MOST_GROUPS]; /* of the last step, where it was looked at */
+    int n_groups;
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
     double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
     double kl, eval_kl;     /* divergence from the teacher in the last batch and evaluation; NaN without one */
@@ -135,6 +142,15 @@ heed_status heed_moments_send(heed_trainer *trainer, heed_error *err);
 /** This rank's parts of a parameter's moments from a file. */
 heed_status heed_moments_read(heed_trainer *trainer, const heed_safetensors_entry *entry, int i, int second,
                               heed_error *err);
+/** Batches that an evaluation of n_batches takes: no more than a sweep of the validation part. */
+int64_t heed_validation_batches(const heed_trainer *trainer, int64_t n_batches);
+/** Fills batch i of so many: the next of random, the same ones each time, or of a sweep. */
+void heed_validation_next(heed_trainer *trainer, heed_batches *random, int64_t n_batches, int64_t i);
+
+/** Is a look at the groups of parameters due at this step, counted from 1? */
+bool heed_looks_due(const heed_trainer *trainer, int64_t step);
+/** Takes it: after the norm, before the update. */
+void heed_looks_take(heed_trainer *trainer);
 
 /** Opens log.jsonl; lines of steps that the checkpoint has not seen are dropped. */
 heed_status heed_log_open(heed_trainer *trainer, heed_error *err);

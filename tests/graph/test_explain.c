@@ -64,7 +64,7 @@ static void open_step(step_under_test *s, heed_config config)
     const heed_step_shape shape = {.batch = BATCH, .length = LENGTH, .training = true};
     heed_error err = {0};
 
-    *s = (step_under_test){.config = config, .inputs = {.lr = 1e-3f, .t = 7, .step = 6, .norm = 1.5f}};
+    *s = (step_under_test){.config = config, .inputs = {.lr = 1e-3f, .t = 7, .window = 6, .norm = 1.5f}};
     s->inputs.ids = s->ids;
     s->inputs.targets = s->targets;
     expect_ok(heed_weights_create(&s->config, &s->weights, &err), &err);

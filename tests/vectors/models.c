@@ -283,6 +283,9 @@ static bool prepare_training(vector_case *v, training *t, heed_error *err)
     options.eps = vector_number(v, "eps");
     options.weight_decay = vector_number(v, "weight_decay");
     options.clip_norm = vector_number(v, "clip");
+    snprintf(options.groups, sizeof options.groups,
+             "wte.weight: weight_decay %.9g; wpe.weight: weight_decay %.9g", options.weight_decay,
+             options.weight_decay); /* the file's rule: all of two axes */
     ok = ok && heed_weights_create(&model->config, &t->weights, err) == HEED_OK &&
          heed_weights_place(t->weights, NULL, err) == HEED_OK;
     for (int i = 0; ok && i < t->weights->n; i++)
