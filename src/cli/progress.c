@@ -209,6 +209,8 @@ static void print_line(heed_cli_progress *p, const heed_progress *now)
             (long long)now->step, (long long)now->steps, epoch, p->loss, now->validation_loss,
             heed_cli_per_byte(byte, now->validation_loss, p->bytes_per_token),
             heed_cli_perplexity(perplexity, now->validation_loss), heed_cli_grouped(speed, now->tokens_per_s));
+    if (!isnan(now->validation_kl))
+        fprintf(p->out, ", %.4f from the teacher", now->validation_kl);
     if (has_share(now))
         fprintf(p->out, ", %.0f %% of the peak", 100.0 * now->peak_share);
     if (now->clipped_share >= 0.005)

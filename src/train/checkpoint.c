@@ -126,6 +126,9 @@ bool heed_checkpoint_exists(const char *folder)
 static heed_status write_config(const heed_trainer *t, const char *path, heed_error *err)
 {
     json_t *root = heed_config_to_json(&t->model->config);
+
+    if (root != NULL && t->start.ids != NULL && heed_config_is_gpt2(&t->model->config))
+        json_object_update(root, t->start.ids);
     const heed_status status = root != NULL ? heed_json_write(path, root, err)
                                             : heed_fail(err, HEED_ERR_MEMORY, "not enough memory to save");
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "nn/config_json.h"
 #include "train/trainer.h"
 
 /* --- the configuration --- */
@@ -75,6 +77,31 @@ heed_status heed_from_open(heed_trainer *t, heed_config *config, heed_error *err
     if (status == HEED_OK && t->tokenizer.path[0] != '\0' && t->start.from->tokenizer != NULL)
         status = heed_fail(err, HEED_ERR_USAGE,
                            "tokenizer: the checkpoint %.300s has one of its own, no other can be given", path);
+    return status;
+}
+
+/* Where a text begins and ends is said by the configuration, which a tokenizer.json does not repeat. */
+heed_status heed_from_keep_ids(heed_trainer *t, heed_error *err)
+{
+    static const char *const names[] = {"bos_token_id", "eos_token_id"};
+    char path[HEED_PATH_BYTES];
+    heed_config config;
+    json_t *root = NULL, *ids = json_object();
+    heed_status status = heed_path_join(path, sizeof path, t->folder, "config.json", err);
+
+    if (status == HEED_OK)
+        status = heed_config_open(heed_file_exists(path) ? t->folder : t->options.from, &config, &root, err);
+    for (size_t i = 0; status == HEED_OK && i < sizeof names / sizeof names[0]; i++) {
+        json_t *id = json_object_get(root, names[i]);
+
+        if (id != NULL && json_object_set(ids, names[i], id) != 0)
+            status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the names of special tokens");
+        if (i == 1 && json_is_integer(id) && json_integer_value(id) >= 0 &&
+            json_integer_value(id) < config.vocab_size)
+            t->model->end_of_text = (int32_t)json_integer_value(id);
+    }
+    t->start.ids = ids;
+    json_decref(root);
     return status;
 }
 

@@ -276,6 +276,8 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
         return status;
     }
     status = heed_model_wrap(weights, tokenizer, &t->model, err);
+    if (status == HEED_OK && t->options.from[0] != '\0')
+        status = heed_from_keep_ids(t, err);
     if (status == HEED_OK)
         status = open_device(t, err);
     if (status == HEED_OK)

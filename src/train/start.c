@@ -45,6 +45,8 @@ void heed_start_close(heed_trainer *t)
 {
     heed_model_close(t->start.from);
     t->start.from = NULL;
+    json_decref(t->start.ids);
+    t->start.ids = NULL;
     heed_teacher_close(&t->start.teacher);
 }
 

@@ -33,6 +33,7 @@ typedef struct heed_teacher {
 typedef struct heed_start {
     heed_model *from;                                  /* NULL, or open until its weights are taken */
     uint64_t from_hash, embeddings_hash, teacher_hash; /* of the numbers; 0: not known */
+    json_t *ids; /* of special tokens, from the checkpoint's config.json; NULL: none */
     heed_teacher teacher;
 } heed_start;
 
@@ -66,6 +67,8 @@ bool heed_start_same_tokens(const heed_tokenizer *a, const heed_tokenizer *b);
  * and room of experts, and a context its positions reach. vocab_size 0 becomes the checkpoint's. HEED_ERR_USAGE.
  */
 heed_status heed_from_open(struct heed_trainer *t, heed_config *config, heed_error *err);
+/** Keeps the ids of special tokens that config.json names, the checkpoint's or that of the run: HEED_ERR_FILE. */
+heed_status heed_from_keep_ids(struct heed_trainer *t, heed_error *err);
 /** Copies its numbers into the weights, widened to f32, and closes it. */
 heed_status heed_from_take(struct heed_trainer *t, heed_error *err);
 

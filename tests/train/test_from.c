@@ -216,6 +216,50 @@ static void what_contradicts_the_checkpoint_is_refused(void **state)
     run_close(&c);
 }
 
+/* The ids of special tokens are the configuration's to say; a tokenizer.json of characters has none. */
+static void special_tokens_keep_their_ids(void **state)
+{
+    run_case c;
+    heed_model *model;
+    size_t n;
+    char *config, *at;
+
+    (void)state;
+    run_open(&c);
+    start_make(&c, "base");
+    config = run_read(run_file(&c, "base", "config.json"), &n);
+    at = strstr(config, "\"eos_token_id\": null");
+    assert_non_null(at);
+    at = strstr(at, "null");
+    memcpy(at, "   3", 4);
+    run_write(run_file(&c, "base", "config.json"), config, n);
+    free(config);
+    go_on_from(&c, "base");
+    assert_false(run_train(&c, "fine", 5, NULL));
+    assert_true(run_resume(&c, "fine", RUN_MAX_STEPS, NULL));
+    model = start_open(&c, "fine");
+    assert_int_equal(heed_model_end_of_text(model), 3);
+    heed_model_close(model);
+    run_close(&c);
+}
+
+/* Stopped between the two files that come before the first step: the tokenizer is the checkpoint's again. */
+static void a_run_without_its_tokenizer_yet_takes_it_again(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    start_make(&c, "base");
+    go_on_from(&c, "base");
+    assert_true(run_train(&c, "whole", RUN_MAX_STEPS, NULL));
+    heed_trainer_close(run_create(&c, "part"));
+    assert_int_equal(unlink(run_file(&c, "part", "tokenizer.json")), 0);
+    assert_true(run_resume(&c, "part", RUN_MAX_STEPS, NULL));
+    run_expect_same(&c, "whole", "part");
+    run_close(&c);
+}
+
 static void a_resumed_run_from_a_checkpoint_ends_with_the_same_bytes(void **state)
 {
     run_case c;
@@ -260,6 +304,8 @@ int main(void)
         cmocka_unit_test(the_tokenizer_comes_along),
         cmocka_unit_test(a_text_that_the_tokenizer_lacks_is_refused),
         cmocka_unit_test(what_contradicts_the_checkpoint_is_refused),
+        cmocka_unit_test(special_tokens_keep_their_ids),
+        cmocka_unit_test(a_run_without_its_tokenizer_yet_takes_it_again),
         cmocka_unit_test(a_resumed_run_from_a_checkpoint_ends_with_the_same_bytes),
         cmocka_unit_test(a_checkpoint_that_has_changed_is_noticed),
     };
