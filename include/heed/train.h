@@ -116,6 +116,13 @@ typedef struct heed_train_options {
     char target_field[64];    /* the only one of them that is to be learned; "": all are */
     int64_t token_file_bytes; /* a text of more bytes is tokenized into a file in the cache, and mapped */
 
+    /* a synthetic task in place of a text: what it is, its sizes and its floor stand in src/data/tasks */
+    int task;             /* heed_train_fields() has the names; 0: none */
+    int64_t task_symbols; /* different ones, numbers below it, or words of a kind; 0: the task's own number */
+    int64_t task_length;  /* symbols of a prompt, or of the longest period; 0: the task's own */
+    double task_held_out; /* addition: the share of the pairs that is kept for validation */
+    bool task_prompts;    /* targets in prompts count, too, and the floor is no longer 0 */
+
     const char *const
         *more_texts; /* [n_more_texts] read behind the trainer's text, as one; lent for heed_trainer_create() */
     int n_more_texts;
@@ -150,8 +157,12 @@ typedef struct heed_train_plan {
     double available_bytes;  /* what the system would give; 0: unknown */
     int64_t n_train_tokens, n_validation_tokens;
     double bytes_per_token; /* of validation: losses over it are nats a byte, whatever the tokenizer */
-    double floor;           /* entropy of the built-in stories in nats a token; NaN for a text */
-    double initial_loss;    /* that fresh weights should have at the first step; NaN: not known, or not fresh */
+    /* The least loss that any model can have on average: the stories' entropy, or the task's; NaN for a text. */
+    double floor;
+    const char *task;        /* its name; NULL: a text or the stories */
+    const char *task_prompt; /* one of its prompts, from validation */
+    int64_t task_answer;     /* tokens of the answer to it */
+    double initial_loss; /* that fresh weights should have at the first step; NaN: not known, or not fresh */
     double initial_tolerance; /* and how far off it may be: five standard errors and 2 % */
     double matrix_peak_flops; /* this machine's, measured now */
     double teacher_bytes;     /* weights of the teacher, mapped; 0: none */

@@ -56,19 +56,31 @@ static void show_start(FILE *out, const heed_trainer *trainer)
                 o->temperature, o->distill_weight);
 }
 
-void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text)
+static void show_text(FILE *out, const heed_train_plan *plan, const char *text)
 {
-    const heed_train_plan *plan = heed_trainer_plan(trainer);
-    const int n_ranks = heed_ranks_size(heed_trainer_options(trainer)->ranks);
-    char a[32], b[32], line[256], shown[256];
+    char a[32], b[32], shown[256];
 
-    heed_cli_describe_model(heed_trainer_config(trainer), line, sizeof line);
+    if (plan->task != NULL) {
+        fprintf(out, "task    %s, made as it is learned; the least loss on average is %.4f\n", plan->task,
+                plan->floor);
+        return;
+    }
     fprintf(out, "text    %s: %s tokens to learn from, %s to validate",
             heed_cli_quote(shown, sizeof shown, text), heed_cli_grouped(a, (double)plan->n_train_tokens),
             heed_cli_grouped(b, (double)plan->n_validation_tokens));
     if (plan->bytes_per_token != 1.0)
         fprintf(out, ", of %.3f bytes each", plan->bytes_per_token);
     fputc('\n', out);
+}
+
+void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text)
+{
+    const heed_train_plan *plan = heed_trainer_plan(trainer);
+    const int n_ranks = heed_ranks_size(heed_trainer_options(trainer)->ranks);
+    char a[32], line[256], shown[256];
+
+    heed_cli_describe_model(heed_trainer_config(trainer), line, sizeof line);
+    show_text(out, plan, text);
     fprintf(out, "model   %s: %s parameters", line, heed_cli_grouped(a, (double)plan->n_parameters));
     if (plan->n_trained != plan->n_parameters)
         fprintf(out, ", of which %s train", heed_cli_grouped(a, (double)plan->n_trained));

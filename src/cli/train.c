@@ -27,7 +27,8 @@ typedef struct train_options {
 
 static const heed_cli_text texts[] = {
     {"out", "DIR",
-     "the model's folder; without it a new one here, named after the text (story for the stories)", AT(out)},
+     "the model's folder; without it a new one here, named after the text or the task (story for the stories)",
+     AT(out)},
     {"resume", "DIR", "go on with the run in this folder, to the same bytes as if it had never stopped",
      AT(resume)},
     {"preset", "NAME", HEED_CLI_PRESET_HELP, AT(preset)},
@@ -53,15 +54,24 @@ typedef struct train_run {
 
 /* --- where to --- */
 
+/* NULL: no task is learned. */
+static const char *task_name(const heed_train_options *train)
+{
+    int n;
+    const heed_field *train_fields = heed_train_fields(&n);
+
+    return train->task > 0 ? heed_field_find(train_fields, n, "task")->choices[train->task] : NULL;
+}
+
 /* "plays" for "texts/plays.txt"; a text without an ending gives its name and "-model". */
-static heed_status name_folder(const char *text, char *out, size_t size, heed_error *err)
+static heed_status name_folder(const char *text, const char *task, char *out, size_t size, heed_error *err)
 {
     const char *name = text != NULL && strrchr(text, '/') != NULL ? strrchr(text, '/') + 1 : text;
     const char *dot = name != NULL ? strrchr(name, '.') : NULL;
     int n;
 
     if (name == NULL)
-        n = snprintf(out, size, "story");
+        n = snprintf(out, size, "%s", task != NULL ? task : "story");
     else if (dot != NULL && dot > name)
         n = snprintf(out, size, "%.*s", (int)(dot - name), name);
     else
@@ -84,8 +94,9 @@ static bool keep_text(void *context, const heed_written *w)
 static heed_status write_sample(const train_run *r, char **text, size_t *n, heed_error *err)
 {
     const heed_train_options *o = heed_trainer_options(r->trainer);
+    const heed_train_plan *plan = heed_trainer_plan(r->trainer);
     heed_generate_options options = heed_generate_default();
-    const heed_prompt empty = {.text = ""};
+    const heed_prompt prompt = {.text = plan->task_prompt != NULL ? plan->task_prompt : ""};
     FILE *out = open_memstream(text, n);
     heed_status status;
 
@@ -93,7 +104,12 @@ static heed_status write_sample(const train_run *r, char **text, size_t *n, heed
         return HEED_ERR_MEMORY;
     options.session = (heed_session_options){.threads = (int)o->threads, .seed = (uint64_t)o->seed};
     options.max_tokens = r->own->sample_tokens;
-    status = heed_generate(heed_trainer_model(r->trainer), &empty, 1, &options, keep_text, out, NULL, err);
+    if (plan->task_prompt != NULL) { /* the answer to a prompt, and what the model holds most likely */
+        options.sampling.temperature = 0.0;
+        options.max_tokens = plan->task_answer < options.max_tokens ? plan->task_answer : options.max_tokens;
+        fprintf(out, "%s ", plan->task_prompt);
+    }
+    status = heed_generate(heed_trainer_model(r->trainer), &prompt, 1, &options, keep_text, out, NULL, err);
     fclose(out);
     return status;
 }
@@ -207,7 +223,8 @@ static void show_end(const train_run *r)
             heed_cli_per_byte(byte, r->validation_loss, plan->bytes_per_token),
             heed_cli_perplexity(perplexity, r->validation_loss));
     if (!isnan(plan->floor))
-        fprintf(out, " (the stories' entropy, the floor: %.4f)", plan->floor);
+        fprintf(out, " (%s, the floor: %.4f)",
+                plan->task != NULL ? "the least on average" : "the stories' entropy", plan->floor);
     fputc('\n', out);
     heed_cli_show_normal(out, r->trainer, r->now.step, r->validation_loss);
     if (r->now.stopped_early)
@@ -216,8 +233,12 @@ static void show_end(const train_run *r)
     show_updates(out, &r->now);
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
-    fprintf(out, "next: heed generate %s\n",
+    fprintf(out, "next: heed generate %s",
             heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer)));
+    if (plan->task_prompt != NULL)
+        fprintf(out, " --prompt \"%s\" --temperature 0 --max-tokens %lld", plan->task_prompt,
+                (long long)plan->task_answer);
+    fputc('\n', out);
 }
 
 static void print_json(const train_run *r)
@@ -235,6 +256,8 @@ static void print_json(const train_run *r)
     heed_cli_json_number(&json, "perplexity", exp(r->validation_loss));
     heed_cli_json_number(&json, "validation_nats_per_byte", r->validation_loss / plan->bytes_per_token);
     heed_cli_json_number(&json, "floor", plan->floor);
+    if (plan->task != NULL)
+        heed_cli_json_text(&json, "task", plan->task);
     if (!isnan(r->progress.initial)) {
         heed_cli_json_number(&json, "initial_loss", r->progress.initial);
         heed_cli_json_number(&json, "expected_initial_loss", r->progress.expected);
@@ -366,7 +389,7 @@ static heed_status open_trainer(const train_options *own, const char *text, cons
     if (own->resume != NULL)
         return heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
     if (own->out == NULL)
-        status = name_folder(text, folder, sizeof folder, err);
+        status = name_folder(text, task_name(train), folder, sizeof folder, err);
     return status == HEED_OK
                ? heed_trainer_create(text, config, train, own->out != NULL ? own->out : folder, trainer, err)
                : status;
@@ -484,9 +507,12 @@ const heed_cli_command heed_cli_train = {
         "makes words or byte pairs of it, or takes a file or folder that heed tokenize takes; with byte pairs\n"
         "any bytes will do. Several files are read as one, each a document; in a file named .jsonl each line\n"
         "is one. Texts may be larger than memory. Without a text the model learns from stories made by a\n"
-        "grammar. Their entropy is known: on average no loss is below it. The folder is a model at every\n"
-        "checkpoint. Ctrl-C finishes the step, saves and stops. mpirun -n N heed train ... trains on N\n"
-        "processes, here or on several machines; --batch-size is that of all together.\n"
+        "grammar, or the --task: copy (dbca=dbca), reverse, sort, induction (a random sequence again and\n"
+        "again), addition (31+90=24, modulo --task-symbols), translate (the red cat ...=belo beli ...),\n"
+        "consonant (has one occurred?), first-letter (is it a consonant?). The floor is known: on average\n"
+        "no loss is below it. The folder is a model at every checkpoint. Ctrl-C finishes the step, saves\n"
+        "and stops. mpirun -n N heed train ... trains on N processes, here or on several machines;\n"
+        "--batch-size is that of all together.\n"
         "\n"
         "--from goes on from a model: a folder, or a name that heed pull has fetched. Its configuration and\n"
         "tokenizer come along; --dropout may be given, and a shorter --context-length. What it knows is kept\n"
@@ -498,6 +524,14 @@ const heed_cli_command heed_cli_train = {
                 "  heed train shakespeare.txt --out pairs --tokenizer bpe --tokenizer-vocab-size 1024\n"
                 "  heed train letters/*.txt --out letters --epochs 4\n"
                 "  heed train talks.jsonl --out talks --text-field question,answer --target-field answer\n"
+                "  heed train --task copy --context-length 35\n"
+                "  heed train --task reverse --task-length 4 --task-symbols 10\n"
+                "  heed train --task sort --steps 5000\n"
+                "  heed train --task induction --n-layers 2 --no-mlp --context-length 96\n"
+                "  heed train --task addition --context-length 5 --batch-size 512 --weight-decay 1\n"
+                "  heed train --task translate --context-length 47\n"
+                "  heed train --task consonant --context-length 16\n"
+                "  heed train --task first-letter --n-layers 1 --n-heads 1\n"
                 "  heed train --resume plays\n"
                 "  heed train letters.txt --from gpt2 --out letters --learning-rate 5e-5 --steps 200\n"
                 "  heed train shakespeare.txt --distill plays --out one-head --n-heads 1 --n-layers 2\n"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <heed/train.h>
 
+#include "data/tasks/task.h"
+
 #define AT(member) offsetof(heed_train_options, member)
 
 static const char *const levels[] = {"none", "cheap", "blocks", NULL}; /* a heed_recompute */
@@ -102,6 +104,18 @@ static const heed_field fields[] = {
      NULL},
     {"distill_weight", "share of the teacher in the loss; 1: the teacher alone", HEED_FIELD_NUMBER,
      AT(distill_weight), 0, 1, NULL},
+
+    /* a synthetic task in place of a text */
+    {"task", "a task that is made as it is learned, in place of a text", HEED_FIELD_CHOICE, AT(task), 0, 0,
+     heed_task_names},
+    {"task_symbols", "how many different ones a task has; 0: its own number", HEED_FIELD_INTEGER,
+     AT(task_symbols), 0, 1e6, NULL},
+    {"task_length", "symbols of a prompt, or of the longest period; 0: its own", HEED_FIELD_INTEGER,
+     AT(task_length), 0, 1e6, NULL},
+    {"task_held_out", "addition: share of the pairs that is kept for validation", HEED_FIELD_NUMBER,
+     AT(task_held_out), 0, 1, NULL},
+    {"task_prompts", "targets in prompts count, too; the floor then is above 0", HEED_FIELD_BOOLEAN,
+     AT(task_prompts), 0, 0, NULL},
 };
 
 const heed_field *heed_train_fields(int *n)
@@ -137,5 +151,6 @@ heed_train_options heed_train_options_default(void)
         .token_file_bytes = 100000000,
         .temperature = 2.0,
         .distill_weight = 0.5,
+        .task_held_out = 0.5,
     };
 }

@@ -137,10 +137,9 @@ static heed_status make_tokenizer(const opening *o, heed_error *err)
 }
 
 /* The same ids as before, or the weights mean nothing. */
-static heed_status identify_tokenizer(const opening *o, heed_error *err)
+heed_status heed_text_identify_tokenizer(heed_trainer *t, const heed_tokenizer *tokenizer, bool resumed,
+                                         heed_error *err)
 {
-    heed_trainer *t = o->t;
-    const heed_tokenizer *tokenizer = *o->tokenizer;
     heed_text_buffer text = {0};
     heed_status status = heed_tokenizer_write(tokenizer, &text, err);
     uint64_t hash = 0;
@@ -148,16 +147,21 @@ static heed_status identify_tokenizer(const opening *o, heed_error *err)
     if (status == HEED_OK)
         hash = heed_fnv(HEED_FNV_BEGIN, text.data, text.size);
     heed_text_free(&text);
-    if (status == HEED_OK && o->resumed && t->tokenizer.hash != 0 && t->tokenizer.hash != hash)
+    if (status == HEED_OK && resumed && t->tokenizer.hash != 0 && t->tokenizer.hash != hash)
         return heed_fail(err, HEED_ERR_FILE, "%.300s: the tokenizer has changed since the run began",
                          t->folder);
     t->tokenizer.hash = hash;
     return status;
 }
 
+static heed_status identify_tokenizer(const opening *o, heed_error *err)
+{
+    return heed_text_identify_tokenizer(o->t, *o->tokenizer, o->resumed, err);
+}
+
 /* --- the tokens --- */
 
-static heed_status fit_vocabulary(heed_config *config, const heed_tokenizer *tokenizer, heed_error *err)
+heed_status heed_text_fit_vocabulary(heed_config *config, const heed_tokenizer *tokenizer, heed_error *err)
 {
     const int64_t n = heed_tokenizer_vocab_size(tokenizer);
 
@@ -256,9 +260,13 @@ heed_status heed_text_open(heed_trainer *t, heed_config *config, bool resumed, h
     heed_status status;
 
     t->plan.floor = NAN;
+    if (t->options.task != 0) {
+        status = heed_task_begin(t, config, tokenizer, err);
+        return status == HEED_OK ? heed_text_identify_tokenizer(t, *tokenizer, resumed, err) : status;
+    }
     status = open_corpus(&o, err);
     if (status == HEED_OK)
-        status = fit_vocabulary(config, *tokenizer, err);
+        status = heed_text_fit_vocabulary(config, *tokenizer, err);
     if (status == HEED_OK)
         describe(t, o.corpus, *tokenizer);
     if (o.corpus != NULL)

@@ -41,6 +41,7 @@ struct heed_trainer {
     heed_text_identity text;
     heed_tokenizer_identity tokenizer;
     heed_train_plan plan;
+    char task_prompt[128]; /* the plan's */
     char device_text[128];
     heed_device device;
 
@@ -81,6 +82,14 @@ struct heed_trainer {
  */
 heed_status heed_text_open(heed_trainer *trainer, heed_config *config, bool resumed, heed_tokenizer **tokenizer,
                            heed_error *err);
+/** The same for a task: there is no text to open. */
+heed_status heed_task_begin(heed_trainer *trainer, heed_config *config, heed_tokenizer **tokenizer,
+                            heed_error *err);
+/** The tokenizer is the one that the run began with, or it has no such run yet. */
+heed_status heed_text_identify_tokenizer(heed_trainer *trainer, const heed_tokenizer *tokenizer, bool resumed,
+                                         heed_error *err);
+/** The model has a logit for each token; vocab_size 0 becomes their number. */
+heed_status heed_text_fit_vocabulary(heed_config *config, const heed_tokenizer *tokenizer, heed_error *err);
 /** Further texts of a run; *more is allocated, each of them too. */
 heed_status heed_text_add(heed_text_identity *text, const char *path, heed_error *err);
 /** Bytes of all texts as the file system has them; 0: one of them is not there. */

@@ -30,6 +30,10 @@ refuse 2 '--steps: expected a number behind it' train --steps
 refuse 2 '--out: expected DIR behind it' train --out --quiet
 refuse 2 '--out: expected DIR, got an empty word' train --out ''
 refuse 2 'expected --steps or --epochs, got both' train --steps 5 --epochs 2
+refuse 2 'task: expected one of none, copy, reverse' train --task cop
+refuse 2 'task_length: the task addition has none to choose' train --task addition --task-length 3
+refuse 2 'an example of the task copy takes 18 tokens, and a window has 17' train --task copy --context-length 16
+refuse 2 'epochs: a task has no end' train --task copy --epochs 2
 refuse 2 'order: expected one of windows, epochs, got "random"' train --order random
 refuse 2 'expected heed generate MODEL' generate
 refuse 2 'expected heed eval MODEL TEXT' eval m
@@ -87,6 +91,7 @@ absent latin
 refuse 3 'binary.txt: expected a text, got a binary file' train binary.txt $tiny
 absent binary
 refuse 3 'none.txt: cannot be opened' train good.txt none.txt $tiny --out o
+refuse 2 'expected no text beside it' train good.txt --task copy --out o
 printf '{"text": "a"}\n{"txt": "b"}\n' >lines.jsonl
 refuse 3 'lines.jsonl: line 2: expected a text "text", there is none' train good.txt lines.jsonl $tiny --out o
 refuse 2 'target_field: expected a file whose name ends in .jsonl' train good.txt --target-field a $tiny --out o
@@ -215,6 +220,14 @@ allow generate model --max-tokens 3 --threads 1
 
 allow train good.txt short.txt $tiny --epochs 1 --batch-size 50 --out several
 grep -q '"epoch": 1' several/log.jsonl || fail "expected an epoch in the log"
+allow train --task addition $tiny --steps 2 --out sums --json
+grep -q '"floor": 0,' out && grep -q '"task": "addition"' out || fail "expected the task and its floor"
+refuse 2 'has other tokens than the task consonant' train --task consonant --from sums $tiny --out o
+refuse 2 'has other tokens than the task addition' train --task addition --task-symbols 5 --from sums $tiny --out o
+allow train --task addition --from sums $tiny --steps 1 --out more-sums
+allow generate sums --prompt "3+5=" --max-tokens 1
+printf '3+5=8\n90+90=83\n' >sums.txt
+allow eval sums sums.txt
 allow train good.txt $tiny --steps 2 --save-interval 1 --out changed-text
 mv good.txt moved.txt
 refuse 3 'good.txt' train --resume changed-text

@@ -82,7 +82,8 @@ heed_trainer *run_create(const run_case *c, const char *name)
     heed_trainer *trainer = NULL;
     heed_error err = {0};
 
-    if (heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name), &trainer, &err) != HEED_OK)
+    if (heed_trainer_create(c->text[0] != '\0' ? c->text : NULL, &c->config, &c->options, run_path(c, name),
+                            &trainer, &err) != HEED_OK)
         fail_msg("%s", err.message);
     return trainer;
 }

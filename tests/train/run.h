@@ -22,7 +22,7 @@ enum { RUN_PATH = 512, RUN_MAX_STEPS = 64 };
 
 typedef struct run_case {
     char root[RUN_PATH / 2]; /* of all folders of this test */
-    char text[RUN_PATH];     /* the file that is trained on */
+    char text[RUN_PATH];     /* the file that is trained on; "": none */
     heed_config config;
     heed_train_options options;
 } run_case;

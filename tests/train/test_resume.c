@@ -251,6 +251,30 @@ static void tokens_in_a_file_train_the_same_model(void **state)
     run_close(&c);
 }
 
+/* Every task, resumed wherever it stops. */
+static void tasks_go_on_at_the_same_window(void **state)
+{
+    int n;
+    const heed_field *fields = heed_train_fields(&n);
+    const char *const *names = heed_field_find(fields, n, "task")->choices;
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    c.text[0] = '\0';
+    c.config.context_length = 24;
+    c.options.batch_size = 1;
+    for (c.options.task = 1; names[c.options.task] != NULL; c.options.task++) {
+        double losses[RUN_MAX_STEPS] = {0};
+
+        assert_true(run_train(&c, "whole", RUN_MAX_STEPS, losses));
+        interrupt_at(&c, 0, losses);
+        interrupt_at(&c, 7, losses);
+        run_remove(&c, "whole");
+    }
+    run_close(&c);
+}
+
 static void a_finished_run_has_nothing_left_to_do(void **state)
 {
     run_case c;
@@ -440,6 +464,7 @@ int main(void)
         cmocka_unit_test(epochs_go_on_at_the_same_window),
         cmocka_unit_test(several_texts_are_found_again),
         cmocka_unit_test(tokens_in_a_file_train_the_same_model),
+        cmocka_unit_test(tasks_go_on_at_the_same_window),
         cmocka_unit_test(a_finished_run_has_nothing_left_to_do),
         cmocka_unit_test(the_text_is_found_from_any_folder),
         cmocka_unit_test(a_folder_without_a_run_is_refused),
