@@ -75,18 +75,6 @@ static heed_node *alias_of_parts(heed_graph *g, const heed_node *x, heed_node *c
 
 /* --- the sum ------------------------------------------------------------------------------------- */
 
-/* The gradient of a look-up that starts from zeros. */
-static bool is_lookup(const heed_node *node)
-{
-    return node->op == &heed_op_embedding_backward && node->in[2] == NULL;
-}
-
-/* sum + what this look-up sends to its table, in one node. */
-static heed_node *add_looked_up(heed_graph *g, const heed_node *lookup, heed_node *sum)
-{
-    return heed_embedding_backward(g, lookup->in[0], lookup->in[1], sum, heed_rows(&lookup->tensor));
-}
-
 static heed_node *as_f32(heed_graph *g, heed_node *x)
 {
     return x->tensor.dtype == HEED_BF16 ? heed_to_f32(g, x) : x;
@@ -113,12 +101,12 @@ heed_node *heed_accumulate(heed_graph *g, heed_node *x, heed_node *const *contri
     if (x->tensor.dtype == HEED_BF16)
         return sum_for_bf16(g, contributions, n);
     for (int i = 0; i < n; i++) {
-        if (!is_lookup(contributions[i]))
+        if (!heed_is_lookup_gradient(contributions[i]))
             sum = sum == NULL ? contributions[i] : heed_add(g, sum, contributions[i]);
     }
     for (int i = 0; i < n; i++) {
-        if (is_lookup(contributions[i]))
-            sum = sum == NULL ? contributions[i] : add_looked_up(g, contributions[i], sum);
+        if (heed_is_lookup_gradient(contributions[i]))
+            sum = sum == NULL ? contributions[i] : heed_add_lookup_gradient(g, contributions[i], sum);
     }
     return sum;
 }

@@ -8,7 +8,8 @@
  *
  * t is 1 at the first step; factor comes from clipping, without it 1. AdamW's decay of the weights is
  * apart from the gradient; Adam's, l2, is in it, and so goes through the moments. 1 - beta^t is
- * computed in double, once. An update: it has no gradient.
+ * computed in double, once. marks (i32 [rows], or none) is 0 for rows of grad [rows, d] that hold zeros: they are not
+ * read. An update: it has no gradient.
  * Source: Kingma and Ba 2015 (arXiv:1412.6980); decoupled decay: Loshchilov and Hutter 2019 (arXiv:1711.05101).
  */
 #include <math.h>
@@ -18,7 +19,8 @@
 #include "ops/list.h"
 #include "ops/ops.h"
 
-enum { P, M, V, GRAD, LR, T, FACTOR };
+enum { P, M, V, GRAD, LR, T, FACTOR, MARKS };
+enum { ZEROS = 1024 };
 
 static bool adamw_shape(heed_graph *g, heed_node *node)
 {
@@ -28,7 +30,8 @@ static bool adamw_shape(heed_graph *g, heed_node *node)
         !heed_expect_shape(g, node, V, "v", HEED_F32, shape) ||
         !heed_expect_shape(g, node, GRAD, "grad", HEED_F32, shape) ||
         !heed_expect_scalar(g, node, LR, "lr", HEED_F32) || !heed_expect_scalar(g, node, T, "t", HEED_I32) ||
-        !heed_expect_scalar(g, node, FACTOR, "factor", HEED_F32))
+        !heed_expect_scalar(g, node, FACTOR, "factor", HEED_F32) ||
+        !heed_expect_shape(g, node, MARKS, "marks", HEED_I32, heed_shape1(heed_rows(&node->in[P]->tensor))))
         return false;
     for (int k = 0; k < 3; k++)
         heed_node_set_shape(node, k, HEED_F32, shape);
@@ -113,6 +116,8 @@ static void adamw_forward(const heed_op_args *a)
 typedef struct adamw_job {
     const heed_kernels *kernels;
     heed_adamw_step step;
+    const int32_t *marks; /* of rows of d, or NULL */
+    int64_t d;
 } adamw_job;
 
 static void adamw_span(const void *context, const heed_span *s)
@@ -123,13 +128,46 @@ static void adamw_span(const void *context, const heed_span *s)
                         &job->step);
 }
 
+/* Elements i .. end-1 of the span, with zeros in the place of their gradient. */
+static void adamw_without_gradient(const adamw_job *job, const heed_span *s, int64_t i, int64_t end)
+{
+    static const float zeros[ZEROS];
+
+    for (; i < end; i += ZEROS)
+        job->kernels->adamw(s->out[0] + i, s->out[1] + i, s->out[2] + i, s->in[P] + i, s->in[M] + i,
+                            s->in[V] + i, zeros, end - i < ZEROS ? end - i : ZEROS, &job->step);
+}
+
+/* Rows one behind the other that are all marked, or all not, go together. */
+static void adamw_marked_span(const void *context, const heed_span *s)
+{
+    const adamw_job *job = context;
+
+    for (int64_t i = 0, end; i < s->n; i = end) {
+        const int32_t mark = job->marks[(s->first + i) / job->d];
+
+        for (end = i; end < s->n && job->marks[(s->first + end) / job->d] == mark;)
+            end += job->d - (s->first + end) % job->d;
+        end = end < s->n ? end : s->n;
+        if (mark == 0)
+            adamw_without_gradient(job, s, i, end);
+        else
+            job->kernels->adamw(s->out[0] + i, s->out[1] + i, s->out[2] + i, s->in[P] + i, s->in[M] + i,
+                                s->in[V] + i, s->in[GRAD] + i, end - i, &job->step);
+    }
+}
+
 static void adamw_fast(const heed_op_args *a)
 {
-    const adamw_job job = {.kernels = a->device->kernels, .step = this_step(a)};
+    const bool marked = a->in[MARKS] != NULL && heed_tensor_is_dense(a->in[P]);
+    const adamw_job job = {.kernels = a->device->kernels,
+                           .step = this_step(a),
+                           .marks = marked ? a->in[MARKS]->data : NULL,
+                           .d = heed_cols(a->in[P])};
 
     if (a->outs[0] != NULL && a->outs[1] != NULL && a->outs[2] != NULL)
-        heed_map_elements(a, HEED_INPUT(P) | HEED_INPUT(M) | HEED_INPUT(V) | HEED_INPUT(GRAD), adamw_span,
-                          &job);
+        heed_map_elements(a, HEED_INPUT(P) | HEED_INPUT(M) | HEED_INPUT(V) | HEED_INPUT(GRAD),
+                          marked ? adamw_marked_span : adamw_span, &job);
     else /* only for those who look at one output */
         adamw_forward(a);
 }
@@ -187,7 +225,7 @@ static void adamw_explain(const heed_op_args *a, int output, int64_t element, he
 
 const heed_op heed_op_adamw = {
     .name = "adamw",
-    .n_inputs = 7,
+    .n_inputs = 8,
     .required_inputs = 6,
     .n_outputs = 3,
     .shape = adamw_shape,
@@ -201,8 +239,15 @@ const heed_op heed_op_adamw = {
 heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
                             heed_node *lr, heed_node *t, heed_node *factor, const heed_adamw_options *options)
 {
+    return heed_adamw_of_marked(g, p, m, v, grad, NULL, lr, t, factor, options);
+}
+
+heed_adamw_nodes heed_adamw_of_marked(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
+                                      heed_node *marks, heed_node *lr, heed_node *t, heed_node *factor,
+                                      const heed_adamw_options *options)
+{
     heed_node *first = heed_node_append_with(g, &heed_op_adamw, options, sizeof *options, p, m, v, grad, lr, t,
-                                             factor);
+                                             factor, marks);
 
     if (first == NULL)
         return (heed_adamw_nodes){NULL, NULL, NULL};

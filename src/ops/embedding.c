@@ -241,3 +241,13 @@ heed_node *heed_embedding_backward(heed_graph *g, heed_node *ids, heed_node *dy,
 {
     return heed_node_append_with(g, &heed_op_embedding_backward, &vocab_size, sizeof vocab_size, ids, dy, base);
 }
+
+bool heed_is_lookup_gradient(const heed_node *node)
+{
+    return node->op == &heed_op_embedding_backward && node->in[2] == NULL;
+}
+
+heed_node *heed_add_lookup_gradient(heed_graph *g, const heed_node *lookup, heed_node *sum)
+{
+    return heed_embedding_backward(g, lookup->in[0], lookup->in[1], sum, heed_rows(&lookup->tensor));
+}

@@ -235,6 +235,8 @@ heed_node *heed_repeat(heed_graph *g, heed_node *x, heed_shape shape);
 
 /** sum of squares of x (+ before, a scalar or NULL); a scalar. */
 heed_node *heed_sum_squares(heed_graph *g, heed_node *x, heed_node *before);
+/** The same of x [rows, d] that holds zeros in rows whose mark (i32 [rows]) is 0; these need not be read. */
+heed_node *heed_sum_squares_of_marked(heed_graph *g, heed_node *x, heed_node *marks, heed_node *before);
 heed_node *heed_sqrt(heed_graph *g, heed_node *x); /* of a scalar */
 /** min(1, max_norm / (norm + 1e-6)); 1 when max_norm is 0. */
 heed_node *heed_clip_factor(heed_graph *g, heed_node *norm, float max_norm);
@@ -250,6 +252,10 @@ typedef struct heed_adamw_nodes {
 /** One step of AdamW, or with weight_decay 0 of Adam, whose decay is l2. lr: f32 scalar; t: i32 scalar, 1 at the first step; factor: f32 scalar on the gradient, or NULL. */
 heed_adamw_nodes heed_adamw(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
                             heed_node *lr, heed_node *t, heed_node *factor, const heed_adamw_options *options);
+/** The same with a gradient [rows, d] that holds zeros in rows whose mark (i32 [rows]) is 0; these are not read. */
+heed_adamw_nodes heed_adamw_of_marked(heed_graph *g, heed_node *p, heed_node *m, heed_node *v, heed_node *grad,
+                                      heed_node *marks, heed_node *lr, heed_node *t, heed_node *factor,
+                                      const heed_adamw_options *options);
 /** p - lr (factor grad + weight_decay p). */
 heed_node *heed_sgd(heed_graph *g, heed_node *p, heed_node *grad, heed_node *lr, heed_node *factor,
                     float weight_decay);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sum of squares of all elements.       x [...], before [] or none  ->  y []
+ * Sum of squares of all elements.       x [...], before [] or none, marks i32 [rows] or none  ->  y []
  *
  *   y = before + sum_i x_i^2
  *
  * A chain of these over all gradients, then sqrt, is their common norm. The sum is taken in double,
- * where the square of a float is exact. Part of the update: it has no gradient.
+ * where the square of a float is exact. marks is 0 for rows of x [rows, d] that hold zeros: they need not be read.
+ * Part of the update: it has no gradient.
  */
 #include "ops/common.h"
 #include "ops/list.h"
@@ -15,7 +16,8 @@
 static bool sum_squares_shape(heed_graph *g, heed_node *y)
 {
     heed_node_set_shape(y, 0, HEED_F32, heed_shape0());
-    return heed_expect_dtype(g, y, 0, "x", HEED_F32) && heed_expect_scalar(g, y, 1, "before", HEED_F32);
+    return heed_expect_dtype(g, y, 0, "x", HEED_F32) && heed_expect_scalar(g, y, 1, "before", HEED_F32) &&
+           heed_expect_shape(g, y, 2, "marks", HEED_I32, heed_shape1(heed_rows(&y->in[0]->tensor)));
 }
 
 static double before_of(const heed_op_args *a)
@@ -39,7 +41,9 @@ static void sum_squares_forward(const heed_op_args *a)
 
 static void sum_squares_fast(const heed_op_args *a)
 {
-    const double sum = heed_total(a->device, a->device->kernels->sum_squares, a->in[0], a->workspace);
+    const int32_t *marks = a->in[2] != NULL ? a->in[2]->data : NULL;
+    const double sum = heed_total_of_marked(a->device, a->device->kernels->sum_squares, a->in[0], marks,
+                                            a->workspace);
 
     *heed_row(a->out, 0) = (float)(before_of(a) + sum);
 }
@@ -72,7 +76,7 @@ static void sum_squares_explain(const heed_op_args *a, int output, int64_t eleme
 
 const heed_op heed_op_sum_squares = {
     .name = "sum_squares",
-    .n_inputs = 2,
+    .n_inputs = 3,
     .required_inputs = 1,
     .shape = sum_squares_shape,
     .forward = sum_squares_forward,
@@ -84,5 +88,10 @@ const heed_op heed_op_sum_squares = {
 
 heed_node *heed_sum_squares(heed_graph *g, heed_node *x, heed_node *before)
 {
-    return heed_node_append(g, &heed_op_sum_squares, x, before);
+    return heed_node_append(g, &heed_op_sum_squares, x, before, (heed_node *)NULL);
+}
+
+heed_node *heed_sum_squares_of_marked(heed_graph *g, heed_node *x, heed_node *marks, heed_node *before)
+{
+    return heed_node_append(g, &heed_op_sum_squares, x, before, marks);
 }

@@ -16,6 +16,9 @@ typedef double heed_total_fn(const float *x, int64_t n);
  * where x does not lie densely. workspace: heed_total_workspace() bytes.
  */
 double heed_total(const heed_device *device, heed_total_fn *fn, const heed_tensor *x, void *workspace);
+/** The same of x [n, d] in which rows that are not marked (0 in marks [n]) hold zeros, and fn of zeros is 0: it reads no block of them. */
+double heed_total_of_marked(const heed_device *device, heed_total_fn *fn, const heed_tensor *x,
+                            const int32_t *marks, void *workspace);
 size_t heed_total_workspace(const heed_tensor *x);
 
 #endif

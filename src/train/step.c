@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "nn/nn.h"
+#include "ops/embedding.h"
 #include "train/start.h"
 
 enum { STAGE_GRADIENTS, STAGE_UPDATE };
@@ -25,25 +26,52 @@ static heed_node *state_of(heed_graph *g, const char *which, const heed_node *p)
 typedef struct builder {
     heed_step_graph *step;
     const heed_weights *weights;
-    bool adds_up;
+    bool adds_up, sparse;
 } builder;
+
+/* A table that is only looked up, by the tokens of the run: its gradient can be written row by row. */
+static bool is_sparse(const builder *b, heed_graph *g, const heed_node *p)
+{
+    heed_touched *touched = &b->step->touched;
+    const int64_t n_rows = p->tensor.shape.size[0];
+
+    if (!b->sparse || !heed_is_lookup_gradient(p->grad) || p->grad->in[0] != b->step->ids)
+        return false;
+    if (touched->n_rows == 0 && !heed_touched_open(touched, n_rows))
+        return heed_graph_fail(g, p, HEED_ERR_MEMORY, "not enough memory for marks of its rows");
+    return touched->n_rows == n_rows;
+}
+
+/* What grad.p takes: the gradient of this run, added to what it holds where runs add up. */
+static heed_node *whole_gradient(const builder *b, heed_graph *g, const heed_node *p, heed_node *grad, int i)
+{
+    b->step->sparse[i] = is_sparse(b, g, p);
+    if (b->step->sparse[i] || (b->adds_up && heed_is_lookup_gradient(p->grad)))
+        return heed_add_lookup_gradient(g, p->grad, grad);
+    return b->adds_up ? heed_add(g, grad, p->grad) : p->grad;
+}
 
 /* The gradient of p is complete: it goes where gradients are kept, before anything else needs room. */
 static void keep_gradient(void *context, heed_graph *g, heed_node *p)
 {
     const builder *b = context;
-    heed_node *grad = state_of(g, "grad", p), *whole = b->adds_up ? heed_add(g, grad, p->grad) : p->grad;
+    heed_node *grad = state_of(g, "grad", p);
+    int i = 0;
 
-    for (int i = 0; i < b->weights->n; i++) {
-        if (strcmp(b->weights->list[i].name, p->name) == 0) {
-            b->step->grad[i] = grad;
-            b->step->complete[i] = whole;
-        }
-    }
-    heed_graph_assign_in(g, STAGE_GRADIENTS, grad, whole);
+    while (strcmp(b->weights->list[i].name, p->name) != 0)
+        i++;
+    b->step->grad[i] = grad;
+    b->step->complete[i] = whole_gradient(b, g, p, grad, i);
+    heed_graph_assign_in(g, STAGE_GRADIENTS, grad, b->step->complete[i]);
 }
 
 /* --- update --- */
+
+/* Which rows of the gradient of parameter i are not 0; NULL: any. */
+static heed_node *marks_of(const heed_step_graph *step, int i)
+{
+    return step->sparse[i] ? step->marks : NULL;
+}
 
 /* The length of all gradients together. */
 static heed_node *norm_of(heed_graph *g, const heed_step_graph *step, const heed_weights *weights)
@@ -52,7 +80,7 @@ static heed_node *norm_of(heed_graph *g, const heed_step_graph *step, const heed
 
     for (int i = 0; i < weights->n; i++) {
         if (step->grad[i] != NULL)
-            squares = heed_sum_squares(g, step->grad[i], squares);
+            squares = heed_sum_squares_of_marked(g, step->grad[i], marks_of(step, i), squares);
     }
     return heed_name(g, heed_sqrt(g, squares), "grad_norm");
 }
@@ -62,6 +90,7 @@ typedef struct updater {
     heed_graph *g;
     const heed_train_options *options;
     heed_node *lr, *t, *factor;
+    heed_node *marks; /* of the parameter whose turn it is, or NULL */
 } updater;
 
 static heed_node *update_adamw(const updater *u, const heed_group *group, heed_node *lr, heed_node *p,
@@ -78,7 +107,7 @@ static heed_node *update_adamw(const updater *u, const heed_group *group, heed_n
 
     *m = state_of(u->g, "adamw.m", p);
     *v = state_of(u->g, "adamw.v", p);
-    after = heed_adamw(u->g, p, *m, *v, grad, lr, u->t, u->factor, &options);
+    after = heed_adamw_of_marked(u->g, p, *m, *v, grad, u->marks, lr, u->t, u->factor, &options);
     heed_graph_assign_in(u->g, STAGE_UPDATE, p, after.p);
     heed_graph_assign_in(u->g, STAGE_UPDATE, *m, after.m);
     heed_graph_assign_in(u->g, STAGE_UPDATE, *v, after.v);
@@ -126,11 +155,14 @@ static heed_look look_at(heed_graph *g, heed_node *p, heed_node *grad, heed_node
 
 static void update_all(heed_step_graph *step, const heed_weights *weights, const updater *u)
 {
+    updater mine = *u;
+
     for (int i = 0; i < weights->n; i++) {
         heed_node *p = heed_graph_find(u->g, weights->list[i].name), *after;
         if (step->grad[i] == NULL)
             continue;
-        after = update_one(u, &step->groups.list[i], p, step->grad[i], &step->m[i], &step->v[i]);
+        mine.marks = marks_of(step, i);
+        after = update_one(&mine, &step->groups.list[i], p, step->grad[i], &step->m[i], &step->v[i]);
         if (step->looks != NULL)
             step->looks[i] = look_at(u->g, p, step->grad[i], after);
     }
@@ -216,9 +248,11 @@ static bool allocate(heed_step_graph *out, int n)
     out->g = heed_graph_create();
     out->grad = calloc((size_t)n, sizeof(heed_node *));
     out->complete = calloc((size_t)n, sizeof(heed_node *));
+    out->sparse = calloc((size_t)n, sizeof(bool));
     out->m = calloc((size_t)n, sizeof(heed_node *));
     out->v = calloc((size_t)n, sizeof(heed_node *));
-    return out->g != NULL && out->grad != NULL && out->complete != NULL && out->m != NULL && out->v != NULL;
+    return out->g != NULL && out->grad != NULL && out->complete != NULL && out->sparse != NULL &&
+           out->m != NULL && out->v != NULL;
 }
 
 /* names has room for all and a NULL. */
@@ -238,7 +272,11 @@ static heed_status backward(heed_step_graph *out, heed_node *objective, const he
 {
     heed_graph *g = out->g;
     heed_node *share = heed_graph_bound_input(g, "d.objective", HEED_F32, heed_shape0(), &inputs->share);
-    builder b = {out, weights, shape->adds_up};
+    /* Ranks and sums over windows write gradients as a whole. */
+    builder b = {.step = out,
+                 .weights = weights,
+                 .adds_up = shape->adds_up,
+                 .sparse = !shape->adds_up && shape->n_ranks <= 1 && !options->strict};
     heed_status status = HEED_OK;
 
     inputs->share = 1.0f;
@@ -253,6 +291,9 @@ static heed_status backward(heed_step_graph *out, heed_node *objective, const he
     }
     if (status != HEED_OK)
         return status;
+    if (out->touched.n_rows > 0)
+        out->marks = heed_graph_bound_input(g, "touched", HEED_I32, heed_shape1(out->touched.n_rows),
+                                            out->touched.marks);
     out->norm = norm_of(g, out, weights);
     update(out, weights, options, inputs);
     return HEED_OK;
@@ -299,6 +340,7 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     nn.g = out->g;
     nn.frozen = frozen;
     ids = heed_graph_bound_input(out->g, "ids", HEED_I32, rows, inputs->ids);
+    out->ids = ids;
     targets = heed_graph_bound_input(out->g, "targets", HEED_I32, rows, inputs->targets);
     if (shape->training && config->dropout > 0.0)
         nn.window = heed_graph_bound_input(out->g, "window", HEED_I32, heed_shape0(), &inputs->window);
@@ -328,6 +370,8 @@ void heed_step_graph_destroy(heed_step_graph *step)
     free(step->parts);
     free(step->grad);
     free(step->complete);
+    free(step->sparse);
+    heed_touched_close(&step->touched);
     free(step->m);
     free(step->v);
     free(step->looks);
@@ -570,8 +614,20 @@ void heed_step_clear_gradients(const heed_step_graph *step, heed_weights *weight
     memset(heed_step_gradients(step, weights), 0, heed_step_gradients_bytes(step, weights));
 }
 
-float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans)
+/* What the last step left in the gradients of tables goes; the rows of this step's tokens are marked. */
+static void touch_rows(heed_step_graph *step)
 {
+    for (int i = 0; i < step->n_parameters; i++) {
+        if (step->sparse[i])
+            heed_touched_clear(&step->touched, &step->grad[i]->tensor);
+    }
+    heed_touched_mark(&step->touched, step->ids->tensor.data, heed_tensor_count(&step->ids->tensor));
+}
+
+float heed_step_run_gradients(heed_step_graph *step, const heed_step_plans *plans)
+{
+    if (step->touched.n_rows > 0)
+        touch_rows(step);
     heed_plan_run(plans->gradients);
     return (float)heed_tensor_get(heed_plan_value(plans->gradients, step->loss), 0);
 }

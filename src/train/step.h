@@ -35,6 +35,7 @@
 #include "nn/weights.h"
 #include "train/groups.h"
 #include "train/split.h"
+#include "train/touched.h"
 
 /* Numbers that change from run to run; the graph's inputs point here. */
 typedef struct heed_step_inputs {
@@ -88,6 +89,11 @@ typedef struct heed_step_graph {
     int n_parts;
     heed_step_watch watch; /* whoever wants it sets it */
     heed_recompute recompute;
+    /* Of tables that are only looked up, by one process and one run a step. */
+    bool *sparse; /* [n_parameters] the gradient is written in touched rows alone */
+    heed_touched touched;
+    heed_node *marks;     /* its marks, an input; NULL where nothing is sparse */
+    const heed_node *ids; /* of the run */
 } heed_step_graph;
 
 /* One plan a stage; norm and update are NULL without training, looks when nobody looks. */
@@ -129,7 +135,7 @@ heed_cost heed_step_plans_cost(const heed_step_plans *plans);
 /** Sets all gradients to 0: before the runs that add up to a step. */
 void heed_step_clear_gradients(const heed_step_graph *step, heed_weights *weights);
 /** Runs the first stage and returns its loss. Sets inputs->share to 1 first where it is the whole step. */
-float heed_step_run_gradients(const heed_step_graph *step, const heed_step_plans *plans);
+float heed_step_run_gradients(heed_step_graph *step, const heed_step_plans *plans);
 /** The divergence from the teacher in that run; NaN without one. */
 float heed_step_kl(const heed_step_graph *step, const heed_step_plans *plans);
 /** Runs the second stage, hands the norm on to the third and returns it. */
