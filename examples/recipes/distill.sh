@@ -8,7 +8,7 @@
 # HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
-heed=${HEED:-$here/build/heed} steps=${STEPS:-600}
+heed=${HEED:-$here/build/heed} steps=${STEPS:-450}
 out=${OUT:-$(mktemp -d)}
 [ -n "${OUT:-}" ] || trap 'rm -rf "$out"' EXIT
 mkdir -p "$out"
@@ -42,13 +42,14 @@ row()
 }
 
 text=${1:-}
-learn teacher --n-layers 4 --n-heads 4 --d-model 128 --steps $((2 * steps))
+size="--context-length 32 --batch-size 16"
+learn teacher $size --n-layers 3 --n-heads 4 --d-model 96 --steps $((2 * steps))
 printf '%-30s %12s %10s %10s\n' "validation, nats a token" "parameters" "loss" "KL"
-row teacher "teacher: 4 layers, 4 heads" 0
+row teacher "teacher: 3 layers, 4 heads" 0
 for mix in "0 1" "0.5 1" "0.5 2" "0.9 2" "0.9 4"; do
     w=${mix% *} T=${mix#* }
     learn "student-$w-$T" --distill "$out/teacher" --distill-weight "$w" --temperature "$T" \
-        --n-layers 2 --n-heads 1 --d-model 64 --steps "$steps"
+        $size --n-layers 2 --n-heads 1 --d-model 48 --steps "$steps"
     what="one head, w $w, T $T"
     [ "$w" != 0 ] || what="one head, the text alone"
     row "student-$w-$T" "$what" "$(divergence "student-$w-$T")"
