@@ -33,10 +33,14 @@ static int64_t decay_steps(const heed_schedule *schedule)
     return n > 0 ? n : 1;
 }
 
-/* The part of the decay that is done, 0 .. 1. */
-static double decay_done(int64_t steps, int64_t of)
+/* The line from max to min over so many steps: exactly these at its ends. */
+static double line(const heed_schedule *schedule, int64_t steps, int64_t of)
 {
-    return steps <= 0 ? 0.0 : steps >= of ? 1.0 : (double)steps / (double)of;
+    if (steps <= 0)
+        return schedule->max;
+    if (steps >= of)
+        return schedule->min;
+    return schedule->max + (schedule->min - schedule->max) * ((double)steps / (double)of);
 }
 
 double heed_schedule_rate(const heed_schedule *schedule, int64_t step)
@@ -52,13 +56,13 @@ double heed_schedule_rate(const heed_schedule *schedule, int64_t step)
     case HEED_SCHEDULE_COSINE:
         if (after >= D)
             return min;
-        return min + (max - min) * (1.0 + cos(pi * decay_done(after, D))) / 2.0;
+        return min + (max - min) * (1.0 + cos(pi * ((double)after / (double)D))) / 2.0;
     case HEED_SCHEDULE_LINEAR:
-        return max + (min - max) * decay_done(after, D);
+        return line(schedule, after, D);
     case HEED_SCHEDULE_STEP:
         return fmax(min, max * pow(schedule->factor, (double)(after / D)));
     case HEED_SCHEDULE_WSD:
-        return max + (min - max) * decay_done(step - (schedule->total - D), D);
+        return line(schedule, step - (schedule->total - D), D);
     }
     return max;
 }

@@ -122,6 +122,22 @@ int linkat(int from_folder, const char *from, int to_folder, const char *to, int
     return strikes("linkat", true) ? -1 : (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
 }
 
+int link(const char *from, const char *to)
+{
+    return strikes("link", true) ? -1 : (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+    return strikes("renameat2", false) ? -1
+                                       : (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
+}
+
+int rmdir(const char *path)
+{
+    return strikes("rmdir", false) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
 int rename(const char *from, const char *to)
 {
     return strikes("rename", false) ? -1 : (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);

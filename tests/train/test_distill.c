@@ -6,8 +6,8 @@
 #include <heed/convert.h>
 #include <math.h>
 
+#include "from_case.h"
 #include "inspect/forward.h"
-#include "start.h"
 
 /* The teacher of the next runs: two layers and two heads; the student has one of each, and another width. */
 static void learn_from(run_case *c, const char *name)

@@ -5,7 +5,7 @@
 #include <heed/convert.h>
 #include <unistd.h>
 
-#include "start.h"
+#include "from_case.h"
 
 /* The next runs go on from the model root/name. */
 static void go_on_from(run_case *c, const char *name)

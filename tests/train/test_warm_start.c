@@ -2,7 +2,7 @@
 /* Embeddings that begin as another model's: whose rows they are, what is left alone, and what is refused. */
 #include "run.h"
 
-#include "start.h"
+#include "from_case.h"
 
 /* A text with other characters than that of run_open(): upper case, digits. */
 static void write_other_text(const run_case *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the tests of runs that start from another model share. Include after run.h. */
-#ifndef HEED_TESTS_TRAIN_START_H
-#define HEED_TESTS_TRAIN_START_H
+#ifndef HEED_TESTS_TRAIN_FROM_CASE_H
+#define HEED_TESTS_TRAIN_FROM_CASE_H
 
 #include <stdio.h>
 #include <stdlib.h>
