@@ -96,10 +96,10 @@ typedef struct heed_accounting {
 /** One forward pass over batch x length tokens, up to the logits of every position. */
 HEED_API heed_status heed_model_account_forward(const heed_model *model, int64_t batch, int64_t length,
                                                 heed_accounting *out, heed_error *err);
-/** One training step (forward, backward, clipping, AdamW) over batch x context_length tokens. */
+/** One training step (forward, backward, clipping, AdamW) over batch x context_length tokens, in f32 or bf16. */
 HEED_API heed_status heed_model_account_training(const heed_model *model, int64_t batch,
-                                                 heed_recompute recompute, heed_accounting *out,
-                                                 heed_error *err);
+                                                 heed_precision precision, heed_recompute recompute,
+                                                 heed_accounting *out, heed_error *err);
 
 /* Activations of one kind in a training step. */
 typedef struct heed_activations {
@@ -114,8 +114,8 @@ typedef struct heed_activations {
  * again. The caller frees *list.
  */
 HEED_API heed_status heed_model_list_activations(const heed_model *model, int64_t batch,
-                                                 heed_recompute recompute, heed_activations **list, int *n,
-                                                 heed_error *err);
+                                                 heed_precision precision, heed_recompute recompute,
+                                                 heed_activations **list, int *n, heed_error *err);
 
 #ifdef __cplusplus
 }

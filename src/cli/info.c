@@ -16,7 +16,7 @@
 typedef struct info_options {
     const char *preset, *config;
     int64_t batch_size;
-    int recompute; /* heed_recompute */
+    int precision, recompute; /* heed_precision, heed_recompute */
     bool tensors, activations, json;
 } info_options;
 
@@ -27,8 +27,11 @@ static const heed_cli_text texts[] = {
     {"config", "FILE", HEED_CLI_CONFIG_HELP, AT(config)},
 };
 
+static const char *const precisions[] = {"f32", "bf16", NULL}; /* of training */
+
 static const heed_field fields[] = {
     {"batch_size", "windows of a training step", HEED_FIELD_INTEGER, AT(batch_size), 1, 65536, NULL},
+    {"precision", "that it computes in", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
     {"recompute", "activations that are dropped and made again in it", HEED_FIELD_CHOICE, AT(recompute), 0, 0,
      heed_cli_recompute_levels},
     {"activations", "list what waits for its backward pass, and what is made again", HEED_FIELD_BOOLEAN,
@@ -276,11 +279,12 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
                                             err);
     }
     if (status == HEED_OK)
-        status = heed_model_account_training(model, own.batch_size, (heed_recompute)own.recompute,
-                                             &found.training, err);
+        status = heed_model_account_training(model, own.batch_size, (heed_precision)own.precision,
+                                             (heed_recompute)own.recompute, &found.training, err);
     if (status == HEED_OK && own.activations)
-        status = heed_model_list_activations(model, own.batch_size, (heed_recompute)own.recompute,
-                                             &found.activations, &found.n_activations, err);
+        status = heed_model_list_activations(model, own.batch_size, (heed_precision)own.precision,
+                                             (heed_recompute)own.recompute, &found.activations,
+                                             &found.n_activations, err);
     if (status == HEED_OK && own.json)
         print_json(&found, &own);
     else if (status == HEED_OK)

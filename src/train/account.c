@@ -58,14 +58,18 @@ typedef struct planned {
     heed_step_plans plans;
 } planned;
 
-static heed_status plan_step_of(const heed_model *model, int64_t batch, heed_recompute recompute, planned *p,
-                                heed_error *err)
+static heed_status plan_step_of(const heed_model *model, int64_t batch, heed_precision precision,
+                                heed_recompute recompute, planned *p, heed_error *err)
 {
     const heed_step_shape shape = {.batch = batch, .length = model->config.context_length, .training = true};
     heed_train_options options = heed_train_options_default();
     heed_status status = heed_device_open(&p->device, NULL, 0, err);
 
+    options.precision = (int)precision;
     options.recompute = recompute;
+    if (status == HEED_OK && precision != HEED_PRECISION_F32 && precision != HEED_PRECISION_BF16)
+        status = heed_fail(err, HEED_ERR_USAGE, "training is in f32 or bf16, not in %s",
+                           heed_precision_name(precision));
     if (status == HEED_OK)
         status = heed_step_graph_create(model->weights, &options, &shape, &p->inputs, &p->graph, err);
     if (status == HEED_OK)
@@ -80,11 +84,11 @@ static void release(planned *p)
     heed_device_close(&p->device);
 }
 
-heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_recompute recompute,
-                                        heed_accounting *out, heed_error *err)
+heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_precision precision,
+                                        heed_recompute recompute, heed_accounting *out, heed_error *err)
 {
     planned p = {0};
-    const heed_status status = plan_step_of(model, batch, recompute, &p, err);
+    const heed_status status = plan_step_of(model, batch, precision, recompute, &p, err);
 
     if (status == HEED_OK) {
         count(model, heed_step_plans_cost(&p.plans), (double)heed_step_plans_bytes(&p.plans),
@@ -142,12 +146,13 @@ static void collect(void *context, const heed_node *node, size_t bytes, bool aga
     c->list[i].bytes += (double)bytes;
 }
 
-heed_status heed_model_list_activations(const heed_model *model, int64_t batch, heed_recompute recompute,
-                                        heed_activations **list, int *n, heed_error *err)
+heed_status heed_model_list_activations(const heed_model *model, int64_t batch, heed_precision precision,
+                                        heed_recompute recompute, heed_activations **list, int *n,
+                                        heed_error *err)
 {
     planned p = {0};
     collection c = {0};
-    heed_status status = plan_step_of(model, batch, recompute, &p, err);
+    heed_status status = plan_step_of(model, batch, precision, recompute, &p, err);
 
     if (status == HEED_OK)
         heed_plan_list_waiting(p.plans.gradients, collect, &c);

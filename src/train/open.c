@@ -192,13 +192,22 @@ static heed_status prepare(heed_trainer *t, heed_error *err)
 
 /* --- making and resuming --- */
 
+/* What multiplies, where it is not f32. */
+static const char *precision_text(const heed_trainer *t)
+{
+    if (t->options.precision == HEED_PRECISION_F32)
+        return "";
+    return t->device.products != NULL && heed_products_has_bf16(t->device.products) ? ", bf16"
+                                                                                    : ", bf16 as floats";
+}
+
 static void describe(heed_trainer *t)
 {
     t->plan.initial_loss = t->plan.initial_tolerance = NAN;
-    snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s%s", heed_device_name(&t->device),
+    snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s%s%s", heed_device_name(&t->device),
              t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
              t->device.products != NULL ? heed_products_engine(t->device.products) : "",
-             t->device.strict ? ", strict" : "");
+             t->device.strict ? ", strict" : "", precision_text(t));
     t->plan.device = t->device_text;
 }
 
