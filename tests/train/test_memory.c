@@ -14,13 +14,14 @@
 typedef struct memory_case {
     const char *name;
     int64_t n_layers, d_model, context_length, batch_size, threads;
-    int norm;
+    int norm, recompute;
 } memory_case;
 
 static const memory_case cases[] = {
-    {"small recipe", 4, 128, 64, 12, 2, HEED_NORM_PRE},
-    {"four layers", 4, 256, 64, 8, 1, HEED_NORM_PRE},
-    {"two wide layers", 2, 512, 64, 4, 2, HEED_NORM_POST},
+    {"small recipe", 4, 128, 64, 12, 2, HEED_NORM_PRE, HEED_RECOMPUTE_NONE},
+    {"four layers", 4, 256, 64, 8, 1, HEED_NORM_PRE, HEED_RECOMPUTE_NONE},
+    {"two wide layers", 2, 512, 64, 4, 2, HEED_NORM_POST, HEED_RECOMPUTE_NONE},
+    {"a large batch made again", 4, 256, 64, 48, 2, HEED_NORM_PRE, HEED_RECOMPUTE_BLOCKS},
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
@@ -43,6 +44,7 @@ static int train_and_compare(const memory_case *m)
     c.config.d_model = m->d_model;
     c.config.context_length = m->context_length;
     c.config.norm = m->norm;
+    c.options.recompute = m->recompute;
     c.config.dropout = 0.0;
     trainer = run_create(&c, "a");
     planned = heed_trainer_plan(trainer)->process_bytes;
