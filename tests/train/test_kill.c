@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "from_case.h"
 
 #ifndef KILLS
 #define KILLS 20
@@ -192,9 +193,35 @@ static void a_run_that_is_killed_ends_with_the_same_bytes(void **state)
     run_close(&c);
 }
 
+/* Killed before its first checkpoint it begins with its checkpoint's weights again; its teacher is opened each time. */
+static void a_run_from_a_checkpoint_with_a_teacher_that_is_killed_ends_with_the_same_bytes(void **state)
+{
+    int hits[N_PHASES] = {0}, n = 0;
+    heed_rng rng = heed_rng_make(2024, 2);
+    run_case c;
+    shared *said = mmap(NULL, sizeof *said, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    (void)state;
+    assert_true(said != MAP_FAILED);
+    run_open(&c);
+    start_make(&c, "base");
+    start_set(c.options.from, run_path(&c, "base"));
+    start_set(c.options.distill, run_path(&c, "base"));
+    assert_int_equal(heed_config_load(run_path(&c, "base"), &c.config, NULL), HEED_OK);
+    c.config.dropout = 0.2;
+    c.options.steps = 20;
+    for (int i = 0; n < KILLS / 2; i++)
+        n += kill_run(&c, 2 + 7 * (i % 2), KILLS / 2 - n < 8 ? KILLS / 2 - n : 8, &rng, said, hits);
+    munmap(said, sizeof *said);
+    run_close(&c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_that_is_killed_ends_with_the_same_bytes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_that_is_killed_ends_with_the_same_bytes),
+        cmocka_unit_test(a_run_from_a_checkpoint_with_a_teacher_that_is_killed_ends_with_the_same_bytes),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
