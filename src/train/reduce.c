@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
@@ -120,6 +121,8 @@ void heed_reduce_settled(heed_reduce *r, int parameter)
 
 heed_status heed_reduce_finish(heed_reduce *r, heed_error *err)
 {
+    const double begin = heed_clock_s();
+
     for (int b = 0; b < r->split->n_buckets; b++) {
         if (r->missing[b] >= 0)
             start_bucket(r, b); /* complete only at the end of the run */
@@ -127,6 +130,7 @@ heed_status heed_reduce_finish(heed_reduce *r, heed_error *err)
     for (int k = 0; k < HEED_REDUCE_SLOTS && r->error.status == HEED_OK; k++)
         r->error.status = heed_exchange_finish(r->slots[(r->n_started + k) % HEED_REDUCE_SLOTS], &r->error);
     r->running = false;
+    r->waited_s += heed_clock_s() - begin;
     if (r->error.status != HEED_OK)
         return heed_fail(err, r->error.status, "%s", r->error.message);
     return HEED_OK;
@@ -238,6 +242,7 @@ heed_status heed_reduce_norm(heed_reduce *r, float *norm, heed_error *err)
 heed_status heed_reduce_share(heed_reduce *r, heed_error *err)
 {
     const heed_split *s = r->split;
+    const double begin = heed_clock_s();
     heed_status status = HEED_OK;
 
     for (int b = 0; b < s->n_buckets && status == HEED_OK; b++) {
@@ -245,5 +250,6 @@ heed_status heed_reduce_share(heed_reduce *r, heed_error *err)
             r->cuts[i] = (size_t)s->buckets[b].cuts[i] * sizeof(float);
         status = heed_ranks_share(r->ranks, (void *)(uintptr_t)r->weights->list[0].data, r->cuts, err);
     }
+    r->waited_s += heed_clock_s() - begin;
     return status;
 }

@@ -30,15 +30,17 @@ typedef struct heed_reduce {
     float *gradients; /* of all parameters, as the weights lie */
 
     heed_exchange *slots[HEED_REDUCE_SLOTS];
-    int n_started;    /* of this step; bucket number n goes through slot n mod HEED_REDUCE_SLOTS */
-    int *missing;     /* [n_buckets]: gradients that are not complete yet; -1: it has started */
-    bool running;     /* between begin and finish */
-    float *room;      /* [most]: a piece of another rank's moments, when they are saved */
-    double *squares;  /* of blocks: this rank's, then all of them */
-    double *sums;     /* [parameters] */
-    double *losses;   /* [size, 2], and [size] to add them up */
-    size_t *cuts;     /* [size + 1] */
-    size_t bytes;     /* of all this */
+    int n_started;   /* of this step; bucket number n goes through slot n mod HEED_REDUCE_SLOTS */
+    int *missing;    /* [n_buckets]: gradients that are not complete yet; -1: it has started */
+    bool running;    /* between begin and finish */
+    float *room;     /* [most]: a piece of another rank's moments, when they are saved */
+    double *squares; /* of blocks: this rank's, then all of them */
+    double *sums;    /* [parameters] */
+    double *losses;  /* [size, 2], and [size] to add them up */
+    size_t *cuts;    /* [size + 1] */
+    size_t bytes;    /* of all this */
+    double
+        waited_s; /* after the runs, and in sharing weights: what no computation has hidden; since it was made */
     heed_error error; /* the first failure within a run */
 } heed_reduce;
 
