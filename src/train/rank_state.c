@@ -44,7 +44,7 @@ static heed_status take(heed_gathering *g, heed_file_sink *sink, heed_error *err
     int n;
     const heed_split_part *parts = parts_of(t->train.split, (int)(g->next % n_parameters), &n);
 
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < n && second < t->train.groups.n_moments; k++) {
         const size_t bytes = (size_t)parts[k].n * sizeof(float);
         const float *numbers = room;
         heed_status received = HEED_OK;

@@ -3,15 +3,25 @@
  * Training on several ranks: the losses and the files of one process. This program starts itself under mpirun:
  *
  *     test_train_ranks ROOT NAME STEPS [OPTION=VALUE ...]       makes the run ROOT/NAME, or goes on with it
+ *
+ * An option may also be  die=RANK:MS  (it is killed so many milliseconds after MPI's start),  full=BYTES  (the first rank can
+ * write no longer files),  poor=RANK:MB  (it gets no more memory than that).
  */
 #include "../ranks/launch.h"
 #include "run.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
 
 enum { STEPS = 8 };
 
@@ -52,6 +62,59 @@ static void take_option(run_case *c, const char *word)
         fail_msg("%s", err.message);
 }
 
+/* What is to go wrong here. */
+static int die_rank = -1, die_ms, poor_rank = -1, poor_mb;
+static long full_bytes;
+
+static bool take_fault(const char *word)
+{
+    return sscanf(word, "die=%d:%d", &die_rank, &die_ms) == 2 || sscanf(word, "full=%ld", &full_bytes) == 1 ||
+           sscanf(word, "poor=%d:%d", &poor_rank, &poor_mb) == 2;
+}
+
+static void *die(void *ignored)
+{
+    const struct timespec time = {die_ms / 1000, die_ms % 1000 * 1000000L};
+
+    (void)ignored;
+    nanosleep(&time, NULL);
+    kill(getpid(), SIGKILL);
+    return NULL;
+}
+
+static void begin_dying(int rank)
+{
+    pthread_t thread;
+
+    if (rank == die_rank)
+        pthread_create(&thread, NULL, die, NULL);
+}
+
+/* Beyond what the process has now. */
+static void become_poor(int rank)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    struct rlimit limit;
+
+    if (file != NULL && fscanf(file, "%lu", &pages) == 1 && rank == poor_rank) {
+        limit.rlim_cur = limit.rlim_max = pages * (unsigned long)sysconf(_SC_PAGESIZE) +
+                                          (unsigned long)poor_mb * 1000000;
+        setrlimit(RLIMIT_AS, &limit);
+    }
+    if (file != NULL)
+        fclose(file);
+}
+
+static void fill_disk(int rank)
+{
+    const struct rlimit limit = {(rlim_t)full_bytes, (rlim_t)full_bytes};
+
+    signal(SIGXFSZ, SIG_IGN);
+    if (rank == 0 && full_bytes > 0)
+        setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ranks)
 {
     heed_trainer *trainer = NULL;
@@ -62,6 +125,7 @@ static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ran
                              : heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name),
                                                    &trainer, &err);
 
+    fill_disk(heed_ranks_rank(ranks));
     for (int64_t i = 0; i < n && status == HEED_OK && !progress.done; i++)
         status = heed_trainer_step(trainer, &progress, &err);
     heed_trainer_close(trainer);
@@ -83,10 +147,14 @@ static int inside(int argc, char **argv)
     snprintf(c.text, sizeof c.text, "%s/text.txt", argv[1]);
     run_shape(&c);
     shape_run(&c);
-    for (int i = 4; i < argc; i++)
-        take_option(&c, argv[i]);
+    for (int i = 4; i < argc; i++) {
+        if (!take_fault(argv[i]))
+            take_option(&c, argv[i]);
+    }
     if (heed_ranks_open(&ranks, &err) != HEED_OK)
         return failed(&err);
+    begin_dying(heed_ranks_rank(ranks));
+    become_poor(heed_ranks_rank(ranks));
     c.options.ranks = ranks;
     result = train(&c, argv[2], strtoll(argv[3], NULL, 10), ranks);
     heed_ranks_close(ranks);
@@ -214,6 +282,76 @@ static void strict_ranks_end_with_the_bytes_of_one_process(void **state)
     run_close(&c);
 }
 
+/* HEED_RANK_KILLS=50 does it more often. The end has the bytes of a run that nobody killed. */
+static void a_rank_that_is_killed_ends_the_run_and_it_resumes(void **state)
+{
+    const char *most = getenv("HEED_RANK_KILLS");
+    const int n_kills = most != NULL ? atoi(most) : 3;
+    heed_rng rng = heed_rng_make(77, 1);
+    int hits[2] = {0, 0};
+    double slowest = 0.0;
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    unsetenv("HEED_CPU");
+    c.options.strict = true;
+    c.options.save_interval = 1;
+    c.options.steps = 40;
+    assert_true(run_train(&c, "one", RUN_MAX_STEPS, NULL));
+    for (int i = 0; i < n_kills; i++) {
+        const int rank = (int)heed_rng_below(&rng, 2), ms = (int)heed_rng_below(&rng, 600);
+        const double begin = heed_clock_s();
+        char words[128], said[32];
+        snprintf(words, sizeof words, "strict=true save_interval=1 steps=40 die=%d:%d", rank, ms);
+        const launch_result r = train_on(&c, 2, "killed", RUN_MAX_STEPS, words);
+        const double seconds = heed_clock_s() - begin;
+        slowest = seconds > slowest ? seconds : slowest;
+        if (r.exit_code == 0) { /* it was faster */
+            run_expect_same(&c, "one", "killed");
+            run_remove(&c, "killed");
+            continue;
+        }
+        hits[rank]++;
+        snprintf(said, sizeof said, "rank %d", rank);
+        expect_exit(&r, 128 + SIGKILL, said);
+    }
+    const launch_result r = train_on(&c, 2, "killed", RUN_MAX_STEPS, "strict=true save_interval=1 steps=40");
+    expect_exit(&r, 0, "");
+    run_expect_same(&c, "one", "killed");
+    printf("%d kills of rank 0, %d of rank 1; the slowest took %.1f s from start to end\n", hits[0], hits[1],
+           slowest);
+    run_close(&c);
+}
+
+/* The file of moments does not fit; what was saved before is whole, and goes on. */
+static void a_full_disk_at_the_first_rank_ends_all_with_its_sentence(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    launch_result r = train_on(&c, 2, "by2", 4, "");
+    expect_exit(&r, 0, "");
+    run_train(&c, "one", STEPS, NULL);
+    r = train_on(&c, 2, "by2", 4, "full=150000");
+    expect_exit(&r, 3, "exit 3: ");
+    run_resume(&c, "by2", 4, NULL);
+    expect_same_losses(&c, "one", "by2");
+    run_close(&c);
+}
+
+static void a_rank_without_memory_ends_all_with_its_sentence(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    const launch_result r = train_on(&c, 2, "none", 1, "batch_size=4096 poor=1:60");
+    expect_exit(&r, 4, "exit 4: rank 1: ");
+    run_close(&c);
+}
+
 static void a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence(void **state)
 {
     run_case c;
@@ -234,6 +372,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(ranks_train_as_one_process_does),
         cmocka_unit_test(another_number_of_ranks_resumes),
         cmocka_unit_test(strict_ranks_end_with_the_bytes_of_one_process),
+        cmocka_unit_test(a_rank_that_is_killed_ends_the_run_and_it_resumes),
+        cmocka_unit_test(a_full_disk_at_the_first_rank_ends_all_with_its_sentence),
+        cmocka_unit_test(a_rank_without_memory_ends_all_with_its_sentence),
         cmocka_unit_test(a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence),
     };
 
