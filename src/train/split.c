@@ -170,6 +170,14 @@ static heed_status fill_in(const piece_of_model *p, int n, int64_t bucket_floats
     return HEED_OK;
 }
 
+int64_t heed_split_bucket_floats(const heed_weights *weights)
+{
+    const int64_t blocks = blocks_of((int64_t)(heed_weights_bytes(weights) / sizeof(float) / 8));
+    const int64_t floats = (blocks > 2 ? blocks : 2) * HEED_SPLIT_BLOCK;
+
+    return floats < HEED_BUCKET_FLOATS ? floats : HEED_BUCKET_FLOATS;
+}
+
 heed_status heed_split_create(const heed_weights *weights, const bool *wanted, int size, int64_t bucket_floats,
                               heed_split **split, heed_error *err)
 {

@@ -21,9 +21,8 @@
 #include "nn/weights.h"
 #include "ops/total.h"
 
-#define HEED_SPLIT_BLOCK HEED_TOTAL_BLOCK
-/* 25 MB, of which several make a large model; docs/scaling.md has the measurement */
-#define HEED_BUCKET_FLOATS (1600 * (int64_t)HEED_SPLIT_BLOCK)
+#define HEED_SPLIT_BLOCK   HEED_TOTAL_BLOCK
+#define HEED_BUCKET_FLOATS (1600 * (int64_t)HEED_SPLIT_BLOCK) /* 26 MB, the largest bucket */
 
 typedef struct heed_split_part {
     int parameter, rank;
@@ -51,6 +50,8 @@ typedef struct heed_split {
     int64_t *cuts;  /* of all buckets */
 } heed_split;
 
+/** A good length of buckets: an eighth of the weights, so that a small model has several, and a large one none too long. */
+int64_t heed_split_bucket_floats(const heed_weights *weights);
 /**
  * wanted[i]: parameter i gets a gradient; the others are in no bucket. HEED_ERR_MEMORY.
  */

@@ -235,7 +235,8 @@ static heed_status split_over_ranks(heed_step_graph *step, const heed_weights *w
     for (int i = 0; i < weights->n; i++)
         wanted[i] = step->grad[i] != NULL;
     step->rank = shape->rank;
-    status = heed_split_create(weights, wanted, shape->n_ranks, HEED_BUCKET_FLOATS, &step->split, err);
+    status = heed_split_create(weights, wanted, shape->n_ranks, heed_split_bucket_floats(weights), &step->split,
+                               err);
     free(wanted);
     return status == HEED_OK ? list_parts(step, err) : status;
 }

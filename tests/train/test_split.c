@@ -109,6 +109,22 @@ static void every_number_has_one_owner(void **state)
     }
 }
 
+/* So that the first ones can leave while the pass backward still runs. */
+static void even_a_small_model_has_several_buckets(void **state)
+{
+    heed_weights *w = weights_of(128, 4, 65);
+    bool *wanted = malloc((size_t)w->n * sizeof *wanted);
+
+    (void)state;
+    for (int i = 0; i < w->n; i++)
+        wanted[i] = true;
+    heed_split *s = split_of(w, wanted, 2, heed_split_bucket_floats(w));
+    assert_in_range(s->n_buckets, 6, 16);
+    heed_split_destroy(s);
+    free(wanted);
+    heed_weights_destroy(w);
+}
+
 /* Of a model of many blocks nobody keeps more than its share and one block a bucket. */
 static void moments_are_divided_evenly(void **state)
 {
@@ -133,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_has_one_owner),
+        cmocka_unit_test(even_a_small_model_has_several_buckets),
         cmocka_unit_test(moments_are_divided_evenly),
     };
 
