@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a training step takes on ranks: bench_ranks small|124m [STEPS [THREADS]]
+ * How long a training step takes on ranks: bench_ranks small|124m [STEPS [THREADS [BATCH]]]
  *
  * Started alone, or by mpirun: the step's batch is the same, so the figures can be compared. Prints one line: the median of
  * the steps behind the first two, the fastest and the slowest, tokens a second, and which part of the time this rank waits
@@ -107,6 +107,8 @@ int main(int argc, char **argv)
     if (heed_ranks_open(&options.ranks, &err) != HEED_OK)
         fail(err.message);
     choose_model(name, &config, &options);
+    if (argc > 4)
+        options.batch_size = atoi(argv[4]);
     options.threads = argc > 3 ? atoi(argv[3]) : 0;
     options.steps = 1000000;
     options.eval_interval = options.save_interval = 0;
