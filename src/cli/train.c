@@ -96,7 +96,8 @@ static heed_status write_sample(const train_run *r, char **text, size_t *n, heed
     const heed_train_options *o = heed_trainer_options(r->trainer);
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
     heed_generate_options options = heed_generate_default();
-    const heed_prompt prompt = {.text = plan->task_prompt != NULL ? plan->task_prompt : ""};
+    const char *begin = plan->task_prompt != NULL ? plan->task_prompt : "";
+    const heed_prompt prompt = {.text = begin, .n_text = strlen(begin)};
     FILE *out = open_memstream(text, n);
     heed_status status;
 

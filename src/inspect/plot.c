@@ -376,7 +376,7 @@ static heed_line_plot drawing_of(const heed_plot *p, bool with_raw, heed_series 
     static const char *const x_titles[] = {"step", "tokens", "seconds of training steps", "learning rate"};
     const double y = heed_plot_floor(p);
 
-    *floor = (heed_reference){.y = p->subject.exponential ? exp(y) : y, .label = "entropy of the stories"};
+    *floor = (heed_reference){.y = p->subject.exponential ? exp(y) : y, .label = "floor: the least on average"};
     return (heed_line_plot){.title = p->title != NULL ? p->title : p->subject.title,
                             .x_title = x_titles[p->options.x],
                             .y_title = p->subject.y_title,

@@ -229,7 +229,7 @@ static heed_status read_lines(reading *r, const char *path)
 
 /* --- the folder --- */
 
-/* A run on the built-in stories names no text; its floor is their entropy. */
+/* A run on the built-in stories or on a task notes its floor; an earlier one on the stories named no text. */
 static heed_status read_trainer(reading *r, const char *folder)
 {
     char path[PATH_BYTES];
@@ -248,7 +248,9 @@ static heed_status read_trainer(reading *r, const char *folder)
 
         r->step_tokens = (double)heed_json_int(&options, "batch_size", 0, 0, INT32_MAX) *
                          (double)heed_json_int(&config, "context_length", 0, 0, INT32_MAX);
-        if (heed_json_string(&state, "text", "")[0] == '\0')
+        if (heed_json_has(&state, "floor"))
+            r->log->floor = heed_json_number(&state, "floor", NAN, 0.0, 1e9);
+        else if (heed_json_string(&state, "text", "")[0] == '\0')
             r->log->floor = heed_stories_entropy().nats_per_character;
         status = state.status != HEED_OK     ? state.status
                  : options.status != HEED_OK ? options.status

@@ -10,6 +10,7 @@
  * after 2 leaves renames to be finished, which the next resume does. So there is never half a checkpoint.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,6 +158,11 @@ static bool put_more_texts(const heed_trainer *t, json_t *root)
     return json_object_set_new(root, "more_texts", list) == 0 && done;
 }
 
+static bool put_floor(const heed_trainer *t, json_t *root)
+{
+    return isnan(t->plan.floor) || json_object_set_new(root, "floor", json_real(t->plan.floor)) == 0;
+}
+
 static heed_status write_state(const heed_trainer *t, const char *path, heed_error *err)
 {
     int n_options, n_config;
@@ -175,7 +181,8 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
                          "text", t->text.path, "text_bytes", (json_int_t)t->text.bytes, "text_hash", hash,
                          "tokenizer", t->tokenizer.path, "tokenizer_hash", tokenizer_hash, "options", options,
                          "config", config);
-    if (root != NULL && ((t->text.n_more > 0 && !put_more_texts(t, root)) || !heed_start_put(t, root))) {
+    if (root != NULL &&
+        ((t->text.n_more > 0 && !put_more_texts(t, root)) || !put_floor(t, root) || !heed_start_put(t, root))) {
         json_decref(root);
         root = NULL;
     }

@@ -119,7 +119,7 @@ static void the_built_in_stories_have_a_floor(void **state)
     write_text("trainer.json", "{\"text\": \"\"}");
     write_log(50, "");
     drawn = draw();
-    assert_non_null(strstr(drawn, "entropy of the stories"));
+    assert_non_null(strstr(drawn, "floor: the least on average"));
     free(drawn);
 }
 
