@@ -145,6 +145,16 @@ typedef struct heed_train_options {
 HEED_API heed_train_options heed_train_options_default(void);
 HEED_API const heed_field *heed_train_fields(int *n);
 
+/**
+ * Tokenizes texts into a token file, which heed_trainer_create() takes as a text with this tokenizer. Of the options it
+ * reads text_field, target_field, end_of_text and threads. The file is whole or not there; memory does not grow with the
+ * texts. *n_tokens and *n_bytes, which may be NULL: how many there are. HEED_ERR_FILE: a text that cannot be read or has no ids.
+ */
+HEED_API heed_status heed_tokenizer_write_tokens(const heed_tokenizer *tokenizer, const char *const *texts,
+                                                 int n_texts, const heed_train_options *options,
+                                                 const char *path, int64_t *n_tokens, int64_t *n_bytes,
+                                                 heed_error *err);
+
 /* What is known before the first step. */
 typedef struct heed_train_plan {
     int64_t n_parameters;

@@ -102,11 +102,22 @@ void heed_file_let_go(const void *data, size_t size)
 #endif
 }
 
-void heed_file_let_go_around(const void *data, size_t size)
-{
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data / page * page;
+/* Where a page is read, systems bring its neighbours along; none reaches further than this. */
+#define NEIGHBOURS ((size_t)1 << 21)
 
-    heed_file_let_go((const void *)begin, (uintptr_t)data + size + page - 1 - begin);
+void heed_file_let_go_around(const heed_file *file, const void *data, size_t size)
+{
+    const size_t at = (size_t)((const char *)data - file->data), end = at + size;
+    const size_t from = at / NEIGHBOURS * NEIGHBOURS, to = (end + NEIGHBOURS - 1) / NEIGHBOURS * NEIGHBOURS;
+
+    if (file->size == 0)
+        return;
+    if (to < file->size) {
+        heed_file_let_go(file->data + from, to - from);
+    } else { /* the last page is mapped as a whole, and what is behind it is not the file's */
+        const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        heed_file_let_go(file->data + from, (file->size + page - 1) / page * page - from);
+    }
 }
 
 /* The folder part of path: "." for a bare name, "/" for a name in the root. */

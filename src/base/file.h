@@ -26,8 +26,8 @@ void heed_file_close(heed_file *file); /* an empty struct is allowed */
 void heed_file_expect_little(const heed_file *file, bool little);
 /** Lets go of the pages inside of these bytes of a mapped file; where they are read again, the system fetches them again. */
 void heed_file_let_go(const void *data, size_t size);
-/** The same for every page that holds one of these bytes. */
-void heed_file_let_go_around(const void *data, size_t size);
+/** The same for every page of the file that may have come into memory because these bytes were read. */
+void heed_file_let_go_around(const heed_file *file, const void *data, size_t size);
 
 /** One piece of a file to write. */
 typedef struct heed_bytes {

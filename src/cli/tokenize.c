@@ -19,6 +19,11 @@ static const heed_cli_text texts[] = {
     {"out", "FILE",
      "write here instead of printing: ids as 32-bit numbers, the least byte first; text with --decode",
      AT(out)},
+    {"tokens", "FILE", "write all texts as one token file, for heed train FILE --tokenizer MODEL", AT(tokens)},
+    {"text_field", "NAMES",
+     "with --tokens, of .jsonl files: what to read, with commas between; text unless given", AT(text_field)},
+    {"target_field", "NAME", "with --tokens, of .jsonl files: the only field whose tokens are to be learned",
+     AT(target_field)},
     {"encoding", "NAME", "of a .tiktoken table whose name does not say it: gpt2, cl100k_base, o200k_base",
      AT(encoding)},
 };
@@ -35,7 +40,8 @@ static const heed_field fields[] = {
      HEED_FIELD_BOOLEAN, AT(decode), 0, 0, NULL},
     {"raw", "with --decode: ids are 32-bit numbers, as --out writes them", HEED_FIELD_BOOLEAN, AT(raw), 0, 0,
      NULL},
-    {"force", "--out may write over a file that is there", HEED_FIELD_BOOLEAN, AT(force), 0, 0, NULL},
+    {"force", "--out and --tokens may write over a file that is there", HEED_FIELD_BOOLEAN, AT(force), 0, 0,
+     NULL},
     {"threads", "0: one a processor; tokens do not depend on it", HEED_FIELD_INTEGER, AT(threads), 0, 1024,
      NULL},
     {"json", "print one JSON object: for each text its ids (with --pieces: tokens), their number, its bytes",
@@ -87,7 +93,13 @@ static heed_status check_pairs(const heed_cli_options *options, const heed_cli_t
         {own->out != NULL && (own->pieces || own->json || own->count),
          "--out, or one of --pieces, --count and --json, got both"},
         {own->count && own->pieces, "--count or --pieces, got both"},
-        {own->force && own->out == NULL, "--force together with --out only"},
+        {own->tokens != NULL && (own->text != NULL || own->out != NULL || own->decode || own->pieces ||
+                                 own->count || own->json || own->special || own->complete),
+         "nothing but files, fields, --force and --threads beside --tokens"},
+        {own->tokens != NULL && options->n_operands < 2, "files beside --tokens"},
+        {own->tokens == NULL && (own->text_field != NULL || own->target_field != NULL),
+         "--text-field and --target-field together with --tokens only"},
+        {own->force && own->out == NULL && own->tokens == NULL, "--force together with --out or --tokens only"},
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -97,12 +109,42 @@ static heed_status check_pairs(const heed_cli_options *options, const heed_cli_t
     return HEED_OK;
 }
 
+static heed_status copy_name(char *to, size_t size, const char *from, const char *option, heed_error *err)
+{
+    if (from != NULL && snprintf(to, size, "%s", from) >= (int)size)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected at most %zu bytes", option, size - 1);
+    return HEED_OK;
+}
+
+static heed_status write_tokens(const heed_cli_tokenizing *t, heed_error *err)
+{
+    const heed_cli_tokenize_options *own = t->own;
+    heed_train_options options = heed_train_options_default();
+    int64_t n_tokens = 0, n_bytes = 0;
+    char tokens[32], bytes[32], shown[256];
+    heed_status status = heed_cli_out_check(own->tokens, own->force, err);
+
+    options.threads = own->threads;
+    if (status == HEED_OK)
+        status = copy_name(options.text_field, sizeof options.text_field, own->text_field, "--text-field", err);
+    if (status == HEED_OK)
+        status = copy_name(options.target_field, sizeof options.target_field, own->target_field,
+                           "--target-field", err);
+    if (status == HEED_OK)
+        status = heed_tokenizer_write_tokens(t->tokenizer, t->files, t->n_files, &options, own->tokens,
+                                             &n_tokens, &n_bytes, err);
+    if (status == HEED_OK)
+        fprintf(stderr, "%s tokens of %s bytes in %s\n", heed_cli_grouped(tokens, (double)n_tokens),
+                heed_cli_grouped(bytes, (double)n_bytes), heed_cli_quote(shown, sizeof shown, own->tokens));
+    return status;
+}
+
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
 {
     heed_cli_tokenize_options own = {0};
     heed_cli_options options = {.command = command,
                                 .texts = texts,
-                                .n_texts = 3,
+                                .n_texts = (int)(sizeof texts / sizeof texts[0]),
                                 .structure = &own,
                                 .least_operands = 1,
                                 .most_operands = HEED_CLI_MAX_OPERANDS};
@@ -128,7 +170,10 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         t.tokenizer = tokenizer;
         t.files = options.operands + 1;
         t.n_files = options.n_operands - 1;
-        status = (own.decode ? heed_cli_tokenize_ids : heed_cli_tokenize_texts)(&t, err);
+        if (own.tokens != NULL)
+            status = write_tokens(&t, err);
+        else
+            status = (own.decode ? heed_cli_tokenize_ids : heed_cli_tokenize_texts)(&t, err);
     }
     heed_tokenizer_destroy(tokenizer);
     return status;
@@ -147,6 +192,7 @@ const heed_cli_command heed_cli_tokenize = {
     .examples = "  heed tokenize gpt2 --text \"To be, or not to be\" --pieces\n"
                 "  heed tokenize gpt2 notes.txt | heed tokenize gpt2 --decode\n"
                 "  heed tokenize gpt2 *.txt --count\n"
-                "  heed tokenize gpt2 corpus.txt --out corpus.ids\n",
+                "  heed tokenize gpt2 corpus.txt --out corpus.ids\n"
+                "  heed tokenize gpt2 corpus.txt notes.jsonl --tokens corpus.tokens\n",
     .run = run,
 };

@@ -6,7 +6,7 @@
 #include "cli/options.h"
 
 typedef struct heed_cli_tokenize_options {
-    const char *text, *out, *encoding;
+    const char *text, *out, *tokens, *text_field, *target_field, *encoding;
     int64_t threads;
     bool pieces, count, special, complete, decode, raw, force, json;
 } heed_cli_tokenize_options;

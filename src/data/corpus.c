@@ -243,7 +243,7 @@ static void let_go(const heed_corpus *c, int64_t begin, int64_t n)
     const size_t width = (size_t)c->packing.bytes_per_token;
 
     if (c->file.size > 0)
-        heed_file_let_go_around(c->tokens + (size_t)begin * width, (size_t)n * width);
+        heed_file_let_go_around(&c->file, c->tokens + (size_t)begin * width, (size_t)n * width);
 }
 
 void heed_corpus_read(const heed_corpus *corpus, int64_t begin, int64_t n, int32_t *ids)

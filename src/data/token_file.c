@@ -208,7 +208,7 @@ static heed_status check_ids(const heed_corpus *c, const char *name, heed_error 
             held = 0;
         }
     }
-    heed_file_let_go_around(c->file.data, c->file.size);
+    heed_file_let_go_around(&c->file, c->file.data, c->file.size);
     return HEED_OK;
 }
 

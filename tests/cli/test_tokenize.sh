@@ -227,6 +227,17 @@ allow eval pairs bees.txt --threads 1
 allow train bees.txt $tiny --steps 3 --out given --tokenizer bees.json
 same given/tokenizer.json bees.json "a given tokenizer must be the model's"
 allow train bees.txt $tiny --steps 3 --out given2 --tokenizer pairs
+allow tokenize pairs bees.txt --tokens bees.tokens
+[ ! -s out ] || fail "tokenize --tokens printed something on standard output"
+allow train bees.tokens $tiny --steps 3 --out from-tokens --tokenizer pairs
+same from-tokens/model.safetensors given2/model.safetensors "tokens and their text must train the same model"
+refuse 2 'needs the tokenizer that made it' train bees.tokens $tiny --out x
+refuse 3 'bees.tokens: made by' train bees.tokens $tiny --out x --tokenizer bees.json
+refuse 2 'bees.tokens' tokenize pairs bees.txt --tokens bees.tokens
+allow tokenize pairs bees.txt --tokens bees.tokens --force
+refuse 2 'expected files beside --tokens' tokenize pairs --tokens x.tokens
+refuse 2 'beside --tokens' tokenize pairs bees.txt --tokens x.tokens --count
+refuse 2 'together with --tokens only' tokenize pairs bees.txt --text-field a
 refuse 2 'expected one of characters, words, bpe, got "wrods"' train bees.txt $tiny --out x --tokenizer wrods
 refuse 2 'the setting tokenizer cannot be given' train --resume pairs --tokenizer bees.json
 refuse 3 'noise: ' train noise $tiny --out x --tokenizer words

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
 #include "data/token_file.h"
 
@@ -250,6 +251,66 @@ static void a_text_without_ids_leaves_no_file(void **state)
     close_bench(&b);
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__linux__)
+#define SANITIZED \
+    1 /* the sanitizer's own memory is larger than what is measured; elsewhere nothing measures it */
+#endif
+
+#ifndef SANITIZED
+/* A text of 96 MB is checked, learned from as characters, tokenized, opened and read here and there. */
+static void memory_does_not_grow_with_the_text(void **state)
+{
+    enum { BLOCKS = 96, BLOCK = 1 << 20 };
+    bench b;
+    char path[128];
+    const char *const paths[] = {path};
+    const heed_documents_options reading = {.paths = paths, .n_paths = 1};
+    heed_documents *texts = NULL;
+    heed_corpus *corpus = NULL;
+    char *block = malloc(BLOCK);
+    size_t before;
+
+    (void)state;
+    open_bench(&b);
+    snprintf(path, sizeof path, "%s.txt", b.path);
+    for (size_t i = 0; i < BLOCK; i++)
+        block[i] = b.text[i % sizeof b.text];
+    FILE *file = fopen(path, "wb");
+    for (int i = 0; i < BLOCKS; i++)
+        assert_int_equal(fwrite(block, 1, BLOCK, file), BLOCK);
+    fclose(file);
+    b.options.threads = 2;
+    before = heed_memory_peak();
+    assert_int_equal(heed_documents_open(&reading, &texts, NULL), HEED_OK);
+    for (size_t n = 1; n > 0;)
+        assert_int_equal(heed_documents_read(texts, block, BLOCK, &n, NULL), HEED_OK);
+    assert_int_equal(heed_token_file_write(b.path, b.tokenizer, texts, &b.key, &b.options, NULL), HEED_OK);
+    heed_documents_close(texts);
+    assert_int_equal(heed_token_file_open(b.path, b.tokenizer, &b.key, &b.options, &corpus, NULL, NULL),
+                     HEED_OK);
+    assert_int_equal(corpus->n, (int64_t)BLOCKS * BLOCK);
+    assert_true(heed_corpus_bytes_per_token(corpus, b.tokenizer, HEED_PART_VALIDATION) == 1.0);
+    for (int64_t w = 0; w < 3000; w++) {
+        int32_t ids[16], targets[16];
+
+        corpus->source.fill(&corpus->source, HEED_PART_TRAIN, w * 30011 % (corpus->n_train - 17), 16, ids,
+                            targets);
+    }
+    /* 16 MB of a file at a time, the buffers of the encoder, and room; the text and its tokens are 192 MB */
+    if (heed_memory_peak() - before > (size_t)64 << 20)
+        fail_msg("%zu MB more at the peak", (heed_memory_peak() - before) >> 20);
+    heed_corpus_destroy(corpus);
+    free(block);
+    unlink(path);
+    close_bench(&b);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +319,9 @@ int main(void)
         cmocka_unit_test(a_damaged_or_cut_file_is_refused),
         cmocka_unit_test(a_header_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_text_without_ids_leaves_no_file),
+#ifndef SANITIZED
+        cmocka_unit_test(memory_does_not_grow_with_the_text),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
