@@ -7,7 +7,7 @@
 #include "train/schedule.h"
 #include "vectors.h"
 
-/* --- AdamW: one graph, run once a step, its states carried from run to run --- */
+/* --- AdamW and Adam: one graph, run once a step, its states carried from run to run --- */
 
 typedef struct adamw_run {
     heed_graph *g;
@@ -29,7 +29,8 @@ static bool prepare(vector_case *v, adamw_run *r, int64_t n, heed_error *err)
     const heed_adamw_options adamw = {.beta1 = (float)vector_number(v, "beta1"),
                                       .beta2 = (float)vector_number(v, "beta2"),
                                       .eps = (float)vector_number(v, "eps"),
-                                      .weight_decay = (float)vector_number(v, "weight_decay")};
+                                      .weight_decay = (float)vector_number(v, "weight_decay"),
+                                      .l2 = (float)vector_number(v, "l2")};
     const size_t bytes = (size_t)n * sizeof(float);
     heed_plan_options options = {.device = v->device, .reference = v->device->kernels == NULL, .assign = true};
     heed_node *p, *m, *second, *grad, *lr, *t;
@@ -86,6 +87,61 @@ void run_adamw(vector_case *v)
     heed_graph_destroy(r.g);
 }
 
+/* --- descent, with momentum or without --- */
+
+static bool prepare_sgd(vector_case *v, adamw_run *r, int64_t n, heed_error *err)
+{
+    const float l2 = (float)vector_number(v, "l2");
+    const heed_momentum_options momentum = {.momentum = (float)vector_number(v, "momentum"),
+                                            .l2 = l2,
+                                            .nesterov = vector_number(v, "nesterov") > 0.0};
+    heed_plan_options options = {.device = v->device, .reference = v->device->kernels == NULL, .assign = true};
+    heed_node *p, *m, *grad, *lr;
+
+    r->g = heed_graph_create();
+    r->p = vector_floats(v, "p0");
+    r->m = heed_arena_alloc(v->arena, (size_t)n * sizeof(float));
+    r->grad = heed_arena_alloc(v->arena, (size_t)n * sizeof(float));
+    r->lr = (float)vector_number(v, "lr");
+    p = bound(r->g, "p", n, r->p);
+    m = bound(r->g, "m", n, r->m);
+    grad = heed_graph_bound_input(r->g, "grad", HEED_F32, heed_shape1(n), r->grad);
+    lr = heed_graph_bound_input(r->g, "lr", HEED_F32, heed_shape0(), &r->lr);
+    if (momentum.momentum > 0.0f) {
+        const heed_momentum_nodes after = heed_momentum(r->g, p, m, grad, lr, NULL, &momentum);
+        heed_graph_assign(r->g, p, after.p);
+        heed_graph_assign(r->g, m, after.m);
+    } else
+        heed_graph_assign(r->g, p, heed_sgd(r->g, p, grad, lr, NULL, l2));
+    return heed_plan_create(r->g, &options, &r->plan, err) == HEED_OK &&
+           heed_plan_place(r->plan, NULL, err) == HEED_OK;
+}
+
+void run_sgd(vector_case *v)
+{
+    const int64_t n = (int64_t)vector_number(v, "n"), steps = (int64_t)vector_number(v, "steps");
+    const size_t bytes = (size_t)n * sizeof(float);
+    const float *grads = vector_floats(v, "grads");
+    float *params = heed_arena_alloc(v->arena, (size_t)steps * bytes),
+          *m = heed_arena_alloc(v->arena, (size_t)steps * bytes);
+    adamw_run r = {0};
+    heed_error err = {HEED_OK, ""};
+
+    if (!prepare_sgd(v, &r, n, &err))
+        vector_fail(v, err.message);
+    for (int64_t s = 0; s < steps && r.plan != NULL; s++) {
+        memcpy(r.grad, grads + s * n, bytes);
+        heed_plan_run(r.plan);
+        memcpy(params + s * n, r.p, bytes);
+        memcpy(m + s * n, r.m, bytes);
+    }
+    vector_compare_floats(v, "params", params, steps * n);
+    if (vector_find(v, "m") != NULL)
+        vector_compare_floats(v, "m", m, steps * n);
+    heed_plan_destroy(r.plan);
+    heed_graph_destroy(r.g);
+}
+
 void run_clip_grad_norm(vector_case *v)
 {
     vector_graph s = vector_graph_open();
@@ -124,7 +180,17 @@ void run_lr_schedule(vector_case *v)
 {
     static const char styles[] = "abc";
     const char *style = strchr(styles, vector_text(v, "style")[0]);
+    static const char *const kinds[] = {"cosine", "constant", "linear", "step", "wsd"};
+    int kind = 0; /* where a file names none */
+
+    for (int k = 0; k < 5; k++) {
+        if (strcmp(vector_text(v, "kind"), kinds[k]) == 0)
+            kind = k;
+    }
     const heed_schedule schedule = {
+        .kind = (heed_train_schedule)kind,
+        .decay_steps = (int64_t)vector_number(v, "decay_steps"),
+        .factor = vector_number(v, "factor"),
         .max = vector_number(v, "max_lr"),
         .min = vector_number(v, "min_lr"),
         .warmup = (int64_t)vector_number(v, "warmup"),

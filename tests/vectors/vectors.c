@@ -196,6 +196,7 @@ const vector_op vector_ops[] = {
     {"gpt2_generate", run_gpt2_generate},
     {"adamw_gpt2", run_adamw_gpt2},
     {"adamw", run_adamw},
+    {"sgd", run_sgd},
     {"clip_grad_norm", run_clip_grad_norm},
     {"lr_schedule", run_lr_schedule},
     {"sampling", run_sampling},

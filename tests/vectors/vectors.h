@@ -80,6 +80,6 @@ vector_fn run_alibi_bias, run_txl_core, run_txl_module;
 vector_fn run_distill_loss, run_rmsnorm, run_log_softmax, run_rope, run_sinusoidal, run_alibi_slopes;
 vector_fn run_layernorm, run_gelu_tanh, run_gelu_erf, run_relu, run_softmax, run_cross_entropy, run_embedding,
     run_linear, run_conv1d, run_mlp, run_sdpa, run_mha, run_preln_block, run_bigram, run_attn_gpt, run_gpt2,
-    run_gpt2_generate, run_adamw_gpt2, run_adamw, run_clip_grad_norm, run_lr_schedule, run_sampling;
+    run_gpt2_generate, run_adamw_gpt2, run_adamw, run_sgd, run_clip_grad_norm, run_lr_schedule, run_sampling;
 
 #endif
