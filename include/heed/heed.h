@@ -17,6 +17,7 @@
 #include <heed/pull.h>
 #include <heed/ranks.h>
 #include <heed/recompute.h>
+#include <heed/range_test.h>
 #include <heed/session.h>
 #include <heed/status.h>
 #include <heed/tokenizer.h>

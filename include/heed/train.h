@@ -226,7 +226,8 @@ typedef struct heed_group_stats {
 
 /**
  * text_path NULL: the built-in stories. config.vocab_size is taken from the tokenizer. The folder is made; one that holds a
- * checkpoint already, or in which another process trains, is refused (HEED_ERR_USAGE), so that no model is lost.
+ * checkpoint already, or in which another process trains, is refused (HEED_ERR_USAGE), so that no model is lost. Without
+ * one (NULL) nothing is written.
  * HEED_ERR_FILE: the text is missing, empty, too short, binary or, but for byte-level BPE, not UTF-8; a tokenizer that
  * cannot be opened. HEED_ERR_MEMORY, with the number, before
  * anything is trained. With options.from, config is that of heed_config_load(), whose dropout may be changed and whose

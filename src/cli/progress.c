@@ -92,7 +92,10 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
         fprintf(out, ", each of %d ranks", n_ranks);
     if (plan->matrix_peak_flops > 0.0)
         fprintf(out, ", matrix products at %sFLOP/s", heed_cli_scaled(a, plan->matrix_peak_flops));
-    fprintf(out, "\ninto    %s\n\n", heed_cli_quote(shown, sizeof shown, heed_trainer_folder(trainer)));
+    fprintf(out, "\ninto    %s\n\n",
+            heed_trainer_folder(trainer)[0] != '\0'
+                ? heed_cli_quote(shown, sizeof shown, heed_trainer_folder(trainer))
+                : "nothing: the weights are not kept");
 }
 
 /* --- while it runs --- */

@@ -12,6 +12,7 @@
 #include "cli/normal.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/range_test.h"
 #include "cli/start_options.h"
 
 #define PATH_BYTES        4096
@@ -20,7 +21,8 @@
 typedef struct train_options {
     const char *out, *resume, *config, *preset;
     int64_t sample_tokens;
-    bool json, quiet;
+    bool json, quiet, range_test;
+    heed_range_options range;
 } train_options;
 
 #define AT(member) offsetof(train_options, member)
@@ -39,6 +41,14 @@ static const heed_field fields[] = {
     {"sample_tokens", "tokens that the model writes after each evaluation; 0: none", HEED_FIELD_INTEGER,
      AT(sample_tokens), 0, 1e6, NULL},
     {"json", "print one JSON object about the run at its end", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+    {"range_test",
+     "train for no model, but find a learning rate: it grows from --range-low to --range-high. Writes nothing, "
+     "or with "
+     "--out DIR a log and a picture",
+     HEED_FIELD_BOOLEAN, AT(range_test), 0, 0, NULL},
+    {"range_low", "the first rate of the range test", HEED_FIELD_NUMBER, AT(range.low), 0, 1e3, NULL},
+    {"range_high", "its last rate", HEED_FIELD_NUMBER, AT(range.high), 0, 1e3, NULL},
+    {"range_steps", "its steps", HEED_FIELD_INTEGER, AT(range.steps), 20, 1e6, NULL},
     {"quiet", "say nothing while it trains", HEED_FIELD_BOOLEAN, AT(quiet), 0, 0, NULL},
 };
 
@@ -387,8 +397,13 @@ static heed_status open_trainer(const train_options *own, const char *text, cons
     char folder[PATH_BYTES] = "";
     heed_status status = HEED_OK;
 
+    if (own->resume != NULL && own->range_test)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "--range-test begins with fresh weights, so --resume cannot be given");
     if (own->resume != NULL)
         return heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
+    if (own->range_test)
+        return heed_trainer_create(text, config, train, NULL, trainer, err);
     if (own->out == NULL)
         status = name_folder(text, task_name(train), folder, sizeof folder, err);
     return status == HEED_OK
@@ -425,10 +440,22 @@ static heed_status train_and_report(const train_options *own, const char *text, 
     return status;
 }
 
+static heed_status test_range(const train_options *own, const char *text, heed_trainer *trainer, int argc,
+                              char **argv, heed_error *err)
+{
+    const heed_cli_range range = {
+        .options = own->range, .folder = own->out, .json = own->json, .argc = argc, .argv = argv};
+    heed_cli_progress progress = heed_cli_progress_start(own->quiet ? NULL : stderr, trainer);
+
+    if (!own->quiet)
+        heed_cli_show_plan(stderr, trainer, text);
+    return heed_cli_range_test(&range, trainer, &progress, err);
+}
+
 static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, int argc, char **argv,
                           heed_error *err)
 {
-    train_options own = {.sample_tokens = 160};
+    train_options own = {.sample_tokens = 160, .range = heed_range_options_default()};
     heed_config config = heed_config_default();
     heed_train_options train = heed_train_options_default();
     heed_cli_options options = {.command = command,
@@ -471,7 +498,9 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (heed_ranks_size(ranks) > 1)
         heed_cli_catch_user_signal();
     status = open_trainer(&own, options.operands[0], &config, &train, &trainer, err);
-    if (status == HEED_OK)
+    if (status == HEED_OK && own.range_test)
+        status = test_range(&own, text_name(&options, name, sizeof name), trainer, argc, argv, err);
+    else if (status == HEED_OK)
         status = train_and_report(&own, text_name(&options, name, sizeof name), trainer, err);
     heed_trainer_close(trainer);
     return status;
@@ -536,6 +565,7 @@ const heed_cli_command heed_cli_train = {
         "  heed train --task first-letter --n-layers 1 --n-heads 1\n"
         "  heed train shakespeare.txt --out kept --keep-best --keep-last 2 --patience 5 --schedule wsd\n"
         "  heed train --resume plays\n"
+        "  heed train shakespeare.txt --range-test\n"
         "  heed train letters.txt --from gpt2 --out letters --learning-rate 5e-5 --steps 200\n"
         "  heed train shakespeare.txt --distill plays --out one-head --n-heads 1 --n-layers 2\n"
         "  mpirun -n 2 heed train shakespeare.txt --out plays\n",

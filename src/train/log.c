@@ -71,7 +71,7 @@ static void put_number(FILE *log, const char *key, double value)
 void heed_log_step(heed_trainer *t, const heed_progress *p)
 {
     if (t->log == NULL)
-        return; /* another rank writes */
+        return; /* another rank writes, or nobody */
     fprintf(t->log, "{\"step\": %lld", (long long)p->step);
     put_number(t->log, "loss", p->loss);
     put_number(t->log, "lr", p->learning_rate);

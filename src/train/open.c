@@ -351,6 +351,7 @@ static heed_status check_unused(const heed_trainer *t, heed_error *err)
                      "%.300s: there is a model already; resume it, or choose another folder", t->folder);
 }
 
+/* The folder becomes this run's. */
 static heed_status begin_folder(heed_trainer *t, heed_error *err)
 {
     heed_status status = heed_folder_make(t->folder, err);
@@ -382,9 +383,9 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     t->best.loss = NAN;
     t->options = *options;
     status = heed_fields_check(fields, n, options, err);
-    if (status == HEED_OK)
+    if (status == HEED_OK && folder != NULL)
         status = set_folder(t, folder, err);
-    if (status == HEED_OK && heed_trainer_writes(t))
+    if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))
         status = check_unused(t, err);
     if (status == HEED_OK && text_path != NULL)
         status = heed_absolute_path(t->text.path, text_path, "text", err);
@@ -403,7 +404,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     if (status == HEED_OK)
         status = heed_start_weights(t, err);
     status = heed_ranks_agree(t->options.ranks, status, err);
-    if (status == HEED_OK && heed_trainer_writes(t))
+    if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))
         status = begin_folder(t, err);
     status = heed_ranks_agree(t->options.ranks, status, err);
     if (status != HEED_OK) {

@@ -216,7 +216,7 @@ static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
     heed_status status = HEED_OK;
     double seconds;
 
-    p->learning_rate = learning_rate(t);
+    p->learning_rate = t->rate > 0.0 ? t->rate : learning_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
     if (t->n_runs > 1 && !t->options.strict)
         heed_step_clear_gradients(&t->train, t->model->weights);
@@ -328,7 +328,7 @@ static heed_status save_due(heed_trainer *t, bool best, heed_progress *p, heed_e
     const bool keep_best = best && o->keep_best, keep_step = due && o->keep_last > 0;
     heed_status status;
 
-    if (!due && !keep_best)
+    if (t->folder[0] == '\0' || (!due && !keep_best))
         return HEED_OK;
     status = heed_trainer_save(t, err);
     p->saved = status == HEED_OK;
@@ -363,8 +363,11 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
 
 heed_status heed_trainer_save(heed_trainer *t, heed_error *err)
 {
-    const heed_status status = t->diverged ? fail_diverged(t, err) : heed_checkpoint_save(t, err);
+    heed_status status;
 
+    if (t->folder[0] == '\0')
+        return heed_fail(err, HEED_ERR_USAGE, "a run without a folder cannot be saved");
+    status = t->diverged ? fail_diverged(t, err) : heed_checkpoint_save(t, err);
     if (status == HEED_OK)
         t->saved_step = t->step;
     return status;

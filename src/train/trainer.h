@@ -36,7 +36,7 @@ typedef struct heed_tokenizer_identity {
 } heed_tokenizer_identity;
 
 struct heed_trainer {
-    char folder[HEED_PATH_BYTES];
+    char folder[HEED_PATH_BYTES]; /* empty: nothing is written */
     heed_train_options options;
     heed_text_identity text;
     heed_tokenizer_identity tokenizer;
@@ -61,13 +61,14 @@ struct heed_trainer {
     char *block;
     size_t block_bytes;
 
-    int64_t step; /* done */
-    FILE *log;
-    int lock;                                  /* descriptor of the locked folder, -1 before */
-    heed_guard guard;                          /* of updates */
-    heed_best best;                            /* validation loss so far */
-    bool diverged;                             /* the weights are of no use, or no batch is */
-    int64_t saved_step;                        /* of the checkpoint on the disk; -1: there is none */
+    int64_t step;       /* done */
+    double rate;        /* of a range test, in the place of the schedule's; 0: there is none */
+    FILE *log;          /* NULL where nothing is written */
+    int lock;           /* descriptor of the locked folder, -1 before */
+    heed_guard guard;   /* of updates */
+    heed_best best;     /* validation loss so far */
+    bool diverged;      /* the weights are of no use, or no batch is */
+    int64_t saved_step; /* of the checkpoint on the disk; -1: there is none */
     heed_group_stats groups[HEED_MOST_GROUPS]; /* of the last step, where it was looked at */
     int n_groups;
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */

@@ -52,6 +52,8 @@ refuse 2 "a model's folder or a configuration, got both" info . --d-model 4
 
 refuse 2 'steps: expected a whole number from 1 to 1000000000000, got "0"' train --steps 0
 refuse 2 'steps: expected a whole number' train --steps 1.5
+refuse 2 'range_steps: expected a whole number from 20' train --range-test --range-steps 3
+refuse 2 'so --resume cannot be given' train --resume none --range-test
 refuse 2 'steps: expected a whole number' train --steps=
 refuse 2 'steps: expected a whole number' train --steps 99999999999999999999
 refuse 2 'threads: expected a whole number from 0' train --threads -1
