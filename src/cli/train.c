@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/groups.h"
 #include "cli/interrupt.h"
 #include "cli/json_out.h"
 #include "cli/model_options.h"
@@ -21,7 +22,7 @@
 typedef struct train_options {
     const char *out, *resume, *config, *preset;
     int64_t sample_tokens;
-    bool json, quiet, range_test;
+    bool json, quiet, stats, range_test;
     heed_range_options range;
 } train_options;
 
@@ -41,6 +42,8 @@ static const heed_field fields[] = {
     {"sample_tokens", "tokens that the model writes after each evaluation; 0: none", HEED_FIELD_INTEGER,
      AT(sample_tokens), 0, 1e6, NULL},
     {"json", "print one JSON object about the run at its end", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+    {"stats", "after evaluations, show gradient, weights and update ratio of each group of parameters",
+     HEED_FIELD_BOOLEAN, AT(stats), 0, 0, NULL},
     {"range_test",
      "train for no model, but find a learning rate: it grows from --range-low to --range-high. Writes nothing, "
      "or with "
@@ -179,6 +182,8 @@ static heed_status train(train_run *r, heed_error *err)
             r->validation_loss = r->now.validation_loss;
         if (ran)
             heed_cli_show_step(&r->progress, &r->now);
+        if (!isnan(r->now.validation_loss) && r->own->stats)
+            heed_cli_show_groups(r->progress.out, r->trainer);
         if (!isnan(r->now.validation_loss))
             show_sample(r);
     }
@@ -492,6 +497,8 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     }
     if (status != HEED_OK)
         return status;
+    if (own.stats && train.group_interval == 0) /* a look at every evaluation */
+        train.group_interval = train.eval_interval > 0 ? train.eval_interval : train.steps;
     heed_cli_catch_interrupts(own.quiet || heed_ranks_size(ranks) > 1
                                   ? NULL /* mpirun interrupts ranks for reasons of its own */
                                   : "\nheed: finishing this step and saving; once more stops at once\n");

@@ -68,6 +68,37 @@ static void put_number(FILE *log, const char *key, double value)
         fprintf(log, ", \"%s\": null", key);
 }
 
+/* {"attention": 0.1, "mlp": 0.2}: one number of every group. */
+static void put_groups(const heed_trainer *t, const char *key, double (*get)(const heed_group_stats *))
+{
+    fprintf(t->log, ", \"%s\": {", key);
+    for (int i = 0; i < t->n_groups; i++) {
+        const double value = get(&t->groups[i]);
+
+        fprintf(t->log, "%s\"%s\": ", i > 0 ? ", " : "", t->groups[i].name);
+        if (isfinite(value))
+            fprintf(t->log, "%.6g", value);
+        else
+            fputs("null", t->log);
+    }
+    fputc('}', t->log);
+}
+
+static double gradient_of(const heed_group_stats *g)
+{
+    return g->gradient_norm;
+}
+
+static double weight_of(const heed_group_stats *g)
+{
+    return g->weight_norm;
+}
+
+static double ratio_of(const heed_group_stats *g)
+{
+    return g->update_norm / g->weight_norm;
+}
+
 void heed_log_step(heed_trainer *t, const heed_progress *p)
 {
     if (t->log == NULL)
@@ -89,6 +120,11 @@ void heed_log_step(heed_trainer *t, const heed_progress *p)
         put_number(t->log, "kl", p->kl);
     if (t->start.teacher.model != NULL && !isnan(p->validation_loss))
         put_number(t->log, "val_kl", p->validation_kl);
+    if (t->n_groups > 0) {
+        put_groups(t, "group_grad_norm", gradient_of);
+        put_groups(t, "weight_norm", weight_of);
+        put_groups(t, "update_ratio", ratio_of);
+    }
     fputs("}\n", t->log);
 }
 
