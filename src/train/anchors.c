@@ -68,7 +68,7 @@ static bool is_plain(const heed_config *c)
 static bool fits(const recipe *r, const heed_trainer *t)
 {
     const heed_config *c = &t->model->config;
-    const bool stories = t->text.path[0] == '\0';
+    const bool stories = t->text.path[0] == '\0' && t->options.task == 0;
 
     return (r->hash == 0 ? stories : !stories && t->text.hash == r->hash) &&
            t->options.tokenizer == HEED_TRAIN_CHARACTERS && t->tokenizer.path[0] == '\0' && is_plain(c) &&

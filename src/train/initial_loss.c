@@ -9,7 +9,8 @@
  *
  * Without that norm rows are short, and s is 0 as far as this can tell. One logit is not as small: where the head is the
  * embedding, that of the token which has just been read. It counts for something only where nothing but embeddings has
- * reached the end, so for a tied head without feed-forwards there is no expectation here.
+ * reached the end, so for a tied head without feed-forwards there is no expectation here. Nor is there one for a task: its
+ * few different targets say too little of an average.
  */
 #include <math.h>
 

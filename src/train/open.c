@@ -411,7 +411,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         heed_trainer_close(t);
         return status;
     }
-    if (options->from[0] == '\0' && options->init_embeddings[0] == '\0')
+    if (options->from[0] == '\0' && options->init_embeddings[0] == '\0' && options->task == 0)
         t->plan.initial_loss = heed_initial_loss(&t->model->config, options->batch_size * own.context_length,
                                                  &t->plan.initial_tolerance);
     t->start_s = heed_clock_s();
