@@ -2,6 +2,7 @@
 /* Documents: what is read of files and lines of JSON, what stands between, which tokens count, what is refused. */
 #include "cmocka_all.h"
 
+#include <heed/vocab.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,47 @@ static void line_breaks_stand_between_documents(void **state)
     heed_tokenizer_destroy(tokenizer);
 }
 
+static heed_status read_once(void *context, char *buffer, size_t capacity, size_t *n, heed_error *err)
+{
+    const char **text = context;
+
+    (void)err;
+    (void)capacity;
+    *n = strlen(*text);
+    memcpy(buffer, *text, *n);
+    *text += *n;
+    return HEED_OK;
+}
+
+/* Where the tokenizer has a token that ends a text, that one stands between, and it is to be learned. */
+static void an_end_of_text_token_stands_between_documents(void **state)
+{
+    static const char *const special[] = {"<|endoftext|>"};
+    heed_vocab_options options = heed_vocab_options_default();
+    heed_tokenizer *tokenizer = NULL;
+    heed_vocab *vocab = NULL;
+    const char *text = "a text";
+    bench b;
+
+    (void)state;
+    options.vocab_size = 257; /* the bytes and the special token */
+    options.special = special;
+    options.n_special = 1;
+    assert_int_equal(heed_vocab_create(&options, &vocab, NULL), HEED_OK);
+    assert_int_equal(heed_vocab_add(vocab, read_once, &text, NULL), HEED_OK);
+    assert_int_equal(heed_vocab_learn(vocab, &tokenizer, NULL), HEED_OK);
+    heed_vocab_destroy(vocab);
+    open_bench(&b);
+    add_file(&b, "a.jsonl", "{\"q\": \"a\", \"a\": \"bc\"}\n{\"q\": \"d\", \"a\": \"<|endoftext|>\"}\n");
+    b.options.text_field = "q";
+    b.options.target_field = "a";
+    /* what a text spells is no special token: its 13 bytes are 13 tokens */
+    expect_tokens(&b, tokenizer, true, "a\nbc<|endoftext|>d\n<|endoftext|>", "--+++--+++++++++++++");
+    expect_tokens(&b, tokenizer, false, "a\nbc\nd\n<|endoftext|>", "--+++--+++++++++++++");
+    close_bench(&b);
+    heed_tokenizer_destroy(tokenizer);
+}
+
 /* A file that the tokenizer does not cover is named with its line. */
 static void text_without_ids_is_named(void **state)
 {
@@ -274,6 +316,7 @@ int main(void)
         cmocka_unit_test(fields_are_joined_and_only_the_target_counts),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(line_breaks_stand_between_documents),
+        cmocka_unit_test(an_end_of_text_token_stands_between_documents),
         cmocka_unit_test(text_without_ids_is_named),
         cmocka_unit_test(reading_all_documents_joins_them),
     };
