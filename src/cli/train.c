@@ -271,6 +271,8 @@ static void print_json(const train_run *r)
     heed_cli_json_number(&json, "validation_loss", r->validation_loss);
     heed_cli_json_number(&json, "perplexity", exp(r->validation_loss));
     heed_cli_json_number(&json, "validation_nats_per_byte", r->validation_loss / plan->bytes_per_token);
+    if (!isnan(r->now.validation_kl))
+        heed_cli_json_number(&json, "validation_kl", r->now.validation_kl);
     heed_cli_json_number(&json, "floor", plan->floor);
     if (plan->task != NULL)
         heed_cli_json_text(&json, "task", plan->task);

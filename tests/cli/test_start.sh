@@ -65,6 +65,8 @@ absent o
 allow train --distill base --n-layers 1 --n-heads 1 --d-model 12 --context-length 16 $few --out student
 grep -q '"kl": [0-9.]*, "val_kl": [0-9.]*}' student/log.jsonl || fail "--distill: expected kl and val_kl in the log"
 allow generate student --prompt Once --max-tokens 5 --threads 1
+allow train --distill base --n-layers 1 --n-heads 1 --d-model 12 --context-length 16 $few --out told --json
+grep -q '"validation_kl": [0-9.]*' out || fail "--distill --json: expected validation_kl"
 refuse 2 'has another tokenizer' train --distill base --tokenizer words $size $few --out o
 refuse 2 'has positions for 16 tokens, got 64' train --distill base $few --out o
 refuse 2 'temperature: expected a number from 0.01' train --distill base --temperature 0 --out o

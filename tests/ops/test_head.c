@@ -107,6 +107,39 @@ static void logits_never_exist_as_a_whole(void **state)
     case_close(c);
 }
 
+enum { TAUGHT_ROWS = 8192 };
+
+static heed_node *distilled_big(case_graph *c)
+{
+    const heed_distill_options options = {2.0f, 0.5f};
+    heed_node *x = case_parameter(c, heed_shape2(TAUGHT_ROWS, D)), *w = case_parameter(c, heed_shape2(V, D));
+    heed_node *teacher = case_state(c, heed_shape2(TAUGHT_ROWS, D)), *its = case_state(c, heed_shape2(V, D));
+    heed_node *targets = case_ints(c, heed_shape1(TAUGHT_ROWS), 0, V - 1);
+
+    return heed_distill_loss(c->g, x, w, targets, teacher, its, &options).loss;
+}
+
+/* Neither those of the student nor those of the teacher: a chunk of 1024 rows of each at most. */
+static void logits_of_student_and_teacher_never_exist_as_a_whole(void **state)
+{
+    const op_case of = {"big", distilled_big, 1, true};
+    const double all_logits = 2.0 * 4.0 * TAUGHT_ROWS * V, gradients = 4.0 * D * (V + TAUGHT_ROWS);
+    case_graph *c = case_open(&of);
+    heed_node *gradient[] = {c->sources[0].node->grad, c->sources[1].node->grad};
+    heed_device device;
+    double loss, backward;
+
+    (void)state;
+    assert_int_equal(heed_device_open(&device, heed_kernels_at(0)->name, 1, NULL), HEED_OK);
+    loss = arena_bytes(c, &device, &c->y, 1);
+    backward = arena_bytes(c, &device, gradient, 2);
+    if (loss > 0.15 * all_logits || backward - gradients > 0.15 * all_logits)
+        fail_msg("loss %.1f MB, gradients %.1f MB beside %.1f MB of their own; all logits are %.1f MB",
+                 loss / 1e6, (backward - gradients) / 1e6, gradients / 1e6, all_logits / 1e6);
+    heed_device_close(&device);
+    case_close(c);
+}
+
 static heed_node *tied(case_graph *c)
 {
     heed_node *table = case_parameter(c, heed_shape2(5000, 64));
@@ -139,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_and_gradients_are_those_of_whole_logits),
         cmocka_unit_test(logits_never_exist_as_a_whole),
+        cmocka_unit_test(logits_of_student_and_teacher_never_exist_as_a_whole),
         cmocka_unit_test(a_tied_table_has_one_gradient_in_one_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
