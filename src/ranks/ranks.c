@@ -37,11 +37,15 @@ static int expected_size(void)
 #ifndef HEED_HAVE_MPI
 heed_status heed_ranks_open_mpi(int n_expected, heed_ranks **ranks, heed_error *err)
 {
+    char many[32] = "several";
+
     *ranks = NULL;
+    if (n_expected > 0)
+        snprintf(many, sizeof many, "%d", n_expected);
     return heed_fail(err, HEED_ERR_FILE,
-                     "this was started as one of %d processes, but this heed was built without MPI; start one "
+                     "this was started as one of %s processes, but this heed was built without MPI; start one "
                      "process alone, or build it where Open MPI is",
-                     n_expected);
+                     many);
 }
 #endif
 

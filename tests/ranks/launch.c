@@ -44,6 +44,8 @@ launch_result launch_ranks(int n, const char *program, const char *words)
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
     setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 1);
+    setenv("OMPI_MCA_btl", "self,vader", 1); /* through shared memory, without looking for networks */
+    setenv("OMPI_MCA_pml", "ob1", 1);
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 1);
     setenv("OMP_WAIT_POLICY", "passive", 1);
     assert_true(snprintf(command, sizeof command, "timeout -k 5 60 mpirun -n %d '%s' %s 2>&1 </dev/null", n,
