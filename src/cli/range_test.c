@@ -2,6 +2,7 @@
 #include "cli/range_test.h"
 
 #include <errno.h>
+#include <heed/ranks.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,11 @@ heed_status heed_cli_range_test(const heed_cli_range *range, heed_trainer *train
             "the loss was lowest at the first rate, %.2g, so no rate can be suggested; a smaller "
             "--range-low may help",
             r.n > 0 ? r.points[0].rate : range->options.low);
+    if (heed_ranks_rank(heed_trainer_options(trainer)->ranks) !=
+        0) { /* all have the same numbers, one tells them */
+        heed_range_free(&r);
+        return status;
+    }
     if (status == HEED_OK && range->folder != NULL)
         status = write_folder(&r, range->folder, err);
     if (status == HEED_OK && range->json)
