@@ -4,6 +4,16 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/error.h"
+
+heed_status heed_best_check(const heed_train_options *o, heed_error *err)
+{
+    if (o->patience == 0 || o->eval_interval > 0)
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_USAGE,
+                     "patience: expected an eval_interval above 0, as it waits for evaluations, got 0");
+}
+
 bool heed_best_judge(heed_best *b, int64_t patience, int64_t step, double loss)
 {
     if (loss < b->loss || (isnan(b->loss) && isfinite(loss))) {

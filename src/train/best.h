@@ -20,6 +20,8 @@ typedef struct heed_best {
     bool stopped;     /* patience is at its end */
 } heed_best;
 
+/** HEED_ERR_USAGE: patience where there are no evaluations to wait for. */
+heed_status heed_best_check(const heed_train_options *options, heed_error *err);
 /** Takes a validation loss in; true when it is the lowest so far. patience 0: forever. */
 bool heed_best_judge(heed_best *best, int64_t patience, int64_t step, double loss);
 

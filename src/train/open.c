@@ -383,6 +383,8 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     t->best.loss = NAN;
     t->options = *options;
     status = heed_fields_check(fields, n, options, err);
+    if (status == HEED_OK)
+        status = heed_best_check(options, err);
     if (status == HEED_OK && folder != NULL)
         status = set_folder(t, folder, err);
     if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))

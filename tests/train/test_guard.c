@@ -309,6 +309,22 @@ static void a_run_stops_early_and_stays_stopped(void **state)
     run_close(&c);
 }
 
+static void patience_without_evaluations_is_refused(void **state)
+{
+    run_case c;
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.eval_interval = 0;
+    c.options.patience = 3;
+    assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, run_path(&c, "no"), &trainer, &err),
+                     HEED_ERR_USAGE);
+    run_expect_sentence(&err, "eval_interval");
+    run_close(&c);
+}
+
 /* --- evaluations --- */
 
 static double evaluate(run_case *c, int64_t batch_size, int64_t micro_batch, int64_t n_batches)
@@ -360,6 +376,7 @@ int main(void)
         cmocka_unit_test(ten_broken_steps_in_a_row_end_the_run),
         cmocka_unit_test(patience_counts_evaluations_since_the_best),
         cmocka_unit_test(a_run_stops_early_and_stays_stopped),
+        cmocka_unit_test(patience_without_evaluations_is_refused),
         cmocka_unit_test(an_evaluation_larger_than_its_text_reads_it_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
