@@ -261,6 +261,17 @@ static void nor_of_other_models(void **state)
     run_close(&c);
 }
 
+static void nor_of_one_in_bf16(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_large(&c);
+    c.options.precision = HEED_PRECISION_BF16;
+    same_for_any_threads(&c, 3);
+    run_close(&c);
+}
+
 static void nor_does_the_cut_into_runs(void **state)
 {
     double losses[RUN_MAX_STEPS] = {0};
@@ -314,6 +325,7 @@ int main(void)
         cmocka_unit_test(the_cut_follows_from_the_batch_and_is_refused_where_it_does_not_fit),
         cmocka_unit_test(the_number_of_threads_changes_no_bit_of_a_strict_run),
         cmocka_unit_test(nor_of_other_models),
+        cmocka_unit_test(nor_of_one_in_bf16),
         cmocka_unit_test(nor_does_the_cut_into_runs),
         cmocka_unit_test(a_strict_run_resumes_to_the_same_bits_on_other_threads),
     };
