@@ -138,6 +138,8 @@ heed_status heed_documents_open(const heed_documents_options *options, heed_docu
         status = cut_fields(t, options->text_field, err);
     else if (t->options.target_field != NULL)
         status = heed_fail(err, HEED_ERR_USAGE, "target_field: expected a file whose name ends in .jsonl");
+    else if (options->text_field != NULL && strcmp(options->text_field, HEED_DOCUMENTS_FIELD) != 0)
+        status = heed_fail(err, HEED_ERR_USAGE, "text_field: expected a file whose name ends in .jsonl");
     for (int i = 0; i < options->n_paths && status == HEED_OK; i++)
         status = take_in(t, options->paths[i], err);
     if (status != HEED_OK) {

@@ -21,7 +21,8 @@
 
 #include "base/text_buffer.h"
 
-#define HEED_DOCUMENT_FIELDS 16 /* of a line of JSON, at most */
+#define HEED_DOCUMENT_FIELDS 16     /* of a line of JSON, at most */
+#define HEED_DOCUMENTS_FIELD "text" /* what is read of one when nothing else is asked for */
 
 typedef struct heed_documents_options {
     const char *const *paths; /* [n_paths] lent while the texts are open */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <heed/train.h>
 
+#include "data/documents.h"
 #include "data/tasks/task.h"
 
 #define AT(member) offsetof(heed_train_options, member)
@@ -147,7 +148,7 @@ heed_train_options heed_train_options_default(void)
         .corpus_bytes = 1000000,
         .tokenizer_vocab_size = 4096,
         .end_of_text = true,
-        .text_field = "text",
+        .text_field = HEED_DOCUMENTS_FIELD,
         .token_file_bytes = 100000000,
         .temperature = 2.0,
         .distill_weight = 0.5,

@@ -96,6 +96,7 @@ refuse 3 'none.txt: cannot be opened' train good.txt none.txt $tiny --out o
 refuse 2 'expected no text beside it' train good.txt --task copy --out o
 printf '{"text": "a"}\n{"txt": "b"}\n' >lines.jsonl
 refuse 3 'lines.jsonl: line 2: expected a text "text", there is none' train good.txt lines.jsonl $tiny --out o
+refuse 2 'text_field: expected a file whose name ends in .jsonl' train good.txt --text-field a $tiny --out o
 refuse 2 'target_field: expected a file whose name ends in .jsonl' train good.txt --target-field a $tiny --out o
 refuse 3 'expected a file, got a folder' train . $tiny --out o
 refuse 3 'holds a window of context_length 100000' train good.txt --context-length 100000 --out o
