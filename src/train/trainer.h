@@ -111,6 +111,9 @@ double heed_order_epochs(const heed_trainer *trainer, int64_t steps);
 /** The path of an existing file or folder from the root on; out may be path. `what` it is of, in messages. */
 heed_status heed_absolute_path(char *out, const char *path, const char *what, heed_error *err);
 
+/** Graphs, plans and memory of a run whose model and text are there. HEED_ERR_USAGE, HEED_ERR_MEMORY with the number. */
+heed_status heed_trainer_prepare(heed_trainer *trainer, heed_error *err);
+
 /** trainer.json, and a tokenizer that is not of characters, before the first step: what a run needs to begin again. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
 /** The whole checkpoint. The earlier one stays until all of it is on the disk. */
