@@ -52,9 +52,10 @@ typedef struct heed_range_result {
     double steepest_rate;            /* where the average falls fastest over the logarithm of the rate */
     double broken_rate;              /* at which the test ended early; NaN: it reached its end */
     double suggestion;               /* the knee; NaN: nothing was learned at any rate */
+    bool stopped;                    /* told ended it before its last step, here or at another rank */
 } heed_range_result;
 
-/** Called after each step; false ends the test there. */
+/** Called after each step, by every rank; false, of one of them, ends the test there for all. */
 typedef bool heed_range_fn(void *context, const heed_range_point *point, const heed_progress *progress);
 
 /**

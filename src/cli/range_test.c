@@ -207,7 +207,7 @@ heed_status heed_cli_range_test(const heed_cli_range *range, heed_trainer *train
     heed_cli_clear_line(progress);
     if (status != HEED_OK)
         return status;
-    if (heed_cli_interrupted())
+    if (r.stopped)
         status = heed_cli_fail(err, HEED_ERR_INTERRUPTED,
                                "stopped at step %lld of the range test; nothing was written", (long long)r.n);
     else if (isnan(r.suggestion))

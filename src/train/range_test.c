@@ -58,18 +58,22 @@ static bool is_broken(double loss, double *average, double *weight, double *lowe
     return *average / *weight > BROKEN * *lowest;
 }
 
+/* All ranks end after the same step: the others would wait for the one that has left. */
 static heed_status run(heed_trainer *t, const heed_range_options *o, heed_range_fn *told, void *context,
                        heed_range_result *out, heed_error *err)
 {
     double average = 0.0, weight = 0.0, lowest = INFINITY;
     bool broken = false, goes_on = true;
 
-    for (int64_t i = 0; i < o->steps && goes_on && !broken; i++) {
+    for (int64_t i = 0; i < o->steps && !broken; i++) {
         heed_range_point *p = &out->points[i];
         heed_progress now;
+        heed_status status = heed_ranks_any(t->options.ranks, !goes_on, &out->stopped, err);
 
+        if (status != HEED_OK || out->stopped)
+            return status;
         t->rate = o->low * pow(o->high / o->low, (double)i / (double)(o->steps - 1));
-        const heed_status status = heed_trainer_step(t, &now, err);
+        status = heed_trainer_step(t, &now, err);
         if (status != HEED_OK && status != HEED_ERR_CHECK) /* a loss that is no number is a result here */
             return status;
         *p = (heed_range_point){i + 1, t->rate, status == HEED_OK && isfinite(now.loss) ? now.loss : NAN, NAN,

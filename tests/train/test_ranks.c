@@ -5,11 +5,13 @@
  *     test_train_ranks ROOT NAME STEPS [OPTION=VALUE ...]       makes the run ROOT/NAME, or goes on with it
  *
  * An option may also be  die=RANK:MS  (it is killed so many milliseconds after MPI's start),  full=BYTES  (the first rank can
- * write no longer files),  poor=RANK:MB  (it gets no more memory than that).
+ * write no longer files),  poor=RANK:MB  (it gets no more memory than that),  range=RANK  (a range test of at most STEPS steps,
+ * which this rank alone ends after its third).
  */
 #include "../ranks/launch.h"
 #include "run.h"
 
+#include <heed/range_test.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -63,13 +65,13 @@ static void take_option(run_case *c, const char *word)
 }
 
 /* What is to go wrong here. */
-static int die_rank = -1, die_ms, poor_rank = -1, poor_mb;
+static int die_rank = -1, die_ms, poor_rank = -1, poor_mb, range_rank = -1;
 static long full_bytes;
 
 static bool take_fault(const char *word)
 {
     return sscanf(word, "die=%d:%d", &die_rank, &die_ms) == 2 || sscanf(word, "full=%ld", &full_bytes) == 1 ||
-           sscanf(word, "poor=%d:%d", &poor_rank, &poor_mb) == 2;
+           sscanf(word, "poor=%d:%d", &poor_rank, &poor_mb) == 2 || sscanf(word, "range=%d", &range_rank) == 1;
 }
 
 static void *die(void *ignored)
@@ -134,6 +136,30 @@ static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ran
     return 0;
 }
 
+static bool end_here(void *context, const heed_range_point *point, const heed_progress *now)
+{
+    (void)now;
+    return heed_ranks_rank(context) != range_rank || point->step < 3;
+}
+
+static int test_range(const run_case *c, int64_t n, heed_ranks *ranks)
+{
+    const heed_range_options options = {.low = 1e-4, .high = 1e-3, .steps = n};
+    heed_trainer *trainer = NULL;
+    heed_range_result result = {0};
+    heed_error err = {0};
+    heed_status status = heed_trainer_create(c->text, &c->config, &c->options, NULL, &trainer, &err);
+
+    if (status == HEED_OK)
+        status = heed_trainer_range_test(trainer, &options, end_here, ranks, &result, &err);
+    if (status == HEED_OK)
+        fprintf(stderr, "rank %d: %d steps, stopped %d\n", heed_ranks_rank(ranks), (int)result.n,
+                result.stopped);
+    heed_range_free(&result);
+    heed_trainer_close(trainer);
+    return status == HEED_OK ? 0 : failed(&err);
+}
+
 static int inside(int argc, char **argv)
 {
     run_case c = {.config = heed_config_default(), .options = heed_train_options_default()};
@@ -156,7 +182,8 @@ static int inside(int argc, char **argv)
     begin_dying(heed_ranks_rank(ranks));
     become_poor(heed_ranks_rank(ranks));
     c.options.ranks = ranks;
-    result = train(&c, argv[2], strtoll(argv[3], NULL, 10), ranks);
+    result = range_rank >= 0 ? test_range(&c, strtoll(argv[3], NULL, 10), ranks)
+                             : train(&c, argv[2], strtoll(argv[3], NULL, 10), ranks);
     heed_ranks_close(ranks);
     return result;
 }
@@ -366,6 +393,20 @@ static void a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence(void **s
     run_close(&c);
 }
 
+/* A signal may reach one of them alone. */
+static void a_range_test_that_one_rank_ends_ends_for_all(void **state)
+{
+    run_case c;
+    launch_result r;
+
+    (void)state;
+    open_run(&c);
+    r = train_on(&c, 2, "none", 20, "range=1");
+    expect_exit(&r, 0, "rank 0: 3 steps, stopped 1");
+    expect_exit(&r, 0, "rank 1: 3 steps, stopped 1");
+    run_close(&c);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +417,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_full_disk_at_the_first_rank_ends_all_with_its_sentence),
         cmocka_unit_test(a_rank_without_memory_ends_all_with_its_sentence),
         cmocka_unit_test(a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence),
+        cmocka_unit_test(a_range_test_that_one_rank_ends_ends_for_all),
     };
 
     return launch_inside() ? inside(argc, argv) : cmocka_run_group_tests(tests, NULL, NULL);
