@@ -81,7 +81,7 @@ heed_status heed_from_open(heed_trainer *t, heed_config *config, heed_error *err
 }
 
 /* Where a text begins and ends is said by the configuration, which a tokenizer.json does not repeat. */
-heed_status heed_from_keep_ids(heed_trainer *t, heed_error *err)
+heed_status heed_from_keep_ids(heed_trainer *t, bool resumed, heed_error *err)
 {
     static const char *const names[] = {"bos_token_id", "eos_token_id"};
     char path[HEED_PATH_BYTES];
@@ -90,7 +90,8 @@ heed_status heed_from_keep_ids(heed_trainer *t, heed_error *err)
     heed_status status = heed_path_join(path, sizeof path, t->folder, "config.json", err);
 
     if (status == HEED_OK)
-        status = heed_config_open(heed_file_exists(path) ? t->folder : t->options.from, &config, &root, err);
+        status = heed_config_open(resumed && heed_file_exists(path) ? t->folder : t->options.from, &config,
+                                  &root, err);
     for (size_t i = 0; status == HEED_OK && i < sizeof names / sizeof names[0]; i++) {
         json_t *id = json_object_get(root, names[i]);
 

@@ -115,7 +115,7 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     }
     status = heed_model_wrap(weights, tokenizer, &t->model, err);
     if (status == HEED_OK && t->options.from[0] != '\0')
-        status = heed_from_keep_ids(t, err);
+        status = heed_from_keep_ids(t, resumed, err);
     if (status == HEED_OK)
         status = open_device(t, err);
     if (status == HEED_OK)

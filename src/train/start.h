@@ -67,8 +67,8 @@ bool heed_start_same_tokens(const heed_tokenizer *a, const heed_tokenizer *b);
  * and room of experts, and a context its positions reach. vocab_size 0 becomes the checkpoint's. HEED_ERR_USAGE.
  */
 heed_status heed_from_open(struct heed_trainer *t, heed_config *config, heed_error *err);
-/** Keeps the ids of special tokens that config.json names, the checkpoint's or that of the run: HEED_ERR_FILE. */
-heed_status heed_from_keep_ids(struct heed_trainer *t, heed_error *err);
+/** Keeps the ids of special tokens that config.json names, the checkpoint's or that of a resumed run: HEED_ERR_FILE. */
+heed_status heed_from_keep_ids(struct heed_trainer *t, bool resumed, heed_error *err);
 /** Copies its numbers into the weights, widened to f32, and closes it. */
 heed_status heed_from_take(struct heed_trainer *t, heed_error *err);
 

@@ -37,6 +37,11 @@ for dtype in bf16 int8; do
     allow generate fine-$dtype --prompt Once --max-tokens 5 --threads 1
 done
 
+# a run that is kept nowhere has no configuration of its own, whatever lies here
+echo '{}' >config.json
+allow train --from base $few --range-test --range-steps 20
+rm config.json
+
 refuse 3 'nowhere' train --from nowhere --out o
 refuse 2 'n_layers: the checkpoint' train --from base --n-layers 2 --out o
 refuse 2 'has positions for 16 tokens, got 32' train --from base --context-length 32 --out o
