@@ -398,6 +398,13 @@ void heed_graph_assign_in(heed_graph *g, int stage, heed_node *source, heed_node
         heed_graph_fail(g, source, HEED_ERR_INTERNAL, "cannot take the value of %s", value->name);
         return;
     }
+    for (int i = 0; i < g->n_assigns; i++) {
+        if (g->assigns[i].source == source && g->assigns[i].stage == stage) {
+            heed_graph_fail(g, source, HEED_ERR_INTERNAL, "takes the values of %s and %s in one stage",
+                            g->assigns[i].value->name, value->name);
+            return;
+        }
+    }
     if (!grow(&g->assigns, g->n_assigns, &g->assign_capacity, sizeof *g->assigns)) {
         heed_graph_fail(g, source, HEED_ERR_MEMORY, "not enough memory for its update");
         return;

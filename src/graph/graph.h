@@ -113,7 +113,8 @@ bool heed_graph_differentiate_with(heed_graph *g, heed_node *loss, heed_node *se
 /**
  * After a run, source (a parameter or state) holds the value of node. Shapes are equal. Values that are not computed
  * in place are copied in the order of these calls. An assignment belongs to a stage, 0 .. 31, and a plan carries out
- * those of the stages that it is made for: the gradients of several runs add up before the update is made of them.
+ * those of the stages that it is made for: the gradients of several runs add up before the update is made of them. A
+ * source takes one value in a stage.
  */
 void heed_graph_assign_in(heed_graph *g, int stage, heed_node *source, heed_node *value);
 void heed_graph_assign(heed_graph *g, heed_node *source, heed_node *value); /* in stage 0 */

@@ -57,12 +57,15 @@ heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err)
     return heed_plan_rebind(plan, err);
 }
 
-static void show(const heed_plan *plan, const heed_node *first)
+/* What this step has made: of a node that is made twice, its own instance. */
+static void show(const heed_plan *plan, const plan_step *step)
 {
+    const heed_node *first = step->node;
+
     for (int k = 0; k < HEED_MAX_OUTPUTS && first->outputs[k] != NULL; k++) {
-        const int id = first->outputs[k]->id;
-        if (plan->observed[id] && plan->observe != NULL)
-            plan->observe(plan->observe_context, first->outputs[k], &plan->value[id]);
+        const heed_node *output = first->outputs[k];
+        if (plan->observed[output->id] && plan->observe != NULL && step->args.outs[k] != NULL)
+            plan->observe(plan->observe_context, output, step->args.outs[k]);
     }
 }
 
@@ -79,7 +82,7 @@ void heed_plan_run(heed_plan *plan)
         if (plan->profile)
             step->seconds += heed_clock_s() - start;
         if (step->observed)
-            show(plan, step->node);
+            show(plan, step);
     }
     for (int i = 0; i < plan->n_copies; i++)
         heed_tensor_copy(&plan->value[plan->copies[i].source->id], &plan->value[plan->copies[i].value->id]);

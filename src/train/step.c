@@ -16,7 +16,7 @@
 typedef struct builder {
     heed_step_graph *step;
     const heed_weights *weights;
-    bool adds_up, sparse;
+    bool adds_up, sparse, strict;
 } builder;
 
 /* A table that is only looked up, by the tokens of the run: its gradient can be written row by row. */
@@ -32,11 +32,15 @@ static bool is_sparse(const builder *b, heed_graph *g, const heed_node *p)
     return touched->n_rows == n_rows;
 }
 
-/* What grad.p takes: the gradient of this run, added to what it holds where runs add up. */
+/*
+ * What grad.p takes: the gradient of this run, added to what it holds where runs add up. Rows of a look-up are added to it
+ * one by one, without a table of this run alone; not in a strict step, where the sum of a run must be complete before it is
+ * added: ((a + b) + c) + d is not (a + b) + (c + d).
+ */
 static heed_node *whole_gradient(const builder *b, heed_graph *g, const heed_node *p, heed_node *grad, int i)
 {
     b->step->sparse[i] = is_sparse(b, g, p);
-    if (b->step->sparse[i] || (b->adds_up && heed_is_lookup_gradient(p->grad)))
+    if (b->step->sparse[i] || (b->adds_up && !b->strict && heed_is_lookup_gradient(p->grad)))
         return heed_add_lookup_gradient(g, p->grad, grad);
     return b->adds_up ? heed_add(g, grad, p->grad) : p->grad;
 }
@@ -124,7 +128,8 @@ static heed_status backward(heed_step_graph *out, heed_node *objective, const he
     builder b = {.step = out,
                  .weights = weights,
                  .adds_up = shape->adds_up,
-                 .sparse = !shape->adds_up && shape->n_ranks <= 1 && !options->strict};
+                 .sparse = !shape->adds_up && shape->n_ranks <= 1 && !options->strict,
+                 .strict = options->strict};
     heed_status status = HEED_OK;
 
     inputs->share = 1.0f;

@@ -196,6 +196,22 @@ static void a_plan_assigns_in_its_stages_alone(void **state)
     close_tiny(&s);
 }
 
+static void a_source_takes_one_value_in_a_stage(void **state)
+{
+    heed_error err = {0};
+    tiny s;
+
+    (void)state;
+    open_tiny(&s);
+    heed_node *a = tiny_state(&s, "a", s.a);
+    heed_graph_assign_in(s.g, 0, a, heed_scale(s.g, a, 2.0f));
+    heed_graph_assign_in(s.g, 1, a, heed_scale(s.g, a, 3.0f));
+    assert_int_equal(heed_graph_status(s.g, &err), HEED_OK);
+    heed_graph_assign_in(s.g, 1, a, heed_scale(s.g, a, 4.0f));
+    assert_int_equal(heed_graph_status(s.g, &err), HEED_ERR_INTERNAL);
+    close_tiny(&s);
+}
+
 /* An op with two outputs, both of which may lie where its input is. */
 static bool both_shape(heed_graph *g, heed_node *y)
 {
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_source_may_take_the_value_of_another),
         cmocka_unit_test(a_source_that_nobody_reads_is_written_straight_away),
         cmocka_unit_test(a_plan_assigns_in_its_stages_alone),
+        cmocka_unit_test(a_source_takes_one_value_in_a_stage),
         cmocka_unit_test(two_outputs_never_share_a_place),
         cmocka_unit_test(an_input_that_is_read_in_another_order_too_is_not_written_over),
         cmocka_unit_test(tensors_that_live_at_the_same_time_lie_apart),

@@ -52,15 +52,17 @@ static void shape_run(run_case *c)
 
 static void take_option(run_case *c, const char *word)
 {
-    int n;
-    const heed_field *fields = heed_train_fields(&n);
+    int n, n_config;
+    const heed_field *fields = heed_train_fields(&n), *config_fields = heed_config_fields(&n_config);
     const char *value = strchr(word, '=');
     heed_error err = {0};
     char name[64];
 
     assert_non_null(value);
     snprintf(name, sizeof name, "%.*s", (int)(value - word), word);
-    if (heed_field_set(fields, n, &c->options, name, value + 1, &err) != HEED_OK)
+    if (heed_field_find(config_fields, n_config, name) != NULL
+            ? heed_field_set(config_fields, n_config, &c->config, name, value + 1, &err) != HEED_OK
+            : heed_field_set(fields, n, &c->options, name, value + 1, &err) != HEED_OK)
         fail_msg("%s", err.message);
 }
 
@@ -309,6 +311,23 @@ static void strict_ranks_end_with_the_bytes_of_one_process(void **state)
     run_close(&c);
 }
 
+/* A table that is only looked up, and a rank for each part: what a part's tokens give is complete before it is added. */
+static void strict_ranks_look_up_tables_like_one_process(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    unsetenv("HEED_CPU");
+    c.options.strict = true;
+    c.config.tied_head = false;
+    run_train(&c, "one", STEPS / 2, NULL);
+    const launch_result r = train_on(&c, 4, "by4", STEPS / 2, "strict=true tied_head=false");
+    expect_exit(&r, 0, "");
+    run_expect_same(&c, "one", "by4");
+    run_close(&c);
+}
+
 /* HEED_RANK_KILLS=50 does it more often. The end has the bytes of a run that nobody killed. */
 static void a_rank_that_is_killed_ends_the_run_and_it_resumes(void **state)
 {
@@ -413,6 +432,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ranks_train_as_one_process_does),
         cmocka_unit_test(another_number_of_ranks_resumes),
         cmocka_unit_test(strict_ranks_end_with_the_bytes_of_one_process),
+        cmocka_unit_test(strict_ranks_look_up_tables_like_one_process),
         cmocka_unit_test(a_rank_that_is_killed_ends_the_run_and_it_resumes),
         cmocka_unit_test(a_full_disk_at_the_first_rank_ends_all_with_its_sentence),
         cmocka_unit_test(a_rank_without_memory_ends_all_with_its_sentence),
