@@ -264,6 +264,13 @@ static void let_go_behind(heed_documents *t)
     t->let_go = t->at;
 }
 
+static bool is_blank(const char *line, size_t n)
+{
+    while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+        n--;
+    return n == 0;
+}
+
 /* The next line that is not empty; NULL at the end. */
 static const char *next_line(heed_documents *t, size_t *n)
 {
@@ -275,7 +282,7 @@ static const char *next_line(heed_documents *t, size_t *n)
         t->at += whole + (end != NULL);
         t->line++;
         *n = whole > 0 && line[whole - 1] == '\r' ? whole - 1 : whole;
-        if (strspn(line, " \t") < *n)
+        if (!is_blank(line, *n))
             return line;
     }
     return NULL;
