@@ -187,9 +187,10 @@ typedef enum heed_skip {
     HEED_SKIP_NOT_FINITE, /* the loss or a gradient is no number */
     HEED_SKIP_NORM,       /* an outlying gradient */
     HEED_SKIP_LOSS,       /* an outlying loss */
+    HEED_SKIP_NO_TARGET,  /* nothing in the step's windows is to be learned: loss and norm are NaN */
 } heed_skip;
 
-/** "", "not finite", "norm", "loss". */
+/** "", "not finite", "norm", "loss", "no target". */
 HEED_API const char *heed_skip_name(heed_skip skip);
 
 typedef struct heed_progress {
@@ -200,7 +201,7 @@ typedef struct heed_progress {
     heed_skip skipped;      /* this step's update was not made, and the batch is passed over */
     double deviations;      /* of an outlier: how far above the running mean */
     int64_t n_skipped;      /* so far */
-    double validation_loss; /* NaN when this step had no evaluation */
+    double validation_loss; /* NaN when this step had no evaluation, or one without targets */
     double kl,
         validation_kl; /* KL(teacher || model) at its temperature, beside loss and validation_loss; NaN: no teacher */
     double best_loss; /* the lowest validation loss so far, NaN before the first */
@@ -273,7 +274,7 @@ HEED_API const heed_group_stats *heed_trainer_groups(const heed_trainer *trainer
 HEED_API heed_status heed_trainer_save(heed_trainer *trainer, heed_error *err);
 /**
  * Mean validation loss over so many batches, always the same ones; changes nothing. Where they would hold as many windows
- * as the validation part, that is read once from begin to end instead.
+ * as the validation part, that is read once from begin to end instead. NaN where none of them holds a target.
  */
 HEED_API double heed_trainer_evaluate(heed_trainer *trainer, int64_t n_batches);
 

@@ -104,6 +104,7 @@ heed_cli_progress heed_cli_progress_start(FILE *out, const heed_trainer *trainer
 {
     return (heed_cli_progress){.out = out,
                                .live = out != NULL && heed_cli_is_terminal(out),
+                               .loss = NAN,
                                .validation = NAN,
                                .initial = NAN,
                                .expected = heed_trainer_plan(trainer)->initial_loss,
@@ -142,10 +143,8 @@ void heed_cli_clear_line(heed_cli_progress *p)
 /* An exponential average of about the last twenty steps, without the bias of its start. */
 static void follow(heed_cli_progress *p, const heed_progress *now)
 {
-    const double keep = p->loss_weight > 0.0 ? 0.95 : 0.0;
-
-    if (now->skipped != HEED_SKIP_NOT_FINITE) {
-        p->loss = keep * p->loss + (1.0 - keep) * now->loss;
+    if (now->skipped != HEED_SKIP_NOT_FINITE && now->skipped != HEED_SKIP_NO_TARGET) {
+        p->loss = p->loss_weight > 0.0 ? 0.95 * p->loss + 0.05 * now->loss : now->loss;
         p->loss_weight = 1.0;
     }
     if (!isnan(now->validation_loss))
@@ -239,7 +238,7 @@ static void print_line(heed_cli_progress *p, const heed_progress *now)
 /* A model that starts far from guessing has a fault, or is not what one thinks. */
 static void print_initial(const heed_cli_progress *p)
 {
-    if (isnan(p->expected))
+    if (isnan(p->expected) || isnan(p->initial))
         return;
     fprintf(p->out, "initial loss %.2f, expected %.2f\n", p->initial, p->expected);
     if (fabs(p->initial - p->expected) > p->tolerance)
@@ -249,16 +248,24 @@ static void print_initial(const heed_cli_progress *p)
             fabs(p->initial - p->expected), p->tolerance);
 }
 
-/* Whatever was wrong with the step, the weights have not seen it. */
+/* Whatever was wrong with the step, the weights have not seen it. Steps without targets may be many, and one says it. */
 static void print_skipped(heed_cli_progress *p, const heed_progress *now)
 {
+    if (now->skipped == HEED_SKIP_NO_TARGET && p->said_no_target)
+        return;
     heed_cli_clear_line(p);
-    if (now->skipped == HEED_SKIP_NOT_FINITE)
+    if (now->skipped == HEED_SKIP_NO_TARGET)
+        fprintf(p->out,
+                "step %lld: no update, its windows hold no target; a larger batch or context makes such steps "
+                "rare\n",
+                (long long)now->step);
+    else if (now->skipped == HEED_SKIP_NOT_FINITE)
         fprintf(p->out, "step %lld: no update, the loss or its gradient is not finite\n", (long long)now->step);
     else
         fprintf(p->out, "step %lld: no update, the %s %.4g is %.1f deviations above its running mean\n",
                 (long long)now->step, now->skipped == HEED_SKIP_NORM ? "gradient's norm" : "loss",
                 now->skipped == HEED_SKIP_NORM ? now->gradient_norm : now->loss, now->deviations);
+    p->said_no_target |= now->skipped == HEED_SKIP_NO_TARGET;
     fflush(p->out);
 }
 

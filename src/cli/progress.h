@@ -10,10 +10,11 @@
 
 typedef struct heed_cli_progress {
     FILE *out;
-    bool live;        /* the line is written over itself */
-    bool line_stands; /* and is there now */
-    double shown_s;   /* when */
-    double loss;      /* of training, smoothed */
+    bool live;           /* the line is written over itself */
+    bool line_stands;    /* and is there now */
+    bool said_no_target; /* that a step had none */
+    double shown_s;      /* when */
+    double loss;         /* of training, smoothed */
     double loss_weight;
     double validation;                   /* the last one; NaN before */
     double bytes_per_token;              /* losses over it are nats a byte */

@@ -104,10 +104,11 @@ static heed_status train(train_run *r, heed_error *err)
             break;
         if (stop)
             return stop_early(r, err);
+        const int64_t before = r->now.step;
         status = heed_trainer_step(r->trainer, &r->now, err);
         if (status != HEED_OK)
             break;
-        const bool ran = r->now.tokens_per_s > 0.0; /* a run that is done already does nothing */
+        const bool ran = r->now.step > before; /* a run that is done already does nothing */
         r->n_steps += ran;
         if (!isnan(r->now.validation_loss))
             r->validation_loss = r->now.validation_loss;
@@ -239,8 +240,8 @@ static heed_status finish(train_run *r, heed_error *err)
     if (isnan(r->validation_loss))
         return heed_cli_fail(
             err, HEED_ERR_CHECK,
-            "%.300s: the validation loss is not a number; the weights are damaged, or the run has "
-            "diverged",
+            "%.300s: the validation loss is not a number; the weights are damaged, the run has "
+            "diverged, or no window for validation holds a target",
             folder);
     if (heed_ranks_rank(heed_trainer_options(r->trainer)->ranks) != 0)
         return HEED_OK;

@@ -205,6 +205,11 @@ heed_status heed_corpus_read_documents(const heed_tokenizer *tokenizer, heed_doc
     if (c->storage == NULL) /* shrinking failed: the large block is still good */
         c->storage = f.storage;
     c->tokens = c->storage;
+    status = heed_corpus_check_targets(c, f.name, err);
+    if (status != HEED_OK) {
+        heed_corpus_destroy(c);
+        return status;
+    }
     *corpus = c;
     return HEED_OK;
 }
@@ -270,6 +275,37 @@ static void fill_window(const heed_source *source, heed_part part, int64_t at, i
         ids[t] = 0;
         targets[t] = HEED_NO_TARGET;
     }
+}
+
+/* The first token of a part is no target: nothing is before it. Most parts say so in their first tokens. */
+static bool has_target(const heed_corpus *c, heed_part part)
+{
+    const int64_t n = heed_corpus_part(c, part).n;
+    int32_t ids[1024], targets[1024];
+
+    for (int64_t at = 0; at < n; at += 1024) {
+        fill_window(&c->source, part, at, 1024, ids, targets);
+        for (int i = 0; i < 1024; i++)
+            if (targets[i] != HEED_NO_TARGET)
+                return true;
+    }
+    return false;
+}
+
+heed_status heed_corpus_check_targets(const heed_corpus *c, const char *name, heed_error *err)
+{
+    if (!c->packing.marked)
+        return HEED_OK;
+    if (c->n_train > 0 && !has_target(c, HEED_PART_TRAIN))
+        return heed_fail(
+            err, HEED_ERR_FILE,
+            "%s: expected targets in the part that is learned, got none: the target field is empty there",
+            name);
+    if (!has_target(c, HEED_PART_VALIDATION))
+        return heed_fail(err, HEED_ERR_FILE,
+                         "%s: expected targets in %s, got none: the target field is empty there", name,
+                         c->n_train > 0 ? "the last tenth, kept for validation" : "the text");
+    return HEED_OK;
 }
 
 /* The bytes of every piece; NULL: no memory. */

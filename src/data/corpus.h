@@ -79,6 +79,9 @@ void heed_corpus_wire(heed_corpus *corpus, bool whole);
 heed_status heed_corpus_check_length(const heed_corpus *corpus, const heed_tokenizer *tokenizer,
                                      const char *name, const heed_corpus_options *options, heed_error *err);
 
+/** HEED_ERR_FILE: a target field, and a part in which no token counts as a target: there is nothing to learn or to measure. */
+heed_status heed_corpus_check_targets(const heed_corpus *corpus, const char *name, heed_error *err);
+
 /** Bytes of the pieces of a part, over its tokens. */
 double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part);
 

@@ -241,6 +241,8 @@ heed_status heed_token_file_open(const char *path, const heed_tokenizer *tokeniz
     }
     if (status == HEED_OK)
         status = check_ids(c, name, err);
+    if (status == HEED_OK)
+        status = heed_corpus_check_targets(c, name, err);
     if (status != HEED_OK) {
         heed_file_close(&c->file);
         free(c);

@@ -65,6 +65,12 @@ heed_skip heed_guard_judge(heed_guard *g, double k, double clip_norm, double los
     return HEED_SKIP_NONE;
 }
 
+heed_skip heed_guard_pass_over(heed_guard *g)
+{
+    g->n_skipped++;
+    return HEED_SKIP_NO_TARGET;
+}
+
 double heed_guard_clipped_share(const heed_guard *g)
 {
     return g->n_updates > 0 ? (double)g->n_clipped / (double)g->n_updates : NAN;
@@ -91,6 +97,8 @@ const char *heed_skip_name(heed_skip skip)
         return "norm";
     case HEED_SKIP_LOSS:
         return "loss";
+    case HEED_SKIP_NO_TARGET:
+        return "no target";
     case HEED_SKIP_NONE:
         break;
     }

@@ -40,6 +40,8 @@ typedef struct heed_guard {
  */
 heed_skip heed_guard_judge(heed_guard *guard, double k, double clip_norm, double loss, double norm,
                            double *deviations);
+/** Counts a step without a target, whose update is not made: nothing of it says what is usual. */
+heed_skip heed_guard_pass_over(heed_guard *guard);
 /** Clipped updates over all; NaN before the first. */
 double heed_guard_clipped_share(const heed_guard *guard);
 /** False when a weight is no number: then no batch can be of use any more. */

@@ -26,5 +26,7 @@ double heed_initial_loss(const heed_config *c, int64_t n_targets, double *tolera
     const double loss = log((double)c->vocab_size) + variance / 2.0;
 
     *tolerance = 0.02 * loss + 5.0 * sqrt(variance / (double)(n_targets > 0 ? n_targets : 1));
+    if (n_targets == 0)
+        return NAN;
     return is_gpt && c->tied_head && has_norm && (!c->mlp || c->n_layers == 0) ? NAN : loss;
 }

@@ -194,6 +194,19 @@ static heed_status begin_folder(heed_trainer *t, heed_error *err)
     return status == HEED_OK ? heed_log_open(t, err) : status;
 }
 
+/* Of the first step, before it is taken. */
+static int64_t first_targets(heed_trainer *t)
+{
+    const int64_t n = t->options.batch_size * t->model->config.context_length;
+    heed_batches batches = t->batches;
+    int64_t count = 0;
+
+    heed_batches_next(&batches, t->ids, t->targets);
+    for (int64_t i = 0; i < n; i++)
+        count += t->targets[i] != HEED_NO_TARGET;
+    return count;
+}
+
 heed_status heed_trainer_create(const char *text_path, const heed_config *config,
                                 const heed_train_options *options, const char *folder, heed_trainer **trainer,
                                 heed_error *err)
@@ -243,7 +256,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         return status;
     }
     if (options->from[0] == '\0' && options->init_embeddings[0] == '\0' && options->task == 0)
-        t->plan.initial_loss = heed_initial_loss(&t->model->config, options->batch_size * own.context_length,
+        t->plan.initial_loss = heed_initial_loss(&t->model->config, first_targets(t),
                                                  &t->plan.initial_tolerance);
     t->start_s = heed_clock_s();
     *trainer = t;

@@ -144,7 +144,8 @@ static heed_status evaluate(heed_trainer *t, int64_t n_batches, double *mean, he
     if (n_batches <= 0 || status != HEED_OK)
         return status;
     t->eval_batch_s = (heed_clock_s() - begin) / (double)n_batches;
-    *mean = n_targets > 0.0 ? sums[0] / n_targets : 0.0;
+    t->eval_targets = n_targets;
+    *mean = sums[0] / n_targets; /* NaN where nothing was to be predicted */
     t->eval_kl = sums[1] / n_targets;
     return HEED_OK;
 }
@@ -209,6 +210,16 @@ static heed_status update_with_ranks(heed_trainer *t, heed_progress *p, heed_err
     return p->skipped == HEED_SKIP_NONE ? heed_reduce_share(t->reduce, err) : HEED_OK;
 }
 
+/* A step whose windows hold no target, at any rank: it has no loss, and an update would be decay and old momentum alone. */
+static heed_status pass_over(heed_trainer *t, heed_progress *p)
+{
+    p->skipped = heed_guard_pass_over(&t->guard);
+    p->loss = p->gradient_norm = p->kl = NAN;
+    t->n_groups = 0;
+    t->step++;
+    return HEED_OK;
+}
+
 /* One step, and how long it took. */
 static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
 {
@@ -218,6 +229,8 @@ static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
 
     p->learning_rate = t->rate > 0.0 ? t->rate : learning_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
+    if (count_targets(t->targets, t->options.batch_size * t->model->config.context_length) == 0)
+        return pass_over(t, p);
     if (t->n_runs > 1 && !t->options.strict)
         heed_step_clear_gradients(&t->train, t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
@@ -315,7 +328,7 @@ static heed_status evaluate_due(heed_trainer *t, heed_progress *p, bool *best, h
     if (status == HEED_OK && (o->keep_best || o->patience > 0) &&
         n != heed_validation_batches(t, o->eval_batches)) /* over the windows of the others */
         status = evaluate(t, o->eval_batches, &comparable, err);
-    if (status == HEED_OK)
+    if (status == HEED_OK && t->eval_targets > 0.0)
         *best = heed_best_judge(&t->best, o->patience, t->step, comparable);
     return status;
 }

@@ -73,6 +73,7 @@ struct heed_trainer {
     int n_groups;
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
     double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
+    double eval_targets;    /* that counted in the last evaluation */
     double kl, eval_kl;     /* divergence from the teacher in the last batch and evaluation; NaN without one */
 };
 
@@ -130,7 +131,7 @@ heed_status heed_checkpoint_read_numbers(heed_trainer *trainer, heed_error *err)
 
 /**
  * The loss that a model with fresh weights should have on n_targets tokens, in nats, and how far off it may be; NaN where
- * no formula holds (train/initial_loss.c).
+ * no formula holds (train/initial_loss.c) and for no targets.
  */
 double heed_initial_loss(const heed_config *config, int64_t n_targets, double *tolerance);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "data/corpus.h"
@@ -309,6 +310,69 @@ static void reading_all_documents_joins_them(void **state)
     close_bench(&b);
 }
 
+/* The file fills its pages, and the one behind them cannot be read: Linux puts a new map below the last one. */
+static void a_blank_last_line_ends_with_the_file(void **state)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *bytes = calloc(page + 1, 1);
+    bench b;
+
+    (void)state;
+    memset(bytes, ' ', page);
+    memcpy(bytes, "{\"text\": \"a\"}\n", 14);
+    open_bench(&b);
+    add_file(&b, "a.jsonl", bytes);
+    void *border = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(border != MAP_FAILED);
+    expect_shown(&b, "[a]|");
+    munmap(border, page);
+    close_bench(&b);
+    free(bytes);
+}
+
+/* Targets in lines first .. last - 1 of 40; how the corpus takes that. */
+static heed_status read_with_targets(int first, int last, heed_error *err)
+{
+    const heed_corpus_options options = {.context_length = 4, .threads = 1};
+    heed_tokenizer *tokenizer = NULL;
+    heed_documents *texts = NULL;
+    heed_corpus *corpus = NULL;
+    heed_status status;
+    char json[2048];
+    int n = 0;
+    bench b;
+
+    for (int i = 0; i < 40; i++)
+        n += sprintf(json + n, "{\"q\": \"abcabcab\", \"a\": \"%s\"}\n", i >= first && i < last ? "ba" : "");
+    assert_int_equal(heed_tokenizer_characters("abc\n", 4, &tokenizer, NULL), HEED_OK);
+    open_bench(&b);
+    b.options.text_field = "q";
+    b.options.target_field = "a";
+    add_file(&b, "a.jsonl", json);
+    assert_int_equal(heed_documents_open(&b.options, &texts, NULL), HEED_OK);
+    status = heed_corpus_read_documents(tokenizer, texts, &options, &corpus, err);
+    assert_true((corpus != NULL) == (status == HEED_OK));
+    heed_corpus_destroy(corpus);
+    heed_documents_close(texts);
+    close_bench(&b);
+    heed_tokenizer_destroy(tokenizer);
+    return status;
+}
+
+static void a_part_without_targets_is_refused(void **state)
+{
+    heed_error err = {0};
+
+    (void)state;
+    assert_int_equal(read_with_targets(0, 40, &err), HEED_OK);
+    assert_int_equal(read_with_targets(20, 40, &err), HEED_OK);
+    assert_int_equal(read_with_targets(0, 20, &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "the last tenth, kept for validation"));
+    assert_int_equal(read_with_targets(39, 40, &err), HEED_ERR_FILE);
+    assert_non_null(strstr(err.message, "the part that is learned"));
+    assert_int_equal(read_with_targets(0, 0, &err), HEED_ERR_FILE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +383,8 @@ int main(void)
         cmocka_unit_test(an_end_of_text_token_stands_between_documents),
         cmocka_unit_test(text_without_ids_is_named),
         cmocka_unit_test(reading_all_documents_joins_them),
+        cmocka_unit_test(a_blank_last_line_ends_with_the_file),
+        cmocka_unit_test(a_part_without_targets_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

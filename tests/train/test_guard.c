@@ -359,6 +359,119 @@ static void an_evaluation_larger_than_its_text_reads_it_once(void **state)
     run_close(&c);
 }
 
+/* Long prompts and one short answer a line: with a window of six tokens most steps have nothing to learn. */
+static void open_sparse(run_case *c)
+{
+    char json[8192];
+    int n = 0;
+
+    run_open(c);
+    for (int i = 0; i < 60; i++)
+        n += sprintf(json + n,
+                     "{\"q\": \"to be or not to be that is so who is it to be and why\", \"a\": \"%c\"}\n",
+                     "abt"[i % 3]);
+    snprintf(c->text, sizeof c->text, "%s", run_path(c, "sparse.jsonl"));
+    run_write(c->text, json, (size_t)n);
+    snprintf(c->options.text_field, sizeof c->options.text_field, "q");
+    snprintf(c->options.target_field, sizeof c->options.target_field, "a");
+    c->options.batch_size = 1;
+    c->options.steps = 60;
+    c->options.eval_interval = c->options.save_interval = 0;
+}
+
+/* Such a step leaves weights, moments and the guard's averages as they were. */
+static void a_step_without_targets_makes_no_update(void **state)
+{
+    run_case c;
+    heed_progress p = {0};
+    heed_error err = {0};
+    int64_t n_skipped = 0;
+    size_t size;
+
+    (void)state;
+    open_sparse(&c);
+    heed_trainer *trainer = run_create(&c, "a");
+    const size_t bytes = heed_step_own_bytes(&trainer->train, trainer->model->weights);
+    char *before = malloc(bytes);
+    for (int i = 0; i < 50; i++) {
+        const heed_guard guard = trainer->guard;
+        memcpy(before, trainer->block, bytes);
+        assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_OK);
+        assert_true((p.skipped == HEED_SKIP_NO_TARGET) == (isnan(p.loss) != 0));
+        if (p.skipped != HEED_SKIP_NO_TARGET) {
+            assert_true(p.loss > 0.0 && p.gradient_norm > 0.0);
+            continue;
+        }
+        n_skipped++;
+        assert_memory_equal(before, trainer->block, bytes);
+        assert_memory_equal(&guard.log_norm, &trainer->guard.log_norm, sizeof guard.log_norm);
+        assert_memory_equal(&guard.loss, &trainer->guard.loss, sizeof guard.loss);
+    }
+    assert_true(n_skipped > 10 && n_skipped < 50);
+    assert_int_equal(p.n_skipped, n_skipped);
+    heed_trainer_close(trainer);
+    char *log = run_read(run_file(&c, "a", "log.jsonl"), &size);
+    assert_non_null(strstr(log, "\"loss\": null"));
+    assert_non_null(strstr(log, "\"skipped\": \"no target\""));
+    free(log);
+    free(before);
+    run_close(&c);
+}
+
+/* What the first step's loss may be off by follows the targets that it has; none: nothing is expected. */
+static void the_initial_loss_is_expected_of_the_targets_that_count(void **state)
+{
+    int n_with = 0, n_without = 0;
+    run_case c;
+
+    (void)state;
+    open_sparse(&c);
+    for (c.options.seed = 0; c.options.seed < 40; c.options.seed++) {
+        heed_progress p;
+        heed_trainer *trainer = NULL;
+        assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, NULL, &trainer, NULL), HEED_OK);
+        const double expected = trainer->plan.initial_loss;
+        assert_int_equal(heed_trainer_step(trainer, &p, NULL), HEED_OK);
+        assert_true((isnan(p.loss) != 0) == (isnan(expected) != 0));
+        if (!isnan(expected)) /* 1 target or 2 of 6; variance 0.02^2 d_model */
+            assert_true(trainer->plan.initial_tolerance >=
+                        0.02 * expected + 5.0 * sqrt(4e-4 * 8.0 / 2.0) - 1e-9);
+        n_with += !isnan(expected);
+        n_without += isnan(expected) != 0;
+        heed_trainer_close(trainer);
+    }
+    assert_true(n_with > 0 && n_without > 0);
+    run_close(&c);
+}
+
+/* It is never the best, and patience does not wait for it. */
+static void an_evaluation_without_targets_is_no_evaluation(void **state)
+{
+    run_case c;
+    heed_progress p = {0};
+
+    (void)state;
+    open_sparse(&c);
+    c.options.eval_interval = c.options.eval_batches = 1;
+    c.options.patience = 1000;
+    for (c.options.seed = 0;; c.options.seed++) { /* whose window for validation has none */
+        heed_trainer *trainer = NULL;
+        assert_true(c.options.seed < 40);
+        assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, NULL, &trainer, NULL), HEED_OK);
+        const bool none = isnan(heed_trainer_evaluate(trainer, 1));
+        for (int i = 0; none && i < 3; i++)
+            assert_int_equal(heed_trainer_step(trainer, &p, NULL), HEED_OK);
+        if (none) {
+            assert_true(isnan(p.validation_loss) && isnan(p.best_loss));
+            assert_int_equal(trainer->best.n_waited, 0);
+        }
+        heed_trainer_close(trainer);
+        if (none)
+            break;
+    }
+    run_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +491,9 @@ int main(void)
         cmocka_unit_test(a_run_stops_early_and_stays_stopped),
         cmocka_unit_test(patience_without_evaluations_is_refused),
         cmocka_unit_test(an_evaluation_larger_than_its_text_reads_it_once),
+        cmocka_unit_test(a_step_without_targets_makes_no_update),
+        cmocka_unit_test(the_initial_loss_is_expected_of_the_targets_that_count),
+        cmocka_unit_test(an_evaluation_without_targets_is_no_evaluation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
