@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* renameat2() */
+#define _GNU_SOURCE /* renameat2(), O_NOFOLLOW */
 #endif
 #include "base/new_folder.h"
 
@@ -28,19 +28,21 @@ static heed_status fail_path(heed_error *err, const char *path, const char *what
                      what, strerror(reason));
 }
 
+/* A link of that name is no folder: what it points to is somebody else's. */
 void heed_new_folder_remove(const char *path)
 {
-    char full[HEED_NEW_FOLDER_PATH];
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const struct dirent *entry;
-    DIR *open_folder = opendir(path);
+    DIR *open_folder = fd >= 0 ? fdopendir(fd) : NULL;
 
     while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            heed_path_join(full, sizeof full, path, entry->d_name, NULL) == HEED_OK)
-            unlink(full);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(fd, entry->d_name, 0);
     }
     if (open_folder != NULL)
         closedir(open_folder);
+    else if (fd >= 0)
+        close(fd);
     rmdir(path);
 }
 
@@ -77,7 +79,7 @@ static void parent_of(char out[HEED_NEW_FOLDER_PATH], const char *target)
 /* Opens the folder with the lock of its writer; -1 when another has it. */
 static int lock_folder(const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;

@@ -32,7 +32,7 @@ typedef struct heed_new_folder {
 heed_status heed_new_folder_begin(heed_new_folder *folder, const char *path, heed_error *err);
 /** Flushes the folder and puts it in the place of path. Files must have been flushed by their writers. */
 heed_status heed_new_folder_commit(heed_new_folder *folder, heed_error *err);
-/** Removes a folder and the files in it; where there are folders inside, these stay, and so does it. */
+/** Removes a folder and the files in it; where there are folders inside, these stay, and so does it. A link stays. */
 void heed_new_folder_remove(const char *path);
 /** Removes what was written so far, also after a failed begin or commit. */
 void heed_new_folder_abandon(heed_new_folder *folder);

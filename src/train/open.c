@@ -175,7 +175,7 @@ static heed_status set_folder(heed_trainer *t, const char *folder, heed_error *e
 static heed_status check_unused(const heed_trainer *t, heed_error *err)
 {
     if (!heed_checkpoint_exists(t->folder))
-        return HEED_OK;
+        return heed_keep_check_unused(t, err);
     return heed_fail(err, HEED_ERR_USAGE,
                      "%.300s: there is a model already; resume it, or choose another folder", t->folder);
 }

@@ -143,6 +143,21 @@ int rename(const char *from, const char *to)
     return strikes("rename", false) ? -1 : (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
 }
 
+int unlinkat(int folder, const char *path, int flags)
+{
+    return strikes("unlinkat", false) ? -1 : (int)syscall(SYS_unlinkat, folder, path, flags);
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return strikes("ftruncate", false) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    return strikes("ftruncate", false) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+
 int unlink(const char *path)
 {
     return strikes("unlink", false) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);

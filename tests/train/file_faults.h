@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that changes files goes through here: open for writing, write, fsync, truncate, link, rename, unlink, rmdir.
+ * Everything that changes files goes through here: open for writing, write, fsync, ftruncate, link, rename, unlink, rmdir.
  * The operations are counted, and one of them can be where the process dies or the disk is full. (Only calls of the
  * library and of the tests; what stdio does inside the C library is not seen.)
  *

@@ -150,6 +150,134 @@ static void a_kept_checkpoint_is_a_run_to_go_on_from(void **state)
     run_close(&c);
 }
 
+/* --- what is not the run's --- */
+
+static void put_file(const run_case *c, const char *run, const char *name, const char *text)
+{
+    run_write(run_file(c, run, name), text, strlen(text));
+}
+
+static void make_folder_in(const run_case *c, const char *name)
+{
+    assert_int_equal(mkdir(run_path(c, name), 0777), 0);
+}
+
+static heed_status resume(const run_case *c, const char *name, heed_error *err)
+{
+    heed_trainer *trainer = NULL;
+    heed_progress progress = {0};
+    heed_status status = heed_trainer_resume(run_path(c, name), -1, &trainer, err);
+
+    while (status == HEED_OK && !progress.done)
+        status = heed_trainer_step(trainer, &progress, err);
+    heed_trainer_close(trainer);
+    return status;
+}
+
+/* Of a folder with model.safetensors and notes.txt that the run's names lead to. */
+static void expect_precious(const run_case *c)
+{
+    if (strcmp(run_list(c, "precious"), " model.safetensors notes.txt") != 0)
+        fail_msg("the user's folder now holds%s", run_list(c, "precious"));
+}
+
+static void nothing_is_changed_through_a_link(void **state)
+{
+    static const char *const links[] = {"best", "step-000004", "step-000008", "step-000004.1-0.tmp",
+                                        "best.1-0.tmp"};
+    run_case c;
+    heed_error err = {0};
+
+    (void)state;
+    prepare(&c);
+    c.options.keep_last = 1;
+    make_folder_in(&c, "precious");
+    put_file(&c, "precious", "model.safetensors", "mine");
+    put_file(&c, "precious", "notes.txt", "mine");
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+        assert_false(run_train(&c, "a", 6, NULL));
+        if (i < 2)
+            remove_run(&c, inside("a", links[i]));
+        assert_int_equal(symlink("../precious", run_file(&c, "a", links[i])), 0);
+        err = (heed_error){0};
+        const heed_status status = resume(&c, "a", &err);
+        if (i < 3) { /* in the way */
+            assert_int_equal(status, HEED_ERR_FILE);
+            run_expect_sentence(&err, links[i]);
+        } else if (status != HEED_OK) {
+            fail_msg("%s: %s", links[i], err.message);
+        }
+        expect_precious(&c);
+        remove_run(&c, "a");
+    }
+    remove_run(&c, "precious");
+    run_close(&c);
+}
+
+static void a_new_run_takes_no_folder_that_was_there(void **state)
+{
+    static const char *const taken[] = {"a/best", "a/step-000004"};
+    run_case c;
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    prepare(&c);
+    for (int i = 0; i < 2; i++) {
+        make_folder_in(&c, "a");
+        make_folder_in(&c, taken[i]);
+        put_file(&c, taken[i], "notes.txt", "mine");
+        assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, run_path(&c, "a"), &trainer, &err),
+                         HEED_ERR_USAGE);
+        run_expect_sentence(&err, taken[i]);
+        assert_string_equal(run_list(&c, taken[i]), " notes.txt");
+        remove_run(&c, "a");
+    }
+    run_close(&c);
+}
+
+static void a_kept_model_with_notes_is_not_replaced(void **state)
+{
+    run_case c;
+    heed_error err = {0};
+
+    (void)state;
+    prepare(&c);
+    assert_false(run_train(&c, "a", 6, NULL));
+    put_file(&c, "a/best", "notes.txt", "mine");
+    assert_int_equal(resume(&c, "a", &err), HEED_ERR_FILE);
+    run_expect_sentence(&err, "notes.txt");
+    assert_string_equal(run_list(&c, "a/best"), " config.json model.safetensors notes.txt tokenizer.json");
+    remove_run(&c, "a");
+    run_close(&c);
+}
+
+/* Both go on from step 8: the branch keeps its own steps, and the run goes on as if there were no branch. */
+static void a_step_that_was_gone_on_from_is_left_alone(void **state)
+{
+    run_case c;
+    heed_error err = {0};
+
+    (void)state;
+    prepare(&c);
+    c.options.keep_last = 1;
+    c.options.steps = 24;
+    assert_false(run_train(&c, "a", 8, NULL));
+    assert_false(run_resume(&c, "a/step-000008", 8, NULL));
+    assert_string_equal(folders_of(&c, "a/step-000008"), ""); /* nothing is kept inside of what is kept */
+    make_folder_in(&c, "a/step-000004.1-0.tmp");
+    make_folder_in(&c, "a/step-000004.1-0.tmp/deep");
+    for (int i = 0; i < 2; i++) {
+        if (resume(&c, "a", &err) != HEED_OK)
+            fail_msg("%s", err.message);
+        assert_string_equal(folders_of(&c, "a"), " best step-000004.1-0.tmp step-000008 step-000024");
+    }
+    assert_true(run_resume(&c, "a/step-000008", RUN_MAX_STEPS, NULL));
+    expect_same_bytes(&c, "a", "a/step-000008", "model.safetensors");
+    remove_run(&c, "a");
+    run_close(&c);
+}
+
 /* --- at any moment --- */
 
 static bool dies_at(const run_case *c, const char *name, int n)
@@ -257,6 +385,10 @@ int main(void)
         cmocka_unit_test(the_best_and_the_last_two_stay),
         cmocka_unit_test(the_best_is_the_one_of_the_lowest_loss),
         cmocka_unit_test(a_kept_checkpoint_is_a_run_to_go_on_from),
+        cmocka_unit_test(nothing_is_changed_through_a_link),
+        cmocka_unit_test(a_new_run_takes_no_folder_that_was_there),
+        cmocka_unit_test(a_kept_model_with_notes_is_not_replaced),
+        cmocka_unit_test(a_step_that_was_gone_on_from_is_left_alone),
         cmocka_unit_test(a_process_that_dies_at_any_operation_leaves_whole_folders),
         cmocka_unit_test(a_full_disk_loses_nothing),
     };
