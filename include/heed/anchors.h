@@ -25,6 +25,7 @@ typedef struct heed_anchors {
     double unigram;       /* tokens by their frequencies in the training part */
     double bigram;        /* and by the token before */
     double floor;         /* the entropy of a built-in text */
+    double first_loss;    /* of the run's first step that had targets */
     const char *recipe;   /* whose settings these are; NULL: nobody's that is known */
     const char *source;   /* where its loss stands */
     double recipe_loss;   /* after recipe_steps */

@@ -204,7 +204,9 @@ typedef struct heed_progress {
     double validation_loss; /* NaN when this step had no evaluation, or one without targets */
     double kl,
         validation_kl; /* KL(teacher || model) at its temperature, beside loss and validation_loss; NaN: no teacher */
-    double best_loss; /* the lowest validation loss so far, NaN before the first */
+    /* the lowest validation loss so far, over eval_batches batches; NaN before the first, and with neither keep_best nor
+     * patience */
+    double best_loss;
     int64_t best_step;
     double seconds;       /* since the trainer was made or resumed */
     double tokens_per_s;  /* of the last steps, evaluations not counted */

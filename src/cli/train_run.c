@@ -158,26 +158,47 @@ static void show_updates(FILE *out, const heed_progress *now)
         fputc('\n', out);
 }
 
+/* The loss of a run that stopped by itself is its best one. */
+static double headline(const train_run *r)
+{
+    return r->now.stopped_early && !isnan(r->now.best_loss) ? r->now.best_loss : r->validation_loss;
+}
+
+/* Which step was the best, where something has waited for it or kept it. */
+static void show_best(const train_run *r)
+{
+    FILE *out = r->progress.out;
+    char folder[PATH_BYTES], path[PATH_BYTES + 8];
+
+    if (r->now.stopped_early)
+        fprintf(out,
+                "stopped early: no evaluation since step %lld was better than %.4f; the last one gave %.4f\n",
+                (long long)r->now.best_step, r->now.best_loss, r->validation_loss);
+    if (!heed_trainer_options(r->trainer)->keep_best || isnan(r->now.best_loss))
+        return;
+    snprintf(path, sizeof path, "%s/best", heed_trainer_folder(r->trainer));
+    fprintf(out, "best: step %lld, validation loss %.4f, kept in %s\n", (long long)r->now.best_step,
+            r->now.best_loss, heed_cli_quote(folder, sizeof folder, path));
+}
+
 static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
+    const double loss = headline(r);
     char speed[32], byte[32], perplexity[32], folder[PATH_BYTES];
 
     if (r->n_steps > 0)
         fprintf(out, "%lld steps in %.1f s, %s tokens/s in all: ", (long long)r->n_steps, r->now.seconds,
                 heed_cli_grouped(speed, mean_speed(r)));
-    fprintf(out, "validation loss %.4f%s, perplexity %s", r->validation_loss,
-            heed_cli_per_byte(byte, r->validation_loss, plan->bytes_per_token),
-            heed_cli_perplexity(perplexity, r->validation_loss));
+    fprintf(out, "%svalidation loss %.4f%s, perplexity %s", r->now.stopped_early ? "best " : "", loss,
+            heed_cli_per_byte(byte, loss, plan->bytes_per_token), heed_cli_perplexity(perplexity, loss));
     if (!isnan(plan->floor))
         fprintf(out, " (%s, the floor: %.4f)",
                 plan->task != NULL ? "the least on average" : "the stories' entropy", plan->floor);
     fputc('\n', out);
-    heed_cli_show_normal(out, r->trainer, r->now.step, r->validation_loss);
-    if (r->now.stopped_early)
-        fprintf(out, "stopped early: no evaluation since step %lld was better than %.4f\n",
-                (long long)r->now.best_step, r->now.best_loss);
+    heed_cli_show_normal(out, r->trainer, r->now.stopped_early ? r->now.best_step : r->now.step, loss);
+    show_best(r);
     show_updates(out, &r->now);
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));

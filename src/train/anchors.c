@@ -2,6 +2,7 @@
 /* What a validation loss is held against: published results, heed's own curves, and counts of the text (train/counts.h). */
 #include <heed/anchors.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,9 @@
 
 /* Loss of the same settings and another seed: within this of each other. */
 #define USUAL_SHARE 0.03
+
+/* A loss so much above that of the first step, and above guessing, was better before: the run has diverged. */
+#define DIVERGED_SHARE 0.1
 
 #define SHAKESPEARE_HASH \
     0x4016c93c3be74c18u /* the 1,115,394 bytes that nanoGPT and char-rnn train on, FNV-1a */
@@ -65,6 +69,29 @@ static bool is_plain(const heed_config *c)
     return true;
 }
 
+/* Rates and decays may be others, as whoever tries them wants to know what they give; what is learned how may not. */
+static bool trains_plainly(const heed_train_options *o)
+{
+    static const char *const same[] = {
+        "optimizer",      "l2",      "groups", "freeze",       "order", "from", "init_embeddings",
+        "init_positions", "distill", "task",   "target_field",
+    };
+    const heed_train_options plain = heed_train_options_default();
+    int n;
+    const heed_field *fields = heed_train_fields(&n);
+
+    for (size_t k = 0; k < sizeof same / sizeof same[0]; k++) {
+        char is[64], was[64];
+
+        for (int i = 0; i < n; i++)
+            if (strcmp(fields[i].name, same[k]) == 0 &&
+                strcmp(heed_field_get(&fields[i], o, is, sizeof is),
+                       heed_field_get(&fields[i], &plain, was, sizeof was)) != 0)
+                return false;
+    }
+    return true;
+}
+
 static bool fits(const recipe *r, const heed_trainer *t)
 {
     const heed_config *c = &t->model->config;
@@ -72,9 +99,9 @@ static bool fits(const recipe *r, const heed_trainer *t)
 
     return (r->hash == 0 ? stories : !stories && t->text.hash == r->hash) &&
            t->options.tokenizer == HEED_TRAIN_CHARACTERS && t->tokenizer.path[0] == '\0' && is_plain(c) &&
-           c->n_layers == r->n_layers && c->n_heads == r->n_heads && c->d_model == r->d_model &&
-           c->context_length == r->context_length && fabs(c->dropout - r->dropout) < 1e-9 &&
-           t->options.batch_size == r->batch_size;
+           trains_plainly(&t->options) && c->n_layers == r->n_layers && c->n_heads == r->n_heads &&
+           c->d_model == r->d_model && c->context_length == r->context_length &&
+           fabs(c->dropout - r->dropout) < 1e-9 && t->options.batch_size == r->batch_size;
 }
 
 heed_status heed_trainer_anchors(const heed_trainer *t, heed_anchors *anchors, heed_error *err)
@@ -83,6 +110,7 @@ heed_status heed_trainer_anchors(const heed_trainer *t, heed_anchors *anchors, h
                               .unigram = NAN,
                               .bigram = NAN,
                               .floor = t->plan.floor,
+                              .first_loss = t->first_loss,
                               .recipe_loss = NAN};
     for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++) {
         const recipe *r = &recipes[i];
@@ -113,6 +141,22 @@ double heed_anchors_usual(const heed_anchors *a, int64_t steps)
 
 /* --- in words --- */
 
+typedef struct words {
+    char *out;
+    size_t n, size; /* n < size: what does not fit is cut */
+} words;
+
+__attribute__((format(printf, 2, 3))) static void add(words *w, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    const int n = vsnprintf(w->out + w->n, w->size - w->n, format, args);
+    va_end(args);
+    if (n > 0)
+        w->n = w->n + (size_t)n < w->size ? w->n + (size_t)n : w->size - 1;
+}
+
 /* How a loss compares with what is usual. */
 static const char *verdict(double loss, double usual)
 {
@@ -121,44 +165,47 @@ static const char *verdict(double loss, double usual)
                                                 : "as";
 }
 
-static void say_recipe(const heed_anchors *a, int64_t steps, double loss, char *out, size_t size)
+static void say_recipe(const heed_anchors *a, int64_t steps, double loss, words *w)
 {
     const double usual = heed_anchors_usual(a, steps);
-    int n = 0;
 
     if (!isnan(usual))
-        n = snprintf(out, size, ", %s usual after %lld steps (%.2f)", verdict(loss, usual), (long long)steps,
-                     usual);
-    snprintf(out + n, size - (size_t)n, "; %s reaches %.2f in %lld steps (%s)", a->recipe, a->recipe_loss,
-             (long long)a->recipe_steps, a->source);
+        add(w, ", %s usual after %lld steps (%.2f)", verdict(loss, usual), (long long)steps, usual);
+    add(w, "; %s reaches %.2f in %lld steps (%s)", a->recipe, a->recipe_loss, (long long)a->recipe_steps,
+        a->source);
 }
 
 /* Where it lies among guessing, frequencies and pairs. */
-static int say_counts(const heed_anchors *a, double loss, char *out, size_t size)
+static void say_counts(const heed_anchors *a, double loss, words *w)
 {
-    if (loss > 1.02 * a->uniform)
-        return snprintf(out, size, "above guessing (%.2f): it has diverged, a smaller learning rate helps",
-                        a->uniform);
-    if (isnan(a->bigram))
-        return snprintf(out, size, "guessing gives %.2f", a->uniform);
-    if (loss > a->unigram)
-        return snprintf(out, size, "between guessing (%.2f) and the frequencies of tokens (%.2f)", a->uniform,
-                        a->unigram);
-    if (loss > a->bigram)
-        return snprintf(out, size, "between the frequencies of tokens (%.2f) and of pairs (%.2f)", a->unigram,
-                        a->bigram);
-    return snprintf(out, size, "below the frequencies of pairs (%.2f)", a->bigram);
+    if (!isfinite(loss))
+        add(w, "it has diverged, a smaller learning rate helps");
+    else if (loss > a->uniform && loss > (1.0 + DIVERGED_SHARE) * a->first_loss)
+        add(w,
+            "above guessing (%.2f) and the first step (%.2f): it has diverged, a smaller learning rate helps",
+            a->uniform, a->first_loss);
+    else if (loss > 1.02 * a->uniform)
+        add(w, "above guessing (%.2f)", a->uniform);
+    else if (isnan(a->bigram))
+        add(w, "guessing gives %.2f", a->uniform);
+    else if (loss > a->unigram)
+        add(w, "between guessing (%.2f) and the frequencies of tokens (%.2f)", a->uniform, a->unigram);
+    else if (loss > a->bigram)
+        add(w, "between the frequencies of tokens (%.2f) and of pairs (%.2f)", a->unigram, a->bigram);
+    else
+        add(w, "below the frequencies of pairs (%.2f)", a->bigram);
 }
 
 const char *heed_anchors_say(const heed_anchors *a, int64_t steps, double loss, char out[HEED_ANCHORS_WORDS])
 {
-    const size_t size = HEED_ANCHORS_WORDS;
-    int n = snprintf(out, size, "validation loss %.3f: ", loss);
+    words w = {.out = out, .size = HEED_ANCHORS_WORDS};
 
-    n += say_counts(a, loss, out + n, size - (size_t)n);
-    if (!isnan(a->floor))
-        n += snprintf(out + n, size - (size_t)n, ", %.2f above the floor (%.2f)", loss - a->floor, a->floor);
+    add(&w, fabs(loss) < 1e6 ? "validation loss %.3f: " : "validation loss %.3g: ", loss);
+    say_counts(a, loss, &w);
+    if (!isnan(a->floor) && isfinite(loss))
+        add(&w, fabs(loss) < 1e6 ? ", %.2f above the floor (%.2f)" : ", %.3g above the floor (%.2f)",
+            loss - a->floor, a->floor);
     if (a->recipe != NULL)
-        say_recipe(a, steps, loss, out + n, size - (size_t)n);
+        say_recipe(a, steps, loss, &w);
     return out;
 }

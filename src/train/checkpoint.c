@@ -159,9 +159,9 @@ static bool put_more_texts(const heed_trainer *t, json_t *root)
     return json_object_set_new(root, "more_texts", list) == 0 && done;
 }
 
-static bool put_floor(const heed_trainer *t, json_t *root)
+static bool put_known(json_t *root, const char *name, double value)
 {
-    return isnan(t->plan.floor) || json_object_set_new(root, "floor", json_real(t->plan.floor)) == 0;
+    return isnan(value) || json_object_set_new(root, name, json_real(value)) == 0;
 }
 
 static heed_status write_state(const heed_trainer *t, const char *path, heed_error *err)
@@ -183,7 +183,8 @@ static heed_status write_state(const heed_trainer *t, const char *path, heed_err
                          "tokenizer", t->tokenizer.path, "tokenizer_hash", tokenizer_hash, "options", options,
                          "config", config);
     if (root != NULL &&
-        ((t->text.n_more > 0 && !put_more_texts(t, root)) || !put_floor(t, root) || !heed_start_put(t, root))) {
+        ((t->text.n_more > 0 && !put_more_texts(t, root)) || !put_known(root, "floor", t->plan.floor) ||
+         !put_known(root, "first_loss", t->first_loss) || !heed_start_put(t, root))) {
         json_decref(root);
         root = NULL;
     }

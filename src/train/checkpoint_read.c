@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading a checkpoint (checkpoint.c): what a run was made with, where it stands, and its numbers. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -22,6 +24,7 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
     heed_start_get(t, r);
     heed_guard_from_json(&t->guard, r);
     heed_best_from_json(&t->best, r);
+    t->first_loss = heed_json_number(r, "first_loss", NAN, -DBL_MAX, DBL_MAX);
     if (r->status == HEED_OK && (strlen(text) >= HEED_PATH_BYTES || strlen(tokenizer) >= HEED_PATH_BYTES))
         r->status = heed_fail(r->err, HEED_ERR_FILE,
                               "%.300s: the path of the text or the tokenizer is too long", r->where);

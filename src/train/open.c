@@ -222,7 +222,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
     t->lock = -1;
     t->saved_step = -1;
-    t->best.loss = NAN;
+    t->best.loss = t->first_loss = NAN;
     t->options = *options;
     status = heed_fields_check(fields, n, options, err);
     if (status == HEED_OK)
@@ -293,7 +293,7 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
     t->lock = -1;
     t->saved_step = -1;
-    t->best.loss = NAN;
+    t->best.loss = t->first_loss = NAN;
     t->options = heed_train_options_default();
     t->options.ranks = ranks;
     status = set_folder(t, folder, err);

@@ -243,6 +243,8 @@ static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
         p->gradient_norm = (double)heed_step_run_norm(&t->train, &t->train_plans, &t->inputs);
         update(t, p);
     }
+    if (isnan(t->first_loss) && isfinite(p->loss))
+        t->first_loss = p->loss;
     t->step++;
     seconds = heed_clock_s() - begin;
     t->step_s = t->step_s > 0.0 ? 0.95 * t->step_s + 0.05 * seconds : seconds;
@@ -324,8 +326,10 @@ static heed_status evaluate_due(heed_trainer *t, heed_progress *p, bool *best, h
         return HEED_OK;
     status = evaluate(t, n, &p->validation_loss, err);
     p->validation_kl = t->eval_kl;
+    if (!o->keep_best && o->patience == 0)
+        return status; /* nobody asks for the best, and to compare would cost another evaluation */
     comparable = p->validation_loss;
-    if (status == HEED_OK && (o->keep_best || o->patience > 0) &&
+    if (status == HEED_OK &&
         n != heed_validation_batches(t, o->eval_batches)) /* over the windows of the others */
         status = evaluate(t, o->eval_batches, &comparable, err);
     if (status == HEED_OK && t->eval_targets > 0.0)

@@ -73,6 +73,7 @@ struct heed_trainer {
     int n_groups;
     double start_s, step_s; /* when it began; smoothed seconds of a step, 0 before the first */
     double eval_batch_s;    /* seconds of one batch of an evaluation, 0 before the first */
+    double first_loss;      /* of the first step that had one; NaN before */
     double eval_targets;    /* that counted in the last evaluation */
     double kl, eval_kl;     /* divergence from the teacher in the last batch and evaluation; NaN without one */
 };

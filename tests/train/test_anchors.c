@@ -4,6 +4,7 @@
 
 #include <heed/anchors.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,7 +148,7 @@ static void where_no_formula_holds_nothing_is_expected(void **state)
     run_close(&c);
 }
 
-static void the_first_run_is_recognised_and_another_width_is_not(void **state)
+static void the_first_run_is_recognised_and_another_is_not(void **state)
 {
     run_case c;
     heed_anchors a;
@@ -157,13 +158,15 @@ static void the_first_run_is_recognised_and_another_width_is_not(void **state)
     c.config = heed_config_default();
     c.options = heed_train_options_default();
     c.options.corpus_bytes = 20000;
-    for (int other = 0; other < 2; other++) {
+    for (int other = 0; other < 5; other++) {
         heed_trainer *t = NULL;
         heed_error err = {0};
 
-        c.config.d_model += 16 * other;
-        if (heed_trainer_create(NULL, &c.config, &c.options, run_path(&c, other ? "b" : "a"), &t, &err) !=
-            HEED_OK)
+        c.config.d_model = other == 1 ? 144 : 128;
+        c.options.optimizer = other == 2 ? HEED_OPTIMIZER_SGD : HEED_OPTIMIZER_ADAMW;
+        snprintf(c.options.freeze, sizeof c.options.freeze, "%s", other == 3 ? "wte.weight" : "");
+        c.options.order = other == 4 ? HEED_TRAIN_EPOCHS : HEED_TRAIN_WINDOWS;
+        if (heed_trainer_create(NULL, &c.config, &c.options, NULL, &t, &err) != HEED_OK)
             fail_msg("%s", err.message);
         assert_int_equal(heed_trainer_anchors(t, &a, NULL), HEED_OK);
         assert_true((a.recipe != NULL) == (other == 0));
@@ -188,6 +191,7 @@ static void a_loss_is_put_where_it_lies(void **state)
                             .unigram = 3.0,
                             .bigram = 2.5,
                             .floor = 0.5,
+                            .first_loss = 4.1,
                             .recipe = "R",
                             .source = "S",
                             .recipe_loss = 0.8,
@@ -196,7 +200,11 @@ static void a_loss_is_put_where_it_lies(void **state)
                             .n_curve = 2};
 
     (void)state;
-    expect_words(&a, 200, 4.2, "above guessing (4.00)");
+    expect_words(&a, 200, 4.2, "above guessing (4.00), 3.70"); /* about where it began */
+    expect_words(&a, 200, 4.6, "above guessing (4.00) and the first step (4.10): it has diverged");
+    expect_words(&a, 200, (double)INFINITY, "it has diverged");
+    expect_words(&a, 200, (double)NAN, "it has diverged");
+    expect_words(&a, 200, 1e300, "it has diverged");
     expect_words(&a, 200, 3.5, "between guessing (4.00) and the frequencies of tokens (3.00)");
     expect_words(&a, 200, 2.7, "between the frequencies of tokens (3.00) and of pairs (2.50)");
     expect_words(&a, 200, 1.5, "below the frequencies of pairs (2.50), 1.00 above the floor (0.50)");
@@ -208,14 +216,34 @@ static void a_loss_is_put_where_it_lies(void **state)
     assert_true(heed_anchors_usual(&a, 1000) == 0.8);
 }
 
+/* Whatever the numbers are, and however long the names. */
+static void a_sentence_keeps_to_its_room(void **state)
+{
+    char name[2 * HEED_ANCHORS_WORDS], room[HEED_ANCHORS_WORDS + 64];
+    heed_anchors a = {.uniform = 1e300, .unigram = 1e299, .bigram = 1e298, .floor = 1e200, .recipe_steps = 10};
+
+    (void)state;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    a.recipe = a.source = name;
+    for (double loss = 1e-3; loss < 1e305; loss *= 1e4) {
+        memset(room, 7, sizeof room);
+        heed_anchors_say(&a, 10, loss, room);
+        assert_non_null(memchr(room, '\0', HEED_ANCHORS_WORDS));
+        for (size_t i = HEED_ANCHORS_WORDS; i < sizeof room; i++)
+            assert_int_equal(room[i], 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_predict_what_slow_counts_predict),
         cmocka_unit_test(fresh_weights_start_at_the_expected_loss),
         cmocka_unit_test(where_no_formula_holds_nothing_is_expected),
-        cmocka_unit_test(the_first_run_is_recognised_and_another_width_is_not),
+        cmocka_unit_test(the_first_run_is_recognised_and_another_is_not),
         cmocka_unit_test(a_loss_is_put_where_it_lies),
+        cmocka_unit_test(a_sentence_keeps_to_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,6 +359,28 @@ static void an_evaluation_larger_than_its_text_reads_it_once(void **state)
     run_close(&c);
 }
 
+/* The last evaluation takes more windows than the others, so nothing is the best of both kinds. */
+static void the_best_is_known_where_it_is_kept_or_waited_for(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++) {
+        run_case c;
+        heed_progress p = {0};
+        heed_trainer *trainer = NULL;
+
+        run_open(&c);
+        c.options.patience = kept ? 1000 : 0;
+        assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, NULL, &trainer, NULL), HEED_OK);
+        const double first = heed_trainer_step(trainer, &p, NULL) == HEED_OK ? p.loss : NAN;
+        while (!p.done)
+            assert_int_equal(heed_trainer_step(trainer, &p, NULL), HEED_OK);
+        assert_true((isnan(p.best_loss) != 0) == !kept);
+        assert_true(trainer->first_loss == first);
+        heed_trainer_close(trainer);
+        run_close(&c);
+    }
+}
+
 /* Long prompts and one short answer a line: with a window of six tokens most steps have nothing to learn. */
 static void open_sparse(run_case *c)
 {
@@ -491,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_run_stops_early_and_stays_stopped),
         cmocka_unit_test(patience_without_evaluations_is_refused),
         cmocka_unit_test(an_evaluation_larger_than_its_text_reads_it_once),
+        cmocka_unit_test(the_best_is_known_where_it_is_kept_or_waited_for),
         cmocka_unit_test(a_step_without_targets_makes_no_update),
         cmocka_unit_test(the_initial_loss_is_expected_of_the_targets_that_count),
         cmocka_unit_test(an_evaluation_without_targets_is_no_evaluation),
