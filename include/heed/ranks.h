@@ -30,6 +30,8 @@ typedef struct heed_ranks heed_ranks;
  * is not there, or heed was built without it. HEED_ERR_USAGE: the processes do not find each other.
  */
 HEED_API heed_status heed_ranks_open(heed_ranks **ranks, heed_error *err);
+/** True where mpirun or srun started this process, be it alone: then it has no terminal of its own. */
+HEED_API bool heed_ranks_launched(void);
 /** Waits for the others, unless a call has failed that needs them: then false. NULL is allowed. */
 HEED_API bool heed_ranks_close(heed_ranks *ranks);
 

@@ -146,24 +146,28 @@ static heed_status check_length_of_run(const heed_cli_options *options, heed_err
     return HEED_OK;
 }
 
-static heed_status open_trainer(const heed_cli_train_options *own, const char *text, const heed_config *config,
-                                const heed_train_options *train, heed_trainer **trainer, heed_error *err)
+static heed_status check_range(const heed_cli_train_options *own, heed_error *err)
 {
-    char folder[PATH_BYTES] = "";
-    heed_status status = HEED_OK;
-
     if (own->resume != NULL && own->range_test)
         return heed_cli_fail(err, HEED_ERR_USAGE,
                              "--range-test begins with fresh weights, so --resume cannot be given");
+    return HEED_OK;
+}
+
+static heed_status open_trainer(const heed_cli_train_options *own, const char *text, const char *folder,
+                                const heed_config *config, const heed_train_options *train,
+                                heed_trainer **trainer, heed_error *err)
+{
     if (own->resume != NULL)
         return heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
-    if (own->range_test)
-        return heed_trainer_create(text, config, train, NULL, trainer, err);
-    if (own->out == NULL)
-        status = name_folder(text, task_name(train), folder, sizeof folder, err);
-    return status == HEED_OK
-               ? heed_trainer_create(text, config, train, own->out != NULL ? own->out : folder, trainer, err)
-               : status;
+    return heed_trainer_create(text, config, train, own->range_test ? NULL : folder, trainer, err);
+}
+
+/* One rank alone may have failed, or have been asked for help: all end. */
+static heed_status agree_to_begin(heed_ranks *ranks, heed_status status, bool *help_shown, heed_error *err)
+{
+    status = heed_ranks_agree(ranks, status, err);
+    return status == HEED_OK ? heed_ranks_any(ranks, *help_shown, help_shown, err) : status;
 }
 
 /* "a.txt", "a.txt and 2 more", or what is learned without a text. */
@@ -204,13 +208,13 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     const heed_field *config_fields = heed_config_fields(&n_config),
                      *train_fields = heed_train_fields(&n_train);
     heed_trainer *trainer = NULL;
-    char tokenizer[HEED_PULL_PATH_BYTES], name[PATH_BYTES];
+    char tokenizer[HEED_PULL_PATH_BYTES], name[PATH_BYTES], folder[PATH_BYTES] = "";
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     heed_cli_add_group(&options, "Model", config_fields, n_config, &config, false);
     heed_cli_add_group(&options, "Training", train_fields, n_train, &train, false);
-    status = heed_cli_read(&options, argc, argv, err);
+    status = agree_to_begin(ranks, heed_cli_read(&options, argc, argv, err), &options.help_shown, err);
     if (status != HEED_OK || options.help_shown)
         return status;
     train.ranks = ranks;
@@ -222,11 +226,16 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (status == HEED_OK)
         status = check_length_of_run(&options, err);
     if (status == HEED_OK)
+        status = check_range(&own, err);
+    if (status == HEED_OK)
         status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
     if (options.n_operands > 1) {
         train.more_texts = options.operands + 1;
         train.n_more_texts = options.n_operands - 1;
     }
+    if (status == HEED_OK && own.out == NULL)
+        status = name_folder(options.operands[0], task_name(&train), folder, sizeof folder, err);
+    status = heed_ranks_agree(ranks, status, err);
     if (status != HEED_OK)
         return status;
     if (own.stats && train.group_interval == 0) /* a look at every evaluation */
@@ -234,9 +243,10 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     heed_cli_catch_interrupts(own.quiet || heed_ranks_size(ranks) > 1
                                   ? NULL /* mpirun interrupts ranks for reasons of its own */
                                   : "\nheed: finishing this step and saving; once more stops at once\n");
-    if (heed_ranks_size(ranks) > 1)
+    if (heed_ranks_launched())
         heed_cli_catch_user_signal();
-    status = open_trainer(&own, options.operands[0], &config, &train, &trainer, err);
+    status = open_trainer(&own, options.operands[0], own.out != NULL ? own.out : folder, &config, &train,
+                          &trainer, err);
     if (status == HEED_OK && own.range_test)
         status = test_range(&own, text_name(&options, name, sizeof name), trainer, argc, argv, err);
     else if (status == HEED_OK)
@@ -260,6 +270,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     speaks = heed_ranks_rank(ranks) == 0;
     if (!speaks && freopen("/dev/null", "w", stdout) == NULL)
         status = heed_cli_fail(err, HEED_ERR_FILE, "/dev/null: cannot be opened");
+    status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = run_on(ranks, command, argc, argv, err);
     if (heed_ranks_close(ranks) && !speaks)

@@ -11,7 +11,7 @@
 
 /* --- joining --- */
 
-/* Variables that a launcher sets for each process: how many there are, or only that it is one of several. */
+/* Variables that a launcher sets for each process: how many there are, or only which one it is. */
 static const struct {
     const char *name;
     bool is_size;
@@ -21,15 +21,30 @@ static const struct {
     {"PMIX_RANK", false},           /* srun --mpi=pmix, prterun */
 };
 
-/* 0: nobody has started it as one of several; -1: somebody has, but did not say of how many. */
+static int read_size(const char *text)
+{
+    const long n = strtol(text, NULL, 10);
+
+    return n > 0 && n < 1 << 24 ? (int)n : -1;
+}
+
+/* srun --mpi=pmix gives a rank to a process alone, too, and says how many its step has. A prterun that itself runs in a step
+ * of Slurm hands that step's number on; the names of its processes' spaces are not Slurm's. */
+static int slurm_size(void)
+{
+    const char *space = getenv("PMIX_NAMESPACE"), *tasks = getenv("SLURM_STEP_NUM_TASKS");
+
+    return tasks != NULL && (space == NULL || strncmp(space, "slurm", 5) == 0) ? read_size(tasks) : -1;
+}
+
+/* 0: nobody has started it; -1: somebody has, but did not say as one of how many. */
 static int expected_size(void)
 {
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         const char *text = getenv(signs[i].name);
         if (text == NULL)
             continue;
-        const long n = signs[i].is_size ? strtol(text, NULL, 10) : -1;
-        return n > 0 && n < 1 << 24 ? (int)n : -1;
+        return signs[i].is_size ? read_size(text) : slurm_size();
     }
     return 0;
 }
@@ -48,6 +63,11 @@ heed_status heed_ranks_open_mpi(int n_expected, heed_ranks **ranks, heed_error *
                      many);
 }
 #endif
+
+bool heed_ranks_launched(void)
+{
+    return expected_size() != 0;
+}
 
 heed_status heed_ranks_open(heed_ranks **ranks, heed_error *err)
 {

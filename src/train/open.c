@@ -70,16 +70,16 @@ static heed_status open_device(heed_trainer *t, heed_error *err)
                              : heed_device_open(&t->device, NULL, threads, err);
 }
 
-/* Tokens that go into a file are made by the first rank, and the others find them there. */
+/* Tokens that go into a file are made by the first rank, which says whether they do, and the others find them there. */
 static heed_status open_text(heed_trainer *t, heed_config *config, bool resumed, heed_tokenizer **tokenizer,
                              heed_error *err)
 {
     heed_ranks *ranks = t->options.ranks;
-    const bool in_turn = heed_ranks_size(ranks) > 1 && t->text.path[0] != '\0' &&
-                         heed_text_size(&t->text) > (uint64_t)t->options.token_file_bytes;
-    heed_status status = HEED_OK;
+    unsigned char in_turn = heed_ranks_size(ranks) > 1 && t->text.path[0] != '\0' &&
+                            heed_text_size(&t->text) > (uint64_t)t->options.token_file_bytes;
+    heed_status status = heed_ranks_broadcast(ranks, 0, &in_turn, sizeof in_turn, err);
 
-    if (in_turn && !heed_trainer_writes(t))
+    if (status == HEED_OK && in_turn && !heed_trainer_writes(t))
         status = heed_ranks_agree(ranks, HEED_OK, err);
     if (status == HEED_OK)
         status = heed_text_open(t, config, resumed, tokenizer, err);
@@ -88,19 +88,25 @@ static heed_status open_text(heed_trainer *t, heed_config *config, bool resumed,
     return status;
 }
 
-/* Everything after the options are known: text, model, memory. */
-static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, heed_error *err)
+/* Models that the run begins with or learns from. */
+static heed_status open_models(heed_trainer *t, heed_config *config, bool resumed, heed_error *err)
 {
-    heed_tokenizer *tokenizer = NULL;
-    heed_weights *weights = NULL;
     heed_status status = HEED_OK;
 
     if (t->options.from[0] != '\0' && !resumed)
         status = heed_from_open(t, config, err);
     if (status == HEED_OK && t->options.distill[0] != '\0')
         status = heed_teacher_open(t, config, err);
-    if (status == HEED_OK)
-        status = open_text(t, config, resumed, &tokenizer, err);
+    return status;
+}
+
+/* Everything after the options are known: text, model, memory. All ranks come here, or none. */
+static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, heed_error *err)
+{
+    heed_tokenizer *tokenizer = NULL;
+    heed_weights *weights = NULL;
+    heed_status status = open_text(t, config, resumed, &tokenizer, err);
+
     if (status == HEED_OK && t->options.distill[0] != '\0')
         status = heed_teacher_check_tokens(t, tokenizer, err);
     if (status == HEED_OK)
@@ -207,6 +213,15 @@ static int64_t first_targets(heed_trainer *t)
     return count;
 }
 
+static heed_status no_memory(heed_error *err)
+{
+    return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+}
+
+/*
+ * What may fail at one rank alone ends in heed_ranks_agree() here, and so does heed_trainer_resume_ranks(): before ranks
+ * wait for each other in open_text(), before they compare, and before the folder is touched.
+ */
 heed_status heed_trainer_create(const char *text_path, const heed_config *config,
                                 const heed_train_options *options, const char *folder, heed_trainer **trainer,
                                 heed_error *err)
@@ -219,7 +234,7 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
 
     *trainer = NULL;
     if (t == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+        return heed_ranks_agree(options->ranks, no_memory(err), err);
     t->lock = -1;
     t->saved_step = -1;
     t->best.loss = t->first_loss = NAN;
@@ -231,6 +246,8 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         status = set_folder(t, folder, err);
     if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))
         status = check_unused(t, err);
+    /* as a rank that resumes: what they were given is compared later */
+    status = heed_ranks_agree(t->options.ranks, status, err);
     if (status == HEED_OK && text_path != NULL)
         status = heed_absolute_path(t->text.path, text_path, "text", err);
     for (int i = 0; status == HEED_OK && i < options->n_more_texts; i++) {
@@ -244,10 +261,15 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     if (status == HEED_OK)
         status = heed_start_check(t, err);
     if (status == HEED_OK)
+        status = open_models(t, &own, false, err);
+    status = heed_ranks_agree(t->options.ranks, status, err);
+    if (status == HEED_OK)
         status = set_up(t, &own, false, err);
     if (status == HEED_OK)
         status = heed_start_weights(t, err);
     status = heed_ranks_agree(t->options.ranks, status, err);
+    if (status == HEED_OK)
+        status = heed_trainer_compare(t, err);
     if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))
         status = begin_folder(t, err);
     status = heed_ranks_agree(t->options.ranks, status, err);
@@ -290,7 +312,7 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
 
     *trainer = NULL;
     if (t == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
+        return heed_ranks_agree(ranks, no_memory(err), err);
     t->lock = -1;
     t->saved_step = -1;
     t->best.loss = t->first_loss = NAN;
@@ -305,9 +327,15 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
     if (threads >= 0)
         t->options.threads = threads;
     if (status == HEED_OK)
+        status = open_models(t, &config, true, err);
+    status = heed_ranks_agree(ranks, status, err);
+    if (status == HEED_OK)
         status = set_up(t, &config, true, err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_numbers(t, err);
+    status = heed_ranks_agree(ranks, status, err);
+    if (status == HEED_OK)
+        status = heed_trainer_compare(t, err);
     if (status == HEED_OK && heed_trainer_writes(t))
         status = heed_keep_again(t, err);
     if (status == HEED_OK && heed_trainer_writes(t))

@@ -136,6 +136,11 @@ heed_status heed_checkpoint_read_numbers(heed_trainer *trainer, heed_error *err)
  */
 double heed_initial_loss(const heed_config *config, int64_t n_targets, double *tolerance);
 
+/**
+ * Has every rank the same text, tokenizer, models, configuration, options and step? All call it, with the trainer set up.
+ * HEED_ERR_USAGE, the same at all, names the rank and what it has another of.
+ */
+heed_status heed_trainer_compare(const heed_trainer *trainer, heed_error *err);
 /** True for the one rank that writes. */
 bool heed_trainer_writes(const heed_trainer *trainer);
 

@@ -185,6 +185,24 @@ static void processes_that_do_not_find_each_other_are_refused(void **state)
     unsetenv("PMI_SIZE");
 }
 
+/* srun --mpi=pmix says which one a process is, and beside it how many its step has. */
+static void a_step_of_one_task_is_a_process_alone(void **state)
+{
+    heed_ranks *ranks = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    assert_false(heed_ranks_launched());
+    setenv("PMIX_RANK", "0", 1);
+    setenv("SLURM_STEP_NUM_TASKS", "1", 1);
+    assert_true(heed_ranks_launched());
+    assert_int_equal(heed_ranks_open(&ranks, &err), HEED_OK);
+    assert_int_equal(heed_ranks_size(ranks), 1);
+    assert_true(heed_ranks_close(ranks));
+    unsetenv("SLURM_STEP_NUM_TASKS");
+    unsetenv("PMIX_RANK");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +210,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ranks_hand_around_and_agree),
         cmocka_unit_test(a_rank_that_dies_ends_the_others),
         cmocka_unit_test(processes_that_do_not_find_each_other_are_refused),
+        cmocka_unit_test(a_step_of_one_task_is_a_process_alone),
     };
 
     return launch_inside() ? inside(argc > 1 ? argv[1] : "") : cmocka_run_group_tests(tests, NULL, NULL);
