@@ -80,6 +80,20 @@ heed_status heed_from_open(heed_trainer *t, heed_config *config, heed_error *err
     return status;
 }
 
+/* An id of this vocabulary, or a list of such. */
+static bool is_id(const json_t *given, int64_t vocab_size)
+{
+    const size_t n = json_is_array(given) ? json_array_size(given) : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        const json_t *id = json_is_array(given) ? json_array_get(given, i) : given;
+
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= vocab_size)
+            return false;
+    }
+    return n > 0;
+}
+
 /* Where a text begins and ends is said by the configuration, which a tokenizer.json does not repeat. */
 heed_status heed_from_keep_ids(heed_trainer *t, bool resumed, heed_error *err)
 {
@@ -95,7 +109,7 @@ heed_status heed_from_keep_ids(heed_trainer *t, bool resumed, heed_error *err)
     for (size_t i = 0; status == HEED_OK && i < sizeof names / sizeof names[0]; i++) {
         json_t *id = json_object_get(root, names[i]);
 
-        if (id != NULL && json_object_set(ids, names[i], id) != 0)
+        if (id != NULL && is_id(id, config.vocab_size) && json_object_set(ids, names[i], id) != 0)
             status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the names of special tokens");
         if (i == 1 && json_is_integer(id) && json_integer_value(id) >= 0 &&
             json_integer_value(id) < config.vocab_size)

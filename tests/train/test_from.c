@@ -232,6 +232,9 @@ static void special_tokens_keep_their_ids(void **state)
     assert_non_null(at);
     at = strstr(at, "null");
     memcpy(at, "   3", 4);
+    at = strstr(config, "\"bos_token_id\": null");
+    assert_non_null(at);
+    memcpy(strstr(at, "null"), "9999", 4); /* no token of this vocabulary */
     run_write(run_file(&c, "base", "config.json"), config, n);
     free(config);
     go_on_from(&c, "base");
@@ -240,6 +243,9 @@ static void special_tokens_keep_their_ids(void **state)
     model = start_open(&c, "fine");
     assert_int_equal(heed_model_end_of_text(model), 3);
     heed_model_close(model);
+    config = run_read(run_file(&c, "fine", "config.json"), &n);
+    assert_non_null(strstr(config, "\"bos_token_id\": null"));
+    free(config);
     run_close(&c);
 }
 
