@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/groups.h"
 #include "cli/interrupt.h"
@@ -250,6 +252,16 @@ static void print_json(const train_run *r)
     heed_cli_json_close(&json, '}');
 }
 
+/* A link of the picture's name may lead anywhere, so a picture takes its place: its file is not written over. */
+static heed_status draw(const char *folder, const char *path, heed_error *err)
+{
+    struct stat info;
+
+    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+        unlink(path);
+    return heed_run_picture(folder, path, err);
+}
+
 static heed_status finish(train_run *r, heed_error *err)
 {
     const char *folder = heed_trainer_folder(r->trainer);
@@ -267,7 +279,7 @@ static heed_status finish(train_run *r, heed_error *err)
     if (heed_ranks_rank(heed_trainer_options(r->trainer)->ranks) != 0)
         return HEED_OK;
     if (snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path)
-        status = heed_run_picture(folder, path, err);
+        status = draw(folder, path, err);
     if (status == HEED_OK)
         memcpy(r->picture, path, sizeof path);
     if (r->progress.out != NULL) {

@@ -8,57 +8,143 @@
  * one; clipped, the share of updates whose gradient was clipped so far, where gradients are; skipped says why the step made
  * no update; kl and val_kl when the run has a teacher. A number that is not finite is null.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* O_NOFOLLOW, getline() */
+#endif
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "formats/json.h"
 #include "train/trainer.h"
 
 static const char name[] = "log.jsonl";
 
-/* Bytes of the leading lines whose step is at most `step`. */
-static size_t bytes_up_to(const heed_file *file, int64_t step)
-{
-    size_t at = 0;
+/* --- going on behind the step of a checkpoint --- */
 
-    while (at < file->size) {
-        const char *line = file->data + at, *end = memchr(line, '\n', file->size - at);
-        static const char key[] = "{\"step\": ";
-        if (end == NULL || (size_t)(end - line) <= sizeof key || memcmp(line, key, sizeof key - 1) != 0 ||
-            strtoll(line + sizeof key - 1, NULL, 10) > step)
+static size_t after_blanks(const char *line, size_t at)
+{
+    return at + strspn(line + at, " \t\r");
+}
+
+/* {"step": N at the beginning of a line, as heed writes it, with blanks anywhere; or -1. */
+static int64_t step_at_front(const char *line)
+{
+    static const char key[] = "\"step\"";
+    size_t at = after_blanks(line, 0);
+    char *end = NULL;
+    long long step;
+
+    if (line[at] != '{')
+        return -1;
+    at = after_blanks(line, at + 1);
+    if (strncmp(line + at, key, sizeof key - 1) != 0)
+        return -1;
+    at = after_blanks(line, at + sizeof key - 1);
+    if (line[at] != ':')
+        return -1;
+    at = after_blanks(line, at + 1);
+    if (line[at] < '0' || line[at] > '9')
+        return -1;
+    errno = 0;
+    step = strtoll(line + at, &end, 10);
+    end += after_blanks(end, 0);
+    return errno == 0 && (*end == ',' || *end == '}') ? step : -1;
+}
+
+/* The step of a line, wherever in the object it stands. */
+static heed_status read_step(const char *line, size_t size, const char *path, int64_t number, int64_t *step,
+                             heed_error *err)
+{
+    char where[224]; /* what messages show of it */
+    json_t *root = NULL;
+    heed_status status;
+
+    *step = step_at_front(line);
+    if (*step >= 0)
+        return HEED_OK;
+    snprintf(where, sizeof where, "%.180s, line %lld", path, (long long)number);
+    status = heed_json_parse(line, size, SIZE_MAX, where, &root, err);
+    if (status != HEED_OK)
+        return status;
+    heed_json_reader r = heed_json_read(root, where, err);
+    heed_json_require(&r, "step");
+    *step = heed_json_int(&r, "step", 0, 0, INT64_MAX);
+    json_decref(root);
+    return r.status;
+}
+
+/*
+ * Bytes of the leading lines whose step is at most `step`. What was written while the process died may end without a line
+ * break and does not count; any other line that is not understood is a failure, as what lies behind it would be lost.
+ */
+static heed_status bytes_up_to(FILE *log, const char *path, int64_t step, off_t *keep, heed_error *err)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n = 0;
+    heed_status status = HEED_OK;
+
+    *keep = 0;
+    for (int64_t number = 1, here = 0; (n = getline(&line, &room, log)) > 0 && line[n - 1] == '\n'; number++) {
+        line[n - 1] = '\0';
+        if (line[after_blanks(line, 0)] != '\0' || strlen(line) + 1 != (size_t)n)
+            status = read_step(line, (size_t)n - 1, path, number, &here, err);
+        if (status != HEED_OK || here > step)
             break;
-        at = (size_t)(end - file->data) + 1;
+        *keep += (off_t)n;
     }
-    return at;
+    free(line);
+    if (status == HEED_OK && ferror(log))
+        status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be read", path);
+    return status;
+}
+
+/* The log for adding lines: a file of this folder, as a link may lead anywhere. */
+static heed_status open_file(FILE **log, const char *path, heed_error *err)
+{
+    const int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    struct stat info;
+
+    *log = NULL;
+    if ((fd < 0 && errno == ELOOP) || (fd >= 0 && fstat(fd, &info) == 0 && !S_ISREG(info.st_mode))) {
+        if (fd >= 0)
+            close(fd);
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected a file, got a link or something else", path);
+    }
+    if (fd >= 0)
+        *log = fdopen(fd, "a+b");
+    if (*log != NULL)
+        return HEED_OK;
+    heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be written: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return HEED_ERR_FILE;
 }
 
 heed_status heed_log_open(heed_trainer *t, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
-    heed_file old = {0};
-    size_t keep = 0;
+    off_t keep = 0;
     heed_status status = heed_path_join(path, sizeof path, t->folder, name, err);
 
-    if (status == HEED_OK && heed_file_exists(path)) {
-        status = heed_file_open(&old, path, err);
-        if (status == HEED_OK)
-            keep = bytes_up_to(&old, t->step);
-        heed_file_close(&old);
-        if (status == HEED_OK && truncate(path, (off_t)keep) != 0)
-            status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be shortened to step %lld: %s", path,
-                               (long long)t->step, strerror(errno));
-    }
-    if (status != HEED_OK)
-        return status;
-    t->log = fopen(path, "ab");
-    if (t->log == NULL)
-        return heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be written: %s", path, strerror(errno));
-    return HEED_OK;
+    if (status == HEED_OK)
+        status = open_file(&t->log, path, err);
+    if (status == HEED_OK)
+        status = bytes_up_to(t->log, path, t->step, &keep, err);
+    if (status == HEED_OK && (fseeko(t->log, 0, SEEK_END) != 0 || ftruncate(fileno(t->log), keep) != 0))
+        status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be shortened to step %lld: %s", path,
+                           (long long)t->step, strerror(errno));
+    return status;
 }
+
+/* --- a line --- */
 
 static void put_number(FILE *log, const char *key, double value)
 {

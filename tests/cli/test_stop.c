@@ -169,6 +169,22 @@ static void a_model_that_is_cut_short_while_it_is_used_ends_with_a_sentence(void
     assert_int_equal(output_size("stdout"), 0);
 }
 
+/* The run's folder may come from elsewhere, and its names lead anywhere. */
+static void a_link_of_the_pictures_name_is_replaced(void **state)
+{
+    struct stat info;
+
+    (void)state;
+    put_file("precious", "mine");
+    assert_int_equal(mkdir("linked", 0777), 0);
+    assert_int_equal(symlink("../precious", "linked/loss.png"), 0);
+    assert_int_equal(run("train", TINY, "--steps", "3", "--out", "linked", NULL), 0);
+    assert_int_equal(stat("precious", &info), 0);
+    assert_int_equal(info.st_size, 4);
+    assert_int_equal(lstat("linked/loss.png", &info), 0);
+    assert_true(S_ISREG(info.st_mode) && info.st_size > 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +195,7 @@ int main(void)
         cmocka_unit_test(resuming_takes_other_threads),
         cmocka_unit_test(full_disk_leaves_the_earlier_checkpoint),
         cmocka_unit_test(a_model_that_is_cut_short_while_it_is_used_ends_with_a_sentence),
+        cmocka_unit_test(a_link_of_the_pictures_name_is_replaced),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

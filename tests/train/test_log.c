@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "train/run.h"
 
@@ -80,11 +81,110 @@ static void a_run_without_looks_logs_no_groups(void **state)
     run_close(&c);
 }
 
+/* --- going on --- */
+
+static void put_log(const run_case *c, const char *text)
+{
+    run_write(run_file(c, "a", "log.jsonl"), text, strlen(text));
+}
+
+static heed_status resume(const run_case *c, heed_error *err)
+{
+    heed_trainer *trainer = NULL;
+    const heed_status status = heed_trainer_resume(run_path(c, "a"), -1, &trainer, err);
+
+    heed_trainer_close(trainer);
+    return status;
+}
+
+static void expect_log(const run_case *c, const char *expected)
+{
+    size_t size;
+    char *log = run_read(run_file(c, "a", "log.jsonl"), &size);
+
+    assert_string_equal(log, expected);
+    free(log);
+}
+
+/* The checkpoint is that of step 4. */
+static void lines_are_kept_in_any_form_up_to_the_checkpoint(void **state)
+{
+#define KEPT                                 \
+    "{\"step\":1,\"loss\":2}\n"              \
+    " { \"step\"\t:  2 , \"loss\": 2}\r\n\n" \
+    "{\"loss\": 2, \"step\": 3, \"weight_norm\": {\"step\": 9}}\n{\"step\": 4}\n"
+    static const char *const dropped[] = {"", "{\"step\":5}\n{\"step\":", "{\"step\": 1",
+                                          "{\"step\":    ", "rubbish"};
+    run_case c;
+    heed_error err = {0};
+    char text[512];
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++) {
+        snprintf(text, sizeof text, KEPT "%s", dropped[i]);
+        put_log(&c, text);
+        if (resume(&c, &err) != HEED_OK)
+            fail_msg("%s", err.message);
+        expect_log(&c, KEPT);
+    }
+    run_close(&c);
+}
+
+static void a_line_that_is_not_understood_is_named_and_nothing_is_lost(void **state)
+{
+    static const char *const lines[] = {"rubbish\n",
+                                        "{\"loss\": 2}\n",
+                                        "{\"step\": 2.5}\n",
+                                        "{\"step\": \"2\"}\n",
+                                        "{\"step\": 99999999999999999999}\n",
+                                        "{\"step\": }\n"};
+    run_case c;
+    heed_error err = {0};
+    char text[512];
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        snprintf(text, sizeof text, "{\"step\": 1}\n%s{\"step\": 3}\n", lines[i]);
+        put_log(&c, text);
+        assert_int_equal(resume(&c, &err), HEED_ERR_FILE);
+        run_expect_sentence(&err, "log.jsonl, line 2");
+        expect_log(&c, text);
+    }
+    run_close(&c);
+}
+
+static void a_link_is_no_log(void **state)
+{
+    run_case c;
+    heed_error err = {0};
+    size_t size;
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    run_write(run_path(&c, "precious"), "mine\n", 5);
+    assert_int_equal(unlink(run_file(&c, "a", "log.jsonl")), 0);
+    assert_int_equal(symlink("../precious", run_file(&c, "a", "log.jsonl")), 0);
+    assert_int_equal(resume(&c, &err), HEED_ERR_FILE);
+    run_expect_sentence(&err, "log.jsonl");
+    char *text = run_read(run_path(&c, "precious"), &size);
+    assert_string_equal(text, "mine\n");
+    free(text);
+    run_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_are_logged_where_they_were_looked_at),
         cmocka_unit_test(a_run_without_looks_logs_no_groups),
+        cmocka_unit_test(lines_are_kept_in_any_form_up_to_the_checkpoint),
+        cmocka_unit_test(a_line_that_is_not_understood_is_named_and_nothing_is_lost),
+        cmocka_unit_test(a_link_is_no_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
