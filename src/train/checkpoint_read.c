@@ -22,7 +22,7 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
     t->text.hash = strtoull(hash, NULL, 16);
     t->tokenizer.hash = strtoull(heed_json_string(r, "tokenizer_hash", "0"), NULL, 16);
     heed_start_get(t, r);
-    heed_guard_from_json(&t->guard, r);
+    heed_guard_from_json(&t->guard, t->step, r);
     heed_best_from_json(&t->best, r);
     t->first_loss = heed_json_number(r, "first_loss", NAN, -DBL_MAX, DBL_MAX);
     if (r->status == HEED_OK && (strlen(text) >= HEED_PATH_BYTES || strlen(tokenizer) >= HEED_PATH_BYTES))

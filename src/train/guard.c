@@ -7,6 +7,8 @@
 #define LEAST_LOG_NORM  0.2
 #define LEAST_LOSS      0.01
 #define LEAST_LOSS_PART 0.05
+#define MOST_LOG_NORM   710.0 /* log(DBL_MAX) */
+#define MOST_LOSS       1e39  /* sums of floats; its square is far from infinite */
 
 /* --- running averages --- */
 
@@ -117,29 +119,31 @@ json_t *heed_guard_to_json(const heed_guard *g)
                      "loss_variance", g->loss.variance, "loss_n", (json_int_t)g->loss.n);
 }
 
+/* most: of the mean; no difference of two such is larger than twice that. */
 static heed_guard_average read_average(heed_json_reader *r, const char *mean, const char *variance,
-                                       const char *n)
+                                       const char *n, double most)
 {
     return (heed_guard_average){
-        .mean = heed_json_number(r, mean, 0.0, -DBL_MAX, DBL_MAX),
-        .variance = heed_json_number(r, variance, 0.0, 0.0, DBL_MAX),
+        .mean = heed_json_number(r, mean, 0.0, -most, most),
+        .variance = heed_json_number(r, variance, 0.0, 0.0, 4.0 * most * most),
         .n = heed_json_int(r, n, 0, 0, INT64_MAX / 2),
     };
 }
 
-void heed_guard_from_json(heed_guard *g, heed_json_reader *reader)
+void heed_guard_from_json(heed_guard *g, int64_t step, heed_json_reader *reader)
 {
     if (!heed_json_has(reader, "guard"))
         return;
     heed_json_reader r = heed_json_read(heed_json_object(reader, "guard"), reader->where, reader->err);
+    const int64_t n_updates = heed_json_int(&r, "updates", 0, 0, step);
     *g = (heed_guard){
-        .n_updates = heed_json_int(&r, "updates", 0, 0, INT64_MAX / 2),
-        .n_clipped = heed_json_int(&r, "clipped", 0, 0, INT64_MAX / 2),
-        .n_skipped = heed_json_int(&r, "skipped", 0, 0, INT64_MAX / 2),
+        .n_updates = n_updates,
+        .n_clipped = heed_json_int(&r, "clipped", 0, 0, n_updates),
+        .n_skipped = heed_json_int(&r, "skipped", 0, 0, step - n_updates),
         .n_broken = heed_json_int(&r, "broken_in_a_row", 0, 0, HEED_GUARD_MOST_BROKEN),
         .n_outliers = heed_json_int(&r, "outliers_in_a_row", 0, 0, HEED_GUARD_MOST_OUTLIERS),
-        .log_norm = read_average(&r, "log_norm_mean", "log_norm_variance", "log_norm_n"),
-        .loss = read_average(&r, "loss_mean", "loss_variance", "loss_n"),
+        .log_norm = read_average(&r, "log_norm_mean", "log_norm_variance", "log_norm_n", MOST_LOG_NORM),
+        .loss = read_average(&r, "loss_mean", "loss_variance", "loss_n", MOST_LOSS),
     };
     if (reader->status == HEED_OK)
         reader->status = r.status;

@@ -49,7 +49,7 @@ bool heed_guard_weights_are_finite(const heed_weights *weights);
 
 /** As the member "guard" of trainer.json. Returns NULL without memory. */
 json_t *heed_guard_to_json(const heed_guard *guard);
-/** A missing member leaves the guard as it is. Failures are the reader's. */
-void heed_guard_from_json(heed_guard *guard, heed_json_reader *reader);
+/** A missing member leaves the guard as it is. Failures are the reader's: no more can be counted than the steps so far. */
+void heed_guard_from_json(heed_guard *guard, int64_t step, heed_json_reader *reader);
 
 #endif

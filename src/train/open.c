@@ -285,6 +285,22 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     return HEED_OK;
 }
 
+/*
+ * What a run was made with and cannot be gone on with was changed in its file. Ranks and threads are said anew each time;
+ * threads have been checked.
+ */
+static heed_status blame_file(const heed_trainer *t, heed_status status, heed_error *err)
+{
+    heed_error fault;
+
+    if (status != HEED_ERR_USAGE || heed_ranks_size(t->options.ranks) > 1)
+        return status;
+    if (err == NULL)
+        return HEED_ERR_FILE;
+    fault = *err;
+    return heed_fail(err, HEED_ERR_FILE, "%.180s/trainer.json: %s", t->folder, fault.message);
+}
+
 static heed_status find_folder(heed_trainer *t, heed_error *err)
 {
     heed_status status;
@@ -306,6 +322,8 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
                                       heed_trainer **trainer, heed_error *err)
 {
     heed_trainer *t = calloc(1, sizeof *t);
+    int n;
+    const heed_field *fields = heed_train_fields(&n);
     heed_config config = heed_config_default();
     uint64_t position = 0;
     heed_status status;
@@ -327,10 +345,12 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
     if (threads >= 0)
         t->options.threads = threads;
     if (status == HEED_OK)
-        status = open_models(t, &config, true, err);
+        status = heed_fields_check(fields, n, &t->options, err);
+    if (status == HEED_OK)
+        status = blame_file(t, open_models(t, &config, true, err), err);
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
-        status = set_up(t, &config, true, err);
+        status = blame_file(t, set_up(t, &config, true, err), err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_numbers(t, err);
     status = heed_ranks_agree(ranks, status, err);

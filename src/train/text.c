@@ -12,7 +12,8 @@
 #include "text/tokenizer_kind.h"
 #include "train/trainer.h"
 
-#define END_OF_TEXT "<|endoftext|>" /* of byte pairs that are learned from documents */
+#define END_OF_TEXT   "<|endoftext|>" /* of byte pairs that are learned from documents */
+#define LONGEST_STORY 100000          /* bytes; the grammar's have about a thousand */
 
 /* What is known on the way from a text to its tokens. */
 typedef struct opening {
@@ -64,6 +65,18 @@ static heed_status open_files(opening *o, heed_error *err)
     return heed_documents_open(&options, &o->texts, err);
 }
 
+/* Stories end with the first one that reaches corpus_bytes. Another number in a file is not to make a gigabyte of them first. */
+static heed_status check_stories(const opening *o, heed_error *err)
+{
+    const uint64_t least = (uint64_t)o->t->options.corpus_bytes, bytes = o->t->text.bytes;
+
+    if (!o->resumed || (bytes >= least && bytes - least < LONGEST_STORY))
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_FILE,
+                     "%.300s/trainer.json: expected text_bytes of %llu and less than a story more, got %llu",
+                     o->t->folder, (unsigned long long)least, (unsigned long long)bytes);
+}
+
 /* Files, or the built-in stories. */
 static heed_status open_texts(opening *o, heed_error *err)
 {
@@ -73,8 +86,10 @@ static heed_status open_texts(opening *o, heed_error *err)
     if (t->text.path[0] != '\0') {
         status = open_files(o, err);
     } else {
-        status = heed_stories_generate((uint64_t)t->options.seed, (size_t)t->options.corpus_bytes, &o->stories,
-                                       NULL, err);
+        status = check_stories(o, err);
+        if (status == HEED_OK)
+            status = heed_stories_generate((uint64_t)t->options.seed, (size_t)t->options.corpus_bytes,
+                                           &o->stories, NULL, err);
         if (status == HEED_OK)
             status = heed_documents_wrap(o->stories.data, o->stories.size, "the built-in stories", &o->texts,
                                          err);

@@ -134,13 +134,40 @@ static void guard_and_best_come_back_from_json_as_they_were(void **state)
     assert_int_equal(json_object_set_new(root, "guard", heed_guard_to_json(&g)), 0);
     assert_int_equal(json_object_set_new(root, "best", heed_best_to_json(&best)), 0);
     heed_json_reader r = heed_json_read(root, "here", &err);
-    heed_guard_from_json(&back, &r);
+    heed_guard_from_json(&back, 71, &r);
     heed_best_from_json(&best_back, &r);
     assert_int_equal(r.status, HEED_OK);
     assert_memory_equal(&g, &back, sizeof g);
     assert_true(best.loss == best_back.loss && best.step == best_back.step &&
                 best.n_waited == best_back.n_waited && best_back.stopped);
     json_decref(root);
+}
+
+/* What no run can have counted, and numbers whose squares would be infinite. */
+static void a_guard_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const texts[][2] = {
+        {"{\"guard\": {\"updates\": 9, \"skipped\": 2}}", "skipped"},
+        {"{\"guard\": {\"updates\": 11}}", "updates"},
+        {"{\"guard\": {\"updates\": 5, \"clipped\": 6}}", "clipped"},
+        {"{\"guard\": {\"skipped\": -1}}", "skipped"},
+        {"{\"guard\": {\"log_norm_mean\": 1e308}}", "log_norm_mean"},
+        {"{\"guard\": {\"log_norm_variance\": 1e300}}", "log_norm_variance"},
+        {"{\"guard\": {\"loss_mean\": -1e200}}", "loss_mean"},
+        {"{\"guard\": {\"loss_variance\": -1}}", "loss_variance"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        heed_guard g = {0};
+        heed_error err = {0};
+        json_t *root = json_loads(texts[i][0], 0, NULL);
+        heed_json_reader r = heed_json_read(root, "trainer.json", &err);
+        heed_guard_from_json(&g, 10, &r);
+        assert_int_equal(r.status, HEED_ERR_FILE);
+        run_expect_sentence(&err, texts[i][1]);
+        json_decref(root);
+    }
 }
 
 /* --- in a run --- */
@@ -505,6 +532,7 @@ int main(void)
         cmocka_unit_test(what_is_not_finite_is_counted_and_forgotten_by_a_good_one),
         cmocka_unit_test(the_share_of_clipped_updates_counts_those_above_the_limit),
         cmocka_unit_test(guard_and_best_come_back_from_json_as_they_were),
+        cmocka_unit_test(a_guard_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_skipped_update_changes_no_weight_and_is_logged),
         cmocka_unit_test(a_run_resumed_between_skipped_updates_has_the_same_bytes),
         cmocka_unit_test(broken_weights_end_the_run_and_keep_the_checkpoint),

@@ -418,6 +418,11 @@ static void a_trainer_file_that_makes_no_sense_is_refused(void **state)
         {"\"kind\": \"gpt\"", "\"kind\": \"gtp\"", "kind"},
         {"\"options\"", "\"optoins\"", "options"},
         {"\"text_hash\": \"", "\"text_hash\": \"1", "changed"},
+        {"\"freeze\": \"\"", "\"freeze\": \"*\"", "trainer.json: freeze"},
+        {"\"groups\": \"\"", "\"groups\": \"*: lr 1e300\"", "trainer.json: groups"},
+        {"\"task\": \"none\"", "\"task\": \"copy\"", "trainer.json: task"},
+        {"\"n_heads\": 2", "\"n_heads\": 3", "trainer.json: "},
+        {"\"skipped\": 0", "\"skipped\": 5", "skipped"},
         {"{", "[", "trainer.json"},
     };
     run_case c;
@@ -433,10 +438,41 @@ static void a_trainer_file_that_makes_no_sense_is_refused(void **state)
         const heed_status status = heed_trainer_resume(run_path(&c, "a"), -1, &trainer, &err);
         if (status == HEED_OK)
             fail_msg("%s was taken", edits[i][1]);
-        assert_true(status == HEED_ERR_FILE || status == HEED_ERR_USAGE);
+        assert_int_equal(status, HEED_ERR_FILE);
         run_expect_sentence(&err, edits[i][2]);
         run_remove(&c, "a");
     }
+    run_close(&c);
+}
+
+/* A gigabyte of them would take seconds and memory, and be refused then. */
+static void stories_of_another_length_are_refused_before_they_are_made(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    c.text[0] = '\0';
+    c.options.corpus_bytes = 2000;
+    assert_false(run_train(&c, "a", 5, NULL));
+    edit(&c, "a", "trainer.json", "\"corpus_bytes\": 2000", "\"corpus_bytes\": 1000000000");
+    expect_refusal(&c, "a", HEED_ERR_FILE, "text_bytes");
+    edit(&c, "a", "trainer.json", "\"corpus_bytes\": 1000000000", "\"corpus_bytes\": 2000");
+    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    run_close(&c);
+}
+
+static void threads_that_cannot_be_are_a_mistake_of_the_caller(void **state)
+{
+    run_case c;
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 5, NULL));
+    assert_int_equal(heed_trainer_resume(run_path(&c, "a"), 5000, &trainer, &err), HEED_ERR_USAGE);
+    run_expect_sentence(&err, "threads");
     run_close(&c);
 }
 
@@ -472,6 +508,8 @@ int main(void)
         cmocka_unit_test(a_truncated_checkpoint_is_refused),
         cmocka_unit_test(a_run_of_an_earlier_form_goes_on),
         cmocka_unit_test(a_trainer_file_that_makes_no_sense_is_refused),
+        cmocka_unit_test(stories_of_another_length_are_refused_before_they_are_made),
+        cmocka_unit_test(threads_that_cannot_be_are_a_mistake_of_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
