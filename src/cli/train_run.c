@@ -49,7 +49,10 @@ static heed_status write_sample(const train_run *r, char **text, size_t *n, heed
 
     if (out == NULL)
         return HEED_ERR_MEMORY;
-    options.session = (heed_session_options){.threads = (int)o->threads, .seed = (uint64_t)o->seed};
+    /* as many threads as training takes: the other ranks of this machine keep their processors busy while they wait */
+    options.session = (heed_session_options){.threads = o->threads == 0 ? heed_ranks_processors(o->ranks)
+                                                                        : (int)o->threads,
+                                             .seed = (uint64_t)o->seed};
     options.max_tokens = r->own->sample_tokens;
     if (plan->task_prompt != NULL) { /* the answer to a prompt, and what the model holds most likely */
         options.sampling.temperature = 0.0;

@@ -60,11 +60,16 @@ static void measure(heed_trainer *t)
         t->plan.process_bytes = peak;
 }
 
-/* 0 is every processor that this rank may use. */
-static heed_status open_device(heed_trainer *t, heed_error *err)
+int heed_trainer_threads(const heed_trainer *t)
 {
     const bool divided = t->options.threads == 0 && heed_ranks_size(t->options.ranks) > 1;
-    const int threads = divided ? heed_ranks_processors(t->options.ranks) : (int)t->options.threads;
+
+    return divided ? heed_ranks_processors(t->options.ranks) : (int)t->options.threads;
+}
+
+static heed_status open_device(heed_trainer *t, heed_error *err)
+{
+    const int threads = heed_trainer_threads(t);
 
     return t->options.strict ? heed_device_open_strict(&t->device, NULL, threads, err)
                              : heed_device_open(&t->device, NULL, threads, err);

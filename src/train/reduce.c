@@ -79,6 +79,16 @@ void heed_reduce_begin(heed_reduce *r, float *gradients)
     r->error = (heed_error){HEED_OK, ""};
 }
 
+/* All slots may be busy: then the run stands still until the oldest bucket is through. */
+static heed_status finish_slot(heed_reduce *r, heed_exchange *slot)
+{
+    const double begin = heed_clock_s();
+    const heed_status status = heed_exchange_finish(slot, &r->error);
+
+    r->waited_s += heed_clock_s() - begin;
+    return status;
+}
+
 /* The run goes on after a failure; it is told by heed_reduce_finish(). */
 static void start_bucket(heed_reduce *r, int b)
 {
@@ -88,7 +98,7 @@ static void start_bucket(heed_reduce *r, int b)
     r->missing[b] = -1;
     r->n_started++;
     if (status == HEED_OK)
-        status = heed_exchange_finish(slot, &r->error);
+        status = finish_slot(r, slot);
     if (status == HEED_OK)
         status = heed_exchange_start(slot, r->gradients, r->split->buckets[b].cuts, &r->error);
     r->error.status = status;
@@ -121,7 +131,7 @@ void heed_reduce_settled(heed_reduce *r, int parameter)
 
 heed_status heed_reduce_finish(heed_reduce *r, heed_error *err)
 {
-    const double begin = heed_clock_s();
+    const double begin = heed_clock_s(), within = r->waited_s;
 
     for (int b = 0; b < r->split->n_buckets; b++) {
         if (r->missing[b] >= 0)
@@ -130,7 +140,7 @@ heed_status heed_reduce_finish(heed_reduce *r, heed_error *err)
     for (int k = 0; k < HEED_REDUCE_SLOTS && r->error.status == HEED_OK; k++)
         r->error.status = heed_exchange_finish(r->slots[(r->n_started + k) % HEED_REDUCE_SLOTS], &r->error);
     r->running = false;
-    r->waited_s += heed_clock_s() - begin;
+    r->waited_s = within + heed_clock_s() - begin; /* all of it, waiting for slots included */
     if (r->error.status != HEED_OK)
         return heed_fail(err, r->error.status, "%s", r->error.message);
     return HEED_OK;
@@ -142,8 +152,10 @@ heed_status heed_reduce_losses(heed_reduce *r, double *x, heed_error *err)
 {
     const int size = r->split->size;
     double *all = r->losses, *one = r->losses + 2 * size;
+    const double begin = heed_clock_s();
     const heed_status status = heed_ranks_gather(r->ranks, x, 2 * sizeof *x, all, err);
 
+    r->waited_s += heed_clock_s() - begin;
     for (int k = 0; k < 2 && status == HEED_OK; k++) {
         for (int i = 0; i < size; i++)
             one[i] = all[2 * i + k];
@@ -216,12 +228,15 @@ heed_status heed_reduce_norm(heed_reduce *r, float *norm, heed_error *err)
     const heed_split *s = r->split;
     size_t *at = r->cuts; /* after sharing: where the next block of each rank lies */
     float total = 0.0f;
+    double begin;
     heed_status status;
 
     sum_own_blocks(r);
     for (int rank = 0; rank <= s->size; rank++)
         r->cuts[rank] = (size_t)s->blocks[rank] * sizeof(double);
+    begin = heed_clock_s();
     status = heed_ranks_share(r->ranks, r->squares, r->cuts, err);
+    r->waited_s += heed_clock_s() - begin;
     if (status != HEED_OK)
         return status;
     memset(r->sums, 0, (size_t)r->weights->n * sizeof *r->sums);

@@ -39,8 +39,8 @@ typedef struct heed_reduce {
     double *losses;  /* [size, 2], and [size] to add them up */
     size_t *cuts;    /* [size + 1] */
     size_t bytes;    /* of all this */
-    double
-        waited_s; /* after the runs, and in sharing weights: what no computation has hidden; since it was made */
+    /* of steps, since it was made: for a slot, after the runs, for losses, the norm and weights; what no computation hid */
+    double waited_s;
     heed_error error; /* the first failure within a run */
 } heed_reduce;
 

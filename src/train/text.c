@@ -136,7 +136,7 @@ static heed_status make_tokenizer(const opening *o, heed_error *err)
         return HEED_OK;
     options.kind = kinds[train->tokenizer];
     options.vocab_size = options.kind == HEED_VOCAB_CHARACTERS ? 0 : train->tokenizer_vocab_size;
-    options.threads = train->threads;
+    options.threads = heed_trainer_threads(o->t);
     if (options.kind == HEED_VOCAB_BPE && train->end_of_text && heed_documents_many(o->texts)) {
         options.special = special;
         options.n_special = 1;
@@ -271,7 +271,7 @@ heed_status heed_text_open(heed_trainer *t, heed_config *config, bool resumed, h
                  .tokenizer = tokenizer,
                  .options = {.context_length = config->context_length,
                              .end_of_text = t->options.end_of_text,
-                             .threads = (int)t->options.threads}};
+                             .threads = heed_trainer_threads(t)}};
     heed_status status;
 
     t->plan.floor = NAN;

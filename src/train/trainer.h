@@ -141,6 +141,8 @@ double heed_initial_loss(const heed_config *config, int64_t n_targets, double *t
  * HEED_ERR_USAGE, the same at all, names the rank and what it has another of.
  */
 heed_status heed_trainer_compare(const heed_trainer *trainer, heed_error *err);
+/** Of the option threads; several ranks of a machine divide its processors. 0: one a processor. */
+int heed_trainer_threads(const heed_trainer *trainer);
 /** True for the one rank that writes. */
 bool heed_trainer_writes(const heed_trainer *trainer);
 
