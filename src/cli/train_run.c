@@ -255,6 +255,16 @@ static void print_json(const train_run *r)
     heed_cli_json_close(&json, '}');
 }
 
+/* A finished run that is resumed in a step folder has no steps in its log there. */
+static bool has_steps(const char *folder)
+{
+    char path[PATH_BYTES];
+    struct stat info;
+
+    return snprintf(path, sizeof path, "%s/log.jsonl", folder) < (int)sizeof path && stat(path, &info) == 0 &&
+           info.st_size > 0;
+}
+
 /* A link of the picture's name may lead anywhere, so a picture takes its place: its file is not written over. */
 static heed_status draw(const char *folder, const char *path, heed_error *err)
 {
@@ -281,10 +291,11 @@ static heed_status finish(train_run *r, heed_error *err)
             folder);
     if (heed_ranks_rank(heed_trainer_options(r->trainer)->ranks) != 0)
         return HEED_OK;
-    if (snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path)
+    if (has_steps(folder) && snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path) {
         status = draw(folder, path, err);
-    if (status == HEED_OK)
-        memcpy(r->picture, path, sizeof path);
+        if (status == HEED_OK)
+            memcpy(r->picture, path, sizeof path);
+    }
     if (r->progress.out != NULL) {
         show_curve(r);
         show_end(r);

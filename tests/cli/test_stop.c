@@ -185,6 +185,15 @@ static void a_link_of_the_pictures_name_is_replaced(void **state)
     assert_true(S_ISREG(info.st_mode) && info.st_size > 4);
 }
 
+/* Its loss is measured once more; there is no curve, as the steps are in the log of the run that was kept. */
+static void a_finished_run_is_resumed_in_its_step_folder(void **state)
+{
+    (void)state;
+    assert_int_equal(run("train", TINY, "--steps", "3", "--keep-last", "1", "--out", "kept", NULL), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(run("train", "--resume", "kept/step-000003", NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +205,7 @@ int main(void)
         cmocka_unit_test(full_disk_leaves_the_earlier_checkpoint),
         cmocka_unit_test(a_model_that_is_cut_short_while_it_is_used_ends_with_a_sentence),
         cmocka_unit_test(a_link_of_the_pictures_name_is_replaced),
+        cmocka_unit_test(a_finished_run_is_resumed_in_its_step_folder),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

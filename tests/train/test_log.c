@@ -166,13 +166,13 @@ static void a_link_is_no_log(void **state)
     (void)state;
     run_open(&c);
     assert_false(run_train(&c, "a", 5, NULL));
-    run_write(run_path(&c, "precious"), "mine\n", 5);
+    run_write(run_path(&c, "precious"), "{\"step\": 9}\n", 12); /* a line that would go */
     assert_int_equal(unlink(run_file(&c, "a", "log.jsonl")), 0);
     assert_int_equal(symlink("../precious", run_file(&c, "a", "log.jsonl")), 0);
     assert_int_equal(resume(&c, &err), HEED_ERR_FILE);
     run_expect_sentence(&err, "log.jsonl");
     char *text = run_read(run_path(&c, "precious"), &size);
-    assert_string_equal(text, "mine\n");
+    assert_string_equal(text, "{\"step\": 9}\n");
     free(text);
     run_close(&c);
 }
