@@ -218,7 +218,6 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (status != HEED_OK || options.help_shown)
         return status;
     train.ranks = ranks;
-    own.quiet = own.quiet || heed_ranks_rank(ranks) != 0;
     status = check_resume(&options, &own, &config, &train, err);
     take_tokenizer(&options, &train, tokenizer);
     if (own.resume != NULL)
@@ -226,9 +225,9 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (status == HEED_OK)
         status = check_length_of_run(&options, err);
     if (status == HEED_OK)
-        status = check_range(&own, err);
-    if (status == HEED_OK)
         status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
+    if (status == HEED_OK)
+        status = check_range(&own, err);
     if (options.n_operands > 1) {
         train.more_texts = options.operands + 1;
         train.n_more_texts = options.n_operands - 1;
@@ -238,6 +237,7 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     status = heed_ranks_agree(ranks, status, err);
     if (status != HEED_OK)
         return status;
+    own.quiet = own.quiet || heed_ranks_rank(ranks) != 0;
     if (own.stats && train.group_interval == 0) /* a look at every evaluation */
         train.group_interval = train.eval_interval > 0 ? train.eval_interval : train.steps;
     heed_cli_catch_interrupts(own.quiet || heed_ranks_size(ranks) > 1

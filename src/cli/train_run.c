@@ -41,6 +41,7 @@ static heed_status write_sample(const train_run *r, char **text, size_t *n, heed
 {
     const heed_train_options *o = heed_trainer_options(r->trainer);
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
+    const bool divided = o->threads == 0 && heed_ranks_size(o->ranks) > 1;
     heed_generate_options options = heed_generate_default();
     const char *begin = plan->task_prompt != NULL ? plan->task_prompt : "";
     const heed_prompt prompt = {.text = begin, .n_text = strlen(begin)};
@@ -50,9 +51,8 @@ static heed_status write_sample(const train_run *r, char **text, size_t *n, heed
     if (out == NULL)
         return HEED_ERR_MEMORY;
     /* as many threads as training takes: the other ranks of this machine keep their processors busy while they wait */
-    options.session = (heed_session_options){.threads = o->threads == 0 ? heed_ranks_processors(o->ranks)
-                                                                        : (int)o->threads,
-                                             .seed = (uint64_t)o->seed};
+    options.session = (heed_session_options){
+        .threads = divided ? heed_ranks_processors(o->ranks) : (int)o->threads, .seed = (uint64_t)o->seed};
     options.max_tokens = r->own->sample_tokens;
     if (plan->task_prompt != NULL) { /* the answer to a prompt, and what the model holds most likely */
         options.sampling.temperature = 0.0;

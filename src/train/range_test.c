@@ -58,6 +58,21 @@ static bool is_broken(double loss, double *average, double *weight, double *lowe
     return *average / *weight > BROKEN * *lowest;
 }
 
+/* All ranks have come as far as this one, and test the same rates. */
+static heed_status begin_together(heed_trainer *t, const heed_range_options *o, heed_status status,
+                                  heed_error *err)
+{
+    heed_ranks *ranks = t->options.ranks;
+    heed_range_options first = *o;
+
+    status = heed_ranks_agree(ranks, status, err);
+    if (status == HEED_OK)
+        status = heed_ranks_broadcast(ranks, 0, &first, sizeof first, err);
+    if (status == HEED_OK && (first.low != o->low || first.high != o->high || first.steps != o->steps))
+        status = heed_fail(err, HEED_ERR_USAGE, "the range test has other rates or steps than that of rank 0");
+    return heed_ranks_agree(ranks, status, err);
+}
+
 /* All ranks end after the same step: the others would wait for the one that has left. */
 static heed_status run(heed_trainer *t, const heed_range_options *o, heed_range_fn *told, void *context,
                        heed_range_result *out, heed_error *err)
@@ -155,11 +170,15 @@ heed_status heed_trainer_range_test(heed_trainer *t, const heed_range_options *o
 
     *out = (heed_range_result){
         .lowest_rate = NAN, .lowest_loss = NAN, .steepest_rate = NAN, .broken_rate = NAN, .suggestion = NAN};
-    if (status != HEED_OK)
+    if (status == HEED_OK)
+        out->points = calloc((size_t)options->steps, sizeof *out->points);
+    if (status == HEED_OK && out->points == NULL)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld steps", (long long)options->steps);
+    status = begin_together(t, options, status, err);
+    if (status != HEED_OK) {
+        heed_range_free(out);
         return status;
-    out->points = calloc((size_t)options->steps, sizeof *out->points);
-    if (out->points == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld steps", (long long)options->steps);
+    }
     clear_the_way(t, options->steps);
     status = run(t, options, told, context, out, err);
     if (status != HEED_OK) {
