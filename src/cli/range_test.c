@@ -128,18 +128,35 @@ static heed_status write_log(const heed_range_result *r, const char *folder, hee
     return heed_cli_out_close(&out, status, err);
 }
 
-/* A run's folder is left alone: its log and its model belong together. */
+/* A log belongs to a model, or to another test: both are left alone. */
+heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks, heed_error *err)
+{
+    static const char *const files[] = {"trainer.json", "log.jsonl"};
+    static const char *const words[] = {"training run", "log.jsonl"};
+    const char *folder = range->folder;
+    char path[PATH_BYTES];
+    struct stat info;
+    heed_status status = HEED_OK;
+
+    if (folder == NULL)
+        return HEED_OK;
+    if (heed_ranks_rank(ranks) == 0 && stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
+        status = heed_cli_fail(err, HEED_ERR_FILE, "%.300s: expected a folder, this is a file", folder);
+    for (int i = 0; i < 2 && heed_ranks_rank(ranks) == 0 && status == HEED_OK; i++) {
+        if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) >= (int)sizeof path)
+            status = heed_cli_fail(err, HEED_ERR_USAGE, "the folder's path is too long");
+        else if (stat(path, &info) == 0)
+            status = heed_cli_fail(err, HEED_ERR_USAGE, "%.300s: there is a %s already; choose another folder",
+                                   folder, words[i]);
+    }
+    return heed_ranks_agree(ranks, status, err);
+}
+
 static heed_status write_folder(const heed_range_result *r, const char *folder, heed_error *err)
 {
     char path[PATH_BYTES];
-    struct stat info;
     heed_status status;
 
-    if (snprintf(path, sizeof path, "%s/trainer.json", folder) >= (int)sizeof path)
-        return heed_cli_fail(err, HEED_ERR_USAGE, "the folder's path is too long");
-    if (stat(path, &info) == 0)
-        return heed_cli_fail(err, HEED_ERR_USAGE,
-                             "%.300s: there is a training run already; choose another folder", folder);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return heed_cli_fail(err, HEED_ERR_FILE, "%.300s: cannot be made: %s", folder, strerror(errno));
     status = write_log(r, folder, err);
@@ -198,6 +215,27 @@ static heed_status put_text(const heed_cli_range *range, const heed_range_result
     return HEED_OK;
 }
 
+/* What the first rank does with the numbers, which all have. */
+static heed_status tell(const heed_cli_range *range, const heed_range_result *r, heed_error *err)
+{
+    heed_status status = HEED_OK;
+
+    if (range->folder != NULL) /* where nothing can be suggested, the curve says why */
+        status = write_folder(r, range->folder, err);
+    if (status != HEED_OK)
+        return status;
+    if (isnan(r->suggestion))
+        return heed_cli_fail(
+            err, HEED_ERR_CHECK,
+            "the loss was lowest at the first rate, %.2g, so no rate can be suggested; a smaller "
+            "--range-low may help",
+            r->n > 0 ? r->points[0].rate : range->options.low);
+    if (!range->json)
+        return put_text(range, r, err);
+    put_json(range, r);
+    return HEED_OK;
+}
+
 heed_status heed_cli_range_test(const heed_cli_range *range, heed_trainer *trainer, heed_cli_progress *progress,
                                 heed_error *err)
 {
@@ -210,23 +248,8 @@ heed_status heed_cli_range_test(const heed_cli_range *range, heed_trainer *train
     if (r.stopped)
         status = heed_cli_fail(err, HEED_ERR_INTERRUPTED,
                                "stopped at step %lld of the range test; nothing was written", (long long)r.n);
-    else if (isnan(r.suggestion))
-        status = heed_cli_fail(
-            err, HEED_ERR_CHECK,
-            "the loss was lowest at the first rate, %.2g, so no rate can be suggested; a smaller "
-            "--range-low may help",
-            r.n > 0 ? r.points[0].rate : range->options.low);
-    if (heed_ranks_rank(heed_trainer_options(trainer)->ranks) !=
-        0) { /* all have the same numbers, one tells them */
-        heed_range_free(&r);
-        return status;
-    }
-    if (status == HEED_OK && range->folder != NULL)
-        status = write_folder(&r, range->folder, err);
-    if (status == HEED_OK && range->json)
-        put_json(range, &r);
-    else if (status == HEED_OK)
-        status = put_text(range, &r, err);
+    else if (heed_ranks_rank(heed_trainer_options(trainer)->ranks) == 0)
+        status = tell(range, &r, err);
     heed_range_free(&r);
     return status;
 }

@@ -15,7 +15,12 @@ typedef struct heed_cli_range {
     char **argv;
 } heed_cli_range;
 
-/** Runs the test with a trainer that has no folder, and tells what came out. HEED_ERR_CHECK: nothing was learned. */
+/** Whether the folder can be written, before any work. HEED_ERR_USAGE: it has a run or a log. All ranks call it. */
+heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks, heed_error *err);
+/**
+ * Runs the test with a trainer that has no folder, and tells what came out. HEED_ERR_CHECK: nothing was learned; the folder
+ * is written nevertheless.
+ */
 heed_status heed_cli_range_test(const heed_cli_range *range, heed_trainer *trainer, heed_cli_progress *progress,
                                 heed_error *err);
 

@@ -181,16 +181,14 @@ static const char *text_name(const heed_cli_options *options, char *out, size_t 
     return out;
 }
 
-static heed_status test_range(const heed_cli_train_options *own, const char *text, heed_trainer *trainer,
-                              int argc, char **argv, heed_error *err)
+static heed_status test_range(const heed_cli_range *range, bool quiet, const char *text, heed_trainer *trainer,
+                              heed_error *err)
 {
-    const heed_cli_range range = {
-        .options = own->range, .folder = own->out, .json = own->json, .argc = argc, .argv = argv};
-    heed_cli_progress progress = heed_cli_progress_start(own->quiet ? NULL : stderr, trainer);
+    heed_cli_progress progress = heed_cli_progress_start(quiet ? NULL : stderr, trainer);
 
-    if (!own->quiet)
+    if (!quiet)
         heed_cli_show_plan(stderr, trainer, text);
-    return heed_cli_range_test(&range, trainer, &progress, err);
+    return heed_cli_range_test(range, trainer, &progress, err);
 }
 
 static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, int argc, char **argv,
@@ -245,10 +243,15 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
                                   : "\nheed: finishing this step and saving; once more stops at once\n");
     if (heed_ranks_launched())
         heed_cli_catch_user_signal();
-    status = open_trainer(&own, options.operands[0], own.out != NULL ? own.out : folder, &config, &train,
-                          &trainer, err);
+    const heed_cli_range range = {
+        .options = own.range, .folder = own.out, .json = own.json, .argc = argc, .argv = argv};
+    if (own.range_test)
+        status = heed_cli_range_check(&range, ranks, err);
+    if (status == HEED_OK)
+        status = open_trainer(&own, options.operands[0], own.out != NULL ? own.out : folder, &config, &train,
+                              &trainer, err);
     if (status == HEED_OK && own.range_test)
-        status = test_range(&own, text_name(&options, name, sizeof name), trainer, argc, argv, err);
+        status = test_range(&range, own.quiet, text_name(&options, name, sizeof name), trainer, err);
     else if (status == HEED_OK)
         status = heed_cli_train_run(&own, text_name(&options, name, sizeof name), trainer, err);
     heed_trainer_close(trainer);

@@ -275,32 +275,49 @@ static heed_status draw(const char *folder, const char *path, heed_error *err)
     return heed_run_picture(folder, path, err);
 }
 
-static heed_status finish(train_run *r, heed_error *err)
+/* A run that was done already is evaluated as it was at its end. */
+static double evaluate_again(const train_run *r)
+{
+    const int64_t n = heed_trainer_options(r->trainer)->eval_batches;
+
+    return heed_trainer_evaluate(r->trainer,
+                                 r->now.stopped_early || n > LAST_EVAL_BATCHES ? n : LAST_EVAL_BATCHES);
+}
+
+/* The run is trained and saved: a picture that fails takes nothing from it. */
+static void write_picture(train_run *r)
 {
     const char *folder = heed_trainer_folder(r->trainer);
-    char path[PATH_BYTES];
-    heed_status status = HEED_OK;
+    char path[PATH_BYTES], shown[sizeof(heed_error)];
+    heed_error err = {0};
 
+    if (!has_steps(folder) || snprintf(path, sizeof path, "%s/loss.png", folder) >= (int)sizeof path)
+        return;
+    if (draw(folder, path, &err) == HEED_OK)
+        memcpy(r->picture, path, sizeof path);
+    else
+        fprintf(stderr, "heed: the run is saved, its picture is not: %s\n",
+                heed_cli_quote(shown, sizeof shown, err.message));
+}
+
+static heed_status finish(train_run *r, heed_error *err)
+{
     if (isnan(r->validation_loss))
-        r->validation_loss = heed_trainer_evaluate(r->trainer, LAST_EVAL_BATCHES);
+        r->validation_loss = evaluate_again(r);
     if (isnan(r->validation_loss))
         return heed_cli_fail(
             err, HEED_ERR_CHECK,
             "%.300s: the validation loss is not a number; the weights are damaged, the run has "
             "diverged, or no window for validation holds a target",
-            folder);
+            heed_trainer_folder(r->trainer));
     if (heed_ranks_rank(heed_trainer_options(r->trainer)->ranks) != 0)
         return HEED_OK;
-    if (has_steps(folder) && snprintf(path, sizeof path, "%s/loss.png", folder) < (int)sizeof path) {
-        status = draw(folder, path, err);
-        if (status == HEED_OK)
-            memcpy(r->picture, path, sizeof path);
-    }
+    write_picture(r);
     if (r->progress.out != NULL) {
         show_curve(r);
         show_end(r);
     }
-    return status;
+    return HEED_OK;
 }
 
 /* --- all of it --- */

@@ -111,6 +111,33 @@ refuse 2 'vocab_size: the text has' train good.txt $tiny --vocab-size 2 --out o
 refuse 4 'GB of memory' train good.txt --d-model 65536 --n-layers 96 --out o
 absent o
 
+# ---- the end of a run ----
+
+mkdir -p drawn/loss.png
+allow train good.txt $tiny --steps 2 --out drawn --json
+grep -q '"done": true' out || fail "a picture that fails: expected the JSON of the run"
+grep -q 'heed: the run is saved, its picture is not: drawn/loss.png' err || fail "a picture that fails: expected a sentence"
+# evaluated again as at its end, whether that took more batches than usual or an evaluation ended the run
+small="--n-layers 1 --d-model 16 --context-length 8 --batch-size 1 --threads 1 --corpus-bytes 40000 --quiet --json"
+for way in "--eval-batches 300 --steps 2" "--eval-batches 3 --steps 9 --eval-interval 1 --patience 1 --learning-rate 0"; do
+    rm -rf ended
+    allow train $small $way --out ended
+    sed -n 's/.*\("validation_loss": [0-9.]*\).*/\1/p' out >first
+    allow train --resume ended --quiet --json
+    sed -n 's/.*\("validation_loss": [0-9.]*\).*/\1/p' out | cmp -s first - || fail "$way: resumed, the loss is another"
+    [ -s first ] || fail "$way: expected a loss"
+done
+
+# ---- range tests ----
+
+refuse 2 'drawn: there is a training run already' train nothing.txt $tiny --range-test --out drawn
+mkdir logged
+echo '{"step": 1, "loss": 1}' >logged/log.jsonl
+refuse 2 'logged: there is a log.jsonl already' train nothing.txt $tiny --range-test --out logged
+refuse 3 'good.txt: expected a folder' train nothing.txt $tiny --range-test --out good.txt
+refuse 1 'no rate can be suggested' train good.txt $tiny --range-test --range-low 500 --range-high 1000 --out curve
+[ -s curve/log.jsonl ] && [ -s curve/range.png ] || fail "nothing suggested: expected the log and the picture"
+
 # ---- configuration files ----
 
 echo '{"n_layer": 3}' >wrong.json
