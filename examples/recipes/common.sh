@@ -13,16 +13,21 @@ if [ "${1:-}" = --full ]; then
 fi
 text=${1:-}
 
-# value KEY FILE: the last number of that name in lines of JSON.
+# value KEY FILE: the last number of that name in lines of JSON; nan where there is none.
 value()
 {
-    sed -n "s/.*\"$1\": \([-0-9.e]*\).*/\1/p" "$2" | tail -n 1
+    number=$(sed -n "s/.*\"$1\": \([-0-9.e]*\).*/\1/p" "$2" | tail -n 1)
+    echo "${number:-nan}"
 }
 
-# learn NAME ARGUMENT...: a run into $out/NAME; its JSON is $out/NAME.json.
+# learn NAME ARGUMENT...: a run into $out/NAME; its JSON is $out/NAME.json. A run that diverges (exit code 1) has none, and
+# is a row of the table all the same.
 learn()
 {
     name=$1
     shift
-    "$heed" train ${text:+"$text"} "$@" --out "$out/$name" --json --quiet --eval-interval 0 >"$out/$name.json"
+    "$heed" train ${text:+"$text"} "$@" --out "$out/$name" --json --quiet --eval-interval 0 >"$out/$name.json" || {
+        ended=$?
+        [ $ended -eq 1 ] || exit $ended
+    }
 }

@@ -99,7 +99,9 @@ static void put_csv(const heed_plot *plot, const plot_options *own, FILE *out)
 
         for (int64_t k = 0; k < c.n; k++) {
             put_csv_text(out, c.run);
-            fprintf(out, ",%s,", c.key);
+            fputc(',', out);
+            put_csv_text(out, c.key);
+            fputc(',', out);
             put_csv_text(out, c.member);
             fprintf(out, ",%d,%lld,%.9g,", c.smoothed, (long long)c.step[k], c.x[k]);
             if (isfinite(c.y[k]))

@@ -40,5 +40,15 @@ for script in *.sh; do
         grep -qx "$command" "$folder/commands" || fail "$script: there is no heed $command"
     done
 done
+# A run that diverges is a row of a sweep, not its end; any other failure is.
+printf '#!/bin/sh\nexit $CODE\n' >"$folder/fails"
+chmod +x "$folder/fails"
+for code in 1 2; do
+    CODE=$code HEED=$folder/fails OUT=$folder/out sh -c \
+        'set -eu; . ./common.sh; learn a --steps 1; value loss "$out/a.json"' "$PWD/common.sh" >"$folder/said"
+    echo $? >>"$folder/said"
+    [ "$(tr '\n' ' ' <"$folder/said")" = "$([ $code = 1 ] && echo 'nan 0 ' || echo '2 ')" ] ||
+        fail "common.sh: a run that ends with $code: $(cat "$folder/said")"
+done
 [ $n -ge 8 ] || fail "expected at least 8 scripts, found $n"
 exit $((failures > 0))
