@@ -174,6 +174,7 @@ typedef struct heed_train_plan {
     int64_t task_answer;     /* tokens of the answer to it */
     double initial_loss; /* that fresh weights should have at the first step; NaN: not known, or not fresh */
     double initial_tolerance; /* and how far off it may be: five standard errors and 2 % */
+    double highest_rate;      /* that the schedule reaches: a short run may end in its warm-up */
     double matrix_peak_flops; /* this machine's, measured now */
     double teacher_bytes;     /* weights of the teacher, mapped; 0: none */
     int64_t n_embeddings,

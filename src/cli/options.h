@@ -10,7 +10,7 @@
  *     status = heed_cli_apply(&options, err);                  sets the fields
  *
  * --name value and --name=value mean the same, and so do dashes and underscores. A boolean is --name, --no-name or
- * --name false. What follows -- is an operand.
+ * --name=false, and, where it is no flag, --name false. What follows -- is an operand.
  */
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H

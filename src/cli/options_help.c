@@ -99,7 +99,7 @@ void heed_cli_show_help(const heed_cli_options *o)
         }
     }
     printf("\nIn brackets: what holds when nothing is said.%s\n",
-           switches ? " --no-NAME or --NAME false switches a yes off." : "");
+           switches ? " --no-NAME or --NAME=false switches a yes off." : "");
     if (c->examples != NULL)
         printf("\nExamples\n%s", c->examples);
 }

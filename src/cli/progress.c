@@ -73,6 +73,19 @@ static void show_text(FILE *out, const heed_train_plan *plan, const char *text)
     fputc('\n', out);
 }
 
+/* A range test, which keeps nothing, has rates of its own. */
+static void show_rates(FILE *out, const heed_trainer *trainer)
+{
+    const heed_train_options *o = heed_trainer_options(trainer);
+
+    if (o->warmup_steps >= o->steps && heed_trainer_folder(trainer)[0] != '\0')
+        fprintf(
+            out,
+            "rates   the warm-up of %lld steps does not end within the run's %lld: at most %.3g, not %.3g\n",
+            (long long)o->warmup_steps, (long long)o->steps, heed_trainer_plan(trainer)->highest_rate,
+            o->learning_rate);
+}
+
 void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text)
 {
     const heed_train_plan *plan = heed_trainer_plan(trainer);
@@ -86,6 +99,7 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
         fprintf(out, ", of which %s train", heed_cli_grouped(a, (double)plan->n_trained));
     fputc('\n', out);
     show_start(out, trainer);
+    show_rates(out, trainer);
     show_memory(out, plan, n_ranks > 1);
     fprintf(out, "on      %s", plan->device);
     if (n_ranks > 1)

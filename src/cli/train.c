@@ -5,6 +5,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/needs.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/range_test.h"
@@ -29,7 +30,9 @@ static const heed_field fields[] = {
     {"sample_tokens", "tokens that the model writes after each evaluation; 0: none", HEED_FIELD_INTEGER,
      AT(sample_tokens), 0, 1e6, NULL},
     {"json", "print one JSON object about the run at its end", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
-    {"stats", "after evaluations, show gradient, weights and update ratio of each group of parameters",
+    {"stats",
+     "after evaluations, show gradient, weights and update ratio of each group of parameters; not with several "
+     "ranks, and with --resume where the run has --stats or --group-interval",
      HEED_FIELD_BOOLEAN, AT(stats), 0, 0, NULL},
     {"range_test",
      "train for no model, but find a learning rate: it grows from --range-low to --range-high. Writes nothing, "
@@ -158,8 +161,18 @@ static heed_status open_trainer(const heed_cli_train_options *own, const char *t
                                 const heed_config *config, const heed_train_options *train,
                                 heed_trainer **trainer, heed_error *err)
 {
+    heed_status status = HEED_OK;
+
     if (own->resume != NULL)
-        return heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
+        status = heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
+    if (own->resume != NULL && own->stats && status == HEED_OK &&
+        heed_trainer_options(*trainer)->group_interval == 0)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "stats: expected a run that was begun with --stats or --group-interval; %.300s "
+                             "does not look at its groups",
+                             own->resume);
+    if (own->resume != NULL)
+        return status;
     return heed_trainer_create(text, config, train, own->range_test ? NULL : folder, trainer, err);
 }
 
@@ -226,6 +239,8 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
         status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
     if (status == HEED_OK)
         status = check_range(&own, err);
+    if (status == HEED_OK)
+        status = heed_cli_check_needs(&options, &own, &train, err);
     if (options.n_operands > 1) {
         train.more_texts = options.operands + 1;
         train.n_more_texts = options.n_operands - 1;

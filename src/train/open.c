@@ -21,6 +21,14 @@
 
 /* --- making and resuming --- */
 
+/* The warm-up only rises, and nothing behind it is above its end. */
+static double highest_rate(const heed_train_options *o)
+{
+    const heed_schedule schedule = heed_schedule_of(o);
+
+    return o->warmup_steps < o->steps ? o->learning_rate : heed_schedule_rate(&schedule, o->steps - 1);
+}
+
 /* What multiplies, where it is not f32. */
 static const char *precision_text(const heed_trainer *t)
 {
@@ -33,6 +41,7 @@ static const char *precision_text(const heed_trainer *t)
 static void describe(heed_trainer *t)
 {
     t->plan.initial_loss = t->plan.initial_tolerance = NAN;
+    t->plan.highest_rate = highest_rate(&t->options);
     snprintf(t->device_text, sizeof t->device_text, "%s, %d thread%s%s%s%s%s", heed_device_name(&t->device),
              t->device.n_threads, t->device.n_threads == 1 ? "" : "s", t->device.products != NULL ? ", " : "",
              t->device.products != NULL ? heed_products_engine(t->device.products) : "",

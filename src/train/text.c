@@ -200,6 +200,12 @@ static heed_status open_token_file(opening *o, heed_error *err)
     if (*o->tokenizer == NULL)
         return heed_fail(err, HEED_ERR_USAGE,
                          "%.300s: a token file needs the tokenizer that made it (tokenizer)", t->text.path);
+    if (!o->resumed &&
+        (t->options.target_field[0] != '\0' || strcmp(t->options.text_field, HEED_DOCUMENTS_FIELD) != 0))
+        return heed_fail(
+            err, HEED_ERR_USAGE,
+            "%.300s: a token file has its fields behind it, expected no text_field or target_field",
+            t->text.path);
     if (t->text.n_more > 0)
         return heed_fail(err, HEED_ERR_USAGE, "%.300s: a token file is a whole corpus, no text can be added",
                          t->text.path);

@@ -14,9 +14,10 @@
 #include <sys/types.h>
 
 /* Options of a model that trains in a moment. */
-#define TINY                                                                                               \
+#define TINY_OF_A_TEXT                                                                                     \
     "--n-layers", "1", "--d-model", "16", "--context-length", "16", "--batch-size", "4", "--threads", "1", \
-        "--sample-tokens", "8", "--corpus-bytes", "20000"
+        "--sample-tokens", "8"
+#define TINY TINY_OF_A_TEXT, "--corpus-bytes", "20000"
 
 /** Makes the folder and goes there; and back out, removing it. For cmocka's group set-up and tear-down. */
 int enter_folder(void **state);

@@ -163,7 +163,7 @@ static void text_is_escaped(void **state)
         snprintf(text, sizeof text, "%s%s", output("odd.txt"), output("odd.txt"));
         put_file("odd.txt", text);
     }
-    assert_int_equal(run("train", "odd.txt", TINY, "--steps", "5", "--quiet", NULL), 0);
+    assert_int_equal(run("train", "odd.txt", TINY_OF_A_TEXT, "--steps", "5", "--quiet", NULL), 0);
     assert_int_equal(run("generate", "odd", "--max-tokens", "200", "--threads", "1", "--json", "--prompt",
                          "\x1b\\\"é😀", NULL),
                      0);

@@ -72,7 +72,7 @@ static void control_characters_reach_files_but_no_terminal(void **state)
     put_file("evil.txt", text);
     setenv("NO_COLOR", "1", 1);
     setenv("TERM", "xterm", 1);
-    assert_int_equal(run("train", "evil.txt", TINY, "--steps", "20", "--quiet", NULL), 0);
+    assert_int_equal(run("train", "evil.txt", TINY_OF_A_TEXT, "--steps", "20", "--quiet", NULL), 0);
     assert_int_equal(run_on_terminal("generate", "evil", "--max-tokens", "100", "--threads", "1", NULL), 0);
     assert_null(strchr(output("terminal"), ESCAPE));
     assert_null(strchr(output("terminal"), '\x07'));
@@ -82,7 +82,8 @@ static void control_characters_reach_files_but_no_terminal(void **state)
     assert_int_equal(run("generate", "evil", "--max-tokens", "100", "--threads", "1", NULL), 0);
     assert_non_null(strchr(output("stdout"), ESCAPE));
     assert_int_equal(output_size("stdout"), 100);
-    assert_int_equal(run_on_terminal("train", "evil.txt", TINY, "--steps", "20", "--out", "\x1b[31m", NULL), 0);
+    assert_int_equal(
+        run_on_terminal("train", "evil.txt", TINY_OF_A_TEXT, "--steps", "20", "--out", "\x1b[31m", NULL), 0);
     assert_null(strstr(output("terminal"), "\x1b[31m"));
 }
 

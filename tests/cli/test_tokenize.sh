@@ -232,6 +232,7 @@ allow tokenize pairs bees.txt --tokens bees.tokens
 allow train bees.tokens $tiny --steps 3 --out from-tokens --tokenizer pairs
 same from-tokens/model.safetensors given2/model.safetensors "tokens and their text must train the same model"
 refuse 2 'needs the tokenizer that made it' train bees.tokens $tiny --out x
+refuse 2 'expected no text_field or target_field' train bees.tokens $tiny --out x --tokenizer pairs --target-field a
 refuse 3 'bees.tokens: made by' train bees.tokens $tiny --out x --tokenizer bees.json
 refuse 2 'bees.tokens' tokenize pairs bees.txt --tokens bees.tokens
 allow tokenize pairs bees.txt --tokens bees.tokens --force

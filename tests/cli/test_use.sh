@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
-tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 --corpus-bytes 20000 --quiet"
+tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 --quiet"
 
 . "$here/functions.sh"
 
@@ -47,6 +47,46 @@ refuse 2 'expected a preset' train --preset gpt9
 refuse 2 'expected one of pre, post, none' train --norm middle
 refuse 2 'expected true or false' train --mlp=maybe
 refuse 2 "a model's folder or a configuration, got both" info . --d-model 4
+
+# needs WORDS SETTING...: it does nothing as it stands, and is refused before anything is read
+needs()
+{
+    words=$1
+    shift
+    refuse 2 "$words" train "$@" --out o
+}
+for setting in "temperature 2" "distill-weight 1"; do
+    needs "expected --distill beside it" --$setting
+done
+for setting in "task-symbols 5" "task-length 3" task-prompts; do
+    needs "expected --task beside it" --$setting
+done
+needs 'task_held_out: expected --task addition' --task copy --task-held-out 0.5
+needs 'tokenizer: expected no --task' --task copy --tokenizer words
+needs 'tokenizer_vocab_size: expected no --task' --task copy --tokenizer-vocab-size 99
+needs 'tokenizer_vocab_size: expected --tokenizer words or bpe' none.txt --tokenizer-vocab-size 99
+needs 'text_field: expected a text' --task copy --text-field a
+needs 'target_field: expected a text' --target-field a
+needs 'token_file_bytes: expected a text' --token-file-bytes 1
+needs 'order: expected no --task' --task copy --order epochs
+needs 'corpus_bytes: expected neither a text nor --task' none.txt --corpus-bytes 2000
+needs 'corpus_bytes: expected neither a text nor --task' --task copy --corpus-bytes 2000
+needs 'decay_factor: expected --schedule step' --decay-factor 0.5
+needs 'decay_steps: expected a schedule that decays' --decay-steps 5 --schedule constant
+needs 'min_learning_rate: expected a schedule that decays' --min-learning-rate 0 --schedule constant
+needs 'min_learning_rate: expected at most learning_rate = 0.003, got 0.01' --min-learning-rate 0.01
+needs 'strict_parts: expected --strict' --strict-parts 2
+needs 'patience: expected --eval-interval above 0' --patience 2 --eval-interval 0
+for setting in "range-low 1e-4" "range-high 1" "range-steps 50"; do
+    needs "expected --range-test beside it" --$setting
+done
+for setting in "momentum 0.5" nesterov; do
+    needs "expected --optimizer sgd" --$setting
+done
+for setting in "beta1 0.5" "beta2 0.5" "eps 1e-8"; do
+    needs "expected --optimizer adamw or adam" --$setting --optimizer sgd
+done
+absent o
 
 # ---- numbers ----
 
@@ -128,6 +168,17 @@ for way in "--eval-batches 300 --steps 2" "--eval-batches 3 --steps 9 --eval-int
     [ -s first ] || fail "$way: expected a loss"
 done
 
+allow train good.txt $tiny --steps 2 --momentum 0 --optimizer sgd --schedule step --decay-factor 0.5 --no-task-prompts --out given
+refuse 2 'stats: expected a run that was begun with --stats' train --resume given --stats
+allow train good.txt $tiny --steps 2 --stats --out looked
+allow train --resume looked --stats --quiet
+
+# a run that ends in its warm-up says so: 60 / 101 of the rate
+allow train good.txt ${tiny% --quiet} --steps 60 --sample-tokens 0 --out short
+grep -q '^rates .* 100 steps .* 60: at most 0.00178, not 0.003$' err || fail "expected a line about the warm-up"
+allow train good.txt ${tiny% --quiet} --steps 60 --warmup-steps 59 --sample-tokens 0 --out warm
+grep -q '^rates' err && fail "a warm-up that ends: expected no line about it"
+
 # ---- range tests ----
 
 refuse 2 'drawn: there is a training run already' train nothing.txt $tiny --range-test --out drawn
@@ -206,6 +257,9 @@ refuse 3 'none/log.jsonl: cannot be opened' plot none
 allow plot model --what val
 allow plot model model/log.jsonl --out points.csv
 [ "$(head -1 points.csv)" = "run,key,member,smoothed,step,x,y" ] || fail "points.csv has other columns"
+echo '{"step": 1, "a,\"b": 2}' >odd.jsonl
+allow plot odd.jsonl --what 'a,"b' --out odd.csv
+[ "$(tail -1 odd.csv | sed 's/^[^,]*,//')" = '"a,""b","",0,1,1,2' ] || fail "odd.csv: expected a quoted key"
 refuse 3 'none.txt: cannot be opened' eval model none.txt
 refuse 3 'empty file' eval model empty.txt
 refuse 3 'binary' eval model binary.txt
@@ -304,6 +358,11 @@ allow generate model --max-tokens 40 --threads 1 --prompt Once --overflow stop
 grep -q 'the context of 16 tokens is full' err || fail "overflow stop: expected a line about it"
 : >input
 allow info --preset gpt --no-mlp --attention-bias false --mlp=false
+# what the help says of a switch holds for all of them
+allow info --help
+grep -q -- '--no-NAME or --NAME=false switches' out || fail "expected how a yes is switched off"
+allow info --preset gpt --json=false
+grep -q '^{' out && fail "--json=false: expected no JSON"
 allow eval model good.txt --threads 1
 grep -qx 'windows        of 16' out || fail "eval: expected the length of its windows"
 allow eval model good.txt --threads 1 --last 4
