@@ -149,7 +149,7 @@ heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks,
             status = heed_cli_fail(err, HEED_ERR_USAGE, "%.300s: there is a %s already; choose another folder",
                                    folder, words[i]);
     }
-    return heed_ranks_agree(ranks, status, err);
+    return status;
 }
 
 static heed_status write_folder(const heed_range_result *r, const char *folder, heed_error *err)

@@ -15,7 +15,7 @@ typedef struct heed_cli_range {
     char **argv;
 } heed_cli_range;
 
-/** Whether the folder can be written, before any work. HEED_ERR_USAGE: it has a run or a log. All ranks call it. */
+/** Whether the folder can be written, before any work. HEED_ERR_USAGE: it has a run or a log. Only the first rank looks. */
 heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks, heed_error *err);
 /**
  * Runs the test with a trainer that has no folder, and tells what came out. HEED_ERR_CHECK: nothing was learned; the folder

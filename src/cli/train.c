@@ -245,6 +245,10 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
         train.more_texts = options.operands + 1;
         train.n_more_texts = options.n_operands - 1;
     }
+    const heed_cli_range range = {
+        .options = own.range, .folder = own.out, .json = own.json, .argc = argc, .argv = argv};
+    if (status == HEED_OK && own.range_test)
+        status = heed_cli_range_check(&range, ranks, err);
     if (status == HEED_OK && own.out == NULL)
         status = name_folder(options.operands[0], task_name(&train), folder, sizeof folder, err);
     status = heed_ranks_agree(ranks, status, err);
@@ -258,13 +262,9 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
                                   : "\nheed: finishing this step and saving; once more stops at once\n");
     if (heed_ranks_launched())
         heed_cli_catch_user_signal();
-    const heed_cli_range range = {
-        .options = own.range, .folder = own.out, .json = own.json, .argc = argc, .argv = argv};
-    if (own.range_test)
-        status = heed_cli_range_check(&range, ranks, err);
-    if (status == HEED_OK)
-        status = open_trainer(&own, options.operands[0], own.out != NULL ? own.out : folder, &config, &train,
-                              &trainer, err);
+    status = open_trainer(&own, options.operands[0], own.out != NULL ? own.out : folder, &config, &train,
+                          &trainer, err);
+    status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK && own.range_test)
         status = test_range(&range, own.quiet, text_name(&options, name, sizeof name), trainer, err);
     else if (status == HEED_OK)

@@ -81,6 +81,8 @@ ranks 2 'rank 1 has another learning_rate' -n 1 heed train a.txt $few --out o \
 ranks 2 'rank 1 has another ' -n 1 heed train --resume tokens --quiet : -n 1 heed train a.txt $few --out o
 ranks 2 'rank 1: the range test has other' -n 1 heed train a.txt $few --range-test \
     : -n 1 heed train a.txt $few --range-test --range-steps 30
+ranks 2 'rank 1 has another kind of run' -n 1 heed train a.txt $few --out o \
+    : -n 1 heed train a.txt $few --out o --range-test
 absent o
 
 # ---- one process under mpirun is stopped as several are ----
