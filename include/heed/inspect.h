@@ -40,6 +40,9 @@ HEED_API heed_status heed_attention_maps_picture(const heed_attention_maps *maps
 HEED_API heed_status heed_attention_maps_text(const heed_attention_maps *maps, int layer, int head, int columns,
                                               heed_palette palette, char **out, heed_error *err);
 
+/* What a process takes more once it has drawn: the image, the drawing library and its font. Measured. */
+#define HEED_PICTURE_BYTES 5.2e6
+
 /** The loss curve of the run in folder (its log.jsonl), with its floor if it has one, as a PNG, SVG or PDF. */
 HEED_API heed_status heed_run_picture(const char *folder, const char *path, heed_error *err);
 /** The same as text for a terminal; *out is allocated, free() it. */

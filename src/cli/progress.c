@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/progress.h"
 
+#include <heed/inspect.h>
 #include <math.h>
 #include <string.h>
 
@@ -18,13 +19,21 @@ static bool has_share(const heed_progress *now)
 
 /* --- before the first step --- */
 
-static void show_memory(FILE *out, const heed_train_plan *plan, bool of_each_rank)
+double heed_cli_process_bytes(const heed_trainer *trainer)
 {
-    const double rest = plan->process_bytes - plan->state_bytes - plan->step_bytes;
+    return heed_trainer_plan(trainer)->process_bytes +
+           (heed_trainer_folder(trainer)[0] != '\0' ? HEED_PICTURE_BYTES : 0.0);
+}
+
+static void show_memory(FILE *out, const heed_trainer *trainer, bool of_each_rank)
+{
+    const heed_train_plan *plan = heed_trainer_plan(trainer);
+    const double process_bytes = heed_cli_process_bytes(trainer);
+    const double rest = process_bytes - plan->state_bytes - plan->step_bytes;
     char all[32], state[32], step[32], other[32], available[32];
 
     fprintf(out, "needs   %s%s: %s of weights, gradients and moments, %s for a step, %s for text and program",
-            heed_cli_bytes(all, plan->process_bytes), of_each_rank ? " a rank" : "",
+            heed_cli_bytes(all, process_bytes), of_each_rank ? " a rank" : "",
             heed_cli_bytes(state, plan->state_bytes), heed_cli_bytes(step, plan->step_bytes),
             heed_cli_bytes(other, rest > 0.0 ? rest : 0.0));
     if (plan->available_bytes > 0.0)
@@ -100,7 +109,7 @@ void heed_cli_show_plan(FILE *out, const heed_trainer *trainer, const char *text
     fputc('\n', out);
     show_start(out, trainer);
     show_rates(out, trainer);
-    show_memory(out, plan, n_ranks > 1);
+    show_memory(out, trainer, n_ranks > 1);
     fprintf(out, "on      %s", plan->device);
     if (n_ranks > 1)
         fprintf(out, ", each of %d ranks", n_ranks);

@@ -26,6 +26,8 @@ typedef struct heed_cli_progress {
 } heed_cli_progress;
 
 heed_cli_progress heed_cli_progress_start(FILE *out, const heed_trainer *trainer);
+/** What the process will take at its peak, with the curve that the run's folder gets at its end. */
+double heed_cli_process_bytes(const heed_trainer *trainer);
 /** " (0.9876 a byte)" for a loss; nothing where a token is a byte. out holds 32 characters. */
 const char *heed_cli_per_byte(char *out, double loss, double bytes_per_token);
 /** "9.90" for a loss of 2.2925: e to it, in at most 12 characters. out holds 32. */

@@ -248,7 +248,7 @@ static void print_json(const train_run *r)
     heed_cli_json_number(&json, "seconds", r->now.seconds);
     heed_cli_json_number(&json, "tokens_per_s", mean_speed(r));
     heed_cli_json_integer(&json, "parameters", plan->n_parameters);
-    heed_cli_json_number(&json, "memory_bytes", plan->process_bytes);
+    heed_cli_json_number(&json, "memory_bytes", heed_cli_process_bytes(r->trainer));
     heed_cli_json_text(&json, "device", plan->device);
     if (r->picture[0] != '\0')
         heed_cli_json_text(&json, "picture", r->picture);

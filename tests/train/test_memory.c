@@ -2,6 +2,7 @@
 /* What a run says that it will take, before its first step, is what the process really takes. */
 #include "run.h"
 
+#include <heed/inspect.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ enum { N_CASES = sizeof cases / sizeof cases[0] };
 static int train_and_compare(const memory_case *m)
 {
     heed_trainer *trainer;
-    double planned, peak;
+    double planned, peak, drawn;
+    char picture[RUN_PATH];
     run_case c;
 
     run_open(&c);
@@ -53,9 +55,14 @@ static int train_and_compare(const memory_case *m)
     printf("%s, %lld parameters, %s: planned %.1f MB, peak %.1f MB (%+.1f %%)\n", m->name,
            (long long)heed_trainer_plan(trainer)->n_parameters, heed_trainer_plan(trainer)->device,
            planned / 1e6, peak / 1e6, 100.0 * (peak / planned - 1.0));
+    snprintf(picture, sizeof picture, "%s", run_file(&c, "a", "loss.png"));
+    assert_int_equal(heed_run_picture(run_path(&c, "a"), picture, NULL), HEED_OK);
+    drawn = (double)heed_memory_peak();
+    printf("and drawn: %.1f MB, of %.1f\n", drawn / 1e6, (planned + HEED_PICTURE_BYTES) / 1e6);
     heed_trainer_close(trainer);
     run_close(&c);
-    return fabs(peak / planned - 1.0) <= 0.05 ? 0 : 3;
+    return fabs(peak / planned - 1.0) <= 0.05 && fabs(drawn / (planned + HEED_PICTURE_BYTES) - 1.0) <= 0.05 ? 0
+                                                                                                            : 3;
 }
 
 /* In a program of its own: another test's peak, or the pages that a fork does not take along, would blur both numbers. */
