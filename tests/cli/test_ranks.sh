@@ -72,6 +72,10 @@ ranks 3 'rank 1: .*away' -n 1 heed train a.txt $few --out o : -n 1 heed train a.
 ranks 2 'rank 1: .*--stepz' -n 1 heed train a.txt $few --out o : -n 1 heed train a.txt $few --out o --stepz 3
 ranks 3 'away: expected the folder' -n 2 heed train --resume away --quiet
 
+ranks 2 'stats: expected a single process' -n 2 heed train a.txt $few --out o --stats
+ranks 2 'tokens: there is a training run already' -n 1 heed train a.txt $few --out tokens --range-test \
+    : -n 1 heed train a.txt $few --range-test
+
 # ---- what ranks must have in common ----
 
 ranks 2 'rank 1 has another text than rank 0' -n 1 heed train a.txt $few --out o : -n 1 heed train b.txt $few --out o
