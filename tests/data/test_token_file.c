@@ -267,7 +267,7 @@ static void memory_does_not_grow_with_the_text(void **state)
 {
     enum { BLOCKS = 96, BLOCK = 1 << 20 };
     bench b;
-    char path[128];
+    char path[160];
     const char *const paths[] = {path};
     const heed_documents_options reading = {.paths = paths, .n_paths = 1};
     heed_documents *texts = NULL;
