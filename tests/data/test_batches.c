@@ -33,7 +33,8 @@ static void targets_are_the_ids_one_further_and_stay_in_the_part(void **state)
 
     (void)state;
     for (int part = HEED_PART_TRAIN; part <= HEED_PART_VALIDATION; part++) {
-        heed_batches batches = heed_batches_make(&corpus->source, (heed_part)part, BATCH, T, 7, HEED_STREAM_BATCHES);
+        heed_batches batches = heed_batches_make(&corpus->source, (heed_part)part, BATCH, T, 7,
+                                                 HEED_STREAM_BATCHES);
         const heed_span span = heed_corpus_part(corpus, (heed_part)part);
 
         for (int step = 0; step < 200; step++) {
@@ -77,7 +78,8 @@ static void every_window_comes_equally_often(void **state)
 static void a_saved_position_goes_on_with_the_same_windows(void **state)
 {
     heed_corpus *corpus = counting_corpus(false);
-    heed_batches a = heed_batches_make(&corpus->source, HEED_PART_TRAIN, BATCH, T, 3, HEED_STREAM_BATCHES), b = a;
+    heed_batches a = heed_batches_make(&corpus->source, HEED_PART_TRAIN, BATCH, T, 3, HEED_STREAM_BATCHES),
+                 b = a;
     int32_t x[BATCH * T], y[BATCH * T], targets[BATCH * T];
 
     (void)state;

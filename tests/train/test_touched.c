@@ -42,7 +42,8 @@ static void open_stepper(stepper *s, heed_config *config, const char *cpu, bool 
     assert_non_null(s->block);
     heed_step_place(&s->graph, s->weights, s->block);
     heed_weights_init(s->weights, 3);
-    if (heed_step_plans_place(&s->plans, s->block + heed_step_own_bytes(&s->graph, s->weights), &err) != HEED_OK)
+    if (heed_step_plans_place(&s->plans, s->block + heed_step_own_bytes(&s->graph, s->weights), &err) !=
+        HEED_OK)
         fail_msg("%s", err.message);
 }
 
