@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/options.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "cli/output.h"
@@ -10,7 +11,14 @@
 void heed_cli_add_group(heed_cli_options *o, const char *title, const heed_field *fields, int n,
                         void *structure, bool flags)
 {
-    o->groups[o->n_groups++] = (heed_cli_group){title, fields, n, structure, flags};
+    assert(o->n_groups < HEED_CLI_MAX_GROUPS);
+    o->groups[o->n_groups++] = (heed_cli_group){title, fields, n, structure, flags, NULL, 0};
+}
+
+void heed_cli_add_texts(heed_cli_options *o, const heed_cli_text *texts, int n)
+{
+    o->groups[o->n_groups - 1].texts = texts;
+    o->groups[o->n_groups - 1].n_texts = n;
 }
 
 /* An argument without its leading dashes, dashes inside as underscores, up to "=". */
@@ -43,6 +51,18 @@ static const heed_cli_text *find_text(const heed_cli_text *texts, int n, const c
     return NULL;
 }
 
+static const heed_cli_text *find_group_text(const heed_cli_options *o, const char *name,
+                                            const heed_cli_group **group)
+{
+    for (int i = 0; i < o->n_groups; i++) {
+        const heed_cli_text *text = find_text(o->groups[i].texts, o->groups[i].n_texts, name);
+        *group = &o->groups[i];
+        if (text != NULL)
+            return text;
+    }
+    return NULL;
+}
+
 /* --- what does not fit --- */
 
 static void put_dashes(char *name)
@@ -55,7 +75,7 @@ static void put_dashes(char *name)
 
 static heed_status unknown_option(const heed_cli_options *o, const char *arg, const char *name, heed_error *err)
 {
-    heed_field all[96] = {{.name = "help"}};
+    heed_field all[192] = {{.name = "help"}};
     char shown[80], near[MAX_NAME] = "";
     const char *found;
     int n = 1;
@@ -65,8 +85,10 @@ static heed_status unknown_option(const heed_cli_options *o, const char *arg, co
     for (int i = 0; i < o->n_lists; i++)
         all[n++].name = o->lists[i].name;
     for (int g = 0; g < o->n_groups; g++) {
-        for (int i = 0; i < o->groups[g].n && n < 96; i++)
+        for (int i = 0; i < o->groups[g].n && n < 192; i++)
             all[n++].name = o->groups[g].fields[i].name;
+        for (int i = 0; i < o->groups[g].n_texts && n < 192; i++)
+            all[n++].name = o->groups[g].texts[i].name;
     }
     found = strncmp(name, "no_", 3) == 0 ? heed_field_nearest(all, n, name + 3) : NULL;
     if (found == NULL)
@@ -106,7 +128,7 @@ static heed_status add_setting(heed_cli_options *o, const heed_cli_group *group,
 {
     if (o->n_settings == HEED_CLI_MAX_SETTINGS)
         return heed_cli_fail(err, HEED_ERR_USAGE, "expected at most %d options", HEED_CLI_MAX_SETTINGS);
-    o->settings[o->n_settings++] = (heed_cli_setting){group, field, text};
+    o->settings[o->n_settings++] = (heed_cli_setting){group, field, field->name, text};
     return HEED_OK;
 }
 
@@ -122,12 +144,12 @@ static const char *take_value(int argc, char **argv, int *i)
     return argv[++*i];
 }
 
-/* The value of a text, or one more of a list. */
-static heed_status read_text(const heed_cli_options *o, const heed_cli_text *text, bool list, int argc,
-                             char **argv, int *i, heed_error *err)
+/* The value of a text of the structure, or one more of a list. */
+static heed_status read_text(const heed_cli_text *text, void *structure, bool list, int argc, char **argv,
+                             int *i, heed_error *err)
 {
     const char *arg = argv[*i], *value = take_value(argc, argv, i);
-    void *at = (char *)o->structure + text->offset;
+    void *at = (char *)structure + text->offset;
     heed_cli_list *items = list ? at : NULL;
 
     if (value == NULL)
@@ -145,6 +167,17 @@ static heed_status read_text(const heed_cli_options *o, const heed_cli_text *tex
     return HEED_OK;
 }
 
+/* It is set at once, and noted for heed_cli_given(). */
+static heed_status read_group_text(heed_cli_options *o, const heed_cli_group *group, const heed_cli_text *text,
+                                   int argc, char **argv, int *i, heed_error *err)
+{
+    const heed_status status = read_text(text, group->structure, false, argc, argv, i, err);
+
+    if (status == HEED_OK && o->n_settings < HEED_CLI_MAX_SETTINGS)
+        o->settings[o->n_settings++] = (heed_cli_setting){group, NULL, text->name, NULL};
+    return status;
+}
+
 static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *i, heed_error *err)
 {
     const char *arg = argv[*i], *value;
@@ -157,10 +190,13 @@ static heed_status read_option(heed_cli_options *o, int argc, char **argv, int *
     name_of(arg, name);
     text = find_text(o->texts, o->n_texts, name);
     if (text != NULL)
-        return read_text(o, text, false, argc, argv, i, err);
+        return read_text(text, o->structure, false, argc, argv, i, err);
     text = find_text(o->lists, o->n_lists, name);
     if (text != NULL)
-        return read_text(o, text, true, argc, argv, i, err);
+        return read_text(text, o->structure, true, argc, argv, i, err);
+    text = find_group_text(o, name, &group);
+    if (text != NULL)
+        return read_group_text(o, group, text, argc, argv, i, err);
     field = find_field(o, name, &group);
     if (field == NULL && strncmp(name, "no_", 3) == 0 && strchr(arg, '=') == NULL) {
         field = find_field(o, name + 3, &group);
@@ -232,6 +268,8 @@ heed_status heed_cli_apply(const heed_cli_options *o, heed_error *err)
 
     for (int i = 0; i < o->n_settings && status == HEED_OK; i++) {
         const heed_cli_setting *s = &o->settings[i];
+        if (s->field == NULL)
+            continue;
         status = heed_field_set(s->group->fields, s->group->n, s->group->structure, s->field->name, s->text,
                                 err);
     }
@@ -242,7 +280,7 @@ const char *heed_cli_given(const heed_cli_options *o, const void *structure)
 {
     for (int i = 0; i < o->n_settings; i++) {
         if (o->settings[i].group->structure == structure)
-            return o->settings[i].field->name;
+            return o->settings[i].name;
     }
     return NULL;
 }

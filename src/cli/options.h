@@ -36,17 +36,20 @@ typedef struct heed_cli_group {
     const char *title;
     const heed_field *fields;
     int n;
-    void *structure; /* holds the defaults while the help is made */
-    bool flags;      /* booleans stand alone: --json takes no word */
+    void *structure;            /* holds the defaults while the help is made */
+    bool flags;                 /* booleans stand alone: --json takes no word */
+    const heed_cli_text *texts; /* of the same structure; NULL: none */
+    int n_texts;
 } heed_cli_group;
 
 typedef struct heed_cli_setting {
     const heed_cli_group *group;
-    const heed_field *field;
-    const char *text;
+    const heed_field *field; /* NULL: a text of the group, which is set already */
+    const char *name, *text;
 } heed_cli_setting;
 
 #define HEED_CLI_MAX_SETTINGS 128
+#define HEED_CLI_MAX_GROUPS   24
 
 typedef struct heed_cli_options {
     const heed_cli_command *command;
@@ -55,7 +58,7 @@ typedef struct heed_cli_options {
     const heed_cli_text *lists; /* offset is that of a heed_cli_list */
     int n_lists;
     void *structure; /* of texts and lists */
-    heed_cli_group groups[4];
+    heed_cli_group groups[HEED_CLI_MAX_GROUPS];
     int n_groups;
     int least_operands, most_operands;
     const char *operands[HEED_CLI_MAX_OPERANDS];
@@ -67,11 +70,13 @@ typedef struct heed_cli_options {
 
 void heed_cli_add_group(heed_cli_options *options, const char *title, const heed_field *fields, int n,
                         void *structure, bool flags);
+/** Options with texts for the group that was added last. */
+void heed_cli_add_texts(heed_cli_options *options, const heed_cli_text *texts, int n);
 /** Reads the line: texts and operands are set, fields wait for heed_cli_apply(). --help is answered here. */
 heed_status heed_cli_read(heed_cli_options *options, int argc, char **argv, heed_error *err);
 /** Sets the fields that were given, in their order. */
 heed_status heed_cli_apply(const heed_cli_options *options, heed_error *err);
-/** The name of the first field of that structure that was given, NULL if none was. */
+/** The name of the first option of that structure's groups that was given, NULL if none was. */
 const char *heed_cli_given(const heed_cli_options *options, const void *structure);
 /** The help of the command, on stdout. */
 void heed_cli_show_help(const heed_cli_options *options);

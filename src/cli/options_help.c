@@ -93,6 +93,8 @@ void heed_cli_show_help(const heed_cli_options *o)
     for (int g = 0; g < o->n_groups; g++) {
         if (o->groups[g].title != NULL || (g == 0 && o->n_texts + o->n_lists == 0))
             printf("\n%s\n", o->groups[g].title != NULL ? o->groups[g].title : "Options");
+        for (int i = 0; i < o->groups[g].n_texts; i++)
+            put_option(o->groups[g].texts[i].name, o->groups[g].texts[i].value, o->groups[g].texts[i].help);
         for (int i = 0; i < o->groups[g].n; i++) {
             put_field(&o->groups[g], &o->groups[g].fields[i]);
             switches |= o->groups[g].fields[i].type == HEED_FIELD_BOOLEAN && !o->groups[g].flags;

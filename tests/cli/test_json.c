@@ -209,8 +209,8 @@ static void inspect_gives_patterns(void **state)
     assert_int_equal(run("inspect", "m", "--text", "One day", "--head", "2", "--json", NULL), 0);
     root = parse();
     assert_int_equal(json_array_size(json_object_get(root, "tokens")), 7);
-    assert_int_equal(json_array_size(json_object_get(root, "heads")), 1);
-    head = json_array_get(json_object_get(root, "heads"), 0);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(root, "maps"), "heads")), 1);
+    head = json_array_get(json_object_get(json_object_get(root, "maps"), "heads"), 0);
     assert_true(number(head, "head") == 2);
     assert_int_equal(json_array_size(json_object_get(head, "pattern")), 7);
     json_array_foreach(json_object_get(head, "pattern"), i, row)
@@ -234,8 +234,9 @@ static void inspect_counts_the_tokens_of_experts(void **state)
                      0);
     assert_int_equal(run("inspect", "experts", "--text", "One day", "--json", NULL), 0);
     root = parse();
-    shares = json_object_get(root, "expert_shares");
-    assert_int_equal(json_array_size(shares), json_array_size(json_object_get(root, "heads")) / 4);
+    shares = json_object_get(json_object_get(root, "maps"), "expert_shares");
+    assert_int_equal(json_array_size(shares),
+                     json_array_size(json_object_get(json_object_get(root, "maps"), "heads")) / 4);
     json_array_foreach(shares, i, row)
     {
         double sum = 0.0;
