@@ -40,8 +40,10 @@ static heed_gpt build_bigram(heed_nn *nn, heed_node *ids, heed_node *targets)
     heed_node *table = heed_nn_source(nn, "table.weight", heed_shape2(V, V));
 
     out.logits = heed_name(nn->g, heed_embedding(nn->g, table, ids), "logits");
-    if (targets != NULL)
+    if (targets != NULL) {
         out.objective = out.loss = heed_name(nn->g, heed_cross_entropy(nn->g, out.logits, targets), "loss");
+        out.token_loss = heed_name(nn->g, heed_cross_entropy_rows(nn->g, out.logits, targets), "token_loss");
+    }
     return out;
 }
 
@@ -63,8 +65,10 @@ heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
     out.resid_final = x;
     x = heed_nn_held(nn, x, HEED_NN_OPERAND);
     out.logits = heed_name(g, heed_linear(g, x, head, NULL, HEED_WEIGHT_OUT_IN), "logits");
-    if (targets != NULL)
+    if (targets != NULL) {
         out.objective = out.loss = heed_name(g, heed_linear_cross_entropy(g, x, head, targets), "loss");
+        out.token_loss = heed_name(g, heed_linear_cross_entropy_rows(g, x, head, targets), "token_loss");
+    }
     if (targets != NULL && nn->balance != NULL)
         out.objective = heed_name(g, heed_add(g, out.loss, nn->balance), "objective");
     return out;

@@ -34,7 +34,7 @@ typedef struct heed_nn {
     heed_graph *g;
     const heed_config *config;
     const struct heed_weights
-        *weights; /* what the graph will be bound to: parameters get their types; NULL: all f32 */
+        *weights;              /* what the graph will be bound to: parameters get their types; NULL: all f32 */
     const char *const *frozen; /* names, then NULL, of parameters that want no gradient; NULL: all want one */
     /* training with dropout: the number of the first window (i32 scalar) and the seed; NULL: no dropout */
     heed_node *window;
@@ -52,7 +52,9 @@ typedef struct heed_gpt {
     heed_node *resid_final; /* [B, T, d_model] what the head reads; NULL for the bigram model */
     heed_node *logits;      /* [B, T, V] */
     heed_node *loss;        /* cross-entropy, a scalar; NULL without targets */
-    heed_node *objective;   /* what training makes smaller: the loss, and nn->balance where there is one */
+    heed_node
+        *token_loss; /* [B, T] the same for each target, 0 where it is ignored; costs nothing unless read */
+    heed_node *objective; /* what training makes smaller: the loss, and nn->balance where there is one */
 } heed_gpt;
 
 /** Any model of the configuration. ids i32 [B, T]; targets i32 [B, T] or NULL. */

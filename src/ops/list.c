@@ -83,6 +83,7 @@ const heed_op *const heed_ops[] = {
     &heed_op_cross_entropy_rows,
     &heed_op_linear_cross_entropy,
     &heed_op_linear_cross_entropy_backward,
+    &heed_op_linear_cross_entropy_rows,
     &heed_op_distill_loss,
     &heed_op_distill_loss_backward,
     &heed_op_sum,

@@ -55,6 +55,7 @@ extern const heed_op heed_op_balance_loss, heed_op_balance_loss_backward;
 /* losses and sums */
 extern const heed_op heed_op_cross_entropy, heed_op_cross_entropy_backward, heed_op_cross_entropy_rows;
 extern const heed_op heed_op_linear_cross_entropy, heed_op_linear_cross_entropy_backward;
+extern const heed_op heed_op_linear_cross_entropy_rows;
 extern const heed_op heed_op_distill_loss, heed_op_distill_loss_backward;
 extern const heed_op heed_op_sum, heed_op_sum_leading, heed_op_repeat;
 

@@ -206,6 +206,8 @@ heed_node *heed_cross_entropy(heed_graph *g, heed_node *logits, heed_node *targe
 heed_node *heed_cross_entropy_rows(heed_graph *g, heed_node *logits, heed_node *targets);
 /** cross_entropy(linear(x, weight, NULL, OUT_IN), targets) without ever holding all logits. x [..., d], weight [V, d]. */
 heed_node *heed_linear_cross_entropy(heed_graph *g, heed_node *x, heed_node *weight, heed_node *targets);
+/** The same row by row, [...]; 0 where ignored. Has no gradient. */
+heed_node *heed_linear_cross_entropy_rows(heed_graph *g, heed_node *x, heed_node *weight, heed_node *targets);
 
 typedef struct heed_distill_options {
     float temperature, weight; /* T > 0; w from 0 (cross-entropy alone) to 1 (the teacher alone) */

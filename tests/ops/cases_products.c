@@ -441,6 +441,43 @@ heed_node *head_chunks(case_graph *c)
     return head_of(c, 1033, 5, 67);
 }
 
+/* --- the same row by row --- */
+
+static heed_node *head_rows_of(case_graph *c, heed_node *x, int64_t V)
+{
+    heed_shape leading = x->tensor.shape;
+
+    leading.rank--;
+    return heed_linear_cross_entropy_rows(c->g, x, parameter2(c, V, heed_cols(&x->tensor)),
+                                          case_filled_ints(c, leading, CASE_TARGETS, 0, (int)V - 1));
+}
+
+heed_node *head_rows(case_graph *c)
+{
+    return head_rows_of(c, case_parameter(c, heed_shape3(2, 3, 5)), 13);
+}
+
+heed_node *head_rows_ignored(case_graph *c)
+{
+    return heed_linear_cross_entropy_rows(c->g, parameter2(c, 3, 5), parameter2(c, 4, 5),
+                                          case_ints(c, heed_shape1(3), HEED_IGNORE_TARGET, HEED_IGNORE_TARGET));
+}
+
+heed_node *head_rows_strided(case_graph *c)
+{
+    return head_rows_of(c, case_strided(c), 9);
+}
+
+heed_node *head_rows_tiles(case_graph *c)
+{
+    return head_rows_of(c, parameter2(c, 37, 19), 1301);
+}
+
+heed_node *head_rows_chunks(case_graph *c)
+{
+    return head_rows_of(c, parameter2(c, 1033, 5), 67);
+}
+
 /* --- the head of a student; the teacher is a state, as it has no gradient --- */
 
 static heed_node *distill_of(case_graph *c, heed_shape x, int64_t d, int64_t V, heed_shape teacher_x, int64_t e,

@@ -107,6 +107,42 @@ static void logits_never_exist_as_a_whole(void **state)
     case_close(c);
 }
 
+/* The rows' losses on the plan of the loss itself: the same tiles in the same order, so the same bits. */
+static void losses_of_rows_have_the_loss_as_their_mean(void **state)
+{
+    const op_case of = {"fused", fused_small, 1, true};
+    case_graph *c = case_open(&of);
+    heed_node *rows = heed_linear_cross_entropy_rows(c->g, c->y->in[0], c->y->in[1], c->y->in[2]);
+    heed_device devices[CASE_MAX_DEVICES];
+    const int n_devices = case_devices(devices, 2);
+
+    (void)state;
+    for (int d = 0; d < n_devices; d++) {
+        const heed_plan_options options = {.device = &devices[d],
+                                           .reference = devices[d].kernels == NULL,
+                                           .targets = (heed_node *[]){c->y, rows},
+                                           .n_targets = 2};
+        heed_plan *plan = NULL;
+        double total = 0.0;
+        int64_t n = 0;
+
+        assert_int_equal(heed_plan_create(c->g, &options, &plan, NULL), HEED_OK);
+        assert_int_equal(heed_plan_place(plan, NULL, NULL), HEED_OK);
+        heed_plan_run(plan);
+        for (int64_t r = 0; r < heed_tensor_count(&rows->tensor); r++) {
+            total += (double)heed_tensor_get(heed_plan_value(plan, rows), r);
+            n += heed_tensor_get(&rows->in[2]->tensor, r) >= 0.0f;
+        }
+        assert_true(n > 0 && n < heed_tensor_count(&rows->tensor));
+        if ((float)(total / (double)n) != heed_tensor_get(heed_plan_value(plan, c->y), 0))
+            fail_msg("%s: the mean of rows is %.9g, the loss %.9g", heed_device_name(&devices[d]),
+                     total / (double)n, (double)heed_tensor_get(heed_plan_value(plan, c->y), 0));
+        heed_plan_destroy(plan);
+    }
+    case_close(c);
+    case_devices_close(devices, n_devices);
+}
+
 enum { TAUGHT_ROWS = 8192 };
 
 static heed_node *distilled_big(case_graph *c)
@@ -172,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_and_gradients_are_those_of_whole_logits),
         cmocka_unit_test(logits_never_exist_as_a_whole),
+        cmocka_unit_test(losses_of_rows_have_the_loss_as_their_mean),
         cmocka_unit_test(logits_of_student_and_teacher_never_exist_as_a_whole),
         cmocka_unit_test(a_tied_table_has_one_gradient_in_one_buffer),
     };
