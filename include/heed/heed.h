@@ -10,6 +10,7 @@
 #include <heed/convert.h>
 #include <heed/fields.h>
 #include <heed/generate.h>
+#include <heed/grid.h>
 #include <heed/inspect.h>
 #include <heed/mask.h>
 #include <heed/model.h>

@@ -6,6 +6,10 @@
  *     h(t) = 310 - 205 t degrees  violet, blue, teal, green, yellow
  *     C(t) = 0.145                or the most that sRGB can show at that L and h, if that is less
  *
+ * The diverging one has two arms that begin in the same near white:
+ *
+ *     L(t) = 0.97 - 0.47 |t|      h = 255 degrees (blue) below 0, 35 (red) above      C(t) = 0.17 |t|, or what sRGB can show
+ *
  * The palette is that of Okabe and Ito 2008, "Color universal design", without its light yellow.
  */
 #include "formats/colour.h"
@@ -36,13 +40,12 @@ static bool linear_of(double L, double C, double h, double rgb[3])
     return true;
 }
 
-heed_colour heed_colour_ramp(double t)
+/* The colour of (L, C, h), h in degrees, with less C where sRGB has no such colour. */
+static heed_colour colour_at(double L, double C, double degrees)
 {
-    double rgb[3], low = 0, high = 0.145;
+    const double h = degrees * 3.14159265358979323846 / 180.0;
+    double rgb[3], low = 0, high = C;
 
-    t = t > 0 ? (t < 1 ? t : 1) : 0;
-    const double L = 0.21 + 0.72 * t;
-    const double h = (310.0 - 205.0 * t) * 3.14159265358979323846 / 180.0;
     if (!linear_of(L, high, h, rgb)) {
         for (int i = 0; i < 20; i++) { /* 20 halvings: far below one step of 1/255 */
             const double middle = 0.5 * (low + high);
@@ -57,6 +60,31 @@ heed_colour heed_colour_ramp(double t)
     return (heed_colour){(unsigned char)lround(255 * encode(rgb[0])),
                          (unsigned char)lround(255 * encode(rgb[1])),
                          (unsigned char)lround(255 * encode(rgb[2]))};
+}
+
+heed_colour heed_colour_ramp(double t)
+{
+    t = t > 0 ? (t < 1 ? t : 1) : 0;
+    return colour_at(0.21 + 0.72 * t, 0.145, 310.0 - 205.0 * t);
+}
+
+heed_colour heed_colour_diverging(double t)
+{
+    const double size = isnan(t) ? 0 : fmin(fabs(t), 1);
+
+    return colour_at(0.97 - 0.47 * size, 0.17 * size, t < 0 ? 255 : 35);
+}
+
+/* Contrast by the relative luminance Y of sRGB (WCAG 2.1): (1.05) / (Y + 0.05) for white, (Y + 0.05) / 0.05 for black. */
+bool heed_colour_is_light(heed_colour c)
+{
+    const double channel[] = {c.r / 255.0, c.g / 255.0, c.b / 255.0}, weight[] = {0.2126, 0.7152, 0.0722};
+    double luminance = 0.05;
+
+    for (int i = 0; i < 3; i++)
+        luminance += weight[i] *
+                     (channel[i] <= 0.04045 ? channel[i] / 12.92 : pow((channel[i] + 0.055) / 1.055, 2.4));
+    return luminance * luminance > 1.05 * 0.05;
 }
 
 heed_colour heed_colour_series(int i)

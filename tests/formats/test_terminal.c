@@ -194,7 +194,7 @@ static void a_sparkline_has_the_lowest_and_the_highest_bar(void **state)
     heed_text_free(&out);
 }
 
-static void labels_are_cut_by_characters(void **state)
+static void labels_are_cut_by_columns(void **state)
 {
     char out[32];
 
@@ -207,6 +207,13 @@ static void labels_are_cut_by_characters(void **state)
     assert_string_equal(heed_label_cut(out, sizeof out, "a b\n", 9), "a b\\x0A");
     assert_string_equal(heed_label_cut(out, sizeof out, NULL, 9), "");
     assert_string_equal(heed_label_cut(out, 9, "abcdefghij", 30), "abcde…");
+    assert_string_equal(heed_label_token(out, sizeof out, "a\u202Eb\u200D", 20), "a\\u202Eb\\u200D");
+    assert_string_equal(heed_label_token(out, sizeof out, "\u2028\U000E0001", 20), "\\u2028\\U000E0001");
+    assert_string_equal(heed_label_token(out, sizeof out, "\u0301e\u0301", 9), "\u25cc\u0301e\u0301");
+    assert_int_equal(heed_label_chars("e\u0301"), 1);
+    assert_string_equal(heed_label_token(out, sizeof out, "\u65e5\u672c\u8a9e", 5), "\u65e5\u672c\u2026");
+    assert_string_equal(heed_label_token(out, sizeof out, "\u65e5\u672c\u8a9e", 6), "\u65e5\u672c\u8a9e");
+    assert_string_equal(heed_label_token(out, sizeof out, "\u65e5", 1), "\u2026");
     for (int chars = 1; chars < 9; chars++)
         for (size_t size = 8; size < sizeof out; size++) {
             heed_label_token(out, size,
@@ -227,7 +234,7 @@ int main(void)
         cmocka_unit_test(a_labelled_map_shows_each_cell),
         cmocka_unit_test(maps_keep_the_width_in_any_mode),
         cmocka_unit_test(a_sparkline_has_the_lowest_and_the_highest_bar),
-        cmocka_unit_test(labels_are_cut_by_characters),
+        cmocka_unit_test(labels_are_cut_by_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
