@@ -18,8 +18,8 @@
 
 static bool in_plan(const heed_plan *plan, const heed_node *node)
 {
-    return node->op != NULL && plan->runs[node->first->id] &&
-           (plan->used[node->id] || node->output == 0 || plan->keep_all);
+    return node->op != NULL && heed_plan_holds(plan, node) &&
+           (plan->used[node->id] || node->output == 0 || plan->keep_all || plan->given[node->id]);
 }
 
 static size_t bytes_behind(const heed_node *node)
@@ -48,6 +48,8 @@ static void find_life_times(heed_plan *plan)
             storage->bytes = bytes_behind(node);
         if (plan->step_of[i] >= 0)
             live_at(storage, plan->step_of[i]);
+        if (plan->given[i])
+            live_at(storage, 0);
         if (plan->kept[i] || plan->keep_all)
             live_at(storage, plan->n_steps);
     }

@@ -13,7 +13,8 @@
 static void need(heed_plan *plan, const heed_node *node)
 {
     plan->used[node->id] = true;
-    plan->runs[node->first->id] = true;
+    if (!plan->given[node->id])
+        plan->runs[node->first->id] = true;
 }
 
 bool heed_plan_assigns(const heed_plan *plan, int i, heed_node **source, heed_node **value)
@@ -26,6 +27,8 @@ static void mark_needed(heed_plan *plan, const heed_plan_options *options)
 {
     const heed_graph *g = plan->graph;
 
+    for (int i = 0; i < options->n_given; i++)
+        plan->given[options->given[i]->id] = plan->kept[options->given[i]->id] = true;
     for (int i = 0; i < options->n_targets; i++) {
         need(plan, options->targets[i]);
         plan->kept[options->targets[i]->id] = true;
@@ -52,20 +55,67 @@ static void mark_needed(heed_plan *plan, const heed_plan_options *options)
     }
 }
 
-static bool is_observed(const heed_plan *plan, const heed_node *first)
+bool heed_plan_holds(const heed_plan *plan, const heed_node *node)
+{
+    return plan->given[node->id] || plan->runs[node->first->id];
+}
+
+/* --- what is done to it --- */
+
+static heed_status check_given(const heed_plan *plan, const heed_node *node, heed_error *err)
+{
+    if (node->op == NULL || node->owner != node)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "%s: only what an op has computed into a place of its own can be given", node->name);
+    if (plan->runs[node->first->id])
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "%s: it cannot be given in a run that wants other outputs of its %s", node->name,
+                         node->op->name);
+    return HEED_OK;
+}
+
+/* Marks an edited node, which somebody must read. */
+static heed_status mark_edited(heed_plan *plan, const heed_node *node, heed_error *err)
+{
+    for (int i = node->id + 1; i < plan->n_nodes && plan->runs[node->first->id]; i++) {
+        const heed_node *reader = heed_graph_node(plan->graph, i);
+        for (int k = 0; k < reader->n_in && plan->runs[reader->first->id]; k++) {
+            if (reader->in[k] == node && node->op != NULL) {
+                plan->edited[node->id] = true;
+                return HEED_OK;
+            }
+        }
+    }
+    return heed_fail(err, HEED_ERR_USAGE,
+                     "%s: nothing that is wanted is computed from it, so changing it changes nothing",
+                     node->name);
+}
+
+static heed_status mark_interventions(heed_plan *plan, const heed_plan_options *options, heed_error *err)
+{
+    heed_status status = HEED_OK;
+
+    for (int i = 0; i < options->n_given && status == HEED_OK; i++)
+        status = check_given(plan, options->given[i], err);
+    for (int i = 0; i < options->n_edited && status == HEED_OK; i++)
+        status = mark_edited(plan, options->edited[i], err);
+    return status;
+}
+
+static bool any_output(const heed_node *first, const bool *marks)
 {
     for (int k = 0; k < HEED_MAX_OUTPUTS && first->outputs[k] != NULL; k++) {
-        if (plan->observed[first->outputs[k]->id])
+        if (marks[first->outputs[k]->id])
             return true;
     }
     return false;
 }
 
-/* A view runs nothing, but someone may want to look at it when its turn comes. */
+/* A view runs nothing, but someone may want to look at it, or change it, when its turn comes. */
 static bool is_step(const heed_plan *plan, const heed_node *node)
 {
     return node->op != NULL && node->first == node && plan->runs[node->id] &&
-           (!node->op->is_view || is_observed(plan, node));
+           (!node->op->is_view || any_output(node, plan->observed) || any_output(node, plan->edited));
 }
 
 /* --- the steps --- */
@@ -95,7 +145,10 @@ static void add_step(heed_plan *plan, const heed_node *node, bool again)
     plan_step *step = &plan->steps[plan->n_steps];
     heed_op_args *a = &step->args;
 
-    *step = (plan_step){.node = node, .again = again, .observed = !again && is_observed(plan, node)};
+    *step = (plan_step){.node = node,
+                        .again = again,
+                        .observed = !again && any_output(node, plan->observed),
+                        .edited = any_output(node, plan->edited)};
     *a = (heed_op_args){.node = node, .attrs = node->attrs, .device = plan->device};
     for (int i = 0; i < node->n_in; i++) {
         const heed_node *x = node->in[i];
@@ -215,23 +268,29 @@ heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *optio
     plan->n_nodes = heed_graph_n_nodes(g);
     plan->observe = options->observe;
     plan->observe_context = options->observe_context;
+    plan->edit = options->edit;
+    plan->edit_context = options->edit_context;
     plan->used = calloc(n_nodes, sizeof *plan->used);
     plan->runs = calloc(n_nodes, sizeof *plan->runs);
     plan->kept = calloc(n_nodes, sizeof *plan->kept);
     plan->observed = calloc(n_nodes, sizeof *plan->observed);
+    plan->given = calloc(n_nodes, sizeof *plan->given);
+    plan->edited = calloc(n_nodes, sizeof *plan->edited);
     plan->again = calloc(n_nodes, sizeof *plan->again);
     plan->step_of = calloc(n_nodes, sizeof *plan->step_of);
     plan->value = calloc(2 * n_nodes, sizeof *plan->value);
     plan->storage = calloc(2 * n_nodes, sizeof *plan->storage);
-    if (!plan->used || !plan->runs || !plan->kept || !plan->observed || !plan->again || !plan->step_of ||
-        !plan->value || !plan->storage) {
+    if (!plan->used || !plan->runs || !plan->kept || !plan->observed || !plan->given || !plan->edited ||
+        !plan->again || !plan->step_of || !plan->value || !plan->storage) {
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a plan of %zu nodes", n_nodes);
         goto cleanup;
     }
     for (int i = 0; i < 2 * plan->n_nodes; i++)
         plan->value[i] = heed_plan_instance_node(plan, i)->tensor;
     mark_needed(plan, options);
-    status = heed_plan_choose_again(plan, err);
+    status = mark_interventions(plan, options, err);
+    if (status == HEED_OK)
+        status = heed_plan_choose_again(plan, err);
     if (status == HEED_OK)
         status = make_steps(plan, err);
     if (status == HEED_OK)
@@ -257,6 +316,8 @@ void heed_plan_destroy(heed_plan *plan)
     free(plan->runs);
     free(plan->kept);
     free(plan->observed);
+    free(plan->given);
+    free(plan->edited);
     free(plan->again);
     free(plan->step_of);
     free(plan->value);

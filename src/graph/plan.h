@@ -29,6 +29,9 @@ typedef struct heed_plan heed_plan;
 /** Called right after a node has run; the tensor is lent for the call and must not be changed. */
 typedef void heed_observe_fn(void *context, const heed_node *node, const heed_tensor *value);
 
+/** Called right after a node has run, before anybody reads it; the callback may change the numbers. */
+typedef void heed_edit_fn(void *context, const heed_node *node, const heed_tensor *value);
+
 typedef struct heed_plan_options {
     struct heed_device *device;
     heed_recompute recompute;  /* what the forward pass drops and the backward pass makes again (recompute.c) */
@@ -41,7 +44,22 @@ typedef struct heed_plan_options {
     int n_observed;
     heed_observe_fn *observe;
     void *observe_context;
+    /*
+     * Interventions. A given node does not run, nor does what only it needs: the caller writes its value once the plan
+     * has its memory (heed_plan_given), where it stays from run to run. An edited one runs and is handed to edit().
+     */
+    heed_node *const *given;
+    int n_given;
+    heed_node *const *edited;
+    int n_edited;
+    heed_edit_fn *edit;
+    void *edit_context;
 } heed_plan_options;
+
+/**
+ * HEED_ERR_USAGE: a given node that is a source or a view, or whose op is to run for another output; an edited one that
+ * nothing reads. HEED_ERR_MEMORY.
+ */
 
 heed_status heed_plan_create(const heed_graph *g, const heed_plan_options *options, heed_plan **plan,
                              heed_error *err);
@@ -57,6 +75,9 @@ void heed_plan_run(heed_plan *plan);
 
 /** The value of a target or source (all nodes with keep_all) after a run; NULL for others. */
 const heed_tensor *heed_plan_value(const heed_plan *plan, const heed_node *node);
+
+/** Where the value of a given node of a placed plan is written: [count], dense or not as tensor says. */
+const heed_tensor *heed_plan_given(const heed_plan *plan, const heed_node *node);
 
 /** Nodes in running order, and what they cost together; what is made again is counted once. */
 int heed_plan_n_steps(const heed_plan *plan);

@@ -16,7 +16,7 @@ typedef struct plan_step {
     bool again;                                     /* it makes second instances */
     heed_op_args args;
     size_t workspace_bytes, workspace_offset;
-    bool observed;
+    bool observed, edited;
     double seconds;
 } plan_step;
 
@@ -42,10 +42,12 @@ struct heed_plan {
     unsigned assign;
     heed_observe_fn *observe;
     void *observe_context;
+    heed_edit_fn *edit;
+    void *edit_context;
 
     /* by node id */
     int n_nodes;
-    bool *used, *runs, *kept, *observed;
+    bool *used, *runs, *kept, *observed, *given, *edited;
     bool *again;  /* of first outputs: late readers read second instances */
     int *step_of; /* step that computes the node, -1 for sources and views */
     /* by instance */
@@ -66,6 +68,9 @@ bool heed_plan_assigns(const heed_plan *plan, int i, heed_node **source, heed_no
 const heed_node *heed_plan_instance_node(const heed_plan *plan, int instance);
 /* The instance in whose storage this one lies. */
 int heed_plan_instance_owner(const heed_plan *plan, int instance);
+
+/* Are numbers of this computed node in the arena: does it run, or is it given? */
+bool heed_plan_holds(const heed_plan *plan, const heed_node *node);
 
 /* The instance whose place it has in the end, after all that was written over others. */
 int heed_plan_instance_root(const heed_plan *plan, int instance);

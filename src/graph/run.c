@@ -30,7 +30,7 @@ heed_status heed_plan_rebind(heed_plan *plan, heed_error *err)
 {
     for (int i = 0; i < 2 * plan->n_nodes; i++) {
         const heed_node *node = heed_plan_instance_node(plan, i);
-        if (node->op == NULL || plan->runs[node->first->id])
+        if (node->op == NULL || heed_plan_holds(plan, node))
             plan->value[i].data = place_of(plan, i);
         if (node->op == NULL && plan->used[node->id] && node->tensor.data == NULL)
             return heed_fail(err, HEED_ERR_INTERNAL, "%s: no numbers are bound to this source", node->name);
@@ -69,6 +69,17 @@ static void show(const heed_plan *plan, const plan_step *step)
     }
 }
 
+static void edit(const heed_plan *plan, const plan_step *step)
+{
+    const heed_node *first = step->node;
+
+    for (int k = 0; k < HEED_MAX_OUTPUTS && first->outputs[k] != NULL; k++) {
+        const heed_node *output = first->outputs[k];
+        if (plan->edited[output->id] && plan->edit != NULL && step->args.outs[k] != NULL)
+            plan->edit(plan->edit_context, output, step->args.outs[k]);
+    }
+}
+
 void heed_plan_run(heed_plan *plan)
 {
     assert(plan->block != NULL);
@@ -81,6 +92,8 @@ void heed_plan_run(heed_plan *plan)
             (plan->reference || op->fast == NULL ? op->forward : op->fast)(&step->args);
         if (plan->profile)
             step->seconds += heed_clock_s() - start;
+        if (step->edited)
+            edit(plan, step);
         if (step->observed)
             show(plan, step);
     }
@@ -94,6 +107,11 @@ const heed_tensor *heed_plan_value(const heed_plan *plan, const heed_node *node)
                           (plan->keep_all && plan->runs[node->first->id]) || node->owner->op == NULL;
 
     return readable && plan->value[node->id].data != NULL ? &plan->value[node->id] : NULL;
+}
+
+const heed_tensor *heed_plan_given(const heed_plan *plan, const heed_node *node)
+{
+    return plan->given[node->id] ? &plan->value[node->id] : NULL;
 }
 
 void heed_plan_profile(heed_plan *plan, bool on)

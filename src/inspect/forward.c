@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "kernels/device.h"
-#include "nn/nn.h"
 
 struct heed_forward {
     const heed_model *model;
@@ -140,6 +138,16 @@ void heed_forward_destroy(heed_forward *f)
 heed_graph *heed_forward_graph(const heed_forward *f)
 {
     return f->g;
+}
+
+const heed_gpt *heed_forward_gpt(const heed_forward *f)
+{
+    return &f->gpt;
+}
+
+heed_device *heed_forward_device(heed_forward *f)
+{
+    return &f->device;
 }
 
 /* --- names --- */

@@ -12,7 +12,9 @@
 #define HEED_INSPECT_FORWARD_H
 
 #include "graph/plan.h"
+#include "kernels/device.h"
 #include "nn/model.h"
+#include "nn/nn.h"
 
 typedef struct heed_forward heed_forward;
 
@@ -29,6 +31,10 @@ heed_status heed_forward_create(const heed_model *model, const heed_forward_ids 
 void heed_forward_destroy(heed_forward *forward); /* NULL is allowed */
 
 heed_graph *heed_forward_graph(const heed_forward *forward);
+/** Its ends: resid_final, logits, loss. */
+const heed_gpt *heed_forward_gpt(const heed_forward *forward);
+/** The device that it runs on, for plans of one's own over its graph. */
+heed_device *heed_forward_device(heed_forward *forward);
 /** A computed node by heed's name, TransformerLens', that of an output or a module of transformers; grad/PARAMETER. NULL. */
 heed_node *heed_forward_find(const heed_forward *forward, const char *name);
 /** Runs once and shows these nodes as they come; gradients at the end. */
