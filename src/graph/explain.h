@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An explanation: where one element of one node came from.
+ * An explanation: where one element of one node came from, line by line.
  *
- * An op's explain() reads operands only through heed_explain_read(), which records them, so the
- * operands that are listed are the ones that were used. In reference arithmetic the recomputed
- * value has the bits of the element itself.
+ * An op's explain() reads operands and records what is done with them. The calculation is the record: a formula is
+ * computed as it is written, in float or in double, and the last line's result is the value. In reference arithmetic it
+ * has the bits of the element itself, so the lines are the plain loop's own steps, in its order.
  *
- *     const float *x = heed_explain_read(e, a, 0, "x", row * n, 1, n);     n elements from row * n, step 1
- *     …
- *     heed_explain_formula(e, "y = exp(x[i] - max x) / sum_j exp(x[j] - max x)");
- *     heed_explain_value(e, value);
+ *     const heed_series x = heed_explain_series(e, a, 0, "x", row * n, 1, n);     n elements from row * n, step 1
+ *     const heed_figure m = heed_explain_largest(e, "m", n, x);
+ *     const heed_figure sum = heed_explain_sum(e, "sum", n, "exp(x[j] - m)", x, heed_explain_same(e, m));
+ *
+ *     heed_explain_formula(e, "y[%d] = exp(x[%d] - m) / sum", i, i);            the whole on one line
+ *     heed_explain_step(e, "y", "exp(x - m) / sum", heed_explain_at(e, x, i), m, sum);
+ *
+ * A figure is a number that knows where it is from: an operand's element, the result of an earlier line, or neither (an
+ * attribute of the op). A line keeps its figures, not their text; heed_explain_write() puts names or numbers into the
+ * formula for those who show it.
  */
 #ifndef HEED_GRAPH_EXPLAIN_H
 #define HEED_GRAPH_EXPLAIN_H
 
+#include "base/text_buffer.h"
+#include "graph/formula.h"
 #include "graph/op.h"
 
 /* `count` elements of one operand: logical (row-major) indices start, start + step, … */
@@ -23,6 +31,49 @@ typedef struct heed_operand {
     int64_t start, step, count;
     const float *values;
 } heed_operand;
+
+typedef enum heed_figure_source {
+    HEED_FIGURE_CONSTANT, /* an attribute, a count; or a line that is not kept */
+    HEED_FIGURE_OPERAND,
+    HEED_FIGURE_LINE,
+} heed_figure_source;
+
+typedef struct heed_figure {
+    double value; /* of a float in every line that is not computed in double */
+    heed_figure_source source;
+    int number;      /* of the operand or line */
+    int64_t element; /* of the operand's values, 0 .. count - 1 */
+} heed_figure;
+
+/* Figures one by one, or elements of an operand. */
+typedef struct heed_series {
+    const heed_figure *figures; /* NULL: elements of the operand */
+    int operand;
+    int64_t first, step;
+} heed_series;
+
+typedef enum heed_line_kind {
+    HEED_LINE_STEP,    /* label = formula */
+    HEED_LINE_SUM,     /* label = start + the formula for each term, one after the other */
+    HEED_LINE_LARGEST, /* label = the largest term; -inf where there is none */
+    HEED_LINE_FOUND,   /* label = result, looked up or decided, not computed; text says how */
+    HEED_LINE_NOTE,    /* text alone */
+} heed_line_kind;
+
+typedef struct heed_line {
+    heed_line_kind kind;
+    heed_arithmetic in;
+    int depth; /* 0: the calculation itself; deeper: how a number in it came about, before the line that needs it */
+    const char *label; /* what later formulas call the result; NULL in a note */
+    const char *text;  /* the formula; a sentence where found or noted */
+    int n_inputs;
+    const heed_series *inputs; /* for each name in the formula, in order */
+    heed_figure start;         /* of a sum */
+    int64_t n_terms;           /* of a sum, or of those of which the largest is taken */
+    /* n_terms each: a term, and the total (or the largest) up to and with it. NULL: too many to be kept. */
+    const double *terms, *running;
+    double result;
+} heed_line;
 
 heed_explanation *heed_explanation_create(void);
 void heed_explanation_destroy(heed_explanation *e);
@@ -36,14 +87,89 @@ int heed_explanation_n_operands(const heed_explanation *e);
 const heed_operand *heed_explanation_operand(const heed_explanation *e, int i);
 
 /*
- * For ops. A read that finds no memory leaves explain() at once (longjmp) and heed_explain() reports it, so
- * explain() must not hold anything that needs releasing.
+ * In the order of the calculation. Lines of depth 0 are all there. Deeper ones, and the terms of sums, are left out
+ * from some number on (HEED_EXPLAIN_LINES, HEED_EXPLAIN_TERMS); heed_explanation_left_out() says of how many lines.
  */
+enum { HEED_EXPLAIN_LINES = 1 << 17, HEED_EXPLAIN_TERMS = 1 << 21 };
+int heed_explanation_n_lines(const heed_explanation *e);
+const heed_line *heed_explanation_line(const heed_explanation *e, int i);
+int64_t heed_explanation_left_out(const heed_explanation *e);
+
+/** What goes in for name `input` of the line's formula; in a step, term is 0. */
+heed_figure heed_line_input(const heed_explanation *e, const heed_line *line, int input, int64_t term);
+
+/* Puts a figure's name or number behind what `out` holds. */
+typedef void heed_figure_writer(void *context, const heed_explanation *e, heed_figure figure,
+                                heed_text_buffer *out);
+/**
+ * The line's formula with something else in the place of each name, by `write`. term: 0 .. n_terms - 1 in a sum, 0 in a
+ * step. A sentence is appended as it is.
+ */
+void heed_explain_write(const heed_explanation *e, const heed_line *line, int64_t term,
+                        heed_figure_writer *write, void *context, heed_text_buffer *out);
+/** Two writers, which need no context: "W[0,3]", "sum", and what has no name as a number; and the number, as %.6g. */
+void heed_figure_write_name(void *context, const heed_explanation *e, heed_figure figure,
+                            heed_text_buffer *out);
+void heed_figure_write_number(void *context, const heed_explanation *e, heed_figure figure,
+                              heed_text_buffer *out);
+/** Index of a figure of an operand in its tensor, row-major. */
+int64_t heed_figure_index(const heed_explanation *e, heed_figure figure);
+
+/*
+ * For ops. What finds no memory leaves explain() at once (longjmp) and heed_explain() reports it, so explain() must not
+ * hold anything that needs releasing.
+ */
+
+/* --- operands: to calculate with, and to decide by (an id, a mask) */
+heed_series heed_explain_series(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                int64_t start, int64_t step, int64_t count);
+heed_figure heed_explain_figure(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                int64_t element);
 const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role,
                                int64_t start, int64_t step, int64_t count);
 float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role,
                          int64_t element);
+/** The same number of a series that was read, as a plain float. */
+float heed_explain_value_at(const heed_explanation *e, heed_series series, int64_t i);
 void heed_explain_formula(heed_explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void heed_explain_value(heed_explanation *e, float value);
+
+/* --- figures */
+heed_figure heed_constant(double value);
+heed_figure heed_explain_at(const heed_explanation *e, heed_series series, int64_t i);
+/** The same figure again and again, as in sum_j exp(x_j - m). */
+heed_series heed_explain_same(heed_explanation *e, heed_figure figure);
+/** Elements start, start + step, … of a series. */
+heed_series heed_series_part(heed_series series, int64_t start, int64_t step);
+/** Room for n figures that are found one by one, and the series of them. */
+heed_figure *heed_explain_figures(heed_explanation *e, int64_t n);
+heed_series heed_series_of(const heed_figure *figures);
+/** A label with an index, "s[3]". */
+const char *heed_explain_label(heed_explanation *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * --- lines. For each name in the formula follows one heed_figure (in a step) or one heed_series of n figures (in a sum).
+ * Every result may go into later lines.
+ */
+heed_figure heed_explain_step(heed_explanation *e, const char *label, const char *formula, ...);
+heed_figure heed_explain_step_in(heed_explanation *e, heed_arithmetic in, const char *label,
+                                 const char *formula, ...);
+heed_figure heed_explain_sum(heed_explanation *e, const char *label, int64_t n, const char *formula, ...);
+/** The same from `start` on instead of 0, and in double if so wished. */
+heed_figure heed_explain_sum_from(heed_explanation *e, heed_arithmetic in, const char *label, heed_figure start,
+                                  int64_t n, const char *formula, ...);
+/** sum_i x_i y_i in float; formula names the two, such as "q[d] * k[d]". */
+heed_figure heed_explain_dot(heed_explanation *e, const char *label, const char *formula, heed_series x,
+                             heed_series y, int64_t n);
+/** The running one is x > running ? x : running, from -inf on. */
+heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_series x);
+/** A number that is looked up or decided; the sentence says how. */
+heed_figure heed_explain_found(heed_explanation *e, const char *label, double value, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void heed_explain_note(heed_explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** What is recorded in between goes one deeper: how one number of a longer calculation came about. */
+void heed_explain_enter(heed_explanation *e);
+void heed_explain_leave(heed_explanation *e);
 
 #endif

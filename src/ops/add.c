@@ -67,12 +67,12 @@ static void add_cost(const heed_node *y, heed_cost *cost)
 
 static void add_explain(const heed_op_args *args, int output, int64_t element, heed_explanation *e)
 {
-    const float a = heed_explain_read1(e, args, 0, "a", element);
-    const float b = heed_explain_read1(e, args, 1, "b", element % heed_tensor_count(args->in[1]));
+    const heed_figure a = heed_explain_figure(e, args, 0, "a", element);
+    const heed_figure b = heed_explain_figure(e, args, 1, "b", element % heed_tensor_count(args->in[1]));
 
     (void)output;
     heed_explain_formula(e, "y = a + b");
-    heed_explain_value(e, a + b);
+    heed_explain_step(e, "y", "a + b", a, b);
 }
 
 const heed_op heed_op_add = {

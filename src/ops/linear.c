@@ -140,18 +140,16 @@ static void linear_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), r = element / n_out,
                   o = element % n_out;
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
-    const float *x = heed_explain_read(e, a, 0, "x", r * n_in, 1, n_in);
-    const float *w = heed_explain_read(e, a, 1, "W", in_out ? o : o * n_in, in_out ? n_out : 1, n_in);
-    float sum = 0.0f;
+    const heed_series x = heed_explain_series(e, a, 0, "x", r * n_in, 1, n_in);
+    const heed_series w = heed_explain_series(e, a, 1, "W", in_out ? o : o * n_in, in_out ? n_out : 1, n_in);
+    const heed_figure sum = heed_explain_sum(e, a->in[2] != NULL ? "sum" : "y", n_in,
+                                             bf16 ? "x[k] * bf16(W[k])" : "x[k] * W[k]", x, w);
 
     (void)output;
-    for (int64_t k = 0; k < n_in; k++)
-        sum += x[k] * heed_counted(w[k], bf16);
     if (a->in[2] != NULL)
-        sum += heed_explain_read1(e, a, 2, "b", o);
+        heed_explain_step(e, "y", "sum + b", sum, heed_explain_figure(e, a, 2, "b", o));
     heed_explain_formula(e, "y[r, o] = sum_k x[r, k] W[%s]%s%s", in_out ? "k, o" : "o, k",
                          a->in[2] != NULL ? " + b[o]" : "", bf16 ? ", W rounded to bf16" : "");
-    heed_explain_value(e, sum);
 }
 
 const heed_op heed_op_linear = {

@@ -101,17 +101,14 @@ static void input_explain(const heed_op_args *a, int output, int64_t element, he
 {
     const int64_t n_in = heed_cols(a->out), n_out = heed_cols(a->in[0]), r = element / n_in, k = element % n_in;
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
-    const float *dy = heed_explain_read(e, a, 0, "dy", r * n_out, 1, n_out);
-    const float *w = heed_explain_read(e, a, 1, "W", in_out ? k * n_out : k, in_out ? 1 : n_in, n_out);
+    const heed_series dy = heed_explain_series(e, a, 0, "dy", r * n_out, 1, n_out);
+    const heed_series w = heed_explain_series(e, a, 1, "W", in_out ? k * n_out : k, in_out ? 1 : n_in, n_out);
     const bool bf16 = heed_linear_attrs_of(a->node)->bf16;
-    float sum = 0.0f;
 
     (void)output;
-    for (int64_t o = 0; o < n_out; o++)
-        sum += heed_counted(dy[o], bf16) * heed_counted(w[o], bf16);
     heed_explain_formula(e, "dx[r, k] = sum_o dy[r, o] W[%s]%s", in_out ? "k, o" : "o, k",
                          bf16 ? ", both rounded to bf16" : "");
-    heed_explain_value(e, sum);
+    heed_explain_sum(e, "dx", n_out, bf16 ? "bf16(dy[o]) * bf16(W[o])" : "dy[o] * W[o]", dy, w);
 }
 
 const heed_op heed_op_linear_backward_input = {
@@ -241,13 +238,10 @@ static void weight_cost(const heed_node *dw, heed_cost *cost)
 static void bias_explain(const heed_op_args *a, int64_t o, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[1]), n_out = heed_cols(a->in[1]);
-    const float *dy = heed_explain_read(e, a, 1, "dy", o, n_out, rows);
-    float sum = 0.0f;
+    const heed_series dy = heed_explain_series(e, a, 1, "dy", o, n_out, rows);
 
-    for (int64_t r = 0; r < rows; r++)
-        sum += dy[r];
     heed_explain_formula(e, "db[o] = sum_r dy[r, o]");
-    heed_explain_value(e, sum);
+    heed_explain_sum(e, "db", rows, "dy[r]", dy);
 }
 
 static void weight_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
@@ -255,20 +249,17 @@ static void weight_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t rows = heed_rows(a->in[0]), n_in = heed_cols(a->in[0]), n_out = heed_cols(a->in[1]);
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
     const int64_t k = in_out ? element / n_out : element % n_in, o = in_out ? element % n_out : element / n_in;
-    float sum = 0.0f;
 
     if (output == 1) {
         bias_explain(a, element, e);
         return;
     }
-    const float *x = heed_explain_read(e, a, 0, "x", k, n_in, rows);
-    const float *dy = heed_explain_read(e, a, 1, "dy", o, n_out, rows);
+    const heed_series x = heed_explain_series(e, a, 0, "x", k, n_in, rows);
+    const heed_series dy = heed_explain_series(e, a, 1, "dy", o, n_out, rows);
 
-    for (int64_t r = 0; r < rows; r++)
-        sum += x[r] * heed_counted(dy[r], bf16);
     heed_explain_formula(e, "dW[%s] = sum_r x[r, k] dy[r, o]%s", in_out ? "k, o" : "o, k",
                          bf16 ? ", dy rounded to bf16" : "");
-    heed_explain_value(e, sum);
+    heed_explain_sum(e, "dW", rows, bf16 ? "x[r] * bf16(dy[r])" : "x[r] * dy[r]", x, dy);
 }
 
 const heed_op heed_op_linear_backward_weight = {

@@ -159,16 +159,13 @@ static void matmul_explain(const heed_op_args *args, int output, int64_t element
     const int64_t which = element / (s.m * s.n), i = element / s.n % s.m, j = element % s.n;
     const int64_t a_start = which * s.m * s.k + (s.transpose_a ? i : i * s.k);
     const int64_t b_start = which * s.k * s.n + (s.transpose_b ? j * s.k : j);
-    const float *a = heed_explain_read(e, args, 0, "a", a_start, s.transpose_a ? s.m : 1, s.k);
-    const float *b = heed_explain_read(e, args, 1, "b", b_start, s.transpose_b ? 1 : s.n, s.k);
-    float sum = 0.0f;
+    const heed_series a = heed_explain_series(e, args, 0, "a", a_start, s.transpose_a ? s.m : 1, s.k);
+    const heed_series b = heed_explain_series(e, args, 1, "b", b_start, s.transpose_b ? 1 : s.n, s.k);
 
     (void)output;
-    for (int64_t l = 0; l < s.k; l++)
-        sum += a[l] * b[l];
     heed_explain_formula(e, "y[i, j] = sum_l a[%s] b[%s]", s.transpose_a ? "l, i" : "i, l",
                          s.transpose_b ? "j, l" : "l, j");
-    heed_explain_value(e, sum);
+    heed_explain_sum(e, "y", s.k, "a[l] * b[l]", a, b);
 }
 
 const heed_op heed_op_matmul = {

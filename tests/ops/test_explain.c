@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/explain.h"
+#include "graph/check_lines.h"
 
 enum { SAMPLES = 60, POISONED_SAMPLES = 6 }; /* elements of each output */
 
@@ -38,6 +38,8 @@ static void explain(const op_case *of, const heed_op_args *a, int k, int64_t ele
         fail_msg("%s: %s", of->name, err.message);
     if (heed_explanation_formula(e)[0] == '\0')
         fail_msg("%s: %s[%lld] has no formula", of->name, output_of(a, k)->name, (long long)element);
+    if (heed_explanation_n_lines(e) > 0)
+        check_lines(e, of->name);
 }
 
 /* --- the value --- */
