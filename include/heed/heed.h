@@ -11,6 +11,7 @@
 #include <heed/fields.h>
 #include <heed/generate.h>
 #include <heed/grid.h>
+#include <heed/heads.h>
 #include <heed/inspect.h>
 #include <heed/mask.h>
 #include <heed/model.h>

@@ -24,6 +24,7 @@ enum {
     HEED_STREAM_TASK = 8,            /* examples of a task to learn from */
     HEED_STREAM_TASK_VALIDATION = 9, /* and to validate; the number of the window lies above both */
     HEED_STREAM_HELD_OUT = 10,       /* which pairs of a task are kept for validation */
+    HEED_STREAM_REPEATED = 11,       /* tokens of the test for induction heads */
 };
 
 typedef struct heed_rng {
