@@ -135,6 +135,16 @@ void heed_forward_destroy(heed_forward *f)
     free(f);
 }
 
+heed_status heed_forward_extend(heed_forward *f, heed_forward_extend_fn *extend, void *context, heed_error *err)
+{
+    const heed_weights *weights = f->widened != NULL ? f->widened : f->model->weights;
+    heed_nn nn = {.g = f->g, .config = &f->model->config, .weights = weights};
+
+    extend(context, &nn, &f->gpt);
+    heed_weights_bind(weights, f->g);
+    return heed_graph_status(f->g, err);
+}
+
 heed_graph *heed_forward_graph(const heed_forward *f)
 {
     return f->g;

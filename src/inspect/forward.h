@@ -37,6 +37,11 @@ const heed_gpt *heed_forward_gpt(const heed_forward *forward);
 heed_device *heed_forward_device(heed_forward *forward);
 /** A computed node by heed's name, TransformerLens', that of an output or a module of transformers; grad/PARAMETER. NULL. */
 heed_node *heed_forward_find(const heed_forward *forward, const char *name);
+/** Appends to the graph: nodes made of the same parameters, by nn, from the nodes of the model. */
+typedef void heed_forward_extend_fn(void *context, heed_nn *nn, const heed_gpt *gpt);
+/** Calls extend once, before the first run; the graph's first error if that makes one. */
+heed_status heed_forward_extend(heed_forward *forward, heed_forward_extend_fn *extend, void *context,
+                                heed_error *err);
 /** Runs once and shows these nodes as they come; gradients at the end. */
 heed_status heed_forward_run(heed_forward *forward, heed_node *const *nodes, int n, heed_observe_fn *show,
                              void *context, heed_error *err);

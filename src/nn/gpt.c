@@ -26,11 +26,19 @@ heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids)
 static heed_node *head_weight(heed_nn *nn)
 {
     const heed_config *c = nn->config;
-    heed_node *there = heed_graph_find(nn->g, c->tied_head ? "wte.weight" : "lm_head.weight");
 
-    if (there != NULL)
-        return there;
-    return heed_nn_source(nn, "lm_head.weight", heed_shape2(c->vocab_size, c->d_model));
+    return heed_nn_source(nn, c->tied_head ? "wte.weight" : "lm_head.weight",
+                          heed_shape2(c->vocab_size, c->d_model));
+}
+
+heed_node *heed_nn_final_norm(heed_nn *nn, heed_node *x)
+{
+    return nn->config->norm == HEED_NORM_PRE ? heed_nn_norm(nn, x, "ln_f") : x;
+}
+
+heed_node *heed_nn_head(heed_nn *nn, heed_node *x)
+{
+    return heed_linear(nn->g, heed_nn_held(nn, x, HEED_NN_OPERAND), head_weight(nn), NULL, HEED_WEIGHT_OUT_IN);
 }
 
 static heed_gpt build_bigram(heed_nn *nn, heed_node *ids, heed_node *targets)
@@ -59,8 +67,10 @@ heed_gpt heed_gpt_build(heed_nn *nn, heed_node *ids, heed_node *targets)
     x = heed_nn_embed(nn, ids);
     for (int64_t layer = 0; layer < c->n_layers; layer++)
         x = heed_nn_block(nn, x, layer);
+    out.resid_last = x;
+    x = heed_nn_final_norm(nn, x);
     if (c->norm == HEED_NORM_PRE)
-        x = heed_name(g, heed_nn_norm(nn, x, "ln_f"), "ln_final.normalized");
+        heed_name(g, x, "ln_final.normalized");
     head = head_weight(nn);
     out.resid_final = x;
     x = heed_nn_held(nn, x, HEED_NN_OPERAND);
@@ -88,5 +98,5 @@ heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt)
 {
     if (gpt->resid_final == NULL)
         return last_row(nn->g, gpt->logits);
-    return heed_linear(nn->g, last_row(nn->g, gpt->resid_final), head_weight(nn), NULL, HEED_WEIGHT_OUT_IN);
+    return heed_nn_head(nn, last_row(nn->g, gpt->resid_final));
 }

@@ -17,10 +17,12 @@ static bool is_frozen(const heed_nn *nn, const char *name)
 
 heed_node *heed_nn_source(heed_nn *nn, const char *name, heed_shape shape)
 {
-    heed_node *node = nn->weights == NULL
-                          ? heed_graph_parameter(nn->g, name, shape)
-                          : heed_graph_weight(nn->g, name, heed_weights_dtype(nn->weights, name), shape);
+    heed_node *node = heed_graph_find(nn->g, name);
 
+    if (node != NULL && node->role == HEED_ROLE_PARAMETER)
+        return node;
+    node = nn->weights == NULL ? heed_graph_parameter(nn->g, name, shape)
+                               : heed_graph_weight(nn->g, name, heed_weights_dtype(nn->weights, name), shape);
     if (node != NULL && is_frozen(nn, name))
         node->wants_grad = false; /* nor does what is made of it alone */
     return node;

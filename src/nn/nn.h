@@ -49,6 +49,7 @@ typedef struct heed_nn {
 } heed_nn;
 
 typedef struct heed_gpt {
+    heed_node *resid_last;  /* [B, T, d_model] what the last block leaves; NULL for the bigram model */
     heed_node *resid_final; /* [B, T, d_model] what the head reads; NULL for the bigram model */
     heed_node *logits;      /* [B, T, V] */
     heed_node *loss;        /* cross-entropy, a scalar; NULL without targets */
@@ -71,6 +72,10 @@ heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids);
 heed_node *heed_nn_block(heed_nn *nn, heed_node *x, int64_t layer);
 /** Causal multi-head self-attention with its query, key, value and output maps, and positions that act there. */
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x);
+/** The norm before the head, where the configuration has one: what the head reads of a residual x [B, T, d_model]. */
+heed_node *heed_nn_final_norm(heed_nn *nn, heed_node *x);
+/** The head: what x says of the next token, [B, T, V]. */
+heed_node *heed_nn_head(heed_nn *nn, heed_node *x);
 /** Feed-forward: d_model -> d_mlp -> activation -> d_model. */
 heed_node *heed_nn_mlp(heed_nn *nn, heed_node *x);
 /** Mixture of experts in its place: each token goes through experts_per_token of n_experts; adds to nn->balance. */
@@ -83,7 +88,7 @@ heed_node *heed_nn_linear(heed_nn *nn, heed_node *x, const char *name, int64_t o
 heed_node *heed_nn_dropout(heed_nn *nn, heed_node *x);
 /** The activation of the configuration; swiglu, which takes two maps, is not one of them. */
 heed_node *heed_nn_activate(heed_nn *nn, heed_node *x);
-/** A parameter of that name, in the type that nn->weights have it in. */
+/** The parameter of that name, in the type that nn->weights have it in; one that the graph has already serves again. */
 heed_node *heed_nn_source(heed_nn *nn, const char *name, heed_shape shape);
 /**
  * A parameter under its name in a checkpoint: inside blocks.3 the `kind` (weight, bias) of `layer` attn.c_attn is

@@ -49,6 +49,11 @@ static row_stats stats_of_row(const float *x, int64_t n, float eps)
     return (row_stats){mean, 1.0 / sqrt(var + (double)eps)};
 }
 
+double heed_layernorm_rstd(const float *x, int64_t n, float eps)
+{
+    return stats_of_row(x, n, eps).rstd;
+}
+
 static float normalized(float x, row_stats s)
 {
     return (float)(((double)x - s.mean) * s.rstd);

@@ -8,6 +8,11 @@
 /** Checks x (input 0) and gamma (input 1), which is as long as x's rows; false after heed_graph_fail(). */
 bool heed_norm_check(heed_graph *g, const heed_node *node);
 
+/** What a LayerNorm multiplies a row by once its mean is gone: 1 / sqrt(var + eps), as the plain loops take it. */
+double heed_layernorm_rstd(const float *x, int64_t n, float eps);
+/** 1 / sqrt(mean(x^2) + eps), the factor of an RMSNorm. */
+double heed_rmsnorm_rstd(const float *x, int64_t n, float eps);
+
 /*
  * A parameter's gradient is summed over blocks of rows, then over the blocks in order. Where a block ends follows from
  * the number of rows alone, so threads change no bit.

@@ -39,6 +39,11 @@ static double rstd_of_row(const float *x, int64_t n, float eps)
     return 1.0 / sqrt(squares / (double)n + (double)eps);
 }
 
+double heed_rmsnorm_rstd(const float *x, int64_t n, float eps)
+{
+    return rstd_of_row(x, n, eps);
+}
+
 static float normalized(float x, double rstd)
 {
     return (float)((double)x * rstd);
