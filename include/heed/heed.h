@@ -3,6 +3,7 @@
 #ifndef HEED_HEED_H
 #define HEED_HEED_H
 
+#include <heed/activations.h>
 #include <heed/anchors.h>
 #include <heed/attention.h>
 #include <heed/bench.h>
@@ -10,11 +11,14 @@
 #include <heed/convert.h>
 #include <heed/fields.h>
 #include <heed/generate.h>
+#include <heed/gradients.h>
 #include <heed/grid.h>
 #include <heed/heads.h>
 #include <heed/inspect.h>
+#include <heed/lens.h>
 #include <heed/mask.h>
 #include <heed/model.h>
+#include <heed/neighbours.h>
 #include <heed/plot.h>
 #include <heed/pull.h>
 #include <heed/ranks.h>
