@@ -25,6 +25,7 @@
 #include <heed/recompute.h>
 #include <heed/range_test.h>
 #include <heed/session.h>
+#include <heed/shapes.h>
 #include <heed/status.h>
 #include <heed/tokenizer.h>
 #include <heed/train.h>

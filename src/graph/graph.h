@@ -91,6 +91,9 @@ int heed_graph_n_forward(const heed_graph *g);
 heed_node *heed_graph_node(const heed_graph *g, int i);
 /** By name; also accepts TransformerLens' spelling (blocks.0.attn.hook_attn_scores). NULL: there is none. */
 heed_node *heed_graph_find(const heed_graph *g, const char *name);
+/** Calls for every name with the node that is found under it, in no order. */
+void heed_graph_each_name(const heed_graph *g,
+                          void (*show)(void *context, const char *name, const heed_node *node), void *context);
 /** The name nearest to a wrong one, for "did you mean"; NULL when nothing is near. */
 const char *heed_graph_nearest_name(const heed_graph *g, const char *name);
 

@@ -102,6 +102,15 @@ heed_node *heed_graph_find(const heed_graph *g, const char *name)
     return heed_names_find(g, ours);
 }
 
+void heed_graph_each_name(const heed_graph *g,
+                          void (*show)(void *context, const char *name, const heed_node *node), void *context)
+{
+    for (int i = 0; i < g->name_capacity; i++) {
+        if (g->names[i].name != NULL)
+            show(context, g->names[i].name, g->names[i].node);
+    }
+}
+
 const char *heed_graph_nearest_name(const heed_graph *g, const char *name)
 {
     const char *best = NULL;

@@ -321,7 +321,7 @@ mv moved.txt good.txt
 
 # ---- what is right ----
 
-for command in train generate eval tokenize info inspect bench help version; do
+for command in train generate eval tokenize info shapes inspect bench help version; do
     for way in "help $command" "$command --help" "$command -h"; do
         allow $way
         [ ! -s err ] || fail "heed $way: expected nothing on standard error"

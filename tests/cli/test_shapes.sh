@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test_shapes.sh PROGRAM: what heed shapes and the accounting of heed info print.
+set -u
+program=$1
+here=$(cd "$(dirname "$0")" && pwd)
+gpt2=$here/../vectors/gpt2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+
+. "$here/functions.sh"
+
+: >input
+: >err
+
+expect()
+{
+    grep -q "$1" out || fail "expected a line with \"$1\""
+}
+
+# ---- shapes ----
+
+refuse 2 'expected one of them' shapes --symbolic --real
+refuse 2 'did you mean blocks.0.attn.scores?' shapes --filter attn.scors
+refuse 2 'got both' shapes "$gpt2" --d-model 4
+refuse 2 'the model has no row for position 64' shapes --length 65
+refuse 2 'did you mean "--filter"?' shapes --fliter x
+
+allow shapes --preset m0 --vocab-size 200019 --batch-size 32
+expect '^logits  *\[B, T, V\]  *\[32, 256, 200019\]  *6.55 GB$'
+expect '^attn.scores  *\[B, H, T, T\]  *\[32, 4, 256, 256\]  *33.6 MB$'
+allow shapes "$gpt2" --symbolic --filter hook_q
+expect '^attn.q  *\[B, H, T, d/H\]'
+! grep -q 'blocks.0 … blocks.1.*\[1,' out || fail "shapes --symbolic: expected no numbers"
+allow shapes --n-heads 8 --n-kv-heads 2 --training --n-layers 3
+expect '^attn.qkv  *\[B, T, (H + 2K)d/H\]  *\[1, 64, 192\]'
+expect '^blocks.0 … blocks.2, each like this$'
+expect '^d.attn.c_attn.weight  *\[d, (H + 2K)d/H\]'
+# a column is a character here, and the first line is that of heed info
+[ "$(sed -e 1d -e 's/…/./g' out | awk 'length > 80' | wc -l)" -eq 0 ] || fail "shapes: expected at most 80 columns"
+allow shapes --json --training
+python3 - out <<'END' || fail "shapes --json: expected one object that holds together"
+import json, sys
+found = json.load(open(sys.argv[1]))
+by_name = {t["name"]: t for t in found["tensors"]}
+q = by_name["blocks.0.attn.q"]
+assert q["symbolic"] == ["B", "H", "T", "d/H"] and q["shape"] == [1, 4, 64, 32], q
+assert q["memory_of"] == "blocks.0.attn.qkv" and q["view"] and not q["contiguous"], q
+assert "blocks.0.attn.hook_q" in q["also"], q
+END
+
+[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+echo "all as expected"
