@@ -110,6 +110,13 @@ heed_status heed_checkpoint_recover(const char *folder, heed_error *err)
     return settle(folder, err);
 }
 
+bool heed_checkpoint_is_settled(const char *folder)
+{
+    char path[HEED_PATH_BYTES];
+
+    return path_of(path, folder, COMMIT, "", NULL) == HEED_OK && !heed_file_exists(path);
+}
+
 bool heed_checkpoint_exists(const char *folder)
 {
     static const char *const others[] = {COMMIT, "log.jsonl"};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -326,14 +327,12 @@ static heed_status find_folder(heed_trainer *t, heed_error *err)
     return status == HEED_OK ? heed_checkpoint_recover(t->folder, err) : status;
 }
 
-heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer, heed_error *err)
-{
-    return heed_trainer_resume_ranks(folder, threads, NULL, trainer, err);
-}
-
-/* Nobody reads the folder before the first rank has put it in order. */
-heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_ranks *ranks,
-                                      heed_trainer **trainer, heed_error *err)
+/*
+ * Nobody reads the folder before the first rank has put it in order. Who only looks takes it as it is: nothing is locked,
+ * recovered or opened for writing.
+ */
+static heed_status open_run(const char *folder, int threads, heed_ranks *ranks, bool looks,
+                            heed_trainer **trainer, heed_error *err)
 {
     heed_trainer *t = calloc(1, sizeof *t);
     int n;
@@ -351,7 +350,7 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
     t->options = heed_train_options_default();
     t->options.ranks = ranks;
     status = set_folder(t, folder, err);
-    if (status == HEED_OK && heed_trainer_writes(t))
+    if (status == HEED_OK && !looks && heed_trainer_writes(t))
         status = find_folder(t, err);
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
@@ -370,9 +369,9 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = heed_trainer_compare(t, err);
-    if (status == HEED_OK && heed_trainer_writes(t))
+    if (status == HEED_OK && !looks && heed_trainer_writes(t))
         status = heed_keep_again(t, err);
-    if (status == HEED_OK && heed_trainer_writes(t))
+    if (status == HEED_OK && !looks && heed_trainer_writes(t))
         status = heed_log_open(t, err);
     status = heed_ranks_agree(ranks, status, err);
     if (status != HEED_OK) {
@@ -384,6 +383,49 @@ heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_rank
     t->start_s = heed_clock_s();
     *trainer = t;
     return HEED_OK;
+}
+
+heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer, heed_error *err)
+{
+    return open_run(folder, threads, NULL, false, trainer, err);
+}
+
+heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_ranks *ranks,
+                                      heed_trainer **trainer, heed_error *err)
+{
+    return open_run(folder, threads, ranks, false, trainer, err);
+}
+
+/* Which trainer.json that is: another one after each checkpoint. 0: it is about to be replaced. */
+static uint64_t checkpoint_number(const char *folder)
+{
+    char path[HEED_PATH_BYTES];
+    struct stat file;
+
+    if (!heed_checkpoint_is_settled(folder) ||
+        heed_path_join(path, sizeof path, folder, "trainer.json", NULL) != HEED_OK || stat(path, &file) != 0)
+        return 0;
+    return (uint64_t)file.st_ino + 1;
+}
+
+heed_status heed_trainer_look(const char *folder, heed_trainer **trainer, heed_error *err)
+{
+    const uint64_t before = checkpoint_number(folder);
+    heed_status status;
+
+    *trainer = NULL;
+    if (!heed_file_is_folder(folder))
+        return heed_fail(err, HEED_ERR_FILE, "%.300s: expected the folder of a training run", folder);
+    status = open_run(folder, -1, NULL, true, trainer, err);
+    if (status == HEED_OK && (before == 0 || checkpoint_number(folder) != before)) {
+        heed_trainer_close(*trainer);
+        *trainer = NULL;
+        status = heed_fail(err, HEED_ERR_FILE,
+                           "%.300s: a checkpoint is being written there, or was interrupted; try again, or let "
+                           "heed train --resume finish it",
+                           folder);
+    }
+    return status;
 }
 
 void heed_trainer_close(heed_trainer *t)

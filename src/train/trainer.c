@@ -159,11 +159,11 @@ double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
 
 /* --- one step --- */
 
-static double learning_rate(const heed_trainer *t)
+double heed_trainer_rate(const heed_trainer *t)
 {
     const heed_schedule schedule = heed_schedule_of(&t->options);
 
-    return heed_schedule_rate(&schedule, t->step);
+    return t->rate > 0.0 ? t->rate : heed_schedule_rate(&schedule, t->step);
 }
 
 /* The update of the weights that lie here, unless the guard skips it; all ranks judge the same numbers. */
@@ -184,7 +184,7 @@ static void update(heed_trainer *t, heed_progress *p)
 }
 
 /* 1 at the first update that is made. */
-static int32_t number_of_update(const heed_trainer *t)
+int32_t heed_trainer_update_number(const heed_trainer *t)
 {
     const int64_t n = t->step - t->guard.n_skipped + 1;
 
@@ -227,14 +227,14 @@ static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
     heed_status status = HEED_OK;
     double seconds;
 
-    p->learning_rate = t->rate > 0.0 ? t->rate : learning_rate(t);
+    p->learning_rate = heed_trainer_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
     if (count_targets(t->targets, t->options.batch_size * t->model->config.context_length) == 0)
         return pass_over(t, p);
     if (t->n_runs > 1 && !t->options.strict)
         heed_step_clear_gradients(&t->train, t->model->weights);
     t->inputs.lr = (float)p->learning_rate;
-    t->inputs.t = number_of_update(t);
+    t->inputs.t = heed_trainer_update_number(t);
     p->loss = run_parts(t, own_runs(t), true);
     p->kl = t->kl;
     if (t->reduce != NULL) {

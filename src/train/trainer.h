@@ -122,6 +122,8 @@ heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
 heed_status heed_checkpoint_save(heed_trainer *trainer, heed_error *err);
 /** Finishes or drops what an interrupted save has left. */
 heed_status heed_checkpoint_recover(const char *folder, heed_error *err);
+/** No set of files is about to take the place of another. */
+bool heed_checkpoint_is_settled(const char *folder);
 /** True when the folder holds a run or a model already, or any file that a run would write over. */
 bool heed_checkpoint_exists(const char *folder);
 /** Reads trainer.json: options, configuration, text, step, position. */
@@ -141,6 +143,14 @@ double heed_initial_loss(const heed_config *config, int64_t n_targets, double *t
  * HEED_ERR_USAGE, the same at all, names the rank and what it has another of.
  */
 heed_status heed_trainer_compare(const heed_trainer *trainer, heed_error *err);
+/**
+ * A run as its folder has it, to look at: the folder is only read, and nothing is locked, so the run may go on. It must not
+ * be stepped or saved. HEED_ERR_FILE as heed_trainer_resume(), and where a checkpoint is written meanwhile.
+ */
+heed_status heed_trainer_look(const char *folder, heed_trainer **trainer, heed_error *err);
+/** The learning rate of the next step, and the number of its update: 1 at the first that is made. */
+double heed_trainer_rate(const heed_trainer *trainer);
+int32_t heed_trainer_update_number(const heed_trainer *trainer);
 /** Of the option threads; several ranks of a machine divide its processors. 0: one a processor. */
 int heed_trainer_threads(const heed_trainer *trainer);
 /** True for the one rank that writes. */
