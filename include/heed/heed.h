@@ -28,6 +28,7 @@
 #include <heed/shapes.h>
 #include <heed/status.h>
 #include <heed/tokenizer.h>
+#include <heed/trace.h>
 #include <heed/train.h>
 #include <heed/verify.h>
 #include <heed/vocab.h>

@@ -25,6 +25,7 @@ extern const heed_cli_command heed_cli_eval;
 extern const heed_cli_command heed_cli_tokenize;
 extern const heed_cli_command heed_cli_info;
 extern const heed_cli_command heed_cli_shapes;
+extern const heed_cli_command heed_cli_trace;
 extern const heed_cli_command heed_cli_inspect;
 extern const heed_cli_command heed_cli_plot;
 extern const heed_cli_command heed_cli_verify;

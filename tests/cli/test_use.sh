@@ -244,6 +244,12 @@ cp -R model no-tokenizer
 rm no-tokenizer/tokenizer.json
 refuse 2 'no tokenizer.json' generate no-tokenizer --prompt a
 refuse 2 'no tokenizer.json' generate no-tokenizer --stop a
+refuse 2 'did you mean blocks.0.attn.scores?' trace model 'blocks.0.attn.score[0,0,1,1]' --text Once
+refuse 2 'expected an index from 0 to 3 for axis 2, got 4' trace model 'blocks.0.attn.scores[0,0,4,1]' --text Once
+refuse 2 'expected a block from 0 to 0, got 7' trace model 'blocks.7.resid_pre[0,0,0]' --text Once
+refuse 2 'is not one token of the vocabulary' trace model 'logits[0,0,"Once"]' --text Once
+refuse 2 'the model has no row for position 16' trace model loss --text 'Once upon a time there was a cat.'
+refuse 2 'has no option "--dept"; did you mean "--depth"?' trace model loss --dept
 refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
 refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
 refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
@@ -321,7 +327,7 @@ mv moved.txt good.txt
 
 # ---- what is right ----
 
-for command in train generate eval tokenize info shapes inspect bench help version; do
+for command in train generate eval tokenize info shapes trace inspect bench help version; do
     for way in "help $command" "$command --help" "$command -h"; do
         allow $way
         [ ! -s err ] || fail "heed $way: expected nothing on standard error"
@@ -329,6 +335,15 @@ for command in train generate eval tokenize info shapes inspect bench help versi
         awk 'length($0) > 100 { exit 1 }' out || fail "heed $way: a line is longer than 100 columns"
     done
 done
+allow trace model
+grep -q '^blocks.0.attn.pattern  *attention ' out || fail "heed trace: expected the list of tensors"
+allow trace model 'blocks.0.attn.scores[0,0,3,1]' 'd.blocks.0.attn.W_Q[5,9]' 'logits[0,2,"e"]' --text Once --fast
+[ "$(grep -c 'the same bits' out)" -eq 3 ] || fail "heed trace: expected three numbers with the same bits"
+allow trace model 'new.blocks.0.attn.W_Q[5,9]' --down --depth 3 --up
+grep -q '^by      adamw: ' out && grep -q 'adamw.m.h.0.attn.c_attn.weight\[5,9\] = ' out ||
+    fail "heed trace: expected the update of a weight with its moments"
+allow trace model 'd.blocks.0.attn.q[0,0,1,3]' --text Once --up --json
+grep -q '"same_bits": true' out && grep -q '"read_by"' out || fail "heed trace --json: expected bits and readers"
 allow
 awk '/^  heed / && !/^  heed .*[^ ]  +[^ ]/ { exit 1 }' out || fail "heed: a command and its summary run together"
 allow --version

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # test_layering.sh ROOT: fails on an #include that points against the layering.
 #
-#   base <- tensor <- graph <- ops <- nn <- train, infer, inspect <- measure, workbook        kernels <- ops
+#   base <- tensor <- graph <- ops <- nn <- train, infer <- inspect, measure <- workbook      kernels <- ops
 #   hub (models by name) stands behind nn; ranks know base alone, and train uses them
 #   text, data, formats stand beside nn: they know nothing of it, and a model carries its tokenizer and its file;
 #   cli, web and examples see include/heed only
@@ -24,7 +24,7 @@ data: base tensor formats text
 hub: base tensor formats nn
 train: base ranks tensor kernels graph ops nn formats text data
 infer: base tensor kernels graph ops nn formats text data
-inspect: base tensor kernels graph ops nn formats text data infer
+inspect: base tensor kernels graph ops nn formats text data train infer
 measure: base tensor kernels graph ops nn formats text data train infer
 workbook: base tensor kernels graph ops nn formats text data train infer inspect
 cli:

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* One number and where it came from, as JSON. */
+#include <stdlib.h>
+
+#include "cli/trace_print.h"
+
+static void put_operand(const heed_trace *trace, const heed_trace_operand *o, heed_cli_json *json)
+{
+    char range[HEED_TRACE_ADDRESS_BYTES];
+
+    heed_cli_json_open(json, NULL, '{');
+    heed_cli_json_text(json, "role", o->role);
+    heed_cli_json_text(json, "address", heed_trace_range(trace, o, range));
+    heed_cli_json_text(json, "first", heed_trace_address(trace, o->first, range));
+    heed_cli_json_integer(json, "step", o->step);
+    heed_cli_json_open(json, "values", '[');
+    for (int64_t i = 0; i < o->count; i++)
+        heed_cli_json_number(json, NULL, (double)o->values[i]);
+    heed_cli_json_close(json, ']');
+    heed_cli_json_close(json, '}');
+}
+
+static void put_explanation(const heed_trace *trace, const heed_trace_explanation *e, heed_cli_json *json)
+{
+    char address[HEED_TRACE_ADDRESS_BYTES];
+
+    heed_cli_json_text(json, "address", heed_trace_address(trace, e->element, address));
+    heed_cli_json_number(json, "value", (double)e->value);
+    if (e->given != NULL)
+        heed_cli_json_text(json, "given", e->given);
+    if (e->is_taken)
+        heed_cli_json_text(json, "taken_from", heed_trace_address(trace, e->from, address));
+    if (e->op == NULL)
+        return;
+    heed_cli_json_text(json, "op", e->op);
+    heed_cli_json_bool(json, "view", e->is_view);
+    heed_cli_json_text(json, "formula", e->formula);
+    heed_cli_json_open(json, "operands", '[');
+    for (int i = 0; i < e->n_operands; i++)
+        put_operand(trace, &e->operands[i], json);
+    heed_cli_json_close(json, ']');
+    heed_cli_json_number(json, "recomputed", (double)e->recomputed);
+    heed_cli_json_bool(json, "same_bits", e->same_bits);
+    if (heed_trace_fast_device(trace) != NULL)
+        heed_cli_json_number(json, "fast", (double)heed_trace_fast_value(trace, e->element));
+}
+
+/* The numbers behind a view or what was taken over, up to the one that was computed or given. */
+static heed_status put_shown(const heed_trace *trace, const heed_trace_explanation *e, heed_cli_json *json,
+                             heed_error *err)
+{
+    heed_trace_element next = e->is_view ? e->operands[0].first : e->from;
+    heed_status status = HEED_OK;
+
+    if (!e->is_view && !e->is_taken)
+        return HEED_OK;
+    heed_cli_json_open(json, "through", '[');
+    for (bool more = true; more && status == HEED_OK;) {
+        heed_trace_explanation *shown = NULL;
+        status = heed_trace_explain(trace, next, &shown, err);
+        more = status == HEED_OK && (shown->is_view || shown->is_taken);
+        if (status == HEED_OK) {
+            heed_cli_json_open(json, NULL, '{');
+            put_explanation(trace, shown, json);
+            heed_cli_json_close(json, '}');
+        }
+        if (more)
+            next = shown->is_view ? shown->operands[0].first : shown->from;
+        heed_trace_explanation_free(shown);
+    }
+    heed_cli_json_close(json, ']');
+    return status;
+}
+
+static heed_status put_readers(const heed_trace *trace, heed_trace_element element, heed_cli_json *json,
+                               heed_error *err)
+{
+    char address[HEED_TRACE_ADDRESS_BYTES];
+    heed_trace_reader *list = NULL;
+    int n = 0;
+    const heed_status status = heed_trace_readers(trace, element, &list, &n, err);
+
+    heed_cli_json_open(json, "read_by", '[');
+    for (int i = 0; i < n; i++) {
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_open(json, "first", '[');
+        for (int k = 0; k < HEED_TRACE_SHOWN && k < list[i].n; k++)
+            heed_cli_json_text(json, NULL, heed_trace_address(trace, list[i].first[k], address));
+        heed_cli_json_close(json, ']');
+        heed_cli_json_integer(json, "n", list[i].n);
+        heed_cli_json_integer(json, "n_asked", list[i].n_asked);
+        heed_cli_json_integer(json, "n_elements", list[i].n_elements);
+        heed_cli_json_close(json, '}');
+    }
+    heed_cli_json_close(json, ']');
+    free(list);
+    return status;
+}
+
+heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element element,
+                                const heed_cli_trace_options *o, heed_cli_json *json, heed_error *err)
+{
+    heed_trace_explanation *e = NULL;
+    heed_status status = heed_trace_explain(trace, element, &e, err);
+
+    if (status != HEED_OK)
+        return status;
+    heed_cli_json_open(json, NULL, '{');
+    put_explanation(trace, e, json);
+    status = put_shown(trace, e, json, err);
+    if (status == HEED_OK && o->up)
+        status = put_readers(trace, element, json, err);
+    heed_cli_json_close(json, '}');
+    heed_trace_explanation_free(e);
+    return status;
+}
+
+void heed_cli_trace_list_json(const heed_trace *trace, heed_cli_json *json)
+{
+    heed_cli_json_open(json, "tensors", '[');
+    for (int i = 0; i < heed_trace_n_tensors(trace); i++) {
+        const heed_trace_tensor x = heed_trace_tensor_at(trace, i);
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_text(json, "name", x.name);
+        heed_cli_json_text(json, "op", x.op != NULL ? x.op : "given");
+        heed_cli_json_open(json, "shape", '[');
+        for (int k = 0; k < x.rank; k++)
+            heed_cli_json_integer(json, NULL, x.size[k]);
+        heed_cli_json_close(json, ']');
+        heed_cli_json_close(json, '}');
+    }
+    heed_cli_json_close(json, ']');
+}
