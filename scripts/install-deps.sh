@@ -19,6 +19,7 @@ build | jansson    | libjansson-dev  | jansson    | jansson-devel           | ja
 build | pcre2      | libpcre2-dev    | pcre2      | pcre2-devel             | pcre2
 build | utf8proc   | libutf8proc-dev | utf8proc   | utf8proc-devel          | libutf8proc
 build | cairo      | libcairo2-dev   | cairo      | cairo-devel             | cairo
+build | zlib       | zlib1g-dev      | -          | zlib-devel              | zlib
 build | libcurl    | libcurl4-openssl-dev | curl | libcurl-devel           | curl
 build | libcrypto  | libssl-dev      | openssl@3  | openssl-devel           | openssl
 build | open-mpi   | libopenmpi-dev openmpi-bin | open-mpi | openmpi-devel | openmpi
@@ -31,7 +32,7 @@ clang | clang-rt   | libclang-rt-dev | -          | compiler-rt             | co
 # ---- is it there? ----
 
 # All C packages in one call of pkg-config, which is what a build that lacks nothing waits for.
-packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo libcurl libcrypto ompi-c cmocka 2>/dev/null; }
+packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo zlib libcurl libcrypto ompi-c cmocka 2>/dev/null; }
 
 compiles() { # compiler options..., the program on stdin
     "$@" -x c -o /dev/null - >/dev/null 2>&1
@@ -51,6 +52,7 @@ is_there() {
     open-mpi) [ -n "${HEED_NO_MPI:-}" ] || pkg-config --exists ompi-c 2>/dev/null ||
         [ "$(uname)" = Darwin ] || ls /usr/lib*/openmpi/lib/pkgconfig/ompi-c.pc >/dev/null 2>&1 ;; # Fedora keeps it aside
     utf8proc) pkg-config --exists libutf8proc 2>/dev/null ;;
+    zlib) pkg-config --exists zlib 2>/dev/null || [ "$(uname)" = Darwin ] ;; # the system brings it
     jansson | cairo | cmocka) pkg-config --exists "$1" 2>/dev/null ;;
     clang-omp) echo 'int main(void) { return 0; }' | compiles clang -fopenmp ;;
     clang-rt) echo 'int main(void) { return 0; }' | compiles clang -fsanitize=thread ;;
@@ -64,7 +66,7 @@ missing() {
     for group in "$@"; do
         for what in $(echo "$table" | awk -F'|' -v g="$group" '{ gsub(/ /, "", $1) } $1 == g { print $2 }'); do
             case $packages,$what in
-            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,libcurl | yes,libcrypto | yes,open-mpi | yes,cmocka) ;;
+            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,zlib | yes,libcurl | yes,libcrypto | yes,open-mpi | yes,cmocka) ;;
             *) is_there "$what" || echo "$what" ;;
             esac
         done

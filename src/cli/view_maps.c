@@ -9,23 +9,42 @@
 #include "cli/view.h"
 
 typedef struct maps_options {
-    const char *picture;
-    int64_t layer, head;
+    const char *picture, *layers, *heads;
+    int64_t layer, head, first;
 } maps_options;
 
 static const maps_options defaults = {.layer = -1, .head = -1};
 
 static const heed_cli_text texts[] = {
-    {"picture", "FILE", "write the maps of all heads, as .png, .svg or .pdf by the name's ending",
+    {"picture", "FILE",
+     "write the maps as .png, .svg, .pdf, .html (a page to explore), .npy or .json by the name's ending",
      offsetof(maps_options, picture)},
+    {"layers", "LIST", "only these layers, such as 0,2-3", offsetof(maps_options, layers)},
+    {"heads", "LIST",
+     "only these heads of a layer. With no layer and no head chosen, the most focused head is drawn",
+     offsetof(maps_options, heads)},
 };
 
 static const heed_field fields[] = {
-    {"layer", "draw the heads of this layer; -1: of every layer", HEED_FIELD_INTEGER,
-     offsetof(maps_options, layer), -1, 1023, NULL},
-    {"head", "draw this head; -1: every head. With neither: the most focused one", HEED_FIELD_INTEGER,
-     offsetof(maps_options, head), -1, 1023, NULL},
+    {"layer", "one layer; -1: every layer", HEED_FIELD_INTEGER, offsetof(maps_options, layer), -1, 1023, NULL},
+    {"head", "one head; -1: every head", HEED_FIELD_INTEGER, offsetof(maps_options, head), -1, 1023, NULL},
+    {"first", "the first token that is drawn, of a text that is too long for the terminal", HEED_FIELD_INTEGER,
+     offsetof(maps_options, first), 0, 1 << 24, NULL},
 };
+
+/* A number as a list, or the list; NULL: all. */
+static const char *list_of(const char *list, int64_t number, char out[24])
+{
+    if (number < 0)
+        return list;
+    snprintf(out, 24, "%lld", (long long)number);
+    return out;
+}
+
+static bool is_selected(const maps_options *own)
+{
+    return own->layers != NULL || own->heads != NULL || own->layer >= 0 || own->head >= 0;
+}
 
 /* Means over the rows of a pattern but the first, which has nothing to choose from. */
 typedef struct head_figures {
@@ -90,6 +109,8 @@ static void print_table(const heed_attention_maps *maps)
     printf("layer  head    over tokens  distance    itself  previous     first\n");
     for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
         for (int head = 0; head < heed_attention_maps_n_heads(maps); head++) {
+            if (heed_attention_maps_pattern(maps, layer, head) == NULL)
+                continue;
             const head_figures f = figures_of(maps, layer, head);
             printf("%5d %5d %14.1f %9.1f %7.0f %% %7.0f %% %7.0f %%\n", layer, head, f.tokens, f.distance,
                    100.0 * f.itself, 100.0 * f.previous, 100.0 * f.first);
@@ -118,11 +139,13 @@ static void print_experts(const heed_attention_maps *maps, int64_t experts_per_t
     }
 }
 
-static heed_status draw_head(const heed_attention_maps *maps, int layer, int head, heed_error *err)
+static heed_status draw_head(const heed_attention_maps *maps, int layer, int head, const maps_options *own,
+                             heed_error *err)
 {
     char *drawing = NULL;
-    const heed_status status = heed_attention_maps_text(maps, layer, head, heed_cli_columns(stdout) - 1,
-                                                        heed_cli_palette(stdout), &drawing, err);
+    const heed_status status = heed_attention_maps_text(maps, layer, head, (int)own->first,
+                                                        heed_cli_columns(stdout) - 1, heed_cli_palette(stdout),
+                                                        &drawing, err);
 
     if (status == HEED_OK)
         printf("\n%s", drawing);
@@ -136,13 +159,13 @@ static heed_status draw_heads(const heed_attention_maps *maps, const maps_option
     int layer, head;
     heed_status status = HEED_OK;
 
-    if (own->layer < 0 && own->head < 0) {
+    if (!is_selected(own)) {
         find_most_focused(maps, &layer, &head);
-        return draw_head(maps, layer, head, err);
+        return draw_head(maps, layer, head, own, err);
     }
     for (int i = 0; i < n_layers * n_heads && status == HEED_OK; i++) {
-        if ((own->layer < 0 || i / n_heads == own->layer) && (own->head < 0 || i % n_heads == own->head))
-            status = draw_head(maps, i / n_heads, i % n_heads, err);
+        if (heed_attention_maps_pattern(maps, i / n_heads, i % n_heads) != NULL)
+            status = draw_head(maps, i / n_heads, i % n_heads, own, err);
     }
     return status;
 }
@@ -157,7 +180,7 @@ static heed_status show_text(const heed_cli_look *look, const heed_attention_map
         print_experts(maps, heed_model_config(look->model)->experts_per_token);
     status = draw_heads(maps, own, err);
     if (status == HEED_OK && own->picture != NULL)
-        printf("\nall heads: %s\n", own->picture);
+        printf("\n%s: %s\n", is_selected(own) ? "these heads" : "all heads", own->picture);
     return status;
 }
 
@@ -181,7 +204,7 @@ static void json_head(heed_cli_json *json, const heed_attention_maps *maps, int 
     for (int i = 0; i < n; i++) {
         heed_cli_json_open(json, NULL, '[');
         for (int j = 0; j < n; j++)
-            heed_cli_json_number(json, NULL, (double)pattern[i * n + j]);
+            heed_cli_json_number(json, NULL, (double)pattern[(size_t)i * (size_t)n + (size_t)j]);
         heed_cli_json_close(json, ']');
     }
     heed_cli_json_close(json, ']');
@@ -206,7 +229,7 @@ static void show_json(heed_cli_json *json, const heed_attention_maps *maps, cons
     heed_cli_json_open(json, "heads", '[');
     for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
         for (int head = 0; head < heed_attention_maps_n_heads(maps); head++) {
-            if ((own->layer < 0 || layer == own->layer) && (own->head < 0 || head == own->head))
+            if (heed_attention_maps_pattern(maps, layer, head) != NULL)
                 json_head(json, maps, layer, head);
         }
     }
@@ -219,45 +242,52 @@ static void show_json(heed_cli_json *json, const heed_attention_maps *maps, cons
 
 /* --- the view --- */
 
-static bool is_picture(const char *path)
+/* Is there each number of the list? */
+static heed_status check_list(const char *list, int64_t number, const char *what, int64_t count,
+                              heed_error *err)
 {
-    static const char *const endings[] = {".png", ".svg", ".pdf"};
-    const size_t n = strlen(path);
+    bool *chosen = malloc(((size_t)count + 1) * sizeof *chosen);
+    char text[24];
+    heed_status status;
 
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        if (n > 4 && strcmp(path + n - 4, endings[i]) == 0)
-            return true;
+    if (list != NULL && number >= 0) {
+        status = heed_cli_fail(err, HEED_ERR_USAGE, "expected --%s or --%ss, got both", what, what);
+    } else if (chosen == NULL) {
+        status = heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of %lld", (long long)count);
+    } else {
+        status = heed_select_numbers(list_of(list, number, text), what, count, chosen, err);
     }
-    return false;
+    free(chosen);
+    return status;
 }
 
 static heed_status check(const heed_cli_look *look, const void *options, heed_error *err)
 {
     const maps_options *own = options;
     const heed_config *config = heed_model_config(look->model);
+    heed_status status = HEED_OK;
 
-    char shown[80];
-
-    if (own->picture != NULL && !is_picture(own->picture))
-        return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected a name that ends in .png, .svg or .pdf",
-                             heed_cli_quote(shown, sizeof shown, own->picture));
-    if (own->layer >= config->n_layers)
-        return heed_cli_fail(err, HEED_ERR_USAGE, "layer: expected 0 to %lld, got %lld",
-                             (long long)config->n_layers - 1, (long long)own->layer);
-    if (own->head >= config->n_heads)
-        return heed_cli_fail(err, HEED_ERR_USAGE, "head: expected 0 to %lld, got %lld",
-                             (long long)config->n_heads - 1, (long long)own->head);
-    return HEED_OK;
+    if (own->picture != NULL)
+        status = heed_attention_maps_check_path(own->picture, err);
+    if (status == HEED_OK)
+        status = check_list(own->layers, own->layer, "layer", config->n_layers, err);
+    if (status == HEED_OK)
+        status = check_list(own->heads, own->head, "head", config->n_heads, err);
+    return status;
 }
 
 static heed_status show(const heed_cli_look *look, const void *options, heed_error *err)
 {
     const maps_options *own = options;
+    char layer[24], head[24];
+    const heed_head_selection selection = {list_of(own->layers, own->layer, layer),
+                                           list_of(own->heads, own->head, head)};
     heed_attention_maps *maps = NULL;
-    heed_status status = heed_attention_maps_create(look->model, look->text, look->n_text, &maps, err);
+    heed_status status = heed_attention_maps_create_selected(look->model, look->text, look->n_text, &selection,
+                                                             &maps, err);
 
     if (status == HEED_OK && own->picture != NULL)
-        status = heed_attention_maps_picture(maps, own->picture, err);
+        status = heed_attention_maps_write(maps, own->picture, err);
     if (status == HEED_OK && look->json != NULL)
         show_json(look->json, maps, own);
     else if (status == HEED_OK)

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text_buffer.h"
+#include "formats/base64.h"
 
 #define FONT     "DejaVu Sans"
 #define MAX_SIZE 16384 /* pixels a side */
@@ -307,23 +308,6 @@ void heed_canvas_text(heed_canvas *canvas, double x, double y, const char *text,
     cairo_restore(canvas->cr);
 }
 
-static void put_base64(heed_text_buffer *out, const unsigned char *data, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < n; i += 3) {
-        const unsigned b = i + 1 < n ? data[i + 1] : 0, c = i + 2 < n ? data[i + 2] : 0;
-        const unsigned group = (unsigned)data[i] << 16 | b << 8 | c;
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63], '=', '='};
-
-        if (i + 1 < n)
-            text[2] = digits[group >> 6 & 63];
-        if (i + 2 < n)
-            text[3] = digits[group & 63];
-        heed_text_append(out, text, 4);
-    }
-}
-
 void heed_canvas_image(heed_canvas *canvas, double x, double y, int w, int h, const uint32_t *pixels)
 {
     heed_text_buffer png = {0};
@@ -344,7 +328,7 @@ void heed_canvas_image(heed_canvas *canvas, double x, double y, int w, int h, co
         put_number(canvas, "<image x=\"", x);
         put_number(canvas, "\" y=\"", y);
         heed_text_printf(&canvas->svg, "\" width=\"%d\" height=\"%d\" href=\"data:image/png;base64,", w, h);
-        put_base64(&canvas->svg, (const unsigned char *)png.data, png.size);
+        heed_base64_put(&canvas->svg, png.data, png.size);
         heed_text_puts(&canvas->svg, "\"/>\n");
     } else {
         cairo_set_source_surface(canvas->cr, image, x, y);

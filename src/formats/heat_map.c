@@ -3,10 +3,11 @@
  * Heat maps: a grid of small matrices on one colour scale.
  *
  * Maps share their axes: tokens stand at the left of the first column and below the last row of the
- * grid. A matrix with more cells than pixels shows the largest value of each pixel, so that a single
+ * grid, or positions where tokens are too many. A matrix with more cells than pixels shows the largest value of each pixel, so that a single
  * strong cell stays visible.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -17,10 +18,13 @@
 #include "formats/label.h"
 #include "formats/picture.h"
 
-#define MAX_LABELS      40    /* tokens along an axis */
+#define MIN_LABEL_CELL  6.0   /* pixels of a cell that can have a label */
 #define MAX_LABEL_CHARS 12    /* characters of a token */
 #define MAX_RECT_CELLS  30000 /* of all maps; beyond, a map is one image */
 #define GRID_PIXELS     1800  /* the grid's width, about */
+#define FEW_MAPS        4     /* so few may grow until tokens can be read, or have pixels at least */
+#define LABELLED_CELL   9.0
+#define FEW_PIXELS      2000
 #define TITLE           16.0
 #define CAPTION         12.0
 #define CHAR_WIDTH      0.64 /* of a character, about, as a share of the size of the text */
@@ -44,11 +48,21 @@ typedef struct layout {
     heed_colour ramp[256];
 } layout;
 
-static heed_colour colour_of(const layout *l, double value)
+/* Where a value stands on the ramp: 0 .. 1, when it is on the scale. */
+static double place_of(const layout *l, double value)
 {
     const double t = (value - l->low) / (l->high - l->low);
 
-    return isnan(value) ? EMPTY : l->ramp[t > 0 ? (t < 1 ? (int)(t * 255 + 0.5) : 255) : 0];
+    return l->maps->root ? sqrt(fmax(t, 0)) : t;
+}
+
+static heed_colour colour_of(const layout *l, double value)
+{
+    const double t = place_of(l, value);
+
+    if (isnan(value))
+        return EMPTY;
+    return isinf(value) ? HEED_HEAT_NOT_FINITE : l->ramp[t > 0 ? (t < 1 ? (int)(t * 255 + 0.5) : 255) : 0];
 }
 
 /* One rectangle a cell that is not empty. */
@@ -135,6 +149,34 @@ static void draw_col_labels(layout *l, double x, double y)
                          heed_label_token(text, sizeof text, l->maps->col_labels[j], MAX_LABEL_CHARS), &style);
 }
 
+/* Round positions along an axis, for rows or columns without labels. Returns how many. */
+static int positions_of(int64_t n, int pixels, heed_tick ticks[HEED_AXIS_MAX_TICKS])
+{
+    heed_axis axis = {.low = 0, .high = (double)n};
+
+    return heed_axis_ticks(&axis, pixels / 60, ticks);
+}
+
+/* Middles of the cells at round positions. */
+static void draw_positions(layout *l, double x, double y, bool rows)
+{
+    const heed_text_style style = {
+        .size = 10, .align = rows ? HEED_ALIGN_RIGHT : HEED_ALIGN_CENTRE, .colour = GREY};
+    const int64_t n = rows ? l->maps->n_rows : l->maps->n_cols;
+    const int pixels = rows ? l->map_h : l->map_w;
+    heed_tick ticks[HEED_AXIS_MAX_TICKS];
+    char text[24];
+
+    for (int i = positions_of(n, pixels, ticks) - 1; i >= 0; i--) {
+        const double at = (ticks[i].value + 0.5) * pixels / (double)n;
+
+        if (ticks[i].value >= (double)n || ticks[i].value != floor(ticks[i].value))
+            continue;
+        snprintf(text, sizeof text, "%.0f", ticks[i].value);
+        heed_canvas_text(l->canvas, rows ? x - 5 : x + at, rows ? y + at + 4 : y + 14, text, &style);
+    }
+}
+
 static bool draw_map(layout *l, int k)
 {
     const heed_text_style title = {.size = 12, .colour = INK};
@@ -149,10 +191,14 @@ static bool draw_map(layout *l, int k)
         return false;
     heed_canvas_frame(l->canvas, x - 0.5, y - 0.5, l->map_w + 1, l->map_h + 1, FRAME);
     heed_canvas_text(l->canvas, x, y - 5, heed_label_text(text, map->title), &title);
-    if (l->row_labels && k % l->n_across == 0)
+    if (k % l->n_across == 0 && l->row_labels)
         draw_row_labels(l, y);
-    if (l->col_labels && k + l->n_across >= l->maps->n_maps)
+    else if (k % l->n_across == 0 && l->maps->row_labels != NULL)
+        draw_positions(l, x, y, true);
+    if (k + l->n_across >= l->maps->n_maps && l->col_labels)
         draw_col_labels(l, x, y + l->map_h);
+    else if (k + l->n_across >= l->maps->n_maps && l->maps->col_labels != NULL)
+        draw_positions(l, x, y + l->map_h, false);
     return true;
 }
 
@@ -170,13 +216,8 @@ static void draw_scale(layout *l, double x, double y, double height)
     heed_axis_include(&axis, l->high);
     heed_axis_finish(&axis, 0);
     for (int i = heed_axis_ticks(&axis, 5, ticks) - 1; i >= 0; i--)
-        heed_canvas_text(l->canvas, x + 19, y + height * (1 - heed_axis_place(&axis, ticks[i].value)) + 4,
-                         ticks[i].text, &style);
-}
-
-static bool fits_labels(const char *const *labels, int64_t n)
-{
-    return labels != NULL && n <= MAX_LABELS;
+        heed_canvas_text(l->canvas, x + 19, y + height * (1 - place_of(l, ticks[i].value)) + 4, ticks[i].text,
+                         &style);
 }
 
 /* About the pixels that a line of text takes, with its margins. */
@@ -187,12 +228,21 @@ static double text_room(const char *text, double size)
     return 32 + CHAR_WIDTH * size * heed_label_chars(heed_label_text(shown, text));
 }
 
+/* Pixels that a map of `longest` cells a side may take. */
+static double room_of_a_map(const layout *l, double longest)
+{
+    const double usual = fmin(fmax((double)GRID_PIXELS / l->n_across, 72), l->n_across == 1 ? 560 : 440);
+    const double few = fmin(LABELLED_CELL * longest, (double)FEW_PIXELS / l->n_across);
+
+    return l->maps->n_maps <= FEW_MAPS ? fmax(usual, few) : usual;
+}
+
 /* Sizes of maps, margins and the whole picture. */
 static void lay_out(layout *l, int *width, int *height)
 {
     const heed_heat_maps *m = l->maps;
     const int64_t longest = m->n_rows > m->n_cols ? m->n_rows : m->n_cols;
-    const double room = fmin(fmax((double)GRID_PIXELS / l->n_across, 72), l->n_across == 1 ? 560 : 440);
+    const double room = room_of_a_map(l, (double)longest);
     const double cell = fmin(room / (double)longest, 28);
 
     /* whole pixels a cell where a cell has any */
@@ -201,9 +251,11 @@ static void lay_out(layout *l, int *width, int *height)
     l->map_h = (int)fmax(
         cell >= 1 ? floor(cell) * (double)m->n_rows : room * (double)m->n_rows / (double)longest, 24);
     l->label_size = fmin(11, floor(cell) + 1);
-    l->row_labels = fits_labels(m->row_labels, m->n_rows) && cell >= 6;
-    l->col_labels = fits_labels(m->col_labels, m->n_cols) && cell >= 6;
-    const double chars_left = l->row_labels ? longest_label(m->row_labels, m->n_rows) : 0;
+    l->row_labels = m->row_labels != NULL && cell >= MIN_LABEL_CELL;
+    l->col_labels = m->col_labels != NULL && cell >= MIN_LABEL_CELL;
+    const double chars_left = l->row_labels           ? longest_label(m->row_labels, m->n_rows)
+                              : m->row_labels != NULL ? 4
+                                                      : 0;
     const double chars_below = l->col_labels ? longest_label(m->col_labels, m->n_cols) : 0;
     l->left = 20 + (m->row_title != NULL ? 20 : 0) + CHAR_WIDTH * l->label_size * chars_left + 6;
     l->top = m->title != NULL ? 46 : 16;

@@ -23,7 +23,9 @@ double heed_heat_value(const heed_heat_maps *maps, const heed_heat_map *map, int
     const int64_t stride = map->row_stride != 0 ? map->row_stride : maps->n_cols;
 
     /* query i stands at position n_cols - n_rows + i of the keys */
-    return maps->causal && j > i + maps->n_cols - maps->n_rows ? NAN : (double)map->values[i * stride + j];
+    if (maps->causal && j > i + maps->n_cols - maps->n_rows)
+        return NAN;
+    return isfinite(map->values[i * stride + j]) ? (double)map->values[i * stride + j] : INFINITY;
 }
 
 double heed_heat_sample(const heed_heat_maps *maps, const heed_heat_map *map, int i, int j, int h, int w)

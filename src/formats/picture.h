@@ -50,8 +50,9 @@ heed_status heed_line_plot_write(const char *path, const heed_line_plot *plot, h
 /* One matrix, such as the attention pattern of a head: row i is a query, column j a key. */
 typedef struct heed_heat_map {
     const char *title;   /* "L0 H1" */
-    const float *values; /* [n_rows, n_cols]; NaN is drawn as empty */
+    const float *values; /* [n_rows, n_cols]; one that is not finite has a colour of its own */
     int64_t row_stride;  /* floats from row to row; 0: n_cols */
+    const float *before; /* [n_rows] what lies left of a window's first column, for a terminal; NULL: nothing */
 } heed_heat_map;
 
 /* A grid of matrices of one size on one scale: layers downwards, heads to the right. */
@@ -61,11 +62,12 @@ typedef struct heed_heat_maps {
     int n_maps;
     int n_across; /* maps in a row of the grid; 0: all */
     int64_t n_rows, n_cols;
-    const char *const *row_labels; /* a token a row; NULL: none. Drawn up to 40 of them. */
+    const char *const *row_labels; /* a token a row; NULL: none. Positions stand where they are too many. */
     const char *const *col_labels;
     const char *row_title, *col_title; /* "query", "key" */
     float low, high;                   /* the scale; both 0: 0 .. 1 */
-    bool causal;                       /* what lies above the diagonal is empty, not 0 */
+    bool root;   /* colours go with the square root of the place on the scale: small ones are told apart */
+    bool causal; /* what lies above the diagonal is empty, not 0 */
 } heed_heat_maps;
 
 heed_status heed_heat_maps_write(const char *path, const heed_heat_maps *maps, heed_error *err);

@@ -3,14 +3,14 @@
 #include "formats/terminal.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "base/utf8.h"
 #include "formats/heat_values.h"
 #include "formats/label.h"
 
-#define GAP             2  /* columns between maps */
-#define MAX_LABELS      40 /* tokens along an axis */
-#define MAX_LABEL_CHARS 10 /* characters of a token */
-#define SCALE_STEPS     20
+#define GAP         2 /* columns between maps */
+#define SCALE_STEPS 20
 
 void heed_terminal_colour(heed_text_buffer *out, heed_colour c, bool background)
 {
@@ -64,7 +64,6 @@ typedef struct grid {
     double low, high;
     int wide, lines;
     int h, w;
-    int sign_columns; /* columns a sample takes */
 } grid;
 
 static double share(const grid *g, double value)
@@ -72,14 +71,35 @@ static double share(const grid *g, double value)
     return (value - g->low) / (g->high - g->low);
 }
 
-static char sign_of(const grid *g, double value)
+static heed_colour colour_of(const grid *g, double value)
 {
-    static const char signs[] = " .:-=+*#%@";
+    return isinf(value) ? HEED_HEAT_NOT_FINITE : heed_colour_ramp(share(g, value));
+}
+
+/* 0 for an empty cell, 1 .. 9 for amounts, 10 for what is not finite. NaN is an empty cell here. */
+static int level_of(const grid *g, double value)
+{
     const double t = share(g, value);
 
     if (isnan(value))
-        return ' ';
-    return signs[1 + (t > 0 ? (t < 1 ? (int)(t * 8 + 0.5) : 8) : 0)];
+        return 0;
+    return isinf(value) ? 10 : 1 + (t > 0 ? (t < 1 ? (int)(t * 8 + 0.5) : 8) : 0);
+}
+
+/* A cell as `columns` equal signs. */
+static void put_signs(heed_text_buffer *out, const grid *g, double value, int columns)
+{
+    static const char signs[] = " .:-=+*#%@!";
+    static const char *const colours[] = {"", "90", "34", "34", "36", "36", "32", "33", "31", "1;31", "95"};
+    const int level = level_of(g, value);
+    const bool coloured = g->colours != HEED_COLOURS_NONE && level > 0;
+
+    if (coloured)
+        heed_text_printf(out, "\x1b[%sm", colours[level]);
+    for (int i = 0; i < columns; i++)
+        heed_text_append(out, &signs[level], 1);
+    if (coloured)
+        heed_terminal_reset(out, g->colours);
 }
 
 /* A character that shows one value above another; an empty value leaves the terminal's own background. */
@@ -89,9 +109,9 @@ static void put_half_block(heed_text_buffer *out, const grid *g, double above, d
         heed_text_puts(out, " ");
         return;
     }
-    heed_terminal_colour(out, heed_colour_ramp(share(g, isnan(above) ? below : above)), false);
+    heed_terminal_colour(out, colour_of(g, isnan(above) ? below : above), false);
     if (!isnan(above) && !isnan(below))
-        heed_terminal_colour(out, heed_colour_ramp(share(g, below)), true);
+        heed_terminal_colour(out, colour_of(g, below), true);
     heed_text_puts(out, isnan(above) ? "▄" : "▀");
     heed_text_puts(out, "\x1b[0m");
 }
@@ -106,9 +126,7 @@ static void put_line(heed_text_buffer *out, const grid *g, const heed_heat_map *
                                      : NAN;
             put_half_block(out, g, above, below);
         } else {
-            const char sign = sign_of(g, heed_heat_sample(g->maps, map, line, j, g->h, g->w));
-            for (int i = 0; i < g->sign_columns; i++)
-                heed_text_append(out, &sign, 1);
+            put_signs(out, g, heed_heat_sample(g->maps, map, line, j, g->h, g->w), 1);
         }
     }
 }
@@ -123,8 +141,7 @@ static void put_scale(heed_text_buffer *out, const grid *g)
             heed_terminal_colour(out, heed_colour_ramp(t), false);
             heed_text_puts(out, "█");
         } else {
-            const char sign = sign_of(g, g->low + t * (g->high - g->low));
-            heed_text_append(out, &sign, 1);
+            put_signs(out, g, g->low + t * (g->high - g->low), 1);
         }
     }
     heed_terminal_reset(out, g->colours);
@@ -150,40 +167,57 @@ static void put_maps(heed_text_buffer *out, const grid *g, int first, int n)
     for (int line = 0; line < g->lines; line++) {
         for (int k = 0; k < n; k++) {
             put_line(out, g, &g->maps->maps[first + k], line);
-            spaces(out, g->wide - g->w * g->sign_columns + (k + 1 < n ? GAP : 0));
+            spaces(out, g->wide - g->w + (k + 1 < n ? GAP : 0));
         }
         heed_text_puts(out, "\n");
     }
 }
 
-/* One map, a line a token, two columns a cell; the first character of each key above its column. */
-static void put_labelled(heed_text_buffer *out, grid *g, int label_columns)
+/* A cell of two columns on its colour, or as signs. */
+static void put_wide_cell(heed_text_buffer *out, const grid *g, double value)
+{
+    if (g->colours != HEED_COLOURS_TRUE || !isfinite(value)) {
+        put_signs(out, g, value, 2);
+        return;
+    }
+    heed_terminal_colour(out, colour_of(g, value), true);
+    heed_text_puts(out, "  \x1b[0m");
+}
+
+/* The first character of a token, or the one behind its blank, in two columns. */
+static void put_key(heed_text_buffer *out, const char *token)
+{
+    char first[8] = "", text[64];
+    uint32_t code;
+
+    token += token[0] == ' ' && token[1] != '\0';
+    const size_t step = heed_utf8_decode(token, strlen(token), &code);
+    memcpy(first, token, step > 0 ? step : token[0] != '\0');
+    heed_label_token(text, sizeof text, first, 2);
+    heed_text_puts(out, text);
+    spaces(out, 2 - heed_label_chars(text));
+}
+
+/* One map, a line a token, two columns a cell. */
+static void put_labelled(heed_text_buffer *out, const grid *g, int label_columns)
 {
     const heed_heat_maps *m = g->maps;
+    const float *before = m->maps[0].before;
     char text[64];
 
-    g->h = (int)m->n_rows;
-    g->w = (int)m->n_cols;
-    g->sign_columns = 2;
     spaces(out, label_columns + 1);
+    heed_text_puts(out, before != NULL ? "< " : "");
     for (int64_t j = 0; j < m->n_cols && m->col_labels != NULL; j++)
-        heed_text_printf(out, "%s ", heed_label_token(text, sizeof text, m->col_labels[j], 1));
+        put_key(out, m->col_labels[j]);
     heed_text_puts(out, "\n");
-    for (int i = 0; i < g->h; i++) {
-        heed_label_token(text, sizeof text, m->row_labels[i], MAX_LABEL_CHARS);
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        heed_label_token(text, sizeof text, m->row_labels[i], HEED_TERMINAL_LABEL);
         spaces(out, label_columns - heed_label_chars(text));
         heed_text_printf(out, "%s ", text);
-        for (int j = 0; j < g->w; j++) {
-            const double value = heed_heat_value(m, &m->maps[0], i, j);
-            const char sign = sign_of(g, value);
-
-            if (g->colours != HEED_COLOURS_TRUE || isnan(value)) {
-                heed_text_printf(out, "%c%c", sign, sign);
-                continue;
-            }
-            heed_terminal_colour(out, heed_colour_ramp(share(g, value)), true);
-            heed_text_puts(out, "  \x1b[0m");
-        }
+        if (before != NULL)
+            put_wide_cell(out, g, (double)before[i]);
+        for (int64_t j = 0; j < m->n_cols; j++)
+            put_wide_cell(out, g, heed_heat_value(m, &m->maps[0], i, j));
         heed_text_puts(out, "\n");
     }
 }
@@ -195,7 +229,7 @@ static int label_columns_of(const heed_heat_maps *m)
 
     for (int64_t i = 0; i < m->n_rows; i++) {
         const int chars = heed_label_chars(
-            heed_label_token(text, sizeof text, m->row_labels[i], MAX_LABEL_CHARS));
+            heed_label_token(text, sizeof text, m->row_labels[i], HEED_TERMINAL_LABEL));
 
         longest = chars > longest ? chars : longest;
     }
@@ -205,7 +239,7 @@ static int label_columns_of(const heed_heat_maps *m)
 void heed_terminal_heat_maps(heed_text_buffer *out, const heed_heat_maps *maps, int columns,
                              heed_colours colours)
 {
-    grid g = {.maps = maps, .colours = colours, .sign_columns = 1};
+    grid g = {.maps = maps, .colours = colours};
 
     if (heed_heat_check(maps, &g.low, &g.high, NULL) != HEED_OK)
         return;
@@ -215,11 +249,12 @@ void heed_terminal_heat_maps(heed_text_buffer *out, const heed_heat_maps *maps, 
 
         heed_text_printf(out, "%s\n", heed_label_cut(title, sizeof title, maps->title, columns));
     }
-    const int labels = maps->n_maps == 1 && maps->row_labels != NULL && maps->n_rows <= MAX_LABELS &&
-                               maps->n_cols <= MAX_LABELS
+    const int labels = maps->n_maps == 1 && maps->row_labels != NULL && maps->n_rows <= HEED_TERMINAL_TOKENS &&
+                               maps->n_cols <= HEED_TERMINAL_TOKENS
                            ? label_columns_of(maps)
                            : 0;
-    if (labels > 0 && labels + 1 + 2 * maps->n_cols <= columns) {
+    const int before = maps->maps[0].before != NULL ? 2 : 0;
+    if (labels > 0 && labels + 1 + before + 2 * maps->n_cols <= columns) {
         char title[HEED_LABEL_SIZE];
 
         if (maps->maps[0].title != NULL)

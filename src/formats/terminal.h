@@ -26,10 +26,14 @@ typedef enum heed_colours {
 void heed_terminal_line_plot(heed_text_buffer *out, const heed_line_plot *plot, int columns, int rows,
                              heed_colours colours);
 
+#define HEED_TERMINAL_TOKENS 40 /* along an axis with labels, at most */
+#define HEED_TERMINAL_LABEL  10 /* columns of a token at the left, at most */
+
 /**
  * Heat maps, as many beside each other as fit. With 24-bit colours half blocks, two cells a character;
- * otherwise the signs " .:-=+*#%@", where only an empty cell is a space. A single map with labels has them
- * at its left and its top where they fit. A map that is too wide shows the largest of neighbouring cells.
+ * otherwise the signs " .:-=+*#%@", where only an empty cell is a space, coloured from blue to red with 16 colours. A
+ * single map with labels has them at its left and its top where they fit; what a window has `before` it stands in a column
+ * "<". A map that is too wide shows the largest of neighbouring cells. A number that is not finite is a "!".
  */
 void heed_terminal_heat_maps(heed_text_buffer *out, const heed_heat_maps *maps, int columns,
                              heed_colours colours);

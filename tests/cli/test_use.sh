@@ -252,8 +252,11 @@ refuse 2 'the model has no row for position 16' trace model loss --text 'Once up
 refuse 2 'has no option "--dept"; did you mean "--depth"?' trace model loss --dept
 refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
 refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
-refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
-refuse 2 'ends in .png, .svg or .pdf' inspect model --picture map.gif
+refuse 2 'there is no layer 1: the only layer is 0' inspect model --layer 1
+refuse 2 'there is no head 9: heads are 0 to ' inspect model --heads 0,9
+refuse 2 'heads: expected numbers and ranges such as 0,2-3, got "x"' inspect model --heads x
+refuse 2 'expected --head or --heads, got both' inspect model --head 0 --heads 1
+refuse 2 'ends in .png, .svg, .pdf, .html, .npy or .json' inspect model --picture map.gif
 refuse 2 'ends in .png, .svg or .pdf' plot model --out loss.gif
 refuse 2 'expected heed plot RUN...' plot
 refuse 2 'expected one of step, tokens, time, lr' plot model --x epoch

@@ -11,6 +11,7 @@
 #include "folder.h"
 #include "formats/colour.h"
 #include "formats/label.h"
+#include "formats/well_formed.h"
 
 static char *drawn(const heed_grid *grid, int columns, heed_palette palette)
 {
@@ -135,6 +136,7 @@ static void a_picture_holds_each_number_and_is_the_same_twice(void **state)
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
     char *svg = strndup(first.data, first.size);
+    assert_well_formed(svg);
     static const char *const parts[] = {">0.50<", ">-0.25<", ">nan<", ">0.12<", ">a&lt;b<", ">\\x1B]&amp;<"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (strstr(svg, parts[i]) == NULL)

@@ -14,6 +14,7 @@
 #include "formats/axis.h"
 #include "formats/colour.h"
 #include "formats/picture.h"
+#include "formats/well_formed.h"
 
 /* The file's bytes with a zero behind them; the caller frees. */
 static char *slurp(const char *name, size_t *size)
@@ -63,7 +64,7 @@ static int count(const char *text, const char *part)
 /* No number that is none, no control character, and as many tags closed as opened. */
 static void assert_sound(const char *svg)
 {
-    assert_int_equal(strncmp(svg, "<?xml", 5), 0);
+    assert_well_formed(svg);
     assert_non_null(strstr(svg, "</svg>\n"));
     assert_null(strstr(svg, "nan"));
     assert_null(strstr(svg, "inf"));
@@ -156,23 +157,40 @@ static void tokens_are_shown_with_visible_white_space(void **state)
     free(svg);
 }
 
-static void more_than_40_tokens_are_not_drawn(void **state)
+/* Nine pixels each, up to 2000; beyond, round positions stand at the axes, the first and the last ones too. */
+static void too_many_tokens_give_way_to_positions(void **state)
 {
-    static const char *tokens[41];
-    static const float values[41 * 41];
+    enum { MANY = 400 };
+    static const char *tokens[MANY];
+    static float values[MANY * MANY];
     const heed_heat_map map = {.values = values};
     heed_heat_maps maps = {
-        .maps = &map, .n_maps = 1, .n_rows = 40, .n_cols = 40, .row_labels = tokens, .col_labels = tokens};
+        .maps = &map, .n_maps = 1, .n_rows = 90, .n_cols = 90, .row_labels = tokens, .col_labels = tokens};
 
     (void)state;
-    for (int i = 0; i < 41; i++)
+    for (int i = 0; i < MANY; i++)
         tokens[i] = "word";
     char *svg = heat_svg(&maps);
-    assert_int_equal(count(svg, ">word</text>"), 80);
+    assert_int_equal(count(svg, ">word</text>"), 180);
     free(svg);
-    maps.n_rows = maps.n_cols = 41;
+    maps.n_rows = maps.n_cols = MANY;
     svg = heat_svg(&maps);
     assert_int_equal(count(svg, ">word</text>"), 0);
+    assert_int_equal(count(svg, ">200</text>"), 2);
+    assert_int_equal(count(svg, ">400</text>"), 0);
+    free(svg);
+}
+
+/* What is not finite has a colour that no amount has. */
+static void what_is_not_finite_can_be_seen(void **state)
+{
+    static const float values[] = {1, 0, NAN, INFINITY};
+    const heed_heat_map map = {.values = values};
+    const heed_heat_maps maps = {.maps = &map, .n_maps = 1, .n_rows = 2, .n_cols = 2};
+    char *svg = heat_svg(&maps);
+
+    (void)state;
+    assert_int_equal(count(svg, "#d60093"), 2);
     free(svg);
 }
 
@@ -328,7 +346,8 @@ int main(void)
         cmocka_unit_test(an_svg_is_the_same_twice),
         cmocka_unit_test(texts_are_escaped),
         cmocka_unit_test(tokens_are_shown_with_visible_white_space),
-        cmocka_unit_test(more_than_40_tokens_are_not_drawn),
+        cmocka_unit_test(too_many_tokens_give_way_to_positions),
+        cmocka_unit_test(what_is_not_finite_can_be_seen),
         cmocka_unit_test(what_a_causal_mask_hides_is_not_drawn),
         cmocka_unit_test(a_gap_cuts_the_line_and_a_single_point_is_a_dot),
         cmocka_unit_test(odd_data_is_drawn_all_the_same),

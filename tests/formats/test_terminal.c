@@ -135,7 +135,7 @@ static void a_labelled_map_shows_each_cell(void **state)
     (void)state;
     heed_terminal_heat_maps(&out, &maps, 40, HEED_COLOURS_NONE);
     assert_string_equal(out.data, "L0 H0\n"
-                                  "      a ␣ … \n"
+                                  "      a ␣ l \n"
                                   "    a @@    \n"
                                   "    ␣ ++++  \n"
                                   "long⏎ ..--##\n"

@@ -234,25 +234,26 @@ static void pictures_are_written_by_their_ending(void **state)
     (void)state;
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/maps.png", folder);
-    assert_int_equal(heed_attention_maps_picture(maps, path, &err), HEED_OK);
+    assert_int_equal(heed_attention_maps_write(maps, path, &err), HEED_OK);
     assert_true(size_of(path) > 1000);
     unlink(path);
     snprintf(path, sizeof path, "%s/maps.svg", folder);
-    assert_int_equal(heed_attention_maps_picture(maps, path, &err), HEED_OK);
+    assert_int_equal(heed_attention_maps_write(maps, path, &err), HEED_OK);
     assert_true(size_of(path) > 1000);
     unlink(path);
     snprintf(path, sizeof path, "%s/maps.bmp", folder);
-    assert_int_equal(heed_attention_maps_picture(maps, path, &err), HEED_ERR_USAGE);
+    assert_int_equal(heed_attention_maps_write(maps, path, &err), HEED_ERR_USAGE);
     assert_int_equal(size_of(path), -1);
     snprintf(path, sizeof path, "%s/missing/maps.png", folder);
-    assert_int_equal(heed_attention_maps_picture(maps, path, &err), HEED_ERR_FILE);
+    assert_int_equal(heed_attention_maps_write(maps, path, &err), HEED_ERR_FILE);
     rmdir(folder);
 
-    assert_int_equal(heed_attention_maps_text(maps, 1, 1, 80, HEED_PALETTE_NONE, &drawn, &err), HEED_OK);
+    assert_int_equal(heed_attention_maps_text(maps, 1, 1, 0, 80, HEED_PALETTE_NONE, &drawn, &err), HEED_OK);
     assert_non_null(strstr(drawn, "layer 1 head 1"));
     assert_null(strchr(drawn, '\x1b'));
     free(drawn);
-    assert_int_equal(heed_attention_maps_text(maps, 2, 0, 80, HEED_PALETTE_TRUE, &drawn, &err), HEED_ERR_USAGE);
+    assert_int_equal(heed_attention_maps_text(maps, 2, 0, 0, 80, HEED_PALETTE_TRUE, &drawn, &err),
+                     HEED_ERR_USAGE);
     assert_null(drawn);
     assert_null(heed_attention_maps_pattern(maps, -1, 0));
     assert_null(heed_attention_maps_pattern(maps, 0, 2));
