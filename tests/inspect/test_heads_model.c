@@ -47,7 +47,7 @@ static void heads_are_those_of_the_maps(void **state)
             heed_head_scores alone, s;
             assert_int_equal(heed_head_measure(&p, &alone, &err), HEED_OK);
             heed_heads_scores(heads, 0, l, h, &s);
-            if (fabs(s.entropy - alone.entropy) > 1e-6 ||
+            if (fabs(s.entropy - alone.entropy) > 1e-6 || s.max_entropy != alone.max_entropy ||
                 fabs(s.roles[HEED_HEAD_INDUCTION].mul - alone.roles[HEED_HEAD_INDUCTION].mul) > 1e-6)
                 fail_msg("%s, head %d: entropy %.9g, in the map %.9g", name, head, s.entropy, alone.entropy);
         }
