@@ -111,6 +111,10 @@ typedef struct heed_head_scores {
     heed_head_role_score roles[HEED_N_HEAD_ROLES];
 } heed_head_scores;
 
+#define HEED_HEAD_WORDS 160 /* bytes of what is said of a head, with the zero */
+/** The roles that are named, with the share that they find, and "collapsed": "induction 0.93, first token 0.41". Returns out. */
+HEED_API const char *heed_head_say(const heed_head_scores *scores, char out[HEED_HEAD_WORDS]);
+
 /* ---- of a pattern, wherever it comes from ------------------------------------------------------------------ */
 
 typedef struct heed_head_pattern {

@@ -39,11 +39,9 @@ heed_status heed_heads_check_model(const heed_model *model, heed_error *err);
 /** What the model's heads on these ids are: its layers, heads and mask. */
 heed_heads_plan heed_heads_plan_of(const heed_model *model, const int32_t *ids, int64_t batch, int64_t length);
 
-/* Is shown the logits [1, length, vocab_size] of one element. */
-typedef void heed_heads_logits(void *context, const heed_tensor *logits, int64_t element);
-/** Runs the model over the ids, and takes its patterns in; logits may be NULL. */
-heed_status heed_heads_run(heed_heads *heads, const heed_model *model, int threads, heed_heads_logits *logits,
-                           void *context, heed_error *err);
+/** Runs the model over the ids, and takes its patterns in. losses: NULL, or [batch, length]: that of each next token. */
+heed_status heed_heads_run(heed_heads *heads, const heed_model *model, int threads, float *losses,
+                           heed_error *err);
 
 /* --- one head over one text: heads_measure.c --- */
 

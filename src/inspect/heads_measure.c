@@ -6,6 +6,7 @@
  * pass over the keys that it sees.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,6 +290,22 @@ void heed_head_finish(const heed_head_sums *sums, heed_head_scores *out)
                      sums->sharp_largest / n_sharp >= HEED_HEAD_COLLAPSE_LARGEST;
     for (int role = 0; role < HEED_N_HEAD_ROLES; role++)
         out->roles[role] = score_role(&sums->roles[role], sums->weight, sums->finite);
+}
+
+const char *heed_head_say(const heed_head_scores *scores, char out[HEED_HEAD_WORDS])
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (int role = 0; role < HEED_N_HEAD_ROLES; role++) {
+        const heed_head_role_score *s = &scores->roles[role];
+        if (s->named)
+            n += (size_t)snprintf(out + n, HEED_HEAD_WORDS - n, "%s%s %.2f", n > 0 ? ", " : "",
+                                  heed_head_role_name((heed_head_role)role), s->found);
+    }
+    if (scores->collapsed)
+        snprintf(out + n, HEED_HEAD_WORDS - n, "%scollapsed", n > 0 ? ", " : "");
+    return out;
 }
 
 heed_status heed_head_measure(const heed_head_pattern *pattern, heed_head_scores *out, heed_error *err)

@@ -3,7 +3,7 @@
  * The heads of a model on ids, and which of these part words or sentences.
  *
  * Batch elements run one after the other, and a pattern is measured as soon as its layer has run. So at most one
- * layer's patterns of one element exist at a time, and one element's logits where they are asked for.
+ * layer's patterns of one element exist at a time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,22 +71,22 @@ bool heed_head_delimiters(const heed_model *model, const int32_t *ids, int64_t n
 typedef struct looking {
     heed_heads *heads;
     int64_t element;
-    heed_node **nodes; /* [n_layers] patterns, then the logits where they are wanted */
+    heed_node **nodes; /* [n_layers] patterns, then the losses of tokens where they are wanted */
     int n_layers;
-    heed_heads_logits *logits;
-    void *context;
+    float *losses; /* [batch, length] or NULL */
 } looking;
 
 static void show(void *context, const heed_node *node, const heed_tensor *value)
 {
     const looking *l = context;
+    const int64_t T = heed_heads_length(l->heads);
 
     for (int layer = 0; layer < l->n_layers; layer++) {
         if (node == l->nodes[layer])
             heed_heads_take(l->heads, layer, l->element, value);
     }
-    if (node == l->nodes[l->n_layers])
-        l->logits(l->context, value, l->element);
+    for (int64_t t = 0; node == l->nodes[l->n_layers] && t < T; t++)
+        l->losses[l->element * T + t] = heed_tensor_get(value, t);
 }
 
 static heed_status look_at_element(const heed_model *model, looking *l, int threads, heed_error *err)
@@ -103,16 +103,16 @@ static heed_status look_at_element(const heed_model *model, looking *l, int thre
         snprintf(name, sizeof name, "blocks.%d.attn.pattern", layer);
         l->nodes[layer] = heed_forward_find(f, name);
     }
-    l->nodes[l->n_layers] = l->logits != NULL ? heed_forward_find(f, "logits") : NULL;
-    status = heed_forward_run(f, l->nodes, l->n_layers + (l->logits != NULL), show, l, err);
+    l->nodes[l->n_layers] = l->losses != NULL ? heed_forward_find(f, "token_loss") : NULL;
+    status = heed_forward_run(f, l->nodes, l->n_layers + (l->losses != NULL), show, l, err);
     heed_forward_destroy(f);
     return status;
 }
 
-heed_status heed_heads_run(heed_heads *heads, const heed_model *model, int threads, heed_heads_logits *logits,
-                           void *context, heed_error *err)
+heed_status heed_heads_run(heed_heads *heads, const heed_model *model, int threads, float *losses,
+                           heed_error *err)
 {
-    looking l = {.heads = heads, .n_layers = heed_heads_n_layers(heads), .logits = logits, .context = context};
+    looking l = {.heads = heads, .n_layers = heed_heads_n_layers(heads), .losses = losses};
     heed_status status = HEED_OK;
 
     l.nodes = calloc((size_t)l.n_layers + 1, sizeof(heed_node *));
@@ -183,7 +183,7 @@ heed_status heed_heads_look(const heed_model *model, const int32_t *ids, int64_t
         what.delimiters = delimiters;
     status = heed_heads_prepare(&what, out, err);
     if (status == HEED_OK)
-        status = heed_heads_run(*out, model, what.options.threads, NULL, NULL, err);
+        status = heed_heads_run(*out, model, what.options.threads, NULL, err);
     if (status != HEED_OK) {
         heed_heads_destroy(*out);
         *out = NULL;

@@ -4,8 +4,6 @@
  *
  *   [front] s_1 … s_T s_1 … s_T         the same front and T, but other tokens, in each batch element
  */
-#include <heed/session.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,33 +126,31 @@ static heed_status make_ids(const heed_model *model, uint64_t seed, heed_repeate
                               (long long)n);
 }
 
-/* --- the losses of both halves --- */
+/* --- the test --- */
 
-typedef struct losses {
-    const int32_t *ids;     /* [batch, length] */
-    int64_t length, second; /* tokens from `second` on are the second half */
-    double sum[2];
-    int64_t n[2];
-} losses;
-
-static void add_losses(void *context, const heed_tensor *logits, int64_t element)
+/* Means over the tokens of each half. losses [batch, length]: entry t is that of token t + 1, the last is of none. */
+static void halve(const heed_heads_plan *what, const float *losses, heed_repeated *test)
 {
-    losses *l = context;
-    const int32_t *ids = l->ids + element * l->length;
+    const int64_t second = what->front + what->period;
+    double sum[2] = {0};
+    int64_t n[2] = {0};
 
-    for (int64_t t = 1; t < l->length; t++) {
-        const int half = t >= l->second;
-        l->sum[half] -= heed_logits_log_probability(heed_row(logits, t - 1), heed_cols(logits), ids[t]);
-        l->n[half]++;
+    for (int64_t b = 0; b < what->batch; b++) {
+        for (int64_t t = 1; t < what->length; t++) {
+            sum[t >= second] += (double)losses[b * what->length + t - 1];
+            n[t >= second]++;
+        }
     }
+    test->first_loss = sum[0] / (double)n[0];
+    test->second_loss = sum[1] / (double)n[1];
 }
 
 heed_status heed_heads_repeat(const heed_model *model, const heed_repeated_options *options, heed_heads **heads,
                               heed_repeated *test, heed_error *err)
 {
-    heed_heads_plan what;
-    losses l = {0};
+    heed_heads_plan what = {.length = 0};
     int32_t *ids = NULL;
+    float *losses = NULL;
     heed_status status = heed_heads_check_model(model, err);
 
     *heads = NULL;
@@ -171,16 +167,17 @@ heed_status heed_heads_repeat(const heed_model *model, const heed_repeated_optio
         status = heed_heads_prepare(&what, heads, err);
     }
     if (status == HEED_OK) {
-        l = (losses){.ids = ids, .length = what.length, .second = what.front + what.period};
-        status = heed_heads_run(*heads, model, options->threads, add_losses, &l, err);
+        losses = malloc((size_t)(what.batch * what.length) * sizeof *losses);
+        status = losses != NULL ? heed_heads_run(*heads, model, options->threads, losses, err)
+                                : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the losses of tokens");
     }
     if (status == HEED_OK) {
-        test->first_loss = l.sum[0] / (double)l.n[0];
-        test->second_loss = l.sum[1] / (double)l.n[1];
+        halve(&what, losses, test);
     } else {
         heed_heads_destroy(*heads);
         *heads = NULL;
     }
+    free(losses);
     free(ids);
     return status;
 }
