@@ -13,6 +13,7 @@
 /* In the order in which they are shown. The first is shown where nothing is asked for. */
 static const heed_cli_view *const views[] = {
     &heed_cli_view_maps,
+    &heed_cli_view_heads,
 };
 
 enum { N_VIEWS = sizeof views / sizeof views[0] };

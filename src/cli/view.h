@@ -46,6 +46,7 @@ typedef struct heed_cli_view {
 
 #define HEED_CLI_VIEW_BYTES 512
 
+extern const heed_cli_view heed_cli_view_heads;
 extern const heed_cli_view heed_cli_view_maps;
 
 #endif

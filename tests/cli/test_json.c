@@ -223,6 +223,33 @@ static void inspect_gives_patterns(void **state)
     json_decref(root);
 }
 
+static void inspect_measures_heads(void **state)
+{
+    json_t *root, *heads, *head, *repeated;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(run("inspect", "m", "--text", "One day", "--show", "heads", "--largest-weights", "2",
+                         "--repeated-tokens", "5", "--json", NULL),
+                     0);
+    root = parse();
+    heads = json_object_get(json_object_get(root, "heads"), "heads");
+    repeated = json_object_get(json_object_get(root, "heads"), "repeated");
+    assert_true(json_array_size(heads) > 0);
+    assert_int_equal(json_array_size(json_object_get(repeated, "heads")), json_array_size(heads));
+    assert_true(number(repeated, "length") == 5 && number(repeated, "second_loss") > 0);
+    json_array_foreach(heads, i, head)
+    {
+        assert_true(number(head, "entropy") <= number(head, "max_entropy") && number(head, "rows") == 6);
+        assert_int_equal(json_array_size(json_object_get(head, "distance_profile")), 7);
+        assert_int_equal(json_array_size(json_object_get(head, "largest_weights")), 2);
+        assert_int_equal(json_object_size(json_object_get(head, "roles")), 5);
+        assert_true(number(json_object_get(json_object_get(head, "roles"), "first_token"), "mul") > 0);
+    }
+    assert_true(json_is_array(json_object_get(json_object_get(root, "heads"), "verdict")));
+    json_decref(root);
+}
+
 static void inspect_counts_the_tokens_of_experts(void **state)
 {
     json_t *root, *shares, *row, *value;
@@ -345,6 +372,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(eval_and_info_give_figures),
         cmocka_unit_test(inspect_gives_patterns),
+        cmocka_unit_test(inspect_measures_heads),
         cmocka_unit_test(inspect_counts_the_tokens_of_experts),
         cmocka_unit_test(bench_and_version_speak_json),
         cmocka_unit_test(bench_decode_gives_the_reading_beside_it),

@@ -177,6 +177,102 @@ static void a_model_that_has_learned_nothing_is_named_nothing(void **state)
     heed_model_close(model);
 }
 
+/* --- a model made by hand --- */
+
+/*
+ * x = token | position | token before, each as one-hot numbers. Layer 0 looks at the position before and copies its token
+ * into the third part; layer 1 looks for keys whose third part is its own token, and copies what stands there.
+ */
+enum { HAND_T = 10, HAND_C = 2 * HAND_T, HAND_D = 2 * SMALL_VOCAB + HAND_C };
+
+static float *find(const heed_model *model, const char *name)
+{
+    for (int i = 0; i < heed_model_n_parameters(model); i++) {
+        const heed_parameter p = heed_model_parameter(model, i);
+        if (strcmp(p.name, name) == 0) {
+            memset((float *)(uintptr_t)p.data, 0, (size_t)p.count * sizeof(float));
+            return (float *)(uintptr_t)p.data;
+        }
+    }
+    fail_msg("no parameter %s", name);
+    return NULL;
+}
+
+static heed_model *model_by_hand(void)
+{
+    const int V = SMALL_VOCAB, C = HAND_C, D = HAND_D;
+    const float sharp = 400.0f; /* scores are 400 / sqrt(66): a weight off the mark is e^-49 */
+    heed_config config = small_config();
+    heed_model *model;
+    float *token, *position, *attn[2], *proj[2];
+
+    config.context_length = C;
+    config.d_model = D;
+    config.n_heads = 1;
+    config.norm = HEED_NORM_NONE;
+    config.mlp = config.attention_bias = false;
+    model = small_model(&config, 1);
+    token = find(model, "wte.weight");
+    position = find(model, "wpe.weight");
+    attn[0] = find(model, "h.0.attn.c_attn.weight");
+    attn[1] = find(model, "h.1.attn.c_attn.weight");
+    proj[0] = find(model, "h.0.attn.c_proj.weight");
+    proj[1] = find(model, "h.1.attn.c_proj.weight");
+    for (int t = 0; t < C; t++) {
+        position[t * D + V + t] = 1.0f;
+        attn[0][(V + t) * 3 * D + t] = sharp; /* q: position t */
+        if (t + 1 < C)
+            attn[0][(V + t) * 3 * D + D + t + 1] = 1.0f; /* k: wanted by position t + 1 */
+    }
+    for (int a = 0; a < V; a++) {
+        token[a * D + a] = 1.0f;
+        attn[0][a * 3 * D + 2 * D + a] = 1.0f; /* v: the token */
+        proj[0][a * D + V + C + a] = 1.0f;
+        attn[1][a * 3 * D + a] = sharp;              /* q: the token */
+        attn[1][(V + C + a) * 3 * D + D + a] = 1.0f; /* k: the token before */
+        attn[1][a * 3 * D + 2 * D + a] = 1.0f;       /* v: the token */
+        proj[1][a * D + a] = 20.0f;
+    }
+    return model;
+}
+
+/*
+ * Key 0 has itself for a token before, so the first query of the second half looks half at it; its loss is that of two
+ * tokens that are as likely, or more. All else is exact to e^-20.
+ */
+static void an_induction_head_made_by_hand_is_named_above_a_previous_token_head(void **state)
+{
+    heed_model *model = model_by_hand();
+    const heed_repeated_options options = {.length = HAND_T, .seed = 2};
+    heed_heads *heads = NULL;
+    heed_repeated test;
+    heed_error err = {0};
+
+    (void)state;
+    if (heed_heads_repeat(model, &options, &heads, &test, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    for (int layer = 0; layer < 2; layer++) {
+        heed_head_scores s;
+        char words[HEED_HEAD_WORDS];
+        heed_heads_scores(heads, HEED_HEADS_ALL, layer, 0, &s);
+        for (int role = 0; role < HEED_N_HEAD_ROLES; role++) {
+            if (s.roles[role].named != (role == (layer == 0 ? HEED_HEAD_PREVIOUS : HEED_HEAD_INDUCTION)))
+                fail_msg("layer %d: %s is %s, found %g", layer, heed_head_role_name((heed_head_role)role),
+                         s.roles[role].named ? "named" : "not named", s.roles[role].found);
+        }
+        if (layer == 0) {
+            assert_string_equal(heed_head_say(&s, words), "previous token 1.00, collapsed");
+            assert_true(s.stripe < 1e-6);
+        } else {
+            assert_string_equal(heed_head_say(&s, words), "induction 0.95");
+            assert_true(fabs(s.stripe - (1.0 - 0.5 / HAND_T)) < 1e-6);
+        }
+    }
+    assert_true(test.first_loss > 3.0 && test.second_loss < 0.2 * test.first_loss);
+    heed_heads_destroy(heads);
+    heed_model_close(model);
+}
+
 static void what_cannot_be_looked_at_is_refused(void **state)
 {
     heed_config config = small_config();
@@ -208,6 +304,7 @@ int main(void)
         cmocka_unit_test(repeated_tokens_are_random_ordinary_and_twice_the_same),
         cmocka_unit_test(stripe_and_losses_are_those_of_the_definitions),
         cmocka_unit_test(a_model_that_has_learned_nothing_is_named_nothing),
+        cmocka_unit_test(an_induction_head_made_by_hand_is_named_above_a_previous_token_head),
         cmocka_unit_test(what_cannot_be_looked_at_is_refused),
     };
 
