@@ -257,8 +257,6 @@ refuse 2 'there is no head 9: heads are 0 to ' inspect model --heads 0,9
 refuse 2 'heads: expected numbers and ranges such as 0,2-3, got "x"' inspect model --heads x
 refuse 2 'expected --head or --heads, got both' inspect model --head 0 --heads 1
 refuse 2 'ends in .png, .svg, .pdf, .html, .npy or .json' inspect model --picture map.gif
-refuse 2 'layer: expected 0 to 0, got 1' inspect model --layer 1
-refuse 2 'ends in .png, .svg or .pdf' inspect model --picture map.gif
 refuse 2 'repeated-tokens: expected 2 to 8 (half of the context), got 9' inspect model --repeated-tokens 9
 allow inspect model --text O --show heads --largest-weights 3 --distance-profile
 allow inspect model --text 'Once upon' --show heads,maps
