@@ -15,6 +15,7 @@
 #include <heed/grid.h>
 #include <heed/heads.h>
 #include <heed/inspect.h>
+#include <heed/label.h>
 #include <heed/lens.h>
 #include <heed/mask.h>
 #include <heed/model.h>

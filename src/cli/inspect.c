@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/json_out.h"
+#include "cli/nonfinite_out.h"
 #include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/own_text.h"
@@ -11,10 +12,18 @@
 #include "cli/view.h"
 
 /* In the order in which they are shown. The first is shown where nothing is asked for. */
+/* clang-format off */
 static const heed_cli_view *const views[] = {
     &heed_cli_view_maps,
     &heed_cli_view_heads,
+    &heed_cli_view_lens,
+    &heed_cli_view_predictions,
+    &heed_cli_view_attribution,
+    &heed_cli_view_gradients,
+    &heed_cli_view_neighbours,
+    &heed_cli_view_activations,
 };
+/* clang-format on */
 
 enum { N_VIEWS = sizeof views / sizeof views[0] };
 
@@ -124,9 +133,10 @@ static bool want_model(const view_state *states)
     return want;
 }
 
-static bool want_text(const view_state *states)
+/* A text that is given is read by any view of a model. */
+static bool want_text(const inspect_options *own, const view_state *states)
 {
-    bool want = false;
+    bool want = (own->text != NULL || own->file != NULL) && want_model(states);
 
     for (int i = 0; i < N_VIEWS; i++)
         want = want || (states[i].chosen && !views[i]->without_model && !views[i]->without_text);
@@ -217,7 +227,7 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
     int32_t *ids = NULL;
     heed_status status = HEED_OK;
 
-    if (want_text(states))
+    if (want_text(own, states))
         status = find_text(own, look, &held, err);
     if (status == HEED_OK && look->text != NULL)
         status = heed_model_encode(look->model, look->text, look->n_text, &ids, &look->n_ids, err);
@@ -236,6 +246,8 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
         heed_cli_put_safe(stdout, look->text, look->n_text);
         printf("\n\n");
     }
+    if (status == HEED_OK && look->text != NULL)
+        status = heed_cli_show_nonfinite(look, err);
     if (status == HEED_OK)
         status = show(look, states, err);
     if (look->json != NULL)
@@ -297,6 +309,9 @@ const heed_cli_command heed_cli_inspect = {
         "What --show names is shown, and what has one of its options given.\n",
     .examples = "  heed inspect story\n"
                 "  heed inspect story --text \"The cat sat down.\" --layer 1 --head 0\n"
-                "  heed inspect story --picture attention.png\n",
+                "  heed inspect story --picture attention.png\n"
+                "  heed inspect story --text \"The cat sat down.\" --show lens,predictions\n"
+                "  heed inspect story --text \"The cat sat\" --attribute \" down\" --against \" up\"\n"
+                "  heed inspect story --activation blocks.0.attn.pattern --to pattern.npy\n",
     .run = run,
 };

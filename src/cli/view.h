@@ -48,5 +48,11 @@ typedef struct heed_cli_view {
 
 extern const heed_cli_view heed_cli_view_heads;
 extern const heed_cli_view heed_cli_view_maps;
+extern const heed_cli_view heed_cli_view_lens;
+extern const heed_cli_view heed_cli_view_predictions;
+extern const heed_cli_view heed_cli_view_attribution;
+extern const heed_cli_view heed_cli_view_gradients;
+extern const heed_cli_view heed_cli_view_neighbours;
+extern const heed_cli_view heed_cli_view_activations;
 
 #endif
