@@ -18,6 +18,7 @@
 #include <heed/label.h>
 #include <heed/lens.h>
 #include <heed/mask.h>
+#include <heed/matrix.h>
 #include <heed/model.h>
 #include <heed/neighbours.h>
 #include <heed/plot.h>
