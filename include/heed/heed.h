@@ -21,6 +21,7 @@
 #include <heed/matrix.h>
 #include <heed/model.h>
 #include <heed/neighbours.h>
+#include <heed/paper.h>
 #include <heed/plot.h>
 #include <heed/pull.h>
 #include <heed/ranks.h>

@@ -33,10 +33,10 @@ typedef struct heed_matrix {
 } heed_matrix;
 
 /**
- * Reads a matrix from value: a text as above; the file of that name where value ends in .csv, .txt or .npy; or @FILE, a
- * file of any name, which is a text where it does not end in .csv or .npy. In a .csv file a row is a line, and a ; is
- * nothing. Of a .npy file the numbers may be f4, f8, f2, i8, i4, u1 or b1, and the shape [rows, columns], [columns], [], or
- * one of these behind axes of size 1.
+ * Reads a matrix from value: a text as above; the file of that name where value ends in .csv, .txt or .npy, or is no
+ * matrix but the name of a file that is there; or @FILE, a file of any name. A file is a text where it does not end in .csv
+ * or .npy. In a .csv file a row is a line, and a ; is nothing. Of a .npy file the numbers may be f4, f8, f2, i8, i4, u1 or
+ * b1, and the shape [rows, columns], [columns], [], or one of these behind axes of size 1.
  *
  * name is what messages call the matrix. heed_matrix_free() it. HEED_ERR_USAGE (a text), HEED_ERR_FILE (a file): row and
  * column from 1, what was expected, what came; HEED_ERR_MEMORY.

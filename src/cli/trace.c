@@ -9,6 +9,7 @@
 #include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/own_text.h"
+#include "cli/trace_attention.h"
 #include "cli/trace_print.h"
 
 typedef struct trace_options {
@@ -205,6 +206,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_trace *trace = NULL;
     heed_status status;
 
+    if (argc > 0 && strcmp(argv[0], "attention") == 0) /* it has options of its own */
+        return heed_cli_trace_attention.run(&heed_cli_trace_attention, argc - 1, argv + 1, err);
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     status = heed_cli_read(&options, argc, argv, err);
     if (status != HEED_OK || options.help_shown)
@@ -230,10 +233,13 @@ const heed_cli_command heed_cli_trace = {
         "query 7 and key 3 score in head 1 of text 0; logits[0,2,\"e\"] takes a token as text; d.NAME is a\n"
         "gradient of the loss. Names are heed's, TransformerLens' or the checkpoint's; without an address\n"
         "they are listed. The run is made in reference arithmetic, in which computing a number again from\n"
-        "what it was made of gives the very same bits.\n",
+        "what it was made of gives the very same bits. \"heed trace attention --help\" is about attention "
+        "with\n"
+        "pen and paper: small matrices of your own, every step worked out.\n",
     .examples = "  heed trace story\n"
                 "  heed trace story 'blocks.0.attn.scores[0,1,7,3]' --text \"The cat sat down.\"\n"
                 "  heed trace story 'd.blocks.0.attn.W_Q[5,9]' --down --depth 2\n"
-                "  heed trace story 'new.h.0.attn.c_attn.weight[5,9]' --step\n",
+                "  heed trace story 'new.h.0.attn.c_attn.weight[5,9]' --step\n"
+                "  heed trace attention --q \"1 0; 0 1\" --k \"1 0; 0 1\" --v \"1 2; 3 4\" --causal\n",
     .run = run,
 };

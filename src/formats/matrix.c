@@ -92,13 +92,17 @@ static heed_status read_any(const char *name, const char *value, bool truths, he
     const heed_matrix_text how = {.where = name, .truths = truths, .status = HEED_ERR_USAGE};
     const bool at = value[0] == '@';
     const char *path = at ? value + 1 : value;
+    heed_status status;
 
     *matrix = (heed_matrix){0};
     if (ends_with(path, ".npy"))
         return read_npy(name, path, truths, matrix, err);
     if (at || ends_with(path, ".csv") || ends_with(path, ".txt"))
         return read_file(name, path, truths, matrix, err);
-    return heed_matrix_parse(value, strlen(value), &how, matrix, err);
+    status = heed_matrix_parse(value, strlen(value), &how, matrix, err);
+    if (status == HEED_ERR_USAGE && heed_file_exists(path)) /* no numbers, but the name of a file */
+        status = read_file(name, path, truths, matrix, err);
+    return status;
 }
 
 heed_status heed_matrix_read(const char *name, const char *value, heed_matrix *matrix, heed_error *err)

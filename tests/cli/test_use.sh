@@ -250,6 +250,26 @@ refuse 2 'expected a block from 0 to 0, got 7' trace model 'blocks.7.resid_pre[0
 refuse 2 'is not one token of the vocabulary' trace model 'logits[0,0,"Once"]' --text Once
 refuse 2 'the model has no row for position 16' trace model loss --text 'Once upon a time there was a cat.'
 refuse 2 'has no option "--dept"; did you mean "--depth"?' trace model loss --dept
+
+# ---- attention with pen and paper ----
+
+paper="trace attention --k 1,0;0,1 --v 1,2;3,4"
+refuse 2 'q, row 2: expected 2 numbers as in row 1, got 1' $paper --q '1 0; 1'
+refuse 2 'q, row 1, column 2: expected a number, got "sqr(2)"; did you mean sqrt?' $paper --q '1 sqr(2)'
+refuse 2 'k: expected 3 columns as q has, got 2' $paper --q '1 0 0'
+refuse 2 'q[0,0]: expected a finite number, got -inf' $paper --q '-inf 0'
+refuse 2 'mask: expected [1, 2], a row for each query or one for all, got [1, 3]' $paper --q '1 0' --mask '1 1 0'
+refuse 2 'scale: expected a number that is not 0, or none' $paper --q '1 0' --scale 1-1
+refuse 2 'expected one of text, markdown, latex, json' $paper --q '1 0' --format tex
+refuse 2 'trace attention has no option "--masks"; did you mean "--mask"?' $paper --q '1 0' --masks 1
+refuse 3 'none.npy: cannot be opened' $paper --q none.npy
+printf '1,0\n0,1\n' >q.csv
+allow $paper --q q.csv --causal --grad '1 1; 1 1' --json
+grep -q '"name": "dk"' out || fail "trace attention --json: expected the gradient of the keys"
+for format in text markdown latex json; do
+    allow $paper --q q.csv --heads 2 --scale none --format $format
+    [ -s out ] || fail "trace attention --format $format: expected something"
+done
 refuse 2 'the character "Z" (U+005A) is not among' inspect model --text 'a Z'
 refuse 2 'expected a text of 1 to 16 tokens' inspect model --text 'Once upon a time there was a cat.'
 refuse 2 'there is no layer 1: the only layer is 0' inspect model --layer 1

@@ -108,6 +108,7 @@ static void a_matrix_comes_from_a_file_by_its_name_or_behind_an_at(void **state)
     expect_matrix(inside("q.csv"), 3, 2, numbers);
     expect_matrix(inside("q.txt"), 3, 2, numbers);
     expect_matrix(inside("q.npy"), 3, 2, numbers);
+    expect_matrix(inside("q.data"), 3, 2, numbers);
     expect_matrix(inside("row.npy"), 1, 6, numbers);
     snprintf(at, sizeof at, "@%s", inside("q.data"));
     expect_matrix(at, 3, 2, numbers);
