@@ -3,6 +3,7 @@
 #ifndef HEED_HEED_H
 #define HEED_HEED_H
 
+#include <heed/ablation.h>
 #include <heed/activations.h>
 #include <heed/anchors.h>
 #include <heed/attention.h>

@@ -25,6 +25,9 @@ enum {
     HEED_STREAM_TASK_VALIDATION = 9, /* and to validate; the number of the window lies above both */
     HEED_STREAM_HELD_OUT = 10,       /* which pairs of a task are kept for validation */
     HEED_STREAM_REPEATED = 11,       /* tokens of the test for induction heads */
+    HEED_STREAM_BOOTSTRAP = 12,      /* blocks of tokens */
+    HEED_STREAM_RESAMPLE = 13,       /* positions whose activations stand in for others */
+    HEED_STREAM_CONTROL = 14,        /* in the low byte; the number of the control lies above it */
 };
 
 typedef struct heed_rng {
