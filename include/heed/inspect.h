@@ -42,6 +42,8 @@ HEED_API int heed_attention_maps_n_heads(const heed_attention_maps *maps);
 HEED_API int heed_attention_maps_n_tokens(const heed_attention_maps *maps);
 /** pattern [n_tokens, n_tokens] of a head, row = query; lent by maps. NULL: it is not among the selected ones. */
 HEED_API const float *heed_attention_maps_pattern(const heed_attention_maps *maps, int layer, int head);
+/** [n_tokens] the loss of each token, in nats, after those before it; NaN for the first; lent by maps. */
+HEED_API const float *heed_attention_maps_losses(const heed_attention_maps *maps);
 /** Experts of a layer; 0 where feed-forwards are not mixtures. */
 HEED_API int heed_attention_maps_n_experts(const heed_attention_maps *maps);
 /** [n_experts] shares of the tokens that a layer sends through each; they add up to experts_per_token. Lent by maps. */
@@ -56,7 +58,7 @@ typedef enum heed_palette { HEED_PALETTE_NONE, HEED_PALETTE_16, HEED_PALETTE_TRU
  *     .png .svg .pdf   a picture: layers downwards, heads to the right, a scale; tokens at the axes where they fit
  *     .html            one page that needs nothing else: any head, any token, zoom (docs/formats.md says what is inside)
  *     .npy             floats [selected layers, selected heads, n_tokens, n_tokens]
- *     .json            tokens, and layer, head and pattern of each
+ *     .json            tokens, their losses, and layer, head and pattern of each
  *
  * HEED_ERR_USAGE: another ending, or more heads and tokens than such a file is to hold; HEED_ERR_FILE.
  */

@@ -84,38 +84,55 @@ static head_figures figures_of(const heed_attention_maps *maps, int layer, int h
     return measure_head(heed_attention_maps_pattern(maps, layer, head), heed_attention_maps_n_tokens(maps));
 }
 
-/* The head that spreads its attention least. */
-static void find_most_focused(const heed_attention_maps *maps, int *best_layer, int *best_head)
-{
-    double least = INFINITY;
+/* --- the most focused heads --- */
 
-    *best_layer = *best_head = 0;
-    for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
-        for (int head = 0; head < heed_attention_maps_n_heads(maps); head++) {
-            const double tokens = figures_of(maps, layer, head).tokens;
-            if (tokens < least) {
-                least = tokens;
-                *best_layer = layer;
-                *best_head = head;
-            }
-        }
+typedef struct listed_head {
+    int layer, head;
+    head_figures figures;
+} listed_head;
+
+static int by_focus(const void *a, const void *b)
+{
+    const listed_head *x = a, *y = b;
+
+    if (x->figures.tokens != y->figures.tokens && !isnan(x->figures.tokens) && !isnan(y->figures.tokens))
+        return x->figures.tokens < y->figures.tokens ? -1 : 1;
+    return x->layer != y->layer ? (x->layer < y->layer ? -1 : 1) : (x->head > y->head) - (x->head < y->head);
+}
+
+/* All selected heads in their order; *list is allocated, NULL without memory. Returns how many. */
+static int list_heads(const heed_attention_maps *maps, listed_head **list)
+{
+    const int n_heads = heed_attention_maps_n_heads(maps), all = heed_attention_maps_n_layers(maps) * n_heads;
+    int n = 0;
+
+    *list = malloc((size_t)all * sizeof **list);
+    for (int i = 0; *list != NULL && i < all; i++) {
+        if (heed_attention_maps_pattern(maps, i / n_heads, i % n_heads) != NULL)
+            (*list)[n++] = (listed_head){i / n_heads, i % n_heads, figures_of(maps, i / n_heads, i % n_heads)};
     }
+    return n;
 }
 
 /* --- as text --- */
 
-static void print_table(const heed_attention_maps *maps)
+enum {
+    MOST_HEADS = 16, /* as many are listed in their order; of more the most focused */
+    FEW_HEADS = 8
+};
+
+static void print_table(listed_head *list, int n)
 {
+    const int shown = n <= MOST_HEADS ? n : FEW_HEADS;
+
     printf("layer  head    over tokens  distance    itself  previous     first\n");
-    for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
-        for (int head = 0; head < heed_attention_maps_n_heads(maps); head++) {
-            if (heed_attention_maps_pattern(maps, layer, head) == NULL)
-                continue;
-            const head_figures f = figures_of(maps, layer, head);
-            printf("%5d %5d %14.1f %9.1f %7.0f %% %7.0f %% %7.0f %%\n", layer, head, f.tokens, f.distance,
-                   100.0 * f.itself, 100.0 * f.previous, 100.0 * f.first);
-        }
+    for (int i = 0; i < shown; i++) {
+        const head_figures *f = &list[i].figures;
+        printf("%5d %5d %14.1f %9.1f %7.0f %% %7.0f %% %7.0f %%\n", list[i].layer, list[i].head, f->tokens,
+               f->distance, 100.0 * f->itself, 100.0 * f->previous, 100.0 * f->first);
     }
+    if (shown < n)
+        printf("and %d heads that spread their attention over more tokens\n", n - shown);
 }
 
 enum { EXPERTS_A_LINE = 10 };
@@ -153,34 +170,42 @@ static heed_status draw_head(const heed_attention_maps *maps, int layer, int hea
     return status;
 }
 
-static heed_status draw_heads(const heed_attention_maps *maps, const maps_options *own, heed_error *err)
+/* Every selected head; without a selection the most focused one. */
+static heed_status draw_heads(const heed_attention_maps *maps, const listed_head *list, int n,
+                              const listed_head *focused, const maps_options *own, heed_error *err)
 {
-    const int n_layers = heed_attention_maps_n_layers(maps), n_heads = heed_attention_maps_n_heads(maps);
-    int layer, head;
     heed_status status = HEED_OK;
 
-    if (!is_selected(own)) {
-        find_most_focused(maps, &layer, &head);
-        return draw_head(maps, layer, head, own, err);
-    }
-    for (int i = 0; i < n_layers * n_heads && status == HEED_OK; i++) {
-        if (heed_attention_maps_pattern(maps, i / n_heads, i % n_heads) != NULL)
-            status = draw_head(maps, i / n_heads, i % n_heads, own, err);
-    }
+    if (!is_selected(own))
+        return draw_head(maps, focused->layer, focused->head, own, err);
+    for (int i = 0; i < n && status == HEED_OK; i++)
+        status = draw_head(maps, list[i].layer, list[i].head, own, err);
     return status;
 }
 
 static heed_status show_text(const heed_cli_look *look, const heed_attention_maps *maps,
                              const maps_options *own, heed_error *err)
 {
-    heed_status status;
+    listed_head *list = NULL, *sorted = NULL;
+    const int n = list_heads(maps, &list);
+    heed_status status = HEED_OK;
 
-    print_table(maps);
-    if (heed_attention_maps_n_experts(maps) > 0)
-        print_experts(maps, heed_model_config(look->model)->experts_per_token);
-    status = draw_heads(maps, own, err);
+    if (list != NULL)
+        sorted = malloc((size_t)n * sizeof *sorted);
+    if (sorted == NULL) {
+        status = heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of heads");
+    } else {
+        memcpy(sorted, list, (size_t)n * sizeof *sorted);
+        qsort(sorted, (size_t)n, sizeof *sorted, by_focus);
+        print_table(n <= MOST_HEADS ? list : sorted, n);
+        if (heed_attention_maps_n_experts(maps) > 0)
+            print_experts(maps, heed_model_config(look->model)->experts_per_token);
+        status = draw_heads(maps, list, n, sorted, own, err);
+    }
     if (status == HEED_OK && own->picture != NULL)
         printf("\n%s: %s\n", is_selected(own) ? "these heads" : "all heads", own->picture);
+    free(sorted);
+    free(list);
     return status;
 }
 

@@ -125,7 +125,8 @@ heed_status heed_canvas_write(heed_canvas *canvas, heed_error *err)
         heed_text_printf(
             &out,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
-            "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"'" FONT "', sans-serif\">\n",
+            "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"'" FONT "', sans-serif\">\n"
+            "<style>rect { shape-rendering: crispEdges }</style>\n", /* neighbours touch without a seam */
             canvas->width, canvas->height, canvas->width, canvas->height);
         if (canvas->svg.data != NULL)
             heed_text_append(&out, canvas->svg.data, canvas->svg.size);

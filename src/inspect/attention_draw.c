@@ -71,8 +71,12 @@ heed_status heed_attention_draw(const heed_attention_maps *maps, const char *pat
         picture.n_across = maps_across(maps);
         picture.title = "Attention";
         picture.root = maps->n_tokens > MOST_ON_EVEN_SCALE;
-        picture.caption =
-            "Each row is a token, and shows how much of each earlier token it takes in; a row adds up to 1.";
+        picture.caption = picture.root
+                              ? "Each row is a token, and shows how much of each earlier token it takes in; a "
+                                "row adds up to 1. "
+                                "Colours go with the square root, so that small weights can be told apart."
+                              : "Each row is a token, and shows how much of each earlier token it takes in; a "
+                                "row adds up to 1.";
         status = heed_heat_maps_write(path, &picture, err);
     }
     free(titles);

@@ -7,6 +7,7 @@
  */
 #include "inspect/attention_maps.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +49,13 @@ static heed_status select_heads(heed_attention_maps *maps, const heed_head_selec
 
 /* --- computing them --- */
 
-/* What is observed: the pattern of each selected layer, and the load of every layer's experts. */
+/* What is observed: the pattern of each selected layer, the load of every layer's experts, the losses. */
 typedef struct watch {
     heed_attention_maps *maps;
     heed_node **nodes;
     int *layers;
     bool *is_load;
+    heed_node *losses;
     int n;
     double experts_per_token;
 } watch;
@@ -87,6 +89,8 @@ static void keep(void *context, const heed_node *node, const heed_tensor *value)
 {
     const watch *w = context;
 
+    for (int i = 1; node == w->losses && i < w->maps->n_tokens; i++) /* position i - 1 guesses token i */
+        w->maps->losses[i] = heed_tensor_get(value, i - 1);
     for (int k = 0; k < w->n; k++) {
         if (w->nodes[k] != node)
             continue;
@@ -101,7 +105,7 @@ static void keep(void *context, const heed_node *node, const heed_tensor *value)
 static heed_status run(heed_attention_maps *maps, const heed_model *model, const int32_t *ids, heed_error *err)
 {
     const heed_forward_ids in = {.ids = ids, .batch = 1, .length = maps->n_tokens};
-    const size_t most = 2 * (size_t)maps->n_layers;
+    const size_t most = 2 * (size_t)maps->n_layers + 1;
     watch w = {.maps = maps,
                .nodes = heed_arena_alloc(maps->arena, most * sizeof *w.nodes),
                .layers = heed_arena_alloc(maps->arena, most * sizeof *w.layers),
@@ -119,8 +123,10 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, const
         if (maps->n_experts > 0)
             add_node(&w, f, "mlp.expert_load", layer, true);
     }
+    if (status == HEED_OK && (w.losses = heed_forward_find(f, "token_loss")) != NULL)
+        w.nodes[w.n] = w.losses;
     if (status == HEED_OK)
-        status = heed_forward_run(f, w.nodes, w.n, keep, &w, err);
+        status = heed_forward_run(f, w.nodes, w.n + (w.losses != NULL), keep, &w, err);
     heed_forward_destroy(f);
     return status;
 }
@@ -162,7 +168,10 @@ static bool make_room(heed_attention_maps *maps)
         return false;
     maps->patterns = malloc(bytes);
     maps->shares = calloc((size_t)(maps->n_layers * maps->n_experts) + 1, sizeof(float));
-    return maps->patterns != NULL && maps->shares != NULL;
+    maps->losses = malloc(n * sizeof *maps->losses);
+    for (size_t i = 0; maps->losses != NULL && i < n; i++)
+        maps->losses[i] = NAN;
+    return maps->patterns != NULL && maps->shares != NULL && maps->losses != NULL;
 }
 
 /* Beyond the context, too, where positions have values there. */
@@ -239,6 +248,7 @@ void heed_attention_maps_destroy(heed_attention_maps *maps)
     heed_arena_destroy(maps->arena);
     free(maps->patterns);
     free(maps->shares);
+    free(maps->losses);
     free(maps);
 }
 
@@ -266,6 +276,11 @@ const float *heed_attention_maps_pattern(const heed_attention_maps *maps, int la
         return NULL;
     return maps->patterns +
            (size_t)(maps->layer_place[layer] * maps->n_chosen_heads + maps->head_place[head]) * count;
+}
+
+const float *heed_attention_maps_losses(const heed_attention_maps *maps)
+{
+    return maps->losses;
 }
 
 int heed_attention_maps_n_experts(const heed_attention_maps *maps)

@@ -67,6 +67,11 @@ static heed_status fill_json(void *context, heed_file_sink *sink, heed_error *er
         heed_text_puts(&text, i > 0 ? ", " : "");
         heed_json_put_bytes(&text, maps->labels[i], strlen(maps->labels[i]));
     }
+    heed_text_puts(&text, "],\n\"losses\": [");
+    for (int i = 0; i < maps->n_tokens; i++) {
+        heed_text_puts(&text, i > 0 ? ", " : "");
+        heed_json_put_float(&text, maps->losses[i]);
+    }
     heed_text_puts(&text, "],\n\"heads\": [\n");
     well = put_text(sink, &text);
     for (int i = 0; well && i < maps->n_layers * maps->n_heads; i++) {
@@ -104,7 +109,11 @@ static heed_status write_html(const heed_attention_maps *maps, const char *path,
 {
     const int n = maps->n_chosen_layers * maps->n_chosen_heads;
     heed_page_head *heads = calloc((size_t)n, sizeof *heads);
-    heed_page page = {.title = "Attention", .tokens = maps->labels, .n_tokens = maps->n_tokens, .heads = heads};
+    heed_page page = {.title = "Attention",
+                      .tokens = maps->labels,
+                      .n_tokens = maps->n_tokens,
+                      .loss = maps->losses,
+                      .heads = heads};
     heed_status status;
 
     if (heads == NULL)

@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 
 #include <heed/inspect.h>
+#include <heed/session.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -87,6 +88,35 @@ static void write_to(const heed_attention_maps *maps, const char *name)
         fail_msg("%s", err.message);
 }
 
+/* Against a session that reads the text token by token: the same graph, other sums, so 1e-4 of some nats. */
+static void losses_are_those_of_the_next_token(void **state)
+{
+    heed_session *session = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    heed_error err = {0};
+
+    (void)state;
+    assert_int_equal(heed_model_encode(model, text, LENGTH, &ids, &n, &err), HEED_OK);
+    assert_int_equal(heed_session_open(model, NULL, &session, &err), HEED_OK);
+    assert_true(isnan(heed_attention_maps_losses(all)[0]));
+    for (int i = 0; i + 1 < LENGTH; i++) {
+        const float *logits;
+        double sum = 0.0;
+
+        assert_int_equal(heed_session_feed(session, &ids[i], 1, &err), HEED_OK);
+        logits = heed_session_logits(session);
+        for (int v = 0; v < SMALL_VOCAB; v++)
+            sum += exp((double)logits[v]);
+        const double loss = log(sum) - (double)logits[ids[i + 1]];
+        if (fabs((double)heed_attention_maps_losses(all)[i + 1] - loss) > 1e-4)
+            fail_msg("token %d: expected a loss of %g, got %g", i + 1, loss,
+                     (double)heed_attention_maps_losses(all)[i + 1]);
+    }
+    heed_session_close(session);
+    free(ids);
+}
+
 static void an_array_holds_the_selected_patterns(void **state)
 {
     heed_attention_maps *some = look("1,2", "0,3");
@@ -122,6 +152,8 @@ static void json_holds_tokens_and_patterns_exactly(void **state)
         fail_msg("%s", error.text);
     assert_int_equal(json_array_size(json_object_get(root, "tokens")), LENGTH);
     assert_string_equal(json_string_value(json_array_get(json_object_get(root, "tokens"), 1)), "b");
+    assert_int_equal(json_array_size(json_object_get(root, "losses")), LENGTH);
+    assert_true(json_is_null(json_array_get(json_object_get(root, "losses"), 0)));
     assert_int_equal(json_array_size(heads), HEADS);
     for (int head = 0; head < HEADS; head++) {
         const json_t *entry = json_array_get(heads, (size_t)head);
@@ -226,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_selected_is_what_all_have_and_nothing_else),
         cmocka_unit_test(a_head_that_there_is_not_is_refused),
+        cmocka_unit_test(losses_are_those_of_the_next_token),
         cmocka_unit_test(an_array_holds_the_selected_patterns),
         cmocka_unit_test(json_holds_tokens_and_patterns_exactly),
         cmocka_unit_test(pictures_and_pages_hold_each_selected_head_once),
