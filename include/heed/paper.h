@@ -76,7 +76,7 @@ typedef struct heed_paper_step {
     heed_paper_part part;
     int head; /* whose step it is; -1: of all heads together */
     /*
-     * q k v x x_kv w_q b_q .. w_o b_o grad mask, scores scaled masked weights out, joined (the heads' out side by side), y;
+     * q k v x x_kv w_q b_q .. w_o b_o grad mask, scores scaled masked weights output, joined (the heads' outputs side by side), y;
      * and d with one of these: dv dweights dmasked dscaled dscores dq dk dx dw_q ..
      */
     const char *name;

@@ -124,8 +124,11 @@ static heed_status check_fit(const int64_t rows[3], const int64_t columns[3], co
         return heed_fail(err, HEED_ERR_SHAPE, "k: expected %lld columns as q has, got %lld",
                          (long long)columns[0], (long long)columns[1]);
     if (rows[2] != rows[1])
-        return heed_fail(err, HEED_ERR_SHAPE, "v: expected %lld row%s as k has, one for each token, got %lld",
-                         (long long)rows[1], rows[1] == 1 ? "" : "s", (long long)rows[2]);
+        return heed_fail(err, HEED_ERR_SHAPE, "v: expected %lld row%s as k has, one for each token, got %lld%s",
+                         (long long)rows[1], rows[1] == 1 ? "" : "s", (long long)rows[2],
+                         rows[1] == 1 && columns[1] == rows[2]
+                             ? "; k stands in one row, its tokens belong below each other"
+                             : "");
     for (int i = 0; i < 3; i += 2)
         if (n < 1 || columns[i] % n != 0)
             return heed_fail(

@@ -30,7 +30,7 @@ static const struct {
     [HEED_PAPER_SCALED] = {"scaled", "scaled scores", "S'"},
     [HEED_PAPER_MASKED] = {"masked", "masked scores", "S''"},
     [HEED_PAPER_WEIGHTS] = {"weights", "weights", "A"},
-    [HEED_PAPER_OUT_HEADS] = {"out", "output", "O"},
+    [HEED_PAPER_OUT_HEADS] = {"output", "output", "O"},
     [HEED_PAPER_OUT] = {"joined", "outputs of the heads side by side", "O"},
     [HEED_PAPER_Y] = {"y", "output", "Y"},
 };
@@ -427,8 +427,10 @@ static void list_score_gradients(listing *l, int64_t head)
     if (has(l, HEED_PAPER_SCALED)) {
         line = line_of(l, HEED_PAPER_KIND_SCALE, HEED_PAPER_BACKWARD, true, HEED_PAPER_SCORES, head);
         line->from = from;
-    } else
-        *slot(l, true, HEED_PAPER_SCORES, head) = from;
+    } else if (last == HEED_PAPER_MASKED) {
+        line = line_of(l, HEED_PAPER_KIND_PRODUCTS, HEED_PAPER_BACKWARD, true, HEED_PAPER_SCORES, head);
+        multiply(line, from, false, NULL, false);
+    }
 }
 
 static void list_head_gradients(listing *l, int64_t head)

@@ -2,6 +2,7 @@
 /* Symbols, formulas, and an entry worked out with its numbers: S[0,0] = 1*1 + 0*0 = 1, in plain signs or in LaTeX. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "inspect/paper.h"
@@ -21,6 +22,21 @@ static const char *either(notation *n, const char *plain, const char *latex)
     return n->latex ? latex : plain;
 }
 
+/* 1.2346e10; zeros behind the point are left out where nothing was rounded. */
+static void put_large(heed_text_buffer *out, notation *n, double value)
+{
+    char digits[64], *power, *last;
+    bool exact;
+
+    snprintf(digits, sizeof digits, "%.*e", n->digits, value);
+    exact = strtod(digits, NULL) == value;
+    power = strchr(digits, 'e');
+    *power = '\0';
+    for (last = power - 1; exact && (*last == '0' || *last == '.') && strchr(digits, '.') != NULL; last--)
+        *last = '\0';
+    heed_text_printf(out, n->latex ? "%s \\cdot 10^{%d}" : "%se%d", digits, atoi(power + 1));
+}
+
 void heed_paper_put_number(heed_text_buffer *out, notation *n, double value)
 {
     char digits[64];
@@ -34,11 +50,8 @@ void heed_paper_put_number(heed_text_buffer *out, notation *n, double value)
     else if (fabs(value) < EXACT_BELOW) {
         snprintf(digits, sizeof digits, "%.*f", n->digits, value);
         heed_text_puts(out, digits + (digits[0] == '-' && strspn(digits, "-0.") == strlen(digits)));
-    } else {
-        const int power = (int)floor(log10(fabs(value)));
-        snprintf(digits, sizeof digits, "%.*g", n->digits + 1, value / pow(10.0, power));
-        heed_text_printf(out, n->latex ? "%s \\cdot 10^{%d}" : "%se%d", digits, power);
-    }
+    } else
+        put_large(out, n, value);
 }
 
 /* A factor or an addend that is not the first: in parentheses where it has a sign. */

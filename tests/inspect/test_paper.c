@@ -286,7 +286,7 @@ static void every_step_forward_equals_the_definition(void **state)
             if (masked)
                 expect_step(seed, paper, "masked", i, a.masked + i * pairs, e.n_key, 0, e.n_key);
             expect_step(seed, paper, "weights", i, a.weights + i * pairs, e.n_key, 0, e.n_key);
-            expect_step(seed, paper, "out", i, a.joined.x, e.v_dim, i * e.v_dim, a.joined.columns);
+            expect_step(seed, paper, "output", i, a.joined.x, e.v_dim, i * e.v_dim, a.joined.columns);
         }
         if (e.n_heads > 1)
             expect_step(seed, paper, "joined", -1, a.joined.x, a.joined.columns, 0, a.joined.columns);
@@ -368,7 +368,7 @@ static void score_gradients_equal_the_definition(void **state)
 
         answer(&e, &a);
         for (int i = 0; i < e.n_heads; i++) {
-            const heed_paper_step *dout = heed_paper_find(paper, "dout", e.n_heads > 1 ? i : -1);
+            const heed_paper_step *dout = heed_paper_find(paper, "doutput", e.n_heads > 1 ? i : -1);
             const bool masked = e.causal || e.mask.rows > 0;
             double da[MOST], before[MOST], ds[MOST];
 
@@ -390,11 +390,74 @@ static void score_gradients_equal_the_definition(void **state)
             expect_step(seed, paper, "dweights", i, da, e.n_key, 0, e.n_key);
             if (masked)
                 expect_step(seed, paper, "dmasked", i, before, e.n_key, 0, e.n_key);
-            if (e.scale != 1.0)
+            if (e.scale != 1.0 || masked)
                 expect_step(seed, paper, "dscores", i, ds, e.n_key, 0, e.n_key);
         }
         heed_paper_destroy(paper);
     }
+}
+
+/* Works a part of "entry = part = part = value" out with the parser of matrices; NaN where words stand in it. */
+static double worth(const char *part, size_t n)
+{
+    char expression[4096];
+    double value = NAN;
+    heed_error err = {0};
+
+    assert_true(n + 3 < sizeof expression);
+    snprintf(expression, sizeof expression, "(%.*s)", (int)n, part);
+    return heed_matrix_read_number("part", expression, &value, &err) == HEED_OK ? value : NAN;
+}
+
+/* Returns the parts of a worked line that were compared; with 9 digits each is as exact as the floats it is made of. */
+static int expect_equal_parts(int seed, const char *line, size_t n)
+{
+    const char *part = strstr(line, " = ") + 3, *end = line + n, *next;
+    double last = NAN;
+    int parts = 0;
+
+    for (; part < end; part = next + 3, parts++) {
+        double value;
+
+        next = strstr(part, " = ");
+        if (next == NULL || next > end)
+            next = end;
+        value = worth(part, (size_t)(next - part));
+        if (isnan(value))
+            fail_msg("seed %d: cannot be worked out: %.*s", seed, (int)n, line);
+        if (parts > 0 && fabs(value - last) > 1e-5 * (1.0 + fabs(value)))
+            fail_msg("seed %d: its parts differ: %.*s", seed, (int)n, line);
+        last = value;
+    }
+    return parts;
+}
+
+/* Whatever is transposed, split or cut: the numbers that are written come to the number that is written. */
+static void every_line_of_work_comes_to_its_value(void **state)
+{
+    int compared = 0;
+
+    (void)state;
+    for (int seed = 0; seed < 100; seed++) {
+        const example e = random_example(seed);
+        handed h;
+        heed_paper *paper = work_out(&e, &h);
+        heed_error err = {0};
+        char *text = NULL;
+
+        assert_int_equal(
+            heed_paper_write(paper, &(heed_paper_style){.digits = 9, .work = HEED_PAPER_WORK_ALL}, &text, &err),
+            HEED_OK);
+        for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+            *end = '\0';
+            if (strncmp(line, "  ", 2) == 0 && line[2] != '[' && strstr(line, "] = ") != NULL &&
+                strstr(line, "..") == NULL && strstr(line, "inf") == NULL)
+                compared += expect_equal_parts(seed, line, (size_t)(end - line));
+        }
+        free(text);
+        heed_paper_destroy(paper);
+    }
+    assert_true(compared > 10000);
 }
 
 /* The fused attention of models, on its own kernels, says the same: sums of 3 terms differ by a few roundings. */
@@ -426,7 +489,7 @@ static void paper_agrees_with_attention_over_plain_arrays(void **state)
                                &(heed_attention_results){.out = out, .dq = dq}, &err),
             HEED_OK);
         for (int i = 0; i < e.n_query * e.v_dim; i++)
-            assert_true(fabsf(heed_paper_find(paper, "out", 0)->values[i] - out[i]) <= 1e-5f);
+            assert_true(fabsf(heed_paper_find(paper, "output", 0)->values[i] - out[i]) <= 1e-5f);
         for (int i = 0; i < e.n_query * e.head_dim; i++)
             assert_true(fabsf(heed_paper_find(paper, "dq", -1)->values[i] - dq[i]) <= 1e-5f);
         heed_paper_destroy(paper);
@@ -529,7 +592,7 @@ static void a_query_that_sees_nothing_gives_zeros(void **state)
         assert_true(heed_paper_find(paper, "weights", 0)->values[j] == 0.0f);
         assert_true(heed_paper_find(paper, "dq", -1)->values[j] == 0.0f);
     }
-    assert_true(heed_paper_find(paper, "out", 0)->values[0] == 0.0f);
+    assert_true(heed_paper_find(paper, "output", 0)->values[0] == 0.0f);
     assert_int_equal(heed_paper_write(paper, &(heed_paper_style){0}, &text, &err), HEED_OK);
     expect_part(text, "query 0 sees no key: its weights are zeros by heed's rule, where exp gives 0/0");
     free(text);
@@ -687,6 +750,13 @@ static void what_does_not_fit_is_refused_with_both_sizes(void **state)
     expect_refused(&h, HEED_ERR_USAGE, "v: expected a matrix, or x to make it from, got neither");
     give(&h, 2, "1 2; 3 4; 5 6", &h.in.v);
     expect_refused(&h, HEED_ERR_SHAPE, "k: expected 2 columns as q has, got 3");
+    give(&h, 6, "1 1 1", &h.in.q);
+    give(&h, 7, "0 5 5", &h.in.k);
+    expect_refused(
+        &h, HEED_ERR_SHAPE,
+        "v: expected 1 row as k has, one for each token, got 3; k stands in one row, its tokens belong "
+        "below each other");
+    h.in.q = &h.m[0];
     h.in.k = h.in.q;
     h.in.n_heads = 3;
     expect_refused(&h, HEED_ERR_SHAPE, "n_heads: expected a divisor of the 2 columns of q, got 3");
@@ -726,6 +796,7 @@ int main(void)
         cmocka_unit_test(every_step_forward_equals_the_definition),
         cmocka_unit_test(every_gradient_equals_finite_differences),
         cmocka_unit_test(score_gradients_equal_the_definition),
+        cmocka_unit_test(every_line_of_work_comes_to_its_value),
         cmocka_unit_test(paper_agrees_with_attention_over_plain_arrays),
         cmocka_unit_test(a_small_example_is_written_as_by_hand),
         cmocka_unit_test(a_query_that_sees_nothing_gives_zeros),
