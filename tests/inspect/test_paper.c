@@ -605,6 +605,41 @@ static void a_query_that_sees_nothing_gives_zeros(void **state)
     free(text);
 }
 
+static void a_mask_of_one_row_counts_for_every_query(void **state)
+{
+    static const float right[] = {1, 0, 0, 1, 0, 0};
+    by_hand h = {0};
+    heed_paper *paper = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    give(&h, 0, "1 2; 3 4", &h.in.q);
+    give(&h, 1, "1 2; 3 4; 5 6", &h.in.k);
+    give(&h, 2, "1; 3; 5", &h.in.v);
+    give(&h, 3, "1 0 0", &h.in.table);
+    assert_int_equal(heed_paper_attention(&h.in, &paper, &err), HEED_OK);
+    assert_memory_equal(heed_paper_find(paper, "weights", 0)->values, right, sizeof right);
+    heed_paper_destroy(paper);
+    for (int i = 0; i < 8; i++)
+        heed_matrix_free(&h.m[i]);
+}
+
+/* e^1000 is no number on paper: softmax is the same without the largest score. A rounded zero has no sign. */
+static void large_scores_are_written_without_their_largest(void **state)
+{
+    by_hand h = {0};
+    char *text;
+
+    (void)state;
+    give(&h, 0, "1000; -1e-6", &h.in.q);
+    give(&h, 1, "1; 0.999", &h.in.k);
+    give(&h, 2, "1; 3", &h.in.v);
+    text = written(&h, &(heed_paper_style){0});
+    expect_part(text, "A[0,0] = exp(0) / (exp(0) + exp(-1)) = 1 / (1 + 0.3679) = 0.7311\n");
+    expect_part(text, "  [  1000       ]\n  [     0.0000  ]\n");
+    free(text);
+}
+
 /* The exercise of heads set by hand: embeddings of c b c c e as rows, maps that turn columns, no scale. */
 static void maps_that_turn_columns_and_no_scale(void **state)
 {
@@ -687,6 +722,7 @@ static void markdown_has_a_table_for_each_step(void **state)
     (void)state;
     assert_int_equal(count(text, "\n### "), count(text, "|---|"));
     expect_part(text, "## forward, head 1 of 2\n");
+    expect_part(text, "`Q_1 = columns 2 to 3 of Q`");
     expect_part(text,
                 "| | key 0 | key 1 | key 2 | sum |\n|---|---:|---:|---:|---:|\n| query 0 | 1 | 0 | 0 | 1 |\n");
     expect_part(text, "`S_0[0,0] = 1*1 + 0*0 = 1`");
@@ -800,6 +836,8 @@ int main(void)
         cmocka_unit_test(paper_agrees_with_attention_over_plain_arrays),
         cmocka_unit_test(a_small_example_is_written_as_by_hand),
         cmocka_unit_test(a_query_that_sees_nothing_gives_zeros),
+        cmocka_unit_test(a_mask_of_one_row_counts_for_every_query),
+        cmocka_unit_test(large_scores_are_written_without_their_largest),
         cmocka_unit_test(maps_that_turn_columns_and_no_scale),
         cmocka_unit_test(latex_is_balanced),
         cmocka_unit_test(markdown_has_a_table_for_each_step),
