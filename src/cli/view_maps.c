@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heed inspect --show maps: what the heads attend to. */
+#include <heed/heads.h>
 #include <heed/inspect.h>
 #include <math.h>
 #include <stdlib.h>
@@ -46,42 +47,28 @@ static bool is_selected(const maps_options *own)
     return own->layers != NULL || own->heads != NULL || own->layer >= 0 || own->head >= 0;
 }
 
-/* Means over the rows of a pattern but the first, which has nothing to choose from. */
+/* Means over the rows of a pattern but the first, which has nothing to choose from, and those that are not finite. */
 typedef struct head_figures {
     double tokens;   /* exp of the entropy: over how many tokens the attention is spread */
     double distance; /* how far back it looks */
     double itself, previous, first;
 } head_figures;
 
-static head_figures measure_head(const float *pattern, int n)
-{
-    head_figures f = {0};
-    double entropy = 0.0;
-
-    for (int i = 1; i < n; i++) {
-        const float *row = pattern + (size_t)i * (size_t)n;
-        for (int j = 0; j <= i; j++) {
-            const double p = (double)row[j];
-            entropy -= p > 0.0 ? p * log(p) : 0.0;
-            f.distance += p * (i - j);
-        }
-        f.itself += (double)row[i];
-        f.previous += (double)row[i - 1];
-        f.first += (double)row[0];
-    }
-    if (n > 1) {
-        f.distance /= n - 1;
-        f.itself /= n - 1;
-        f.previous /= n - 1;
-        f.first /= n - 1;
-        f.tokens = exp(entropy / (n - 1));
-    }
-    return f;
-}
-
 static head_figures figures_of(const heed_attention_maps *maps, int layer, int head)
 {
-    return measure_head(heed_attention_maps_pattern(maps, layer, head), heed_attention_maps_n_tokens(maps));
+    const heed_head_pattern pattern = {.weights = heed_attention_maps_pattern(maps, layer, head),
+                                       .n = heed_attention_maps_n_tokens(maps)};
+    heed_head_scores s = {.rows = 0};
+
+    if (heed_head_measure(&pattern, &s, NULL) != HEED_OK || s.rows == 0) {
+        const double none = s.not_finite > 0 ? NAN : 0.0;
+        return (head_figures){none, none, none, none, none};
+    }
+    return (head_figures){.tokens = exp(s.entropy),
+                          .distance = s.distance,
+                          .itself = s.itself,
+                          .previous = s.roles[HEED_HEAD_PREVIOUS].found,
+                          .first = s.roles[HEED_HEAD_FIRST].found};
 }
 
 /* --- the most focused heads --- */
@@ -215,7 +202,7 @@ static void json_head(heed_cli_json *json, const heed_attention_maps *maps, int 
 {
     const int n = heed_attention_maps_n_tokens(maps);
     const float *pattern = heed_attention_maps_pattern(maps, layer, head);
-    const head_figures f = measure_head(pattern, n);
+    const head_figures f = figures_of(maps, layer, head);
 
     heed_cli_json_open(json, NULL, '{');
     heed_cli_json_integer(json, "layer", layer);

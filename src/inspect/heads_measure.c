@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "inspect/heads.h"
+#include "kernels/mask.h"
 
 const char *heed_head_role_name(heed_head_role role)
 {
@@ -56,8 +57,9 @@ static void mark_row(heed_head_text *text, const heed_head_pattern *p, const hee
 {
     uint8_t *pairs = text->pairs + i * text->n;
     int32_t *wanted = text->wanted + i * HEED_N_HEAD_ROLES;
+    const heed_key_range keys = heed_mask_range(mask, i, i + 1, text->n);
 
-    for (int64_t j = 0; j < text->n; j++) {
+    for (int64_t j = keys.begin; j < keys.end; j++) {
         if (!heed_mask_sees(mask, i, j))
             continue;
         pairs[j] = HEED_PAIR_SEEN;
