@@ -210,7 +210,7 @@ HEED_API bool heed_head_delimiters(const heed_model *model, const int32_t *ids, 
 /* ---- repeated random tokens -------------------------------------------------------------------------------- */
 
 typedef struct heed_repeated_options {
-    int64_t length; /* T; 0: 50, or what the context has room for */
+    int64_t length; /* T; 0: 50, or what the context has room and the vocabulary different tokens for */
     int64_t batch;  /* 0: 4 */
     uint64_t seed;
     int threads;

@@ -17,7 +17,8 @@ static const heed_cli_heads_options defaults = {.repeated_tokens = -1, .similar 
 
 static const heed_field fields[] = {
     {"repeated-tokens",
-     "random tokens that the test for induction repeats; 0: no test, -1: 50, or half of the context",
+     "random tokens that the test for induction repeats; 0: no test, -1: 50, or as many as half of the context "
+     "holds and the vocabulary has",
      HEED_FIELD_INTEGER, AT(repeated_tokens), -1, 1 << 20, NULL},
     {"repeated-seed", "where they are drawn from", HEED_FIELD_INTEGER, AT(seed), 0, 9e15, NULL},
     {"largest-weights", "so many of the largest weights of each head, with their tokens", HEED_FIELD_INTEGER,

@@ -81,10 +81,12 @@ static void fill(const heed_repeated *test, uint64_t seed, int32_t *ordinary, in
     }
 }
 
-static heed_status settle(const heed_model *model, const heed_repeated_options *o, heed_repeated *test,
-                          heed_error *err)
+/* n: ordinary tokens there are */
+static heed_status settle(const heed_model *model, const heed_repeated_options *o, int64_t n,
+                          heed_repeated *test, heed_error *err)
 {
     const int64_t room = (model->config.context_length - (test->first >= 0)) / 2;
+    int64_t most = room < DEFAULT_LENGTH ? room : DEFAULT_LENGTH;
 
     if (o->batch < 0 || o->batch > MOST_ELEMENTS)
         return heed_fail(err, HEED_ERR_USAGE, "batch: expected 0 to %d, got %lld", MOST_ELEMENTS,
@@ -97,33 +99,37 @@ static heed_status settle(const heed_model *model, const heed_repeated_options *
         return heed_fail(err, HEED_ERR_USAGE,
                          "expected 2 to %lld tokens to be repeated (half of the context), got %lld",
                          (long long)room, (long long)o->length);
-    test->length = o->length > 0 ? o->length : room < DEFAULT_LENGTH ? room : DEFAULT_LENGTH;
+    if (n < 2)
+        return heed_fail(err, HEED_ERR_USAGE, "expected two ordinary tokens to draw from, got %lld",
+                         (long long)n);
+    most = most < n ? most : n;
+    test->length = o->length > 0 ? o->length : most;
     test->batch = o->batch > 0 ? o->batch : DEFAULT_BATCH;
+    test->distinct = n >= test->length;
     return HEED_OK;
 }
 
 /* *ids [batch, front + 2 T] is allocated. */
-static heed_status make_ids(const heed_model *model, uint64_t seed, heed_repeated *test, int32_t **ids,
-                            heed_error *err)
+static heed_status make_ids(const heed_model *model, const heed_repeated_options *o, heed_repeated *test,
+                            int32_t **ids, heed_error *err)
 {
-    const int64_t length = (test->first >= 0) + 2 * test->length;
     int32_t *ordinary = malloc((size_t)model->config.vocab_size * sizeof *ordinary);
     int64_t n;
+    heed_status status;
 
-    *ids = malloc((size_t)(test->batch * length) * sizeof **ids);
-    if (ordinary == NULL || *ids == NULL) {
-        free(ordinary);
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for %lld tokens",
-                         (long long)(test->batch * length));
-    }
+    if (ordinary == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of tokens");
     n = list_ordinary(model, test->first, ordinary);
-    test->distinct = n >= test->length;
-    if (n >= 2)
-        fill(test, seed, ordinary, n, *ids);
+    status = settle(model, o, n, test, err);
+    if (status == HEED_OK) {
+        *ids = malloc((size_t)(test->batch * (1 + 2 * test->length)) * sizeof **ids);
+        if (*ids != NULL)
+            fill(test, o->seed, ordinary, n, *ids);
+        else
+            status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the tokens of the test");
+    }
     free(ordinary);
-    return n >= 2 ? HEED_OK
-                  : heed_fail(err, HEED_ERR_USAGE, "expected two ordinary tokens to draw from, got %lld",
-                              (long long)n);
+    return status;
 }
 
 /* --- the test --- */
@@ -156,9 +162,7 @@ heed_status heed_heads_repeat(const heed_model *model, const heed_repeated_optio
     *heads = NULL;
     *test = (heed_repeated){.first = front_of(model)};
     if (status == HEED_OK)
-        status = settle(model, options, test, err);
-    if (status == HEED_OK)
-        status = make_ids(model, options->seed, test, &ids, err);
+        status = make_ids(model, options, test, &ids, err);
     if (status == HEED_OK) {
         what = heed_heads_plan_of(model, ids, test->batch, (test->first >= 0) + 2 * test->length);
         what.front = test->first >= 0;

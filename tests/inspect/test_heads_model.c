@@ -89,6 +89,10 @@ static void repeated_tokens_are_random_ordinary_and_twice_the_same(void **state)
     assert_int_equal(heed_heads_repeat(model, &longer, &again, &test, &err), HEED_OK);
     assert_false(test.distinct); /* 23 letters */
     heed_heads_destroy(again);
+    longer.length = 0;
+    assert_int_equal(heed_heads_repeat(model, &longer, &again, &test, &err), HEED_OK);
+    assert_true(test.length == SMALL_VOCAB && test.distinct && test.batch == 4);
+    heed_heads_destroy(again);
     longer.length = 33;
     assert_int_equal(heed_heads_repeat(model, &longer, &again, &test, &err), HEED_ERR_USAGE);
     assert_string_equal(err.message, "expected 2 to 32 tokens to be repeated (half of the context), got 33");
