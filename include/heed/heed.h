@@ -14,6 +14,7 @@
 #include <heed/generate.h>
 #include <heed/gradients.h>
 #include <heed/grid.h>
+#include <heed/head_history.h>
 #include <heed/heads.h>
 #include <heed/inspect.h>
 #include <heed/label.h>

@@ -22,6 +22,7 @@ static const heed_cli_view *const views[] = {
     &heed_cli_view_gradients,
     &heed_cli_view_neighbours,
     &heed_cli_view_activations,
+    &heed_cli_view_run,
 };
 /* clang-format on */
 
@@ -312,6 +313,7 @@ const heed_cli_command heed_cli_inspect = {
                 "  heed inspect story --picture attention.png\n"
                 "  heed inspect story --text \"The cat sat down.\" --show lens,predictions\n"
                 "  heed inspect story --text \"The cat sat\" --attribute \" down\" --against \" up\"\n"
-                "  heed inspect story --activation blocks.0.attn.pattern --to pattern.npy\n",
+                "  heed inspect story --activation blocks.0.attn.pattern --to pattern.npy\n"
+                "  heed inspect --run induction\n",
     .run = run,
 };

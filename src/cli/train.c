@@ -24,6 +24,9 @@ static const heed_cli_text texts[] = {
      AT(resume)},
     {"preset", "NAME", HEED_CLI_PRESET_HELP, AT(preset)},
     {"config", "FILE", HEED_CLI_CONFIG_HELP, AT(config)},
+    {"record_patterns", "HEADS", "with --record-heads, also the patterns of these heads: 0.1,1.3",
+     AT(record_patterns)},
+    {"record_text", "TEXT", "with --record-heads, measure them on this text, too", AT(record_text)},
 };
 
 static const heed_field fields[] = {
@@ -34,6 +37,12 @@ static const heed_field fields[] = {
      "after evaluations, show gradient, weights and update ratio of each group of parameters; not with several "
      "ranks, and with --resume where the run has --stats or --group-interval",
      HEED_FIELD_BOOLEAN, AT(stats), 0, 0, NULL},
+    {"record_heads",
+     "at each evaluation measure what the heads do on repeated random tokens, for heed inspect --run; --resume "
+     "goes on with it",
+     HEED_FIELD_BOOLEAN, AT(record_heads), 0, 0, NULL},
+    {"record_length", "tokens that are repeated then; 0: 50, or what the context has room for",
+     HEED_FIELD_INTEGER, AT(record_length), 0, 1e6, NULL},
     {"range_test",
      "train for no model, but find a learning rate: it grows from --range-low to --range-high. Writes nothing, "
      "or with "
@@ -87,7 +96,7 @@ static void take_tokenizer(heed_cli_options *options, heed_train_options *train,
         const heed_cli_setting *s = &options->settings[i];
         bool kind = false;
 
-        if (s->group->structure != train || strcmp(s->field->name, "tokenizer") != 0)
+        if (s->group->structure != train || strcmp(s->name, "tokenizer") != 0)
             continue;
         for (int k = 0; s->field->choices[k] != NULL; k++)
             kind = kind || strcmp(s->field->choices[k], s->text) == 0;
@@ -108,9 +117,8 @@ static const char *given_setting(const heed_cli_options *options, const heed_con
 {
     for (int i = 0; i < options->n_settings; i++) {
         const heed_cli_setting *s = &options->settings[i];
-        if (s->group->structure == config ||
-            (s->group->structure == train && strcmp(s->field->name, "threads") != 0))
-            return s->field->name;
+        if (s->group->structure == config || (s->group->structure == train && strcmp(s->name, "threads") != 0))
+            return s->name;
     }
     return NULL;
 }
@@ -137,7 +145,7 @@ static heed_status check_resume(const heed_cli_options *options, const heed_cli_
 static bool was_given(const heed_cli_options *options, const char *field)
 {
     for (int i = 0; i < options->n_settings; i++)
-        if (strcmp(options->settings[i].field->name, field) == 0)
+        if (strcmp(options->settings[i].name, field) == 0)
             return true;
     return false;
 }
@@ -146,6 +154,18 @@ static heed_status check_length_of_run(const heed_cli_options *options, heed_err
 {
     if (was_given(options, "steps") && was_given(options, "epochs"))
         return heed_cli_fail(err, HEED_ERR_USAGE, "train: expected --steps or --epochs, got both");
+    return HEED_OK;
+}
+
+/* What is recorded of the heads is asked for by one option, which the others go with. */
+static heed_status check_record(const heed_cli_train_options *own, heed_error *err)
+{
+    if ((own->record_patterns != NULL || own->record_text != NULL) && !own->record_heads)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected --record-heads beside it",
+                             own->record_patterns != NULL ? "--record-patterns" : "--record-text");
+    if (own->record_heads && own->range_test)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "--range-test evaluates nothing, so --record-heads cannot be given");
     return HEED_OK;
 }
 
@@ -212,7 +232,7 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     heed_train_options train = heed_train_options_default();
     heed_cli_options options = {.command = command,
                                 .texts = texts,
-                                .n_texts = 4,
+                                .n_texts = (int)(sizeof texts / sizeof texts[0]),
                                 .structure = &own,
                                 .most_operands = HEED_CLI_MAX_OPERANDS};
     int n_config, n_train;
@@ -239,6 +259,8 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
         status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
     if (status == HEED_OK)
         status = check_range(&own, err);
+    if (status == HEED_OK)
+        status = check_record(&own, err);
     if (status == HEED_OK)
         status = heed_cli_check_needs(&options, &own, &train, err);
     if (options.n_operands > 1) {
@@ -326,7 +348,7 @@ const heed_cli_command heed_cli_train = {
         "  heed train --task copy --context-length 35\n"
         "  heed train --task reverse --task-length 4 --task-symbols 10\n"
         "  heed train --task sort --steps 5000\n"
-        "  heed train --task induction --n-layers 2 --no-mlp --context-length 96\n"
+        "  heed train --task induction --n-layers 2 --no-mlp --context-length 96 --record-heads\n"
         "  heed train --task addition --context-length 5 --batch-size 512 --weight-decay 1\n"
         "  heed train --task translate --context-length 47\n"
         "  heed train --task consonant --context-length 16\n"

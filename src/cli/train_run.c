@@ -2,6 +2,7 @@
 #include "cli/train_run.h"
 
 #include <heed/generate.h>
+#include <heed/head_history.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ typedef struct train_run {
     int64_t n_steps;        /* done by this process */
     double validation_loss; /* the last one; NaN */
     char picture[PATH_BYTES];
+    heed_head_recorder *heads; /* NULL: nobody records them here */
 } train_run;
 
 /* --- samples --- */
@@ -82,6 +84,39 @@ static void show_sample(const train_run *r)
     free(text);
 }
 
+/* --- heads --- */
+
+/* One rank records; a run that has a record goes on with it. */
+static heed_status open_heads(train_run *r, heed_error *err)
+{
+    const heed_cli_train_options *own = r->own;
+    const heed_train_options *o = heed_trainer_options(r->trainer);
+    const char *folder = heed_trainer_folder(r->trainer);
+    const heed_head_recorder_options options = {.text = own->record_text,
+                                                .patterns = own->record_patterns,
+                                                .length = own->record_length,
+                                                .seed = (uint64_t)o->seed,
+                                                .threads = (int)o->threads};
+    heed_status status = HEED_OK;
+
+    if (heed_ranks_rank(o->ranks) == 0 &&
+        (own->record_heads || (own->resume != NULL && heed_head_recorder_exists(folder))))
+        status = heed_head_recorder_open(folder, heed_trainer_model(r->trainer), r->now.step, &options,
+                                         &r->heads, err);
+    return heed_ranks_agree(o->ranks, status, err);
+}
+
+static heed_status record_heads(train_run *r, heed_error *err)
+{
+    heed_ranks *ranks = heed_trainer_options(r->trainer)->ranks;
+    heed_status status = HEED_OK;
+
+    if (r->heads != NULL)
+        status = heed_head_recorder_take(r->heads, heed_trainer_model(r->trainer), r->now.step,
+                                         r->now.validation_loss, err);
+    return heed_ranks_agree(ranks, status, err);
+}
+
 /* --- the run --- */
 
 static heed_status stop_early(train_run *r, heed_error *err)
@@ -123,6 +158,8 @@ static heed_status train(train_run *r, heed_error *err)
             heed_cli_show_groups(r->progress.out, r->trainer);
         if (!isnan(r->now.validation_loss))
             show_sample(r);
+        if (ran && !isnan(r->now.validation_loss))
+            status = record_heads(r, err);
     }
     heed_cli_clear_line(&r->progress);
     return status;
@@ -332,9 +369,12 @@ heed_status heed_cli_train_run(const heed_cli_train_options *own, const char *te
     r.progress = heed_cli_progress_start(own->quiet ? NULL : stderr, trainer);
     if (!own->quiet)
         heed_cli_show_plan(stderr, trainer, own->resume != NULL ? "as before" : text);
-    status = train(&r, err);
+    status = open_heads(&r, err);
+    if (status == HEED_OK)
+        status = train(&r, err);
     if (status == HEED_OK)
         status = finish(&r, err);
+    heed_head_recorder_close(r.heads);
     if (own->json && (status == HEED_OK || status == HEED_ERR_INTERRUPTED))
         print_json(&r);
     return status;

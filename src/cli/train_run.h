@@ -12,6 +12,9 @@ typedef struct heed_cli_train_options {
     int64_t sample_tokens;
     bool json, quiet, stats, range_test;
     heed_range_options range;
+    bool record_heads;
+    int64_t record_length;
+    const char *record_patterns, *record_text; /* NULL: none */
 } heed_cli_train_options;
 
 /** Trains to the end or an interrupt; shows it on stderr and with own->json tells of it on stdout. text: what is learned. */

@@ -54,5 +54,6 @@ extern const heed_cli_view heed_cli_view_attribution;
 extern const heed_cli_view heed_cli_view_gradients;
 extern const heed_cli_view heed_cli_view_neighbours;
 extern const heed_cli_view heed_cli_view_activations;
+extern const heed_cli_view heed_cli_view_run;
 
 #endif
