@@ -5,6 +5,7 @@
 
 #include <heed/ablation.h>
 #include <heed/activations.h>
+#include <heed/accounting.h>
 #include <heed/anchors.h>
 #include <heed/attention.h>
 #include <heed/bench.h>

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/activations.h"
+#include "cli/info_account.h"
 #include "cli/json_out.h"
 #include "cli/model_options.h"
 #include "cli/open_model.h"
@@ -15,9 +16,9 @@
 
 typedef struct info_options {
     const char *preset, *config;
-    int64_t batch_size;
+    int64_t batch_size, micro_batch, length;
     int precision, recompute; /* heed_precision, heed_recompute */
-    bool tensors, activations, json;
+    bool whole_logits, tensors, activations, memory, flops, generation, measure, json;
 } info_options;
 
 #define AT(member) offsetof(info_options, member)
@@ -31,11 +32,23 @@ static const char *const precisions[] = {"f32", "bf16", NULL}; /* of training */
 
 static const heed_field fields[] = {
     {"batch_size", "windows of a training step", HEED_FIELD_INTEGER, AT(batch_size), 1, 65536, NULL},
+    {"micro_batch", "of them in one run of it; 0: all at once", HEED_FIELD_INTEGER, AT(micro_batch), 0, 65536,
+     NULL},
+    {"length", "tokens of a window; 0: the whole context", HEED_FIELD_INTEGER, AT(length), 0, 1 << 24, NULL},
     {"precision", "that it computes in", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
     {"recompute", "activations that are dropped and made again in it", HEED_FIELD_CHOICE, AT(recompute), 0, 0,
      heed_cli_recompute_levels},
     {"activations", "list what waits for its backward pass, and what is made again", HEED_FIELD_BOOLEAN,
      AT(activations), 0, 0, NULL},
+    {"whole_logits", "the loss from logits that are stored whole, not tile by tile: for comparison",
+     HEED_FIELD_BOOLEAN, AT(whole_logits), 0, 0, NULL},
+    {"memory", "its memory by component, by tensor and over time, and what else it could take",
+     HEED_FIELD_BOOLEAN, AT(memory), 0, 0, NULL},
+    {"flops", "its arithmetic by op and by block", HEED_FIELD_BOOLEAN, AT(flops), 0, 0, NULL},
+    {"generation", "what the last token of a window costs with and without a cache", HEED_FIELD_BOOLEAN,
+     AT(generation), 0, 0, NULL},
+    {"measure", "run some steps, and show what the process really takes", HEED_FIELD_BOOLEAN, AT(measure), 0, 0,
+     NULL},
     {"tensors", "list every parameter", HEED_FIELD_BOOLEAN, AT(tensors), 0, 0, NULL},
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
@@ -56,6 +69,7 @@ typedef struct findings {
     heed_accounting forward, training;
     heed_activations *activations;
     int n_activations;
+    heed_cli_accounts accounts;
 } findings;
 
 static void add_parameter(component *c, const heed_parameter *p)
@@ -121,7 +135,7 @@ static void print_tensors(const heed_model *model)
     }
 }
 
-static void print_table(const findings *f, const info_options *own, const char *name)
+static heed_status print_table(const findings *f, const info_options *own, const char *name, heed_error *err)
 {
     const heed_config *c = heed_model_config(f->model);
     char line[256], count[32], bytes[32], shown[256];
@@ -148,6 +162,7 @@ static void print_table(const findings *f, const info_options *own, const char *
         heed_cli_print_activations(f->activations, f->n_activations);
     if (own->tensors)
         print_tensors(f->model);
+    return heed_cli_print_accounts(&f->accounts, c, err);
 }
 
 /* --- as JSON --- */
@@ -229,13 +244,29 @@ static void print_json(const findings *f, const info_options *own)
         heed_cli_json_activations(&json, f->activations, f->n_activations);
     if (own->tensors)
         json_tensors(&json, f->model);
+    heed_cli_json_accounts(&json, &f->accounts);
     heed_cli_json_close(&json, '}');
 }
 
 /* --- the command --- */
 
-static heed_status open_model(const heed_cli_options *options, const info_options *own, heed_config *config,
-                              heed_model **model, heed_error *err)
+/* What changes accounts that nobody asks for has no effect. */
+static heed_status check_own(const info_options *own, heed_error *err)
+{
+    const bool accounts = own->memory || own->flops || own->generation || own->measure;
+
+    if (accounts || (own->length == 0 && own->micro_batch == 0 && !own->whole_logits))
+        return HEED_OK;
+    return heed_cli_fail(err, HEED_ERR_USAGE,
+                         "%s: expected --memory, --flops, --generation or --measure or it has no effect",
+                         own->length != 0        ? "length"
+                         : own->micro_batch != 0 ? "micro_batch"
+                                                 : "whole_logits");
+}
+
+/* The configuration, with its model where it has a folder. */
+static heed_status find_config(const heed_cli_options *options, const info_options *own, heed_config *config,
+                               heed_model **model, heed_error *err)
 {
     const bool described = own->preset != NULL || own->config != NULL ||
                            heed_cli_given(options, config) != NULL;
@@ -245,13 +276,51 @@ static heed_status open_model(const heed_cli_options *options, const info_option
         return heed_cli_fail(err, HEED_ERR_USAGE,
                              "expected a model's folder or a configuration, got both; the folder has its own");
     status = heed_cli_configure(options, own->preset, own->config, config, NULL, err);
-    if (status != HEED_OK)
-        return status;
-    if (options->n_operands > 0)
-        return heed_cli_open_named(options->operands[0], model, err);
-    if (config->vocab_size == 0)
+    if (status == HEED_OK)
+        status = check_own(own, err);
+    if (status == HEED_OK && options->n_operands > 0) {
+        status = heed_cli_open_named(options->operands[0], model, err);
+        if (status == HEED_OK)
+            *config = *heed_model_config(*model);
+    }
+    if (status == HEED_OK && config->vocab_size == 0)
         config->vocab_size = USUAL_VOCABULARY;
-    return heed_model_create(config, 0, model, err);
+    return status;
+}
+
+static heed_cli_accounts asked_accounts(const info_options *own)
+{
+    heed_cli_accounts a = {.memory = own->memory,
+                           .flops = own->flops,
+                           .generation = own->generation,
+                           .measure = own->measure,
+                           .options = heed_account_options_default()};
+
+    a.options.batch_size = own->batch_size;
+    a.options.micro_batch = own->micro_batch;
+    a.options.length = own->length;
+    a.options.precision = own->precision;
+    a.options.recompute = own->recompute;
+    a.options.whole_logits = own->whole_logits;
+    return a;
+}
+
+static heed_status find_out(findings *f, const info_options *own, heed_error *err)
+{
+    const heed_precision precision = (heed_precision)own->precision;
+    const heed_recompute recompute = (heed_recompute)own->recompute;
+    heed_status status;
+
+    count_components(f);
+    status = heed_model_account_forward(f->model, 1, heed_model_config(f->model)->context_length, &f->forward,
+                                        err);
+    if (status == HEED_OK)
+        status = heed_model_account_training(f->model, own->batch_size, precision, recompute, &f->training,
+                                             err);
+    if (status == HEED_OK && own->activations)
+        status = heed_model_list_activations(f->model, own->batch_size, precision, recompute, &f->activations,
+                                             &f->n_activations, err);
+    return status == HEED_OK ? heed_cli_make_accounts(&f->accounts, heed_model_config(f->model), err) : status;
 }
 
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
@@ -271,29 +340,26 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_read(&options, argc, argv, err);
     if (status != HEED_OK || options.help_shown)
         return status;
-    status = open_model(&options, &own, &config, &model, err);
-    if (status == HEED_OK) {
-        found.model = model;
-        count_components(&found);
-        status = heed_model_account_forward(model, 1, heed_model_config(model)->context_length, &found.forward,
-                                            err);
-    }
+    status = find_config(&options, &own, &config, &model, err);
+    found.accounts = asked_accounts(&own);
     if (status == HEED_OK)
-        status = heed_model_account_training(model, own.batch_size, (heed_precision)own.precision,
-                                             (heed_recompute)own.recompute, &found.training, err);
-    if (status == HEED_OK && own.activations)
-        status = heed_model_list_activations(model, own.batch_size, (heed_precision)own.precision,
-                                             (heed_recompute)own.recompute, &found.activations,
-                                             &found.n_activations, err);
+        status = heed_cli_measure_step(&found.accounts, &config, err);
+    if (status == HEED_OK && model == NULL)
+        status = heed_model_create(&config, 0, &model, err);
+    found.model = model;
+    if (status == HEED_OK)
+        status = find_out(&found, &own, err);
     if (status == HEED_OK && own.json)
         print_json(&found, &own);
     else if (status == HEED_OK)
-        print_table(&found, &own,
-                    options.n_operands > 0 ? options.operands[0]
-                    : own.preset != NULL   ? own.preset
-                                           : "");
+        status = print_table(&found, &own,
+                             options.n_operands > 0 ? options.operands[0]
+                             : own.preset != NULL   ? own.preset
+                                                    : "",
+                             err);
     heed_model_close(model);
     free(found.activations);
+    heed_cli_release_accounts(&found.accounts);
     return status;
 }
 
@@ -307,6 +373,7 @@ const heed_cli_command heed_cli_info = {
     .examples = "  heed info story --tensors\n"
                 "  heed info --preset gpt2 --batch-size 4 --context-length 256\n"
                 "  heed info --preset gpt2 --batch-size 4 --recompute blocks --activations\n"
-                "  heed info --n-layers 6 --d-model 384 --json\n",
+                "  heed info --preset m0 --vocab-size 200019 --batch-size 32 --memory\n"
+                "  heed info --n-layers 6 --d-model 384 --flops --measure --json\n",
     .run = run,
 };

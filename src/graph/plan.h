@@ -94,6 +94,12 @@ heed_step_memory heed_plan_memory(const heed_plan *plan);
 typedef void heed_waiting_fn(void *context, const heed_node *node, size_t bytes, bool again);
 void heed_plan_list_waiting(const heed_plan *plan, heed_waiting_fn *waiting, void *context);
 
+/** Bytes of the arena that hold something of use while each step runs, into bytes [n_steps]. */
+void heed_plan_live_bytes(const heed_plan *plan, double *bytes);
+/** Calls for each value that is in the arena while a step runs, and for the step's scratch memory. */
+typedef void heed_live_fn(void *context, const heed_node *node, size_t bytes, bool scratch);
+void heed_plan_list_live(const heed_plan *plan, int step, heed_live_fn *live, void *context);
+
 /** Seconds spent in step i since profiling was switched on (which also sets them to zero). */
 void heed_plan_profile(heed_plan *plan, bool on);
 double heed_plan_step_seconds(const heed_plan *plan, int i);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/pattern.h"
+#include "nn/part.h"
 
 typedef struct meaning {
     const char *pattern; /* of a name without its layer */
@@ -125,35 +126,13 @@ static const op_meaning by_op[] = {
     {"cross_entropy_backward", 1, "the loss, found on the way to its gradient"},
 };
 
-/* --- names without their layer --- */
-
-int heed_meaning_kind(char *out, size_t size, const char *name)
-{
-    static const char *const stacks[] = {"blocks.", "h."};
-    const char *bare = name;
-    int layer = -1, end = 0;
-
-    while (strncmp(bare, "d.", 2) == 0 || strncmp(bare, "grad.", 5) == 0)
-        bare = strchr(bare, '.') + 1;
-    for (int i = 0; i < 2 && layer < 0; i++) {
-        const size_t n = strlen(stacks[i]);
-        if (strncmp(bare, stacks[i], n) == 0 && sscanf(bare + n, "%d.%n", &layer, &end) == 1 && end > 0)
-            snprintf(out, size, "%.*s*.%s", (int)(bare + n - name), name, bare + n + end);
-        else
-            layer = -1;
-    }
-    if (layer < 0)
-        snprintf(out, size, "%s", name);
-    return layer;
-}
-
 /* --- looking up --- */
 
 static const meaning *find_name(const char *name)
 {
     char kind[HEED_MAX_NAME];
 
-    heed_meaning_kind(kind, sizeof kind, name);
+    heed_part_name(kind, sizeof kind, name);
     for (size_t i = 0; i < sizeof by_name / sizeof by_name[0]; i++) {
         if (heed_pattern_matches(by_name[i].pattern, kind))
             return &by_name[i];

@@ -5,8 +5,6 @@
 
 #include "graph/op.h"
 
-/** "blocks.3.attn.q" as "blocks.*.attn.q", "d.h.3.attn.c_attn.weight" as "d.h.*.attn.c_attn.weight". Returns the layer, -1: none. */
-int heed_meaning_kind(char *out, size_t size, const char *name);
 /** The meaning of a node by its own name, else by its op; "" where neither is known. Constant text. */
 const char *heed_meaning_of(const heed_node *node);
 /** TransformerLens' name of what we call `name`, in out; "" where that library has none. Returns out. */

@@ -11,6 +11,7 @@
 #include "inspect/meaning.h"
 #include "inspect/shapes_graph.h"
 #include "nn/model.h"
+#include "nn/part.h"
 #include "ops/list.h"
 
 /* Graphs of other sizes, and how many of their first nodes are the same as in the real one. */
@@ -177,19 +178,6 @@ static heed_shapes_kind kind_of(const heed_graph *g, const heed_node *node)
     return node->id >= heed_graph_n_forward(g) ? HEED_SHAPES_GRADIENT : HEED_SHAPES_ACTIVATION;
 }
 
-/* A gradient without a name of its own belongs to the block of the latest gradient that it is made from. */
-static int layer_of(const heed_shapes *s, const heed_node *node)
-{
-    const heed_node *latest = NULL;
-
-    for (int i = 0; i < node->first->n_in; i++) {
-        const heed_node *x = node->first->in[i];
-        if (x != NULL && (latest == NULL || x->id > latest->id))
-            latest = x;
-    }
-    return latest != NULL ? s->entries[latest->id].layer : -1;
-}
-
 static int64_t bytes_of(const heed_tensor *x)
 {
     const int64_t count = heed_tensor_count(x);
@@ -197,7 +185,7 @@ static int64_t bytes_of(const heed_tensor *x)
     return count * (int64_t)heed_dtype_bytes(x->dtype);
 }
 
-static bool describe(heed_shapes *s, const heed_node *node, bool needed)
+static bool describe(heed_shapes *s, const heed_node *node, bool needed, int layer)
 {
     heed_shapes_entry *e = &s->entries[node->id];
     const heed_tensor *x = &node->tensor;
@@ -207,7 +195,7 @@ static bool describe(heed_shapes *s, const heed_node *node, bool needed)
                              .op = node->op != NULL ? node->op->name : "",
                              .meaning = heed_meaning_of(node),
                              .kind = kind_of(s->graph.g, node),
-                             .layer = heed_meaning_kind(kind, sizeof kind, node->name),
+                             .layer = layer,
                              .rank = x->shape.rank,
                              .type = heed_dtype_name(x->dtype),
                              .bytes = bytes_of(x),
@@ -221,11 +209,10 @@ static bool describe(heed_shapes *s, const heed_node *node, bool needed)
                              .on_request = !needed && node->op != NULL};
     for (int i = 0; i < node->first->n_in && e->of < 0; i++)
         e->of = node->first->in[i] != NULL ? node->first->in[i]->id : -1;
-    if (e->layer < 0 && !node->named && e->kind == HEED_SHAPES_GRADIENT)
-        e->layer = layer_of(s, node);
     memcpy(e->size, x->shape.size, (size_t)e->rank * sizeof e->size[0]);
     memcpy(e->stride, x->stride, (size_t)e->rank * sizeof e->stride[0]);
     write_symbols(s, node, e);
+    heed_part_name(kind, sizeof kind, node->name);
     e->kind_name = heed_arena_format(s->arena, "%s", kind);
     return e->kind_name != NULL;
 }
@@ -327,19 +314,22 @@ static heed_status no_memory(heed_error *err)
 
 static heed_status fill(heed_shapes *s, heed_error *err)
 {
-    bool *needed, ok = true;
+    bool *needed, ok;
+    int *layer;
 
     s->n = heed_graph_n_nodes(s->graph.g);
     s->entries = calloc((size_t)s->n, sizeof *s->entries);
     needed = calloc((size_t)s->n, sizeof *needed);
-    if (s->entries == NULL || needed == NULL) {
-        free(needed);
-        return no_memory(err);
+    layer = calloc((size_t)s->n, sizeof *layer);
+    ok = s->entries != NULL && needed != NULL && layer != NULL;
+    if (ok) {
+        heed_shapes_mark_needed(&s->graph, needed);
+        heed_part_layers(s->graph.g, layer);
     }
-    heed_shapes_mark_needed(&s->graph, needed);
     for (int i = 0; i < s->n && ok; i++)
-        ok = describe(s, heed_graph_node(s->graph.g, i), needed[i]);
+        ok = describe(s, heed_graph_node(s->graph.g, i), needed[i], layer[i]);
     free(needed);
+    free(layer);
     return ok && find_names(s) ? HEED_OK : no_memory(err);
 }
 

@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "nn/model.h"
 #include "nn/nn.h"
-#include "train/step.h"
+#include "nn/part.h"
+#include "train/planned.h"
 
 static void count(const heed_model *model, heed_cost cost, double arena_bytes, double state_bytes, int n_nodes,
                   heed_accounting *out)
@@ -50,44 +51,21 @@ heed_status heed_model_account_forward(const heed_model *model, int64_t batch, i
     return status;
 }
 
-/* A training step, planned and not run. */
-typedef struct planned {
-    heed_device device;
-    heed_step_inputs inputs;
-    heed_step_graph graph;
-    heed_step_plans plans;
-} planned;
-
 static heed_status plan_step_of(const heed_model *model, int64_t batch, heed_precision precision,
-                                heed_recompute recompute, planned *p, heed_error *err)
+                                heed_recompute recompute, heed_planned *p, heed_error *err)
 {
-    const heed_step_shape shape = {.batch = batch, .length = model->config.context_length, .training = true};
-    heed_train_options options = heed_train_options_default();
-    heed_status status = heed_device_open(&p->device, NULL, 0, err);
+    heed_account_options options = heed_account_options_default();
 
+    options.batch_size = batch;
     options.precision = (int)precision;
-    options.recompute = recompute;
-    if (status == HEED_OK && precision != HEED_PRECISION_F32 && precision != HEED_PRECISION_BF16)
-        status = heed_fail(err, HEED_ERR_USAGE, "training is in f32 or bf16, not in %s",
-                           heed_precision_name(precision));
-    if (status == HEED_OK)
-        status = heed_step_graph_create(model->weights, &options, &shape, &p->inputs, &p->graph, err);
-    if (status == HEED_OK)
-        status = heed_step_plan(&p->graph, &p->device, &p->plans, err);
-    return status;
-}
-
-static void release(planned *p)
-{
-    heed_step_plans_destroy(&p->plans);
-    heed_step_graph_destroy(&p->graph);
-    heed_device_close(&p->device);
+    options.recompute = (int)recompute;
+    return heed_planned_open(&model->config, &options, p, err);
 }
 
 heed_status heed_model_account_training(const heed_model *model, int64_t batch, heed_precision precision,
                                         heed_recompute recompute, heed_accounting *out, heed_error *err)
 {
-    planned p = {0};
+    heed_planned p = {0};
     const heed_status status = plan_step_of(model, batch, precision, recompute, &p, err);
 
     if (status == HEED_OK) {
@@ -98,7 +76,7 @@ heed_status heed_model_account_training(const heed_model *model, int64_t batch, 
               out);
         out->memory = heed_plan_memory(p.plans.gradients);
     }
-    release(&p);
+    heed_planned_close(&p);
     return status;
 }
 
@@ -110,24 +88,13 @@ typedef struct collection {
     bool failed;
 } collection;
 
-/* "blocks.3.attn.qkv" as "blocks.*.attn.qkv" */
-static void name_of_kind(char *out, size_t size, const char *name)
-{
-    int block = 0, end = 0;
-
-    if (sscanf(name, "blocks.%d.%n", &block, &end) == 1 && end > 0)
-        snprintf(out, size, "blocks.*.%s", name + end);
-    else
-        snprintf(out, size, "%s", name);
-}
-
 static void collect(void *context, const heed_node *node, size_t bytes, bool again)
 {
     collection *c = context;
     char name[sizeof c->list[0].name];
     int i = 0;
 
-    name_of_kind(name, sizeof name, node->name);
+    heed_part_name(name, sizeof name, node->name);
     while (i < c->n && (c->list[i].again != again || strcmp(c->list[i].name, name) != 0))
         i++;
     if (i == c->capacity) {
@@ -150,7 +117,7 @@ heed_status heed_model_list_activations(const heed_model *model, int64_t batch, 
                                         heed_recompute recompute, heed_activations **list, int *n,
                                         heed_error *err)
 {
-    planned p = {0};
+    heed_planned p = {0};
     collection c = {0};
     heed_status status = plan_step_of(model, batch, precision, recompute, &p, err);
 
@@ -161,7 +128,7 @@ heed_status heed_model_list_activations(const heed_model *model, int64_t batch, 
         c = (collection){0};
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to list activations");
     }
-    release(&p);
+    heed_planned_close(&p);
     *list = c.list;
     *n = c.n;
     return status;

@@ -167,6 +167,13 @@ static void distill(heed_step_graph *out, const heed_train_options *options, con
     out->kl = nodes.kl;
 }
 
+/* The text book: all logits first, then their loss. */
+static void store_logits(heed_graph *g, const heed_nn *nn, heed_gpt *gpt, heed_node *targets)
+{
+    gpt->loss = heed_name(g, heed_cross_entropy(g, gpt->logits, targets), "loss");
+    gpt->objective = nn->balance != NULL ? heed_add(g, gpt->loss, nn->balance) : gpt->loss;
+}
+
 heed_status heed_step_graph_create(const heed_weights *weights, const heed_train_options *options,
                                    const heed_step_shape *shape, heed_step_inputs *inputs, heed_step_graph *out,
                                    heed_error *err)
@@ -200,6 +207,8 @@ heed_status heed_step_graph_create(const heed_weights *weights, const heed_train
     gpt = heed_gpt_build(&nn, ids, targets);
     if (shape->teacher != NULL)
         distill(out, options, shape->teacher, &nn, &gpt, targets);
+    else if (shape->whole_logits)
+        store_logits(out->g, &nn, &gpt, targets);
     out->loss = gpt.loss;
     if (shape->training) {
         status = backward(out, gpt.objective, weights, options, shape, inputs, err);

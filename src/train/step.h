@@ -48,10 +48,11 @@ typedef struct heed_step_inputs {
 } heed_step_inputs;
 
 typedef struct heed_step_shape {
-    int64_t batch, length;              /* windows of one run, and their tokens */
-    bool training;                      /* false: only the loss, without dropout */
-    bool adds_up;                       /* a run adds its gradients to what grad.p holds */
-    int rank, n_ranks;                  /* n_ranks 0: this process alone */
+    int64_t batch, length; /* windows of one run, and their tokens */
+    bool training;         /* false: only the loss, without dropout */
+    bool adds_up;          /* a run adds its gradients to what grad.p holds */
+    bool whole_logits;     /* the loss is made from stored logits, for comparison; not with a teacher */
+    int rank, n_ranks;     /* n_ranks 0: this process alone */
     const struct heed_teacher *teacher; /* whose distribution the objective has a part of; NULL: none */
 } heed_step_shape;
 

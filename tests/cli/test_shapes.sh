@@ -50,5 +50,33 @@ assert q["memory_of"] == "blocks.0.attn.qkv" and q["view"] and not q["contiguous
 assert "blocks.0.attn.hook_q" in q["also"], q
 END
 
+# ---- accounts ----
+
+refuse 2 'length: expected --memory, --flops, --generation or --measure' info --length 8
+refuse 2 'micro_batch: expected a divisor of the batch_size 12, got 5' info --memory --micro-batch 5
+refuse 4 'a training step of this model needs' info --measure --batch-size 60000 --context-length 4096
+allow info --n-layers 2 --memory --flops --generation --measure
+expect '^all  *[0-9.]* MB$'
+expect '^At most .* of the arena are in use: at moment [0-9]* of [0-9]*, '
+expect '^--recompute blocks '
+expect '^linear_backward_weight  *8 '
+expect '^blocks.0 '
+expect 'of keys and values a token'
+expect ' peak  *[0-9.]* MB: '
+[ "$(sed 's/[^ -~]/./g' out | sed 's/\.\.\././g' | awk 'length > 100' | wc -l)" -eq 0 ] || fail "info: expected lines of 100 columns"
+allow info "$gpt2" --memory --flops --generation --measure --batch-size 2 --json
+python3 - out <<'END' || fail "info --json: expected accounts that add up"
+import json, sys
+found = json.load(open(sys.argv[1]))
+memory, training = found["step_memory"], found["training"]
+assert memory["arena_bytes"] == training["arena_bytes"], memory["arena_bytes"]
+assert max(m["bytes"] for m in memory["moments"]) == memory["peak_bytes"]
+stages = ["forward", "backward", "norm", "update"]
+for rows in found["flops_by_op"], found["flops_by_part"]:
+    assert sum(r[s] for r in rows for s in stages) == training["flops"]
+assert sum(c["parameters"] for c in memory["components"]) == found["parameters"]
+assert found["measured"].get("allocations", 0) == 0, found["measured"]
+END
+
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
 echo "all as expected"
