@@ -87,8 +87,8 @@ int heed_explanation_n_operands(const heed_explanation *e);
 const heed_operand *heed_explanation_operand(const heed_explanation *e, int i);
 
 /*
- * In the order of the calculation. Lines of depth 0 are all there. Deeper ones, and the terms of sums, are left out
- * from some number on (HEED_EXPLAIN_LINES, HEED_EXPLAIN_TERMS); heed_explanation_left_out() says of how many lines.
+ * In the order of the calculation. Lines of depth 0 are all there. Deeper ones are left out from some number on, and so
+ * are the terms of deeper sums, and those of a single sum that is that long; heed_explanation_left_out() counts lines.
  */
 enum { HEED_EXPLAIN_LINES = 1 << 17, HEED_EXPLAIN_TERMS = 1 << 21 };
 int heed_explanation_n_lines(const heed_explanation *e);

@@ -190,7 +190,9 @@ heed_figure heed_explain_step_in(heed_explanation *e, heed_arithmetic in, const 
 /* Where terms and running totals go; NULL when there are too many. */
 static double *room_for_terms(heed_explanation *e, int64_t n)
 {
-    if (e->depth > 0 && (is_full(e) || e->n_terms + n > HEED_EXPLAIN_TERMS))
+    const int64_t kept = e->depth > 0 ? e->n_terms : 0; /* what is left is for the calculation itself */
+
+    if (is_full(e) || n > HEED_EXPLAIN_TERMS - kept)
         return NULL;
     e->n_terms += n;
     return heed_explain_alloc(e, (size_t)(2 * n) * sizeof(double));

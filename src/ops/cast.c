@@ -94,18 +94,20 @@ static void cast_cost(const heed_node *y, heed_cost *cost)
 
 static void to_bf16_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
 
     (void)output;
     heed_explain_formula(e, "y = x rounded to 8 bits of significand");
-    heed_explain_value(e, heed_float_of_bf16(heed_bf16_of_float(x)));
+    heed_explain_step(e, "y", "x", x);
 }
 
 static void to_f32_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+
     (void)output;
     heed_explain_formula(e, "y = x");
-    heed_explain_value(e, heed_explain_read1(e, a, 0, "x", element));
+    heed_explain_step(e, "y", "x", x);
 }
 
 const heed_op heed_op_to_bf16 = {

@@ -48,14 +48,16 @@ static void clip_factor_cost(const heed_node *y, heed_cost *cost)
 
 static void clip_factor_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float norm = heed_explain_read1(e, a, 0, "norm", element);
+    const heed_figure norm = heed_explain_figure(e, a, 0, "norm", element);
 
     (void)output;
-    if (max_norm_of(a) == 0.0f)
+    if (max_norm_of(a) == 0.0f) {
         heed_explain_formula(e, "y = 1: no limit is set");
-    else
-        heed_explain_formula(e, "y = min(1, %g / (norm + 1e-6))", (double)max_norm_of(a));
-    heed_explain_value(e, clip_factor_of(norm, max_norm_of(a)));
+        heed_explain_found(e, "y", 1.0, "no limit is set");
+        return;
+    }
+    heed_explain_formula(e, "y = min(1, %g / (norm + 1e-6))", (double)max_norm_of(a));
+    heed_explain_step(e, "y", "min(1, limit / (norm + 1e-6))", heed_constant((double)max_norm_of(a)), norm);
 }
 
 const heed_op heed_op_clip_factor = {

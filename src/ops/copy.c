@@ -65,9 +65,11 @@ static void copy_cost(const heed_node *node, heed_cost *cost)
 
 static void copy_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+
     (void)output;
     heed_explain_formula(e, "y[i] = x[i]");
-    heed_explain_value(e, heed_explain_read1(e, a, 0, "x", element));
+    heed_explain_step(e, "y", "x", x);
 }
 
 const heed_op heed_op_copy = {

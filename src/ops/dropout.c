@@ -129,7 +129,7 @@ static void dropout_cost(const heed_node *y, heed_cost *cost)
 static void dropout_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const dropout_attrs *attrs = a->attrs;
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
     const int32_t window = heed_scalar_i32(a->in[1]);
     const int64_t n = window_elements(a->out), b = element / n, k = element % n;
     uint32_t word[4];
@@ -139,7 +139,12 @@ static void dropout_explain(const heed_op_args *a, int output, int64_t element, 
     heed_philox(attrs->seed, attrs->stream, first_block(window, b, n) + (uint64_t)k / 4, word);
     heed_explain_formula(e, "y = 0 where the random word %lu < %g * 2^32, else x / (1 - %g)",
                          (unsigned long)word[k % 4], (double)attrs->rate, (double)attrs->rate);
-    heed_explain_value(e, dropout_of(x, word[k % 4], attrs->rate));
+    heed_explain_note(e, "the random word of element %lld of window %lld is %lu", (long long)k,
+                      (long long)window + (long long)b, (unsigned long)word[k % 4]);
+    if (word[k % 4] < limit_of(attrs->rate))
+        heed_explain_found(e, "y", 0.0, "dropped: the word is below %lu", (unsigned long)limit_of(attrs->rate));
+    else
+        heed_explain_step(e, "y", "x / (1 - rate)", x, heed_constant((double)attrs->rate));
 }
 
 const heed_op heed_op_dropout = {

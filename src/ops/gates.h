@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The logistic function and SiLU in reference arithmetic: what sigmoid.c, silu.c and swiglu.c share. */
+/* The logistic function and SiLU in reference arithmetic, and their lines: what sigmoid.c, silu.c and swiglu.c share. */
 #ifndef HEED_OPS_GATES_H
 #define HEED_OPS_GATES_H
 
 #include <math.h>
+
+#include "graph/explain.h"
 
 /** 1 / (1 + e^-x). e is raised to -|x| alone, so that nothing overflows. */
 static inline float heed_sigmoid_of(float x)
@@ -32,5 +34,10 @@ static inline float heed_silu_slope(float x)
 
     return s * (1.0f + heed_silu_end(x) * (1.0f - s));
 }
+
+/** The same three as lines of a calculation. */
+heed_figure heed_explain_sigmoid(heed_explanation *e, const char *label, heed_figure x);
+heed_figure heed_explain_silu(heed_explanation *e, const char *label, heed_figure x);
+heed_figure heed_explain_silu_slope(heed_explanation *e, heed_figure x);
 
 #endif

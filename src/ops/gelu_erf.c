@@ -60,14 +60,23 @@ static void gelu_erf_backward_cost(const heed_node *dx, heed_cost *cost)
     heed_cost_elementwise(dx, 11, cost);
 }
 
+/* c = 1 / sqrt 2 */
+static heed_figure explain_erf(heed_explanation *e, heed_figure x)
+{
+    return heed_explain_step(e, "t", "erf(x * c)", x, heed_constant((double)ONE_OVER_ROOT_2));
+}
+
 static void gelu_erf_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
-    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", element);
+    const heed_figure t = explain_erf(e, x);
+    const heed_figure below = heed_explain_step(e, "below", "0.5 * (1 + t)", t);
 
     (void)output;
     heed_explain_formula(e, "dx = dy (0.5 (1 + erf(x / sqrt 2)) + x exp(-x^2 / 2) / sqrt(2 pi))");
-    heed_explain_value(e, gelu_erf_gradient(x, dy));
+    heed_explain_step(e, "dx", "dy * (below + x * c * exp(-0.5 * x * x))", dy, below, x,
+                      heed_constant((double)ONE_OVER_ROOT_2_PI));
 }
 
 const heed_op heed_op_gelu_erf_backward = {
@@ -114,11 +123,12 @@ static void gelu_erf_cost(const heed_node *y, heed_cost *cost)
 
 static void gelu_erf_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+    const heed_figure t = explain_erf(e, x);
 
     (void)output;
     heed_explain_formula(e, "y = 0.5 x (1 + erf(x / sqrt 2))");
-    heed_explain_value(e, gelu_erf_of(x));
+    heed_explain_step(e, "y", "0.5 * x * (1 + t)", x, t);
 }
 
 const heed_op heed_op_gelu_erf = {

@@ -63,15 +63,27 @@ static void gelu_tanh_backward_cost(const heed_node *dx, heed_cost *cost)
     heed_cost_elementwise(dx, 15, cost);
 }
 
+/* c = sqrt(2 / pi) */
+static heed_figure explain_tanh(heed_explanation *e, heed_figure x)
+{
+    const heed_figure u = heed_explain_step(e, "u", "c * (x + 0.044715 * x * x * x)",
+                                            heed_constant((double)ROOT_2_OVER_PI), x);
+
+    return heed_explain_step(e, "t", "tanh(u)", u);
+}
+
 static void gelu_tanh_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
-    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", element);
+    const heed_figure t = explain_tanh(e, x);
+    const heed_figure slope = heed_explain_step(e, "slope of u", "c * (1 + 3 * 0.044715 * x * x)",
+                                                heed_constant((double)ROOT_2_OVER_PI), x);
 
     (void)output;
     heed_explain_formula(e, "dx = dy (0.5 (1 + t) + 0.5 x (1 - t^2) sqrt(2/pi) (1 + 0.134145 x^2)), t = "
                             "tanh(sqrt(2/pi) (x + 0.044715 x^3))");
-    heed_explain_value(e, gelu_tanh_gradient(x, dy));
+    heed_explain_step(e, "dx", "dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)", dy, t, x, slope);
 }
 
 const heed_op heed_op_gelu_tanh_backward = {
@@ -118,11 +130,12 @@ static void gelu_tanh_cost(const heed_node *y, heed_cost *cost)
 
 static void gelu_tanh_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+    const heed_figure t = explain_tanh(e, x);
 
     (void)output;
     heed_explain_formula(e, "y = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))");
-    heed_explain_value(e, gelu_tanh_of(x));
+    heed_explain_step(e, "y", "0.5 * x * (1 + t)", x, t);
 }
 
 const heed_op heed_op_gelu_tanh = {

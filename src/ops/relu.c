@@ -48,12 +48,17 @@ static void relu_cost(const heed_node *y, heed_cost *cost)
 
 static void relu_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
-    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", element);
 
     (void)output;
     heed_explain_formula(e, "dx = dy where x > 0, else 0");
-    heed_explain_value(e, relu_gradient(x, dy));
+    if (x.value > 0.0)
+        heed_explain_step(e, "dx", "dy", dy);
+    else if (x.value <= 0.0)
+        heed_explain_found(e, "dx", 0.0, "0, as x is not above 0");
+    else
+        heed_explain_step(e, "dx", "x", x); /* NaN */
 }
 
 const heed_op heed_op_relu_backward = {
@@ -100,11 +105,11 @@ static void relu_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_no
 
 static void relu_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
 
     (void)output;
     heed_explain_formula(e, "y = max(x, 0)");
-    heed_explain_value(e, relu_of(x));
+    heed_explain_step(e, "y", "max(0, x)", x);
 }
 
 const heed_op heed_op_relu = {

@@ -54,9 +54,11 @@ static void scale_cost(const heed_node *y, heed_cost *cost)
 
 static void scale_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+
     (void)output;
     heed_explain_formula(e, "y = %g * x", (double)factor_of(a));
-    heed_explain_value(e, factor_of(a) * heed_explain_read1(e, a, 0, "x", element));
+    heed_explain_step(e, "y", "factor * x", heed_constant((double)factor_of(a)), x);
 }
 
 const heed_op heed_op_scale = {

@@ -57,12 +57,12 @@ static void sigmoid_backward_cost(const heed_node *dx, heed_cost *cost)
 
 static void sigmoid_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float y = heed_explain_read1(e, a, 0, "y", element);
-    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+    const heed_figure y = heed_explain_figure(e, a, 0, "y", element);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", element);
 
     (void)output;
     heed_explain_formula(e, "dx = dy y (1 - y)");
-    heed_explain_value(e, sigmoid_gradient(y, dy));
+    heed_explain_step(e, "dx", "dy * (y * (1 - y))", dy, y);
 }
 
 const heed_op heed_op_sigmoid_backward = {
@@ -116,11 +116,11 @@ static void sigmoid_cost(const heed_node *y, heed_cost *cost)
 
 static void sigmoid_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
 
     (void)output;
     heed_explain_formula(e, "y = 1 / (1 + exp(-x))");
-    heed_explain_value(e, heed_sigmoid_of(x));
+    heed_explain_sigmoid(e, "y", x);
 }
 
 const heed_op heed_op_sigmoid = {

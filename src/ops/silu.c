@@ -50,12 +50,13 @@ static void silu_backward_cost(const heed_node *dx, heed_cost *cost)
 
 static void silu_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
-    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", element);
+    const heed_figure slope = heed_explain_silu_slope(e, x);
 
     (void)output;
     heed_explain_formula(e, "dx = dy s (1 + x (1 - s)), s = 1 / (1 + exp(-x))");
-    heed_explain_value(e, silu_gradient(x, dy));
+    heed_explain_step(e, "dx", "dy * slope", dy, slope);
 }
 
 const heed_op heed_op_silu_backward = {
@@ -102,11 +103,11 @@ static void silu_cost(const heed_node *y, heed_cost *cost)
 
 static void silu_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
 
     (void)output;
     heed_explain_formula(e, "y = x s, s = 1 / (1 + exp(-x))");
-    heed_explain_value(e, heed_silu_of(x));
+    heed_explain_silu(e, "y", x);
 }
 
 const heed_op heed_op_silu = {

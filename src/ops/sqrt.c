@@ -25,9 +25,11 @@ static void sqrt_cost(const heed_node *y, heed_cost *cost)
 
 static void sqrt_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+
     (void)output;
     heed_explain_formula(e, "y = sqrt(x)");
-    heed_explain_value(e, sqrtf(heed_explain_read1(e, a, 0, "x", element)));
+    heed_explain_step(e, "y", "sqrt(x)", x);
 }
 
 const heed_op heed_op_sqrt = {

@@ -60,15 +60,13 @@ static void sum_cost(const heed_node *y, heed_cost *cost)
 static void sum_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_tensor_count(a->in[0]);
-    const float *x = heed_explain_read(e, a, 0, "x", 0, 1, n);
-    double sum = 0.0;
+    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, n);
+    const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", heed_constant(0.0), n, "x[i]", x);
 
     (void)output;
     (void)element;
     heed_explain_formula(e, "y = sum_i x[i]");
-    for (int64_t i = 0; i < n && x != NULL; i++)
-        sum += (double)x[i];
-    heed_explain_value(e, (float)sum);
+    heed_explain_step(e, "y", "sum", sum);
 }
 
 const heed_op heed_op_sum = {

@@ -86,9 +86,11 @@ static void repeat_cost(const heed_node *y, heed_cost *cost)
 
 static void repeat_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element % heed_tensor_count(a->in[0]));
+
     (void)output;
     heed_explain_formula(e, "y = x");
-    heed_explain_value(e, heed_explain_read1(e, a, 0, "x", element % heed_tensor_count(a->in[0])));
+    heed_explain_step(e, "y", "x", x);
 }
 
 const heed_op heed_op_repeat = {
@@ -170,14 +172,13 @@ static void sum_leading_cost(const heed_node *y, heed_cost *cost)
 static void sum_leading_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_tensor_count(a->out), rows = heed_tensor_count(a->in[0]) / n;
-    const float *x = heed_explain_read(e, a, 0, "x", element, n, rows);
-    double sum = 0.0;
+    const heed_series x = heed_explain_series(e, a, 0, "x", element, n, rows);
+    const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", heed_constant(0.0), rows, "x[r]",
+                                                  x);
 
     (void)output;
     heed_explain_formula(e, "y[%lld] = sum_r x[r, %lld]", (long long)element, (long long)element);
-    for (int64_t r = 0; r < rows && x != NULL; r++)
-        sum += (double)x[r];
-    heed_explain_value(e, (float)sum);
+    heed_explain_step(e, "y", "sum", sum);
 }
 
 const heed_op heed_op_sum_leading = {

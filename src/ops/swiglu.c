@@ -95,17 +95,20 @@ static void swiglu_backward_cost(const heed_node *dgate, heed_cost *cost)
 
 static void swiglu_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float gate = heed_explain_read1(e, a, GATE, "gate", element);
-    const float dy = heed_explain_read1(e, a, DY, "dy", element);
+    const heed_figure gate = heed_explain_figure(e, a, GATE, "gate", element);
+    const heed_figure dy = heed_explain_figure(e, a, DY, "dy", element);
 
     if (output == 0) {
-        const float up = heed_explain_read1(e, a, UP, "up", element);
+        const heed_figure up = heed_explain_figure(e, a, UP, "up", element);
+        const heed_figure slope = heed_explain_silu_slope(e, gate);
 
         heed_explain_formula(e, "dgate = dy up s (1 + gate (1 - s)), s = 1 / (1 + exp(-gate))");
-        heed_explain_value(e, dgate_of(gate, up, dy));
+        heed_explain_step(e, "dgate", "slope * (up * dy)", slope, up, dy);
     } else {
+        const heed_figure opened = heed_explain_silu(e, "opened", gate);
+
         heed_explain_formula(e, "dup = dy gate / (1 + exp(-gate))");
-        heed_explain_value(e, dup_of(gate, dy));
+        heed_explain_step(e, "dup", "opened * dy", opened, dy);
     }
 }
 
@@ -166,12 +169,13 @@ static void swiglu_cost(const heed_node *y, heed_cost *cost)
 
 static void swiglu_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float gate = heed_explain_read1(e, a, GATE, "gate", element);
-    const float up = heed_explain_read1(e, a, UP, "up", element);
+    const heed_figure gate = heed_explain_figure(e, a, GATE, "gate", element);
+    const heed_figure up = heed_explain_figure(e, a, UP, "up", element);
+    const heed_figure opened = heed_explain_silu(e, "opened", gate);
 
     (void)output;
     heed_explain_formula(e, "y = gate / (1 + exp(-gate)) up");
-    heed_explain_value(e, heed_silu_of(gate) * up);
+    heed_explain_step(e, "y", "opened * up", opened, up);
 }
 
 const heed_op heed_op_swiglu = {

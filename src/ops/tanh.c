@@ -58,12 +58,12 @@ static void tanh_backward_cost(const heed_node *dx, heed_cost *cost)
 
 static void tanh_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float y = heed_explain_read1(e, a, 0, "y", element);
-    const float dy = heed_explain_read1(e, a, 1, "dy", element);
+    const heed_figure y = heed_explain_figure(e, a, 0, "y", element);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", element);
 
     (void)output;
     heed_explain_formula(e, "dx = dy (1 - y) (1 + y)");
-    heed_explain_value(e, tanh_gradient(y, dy));
+    heed_explain_step(e, "dx", "dy * ((1 - y) * (1 + y))", dy, y);
 }
 
 const heed_op heed_op_tanh_backward = {
@@ -117,11 +117,11 @@ static void tanh_cost(const heed_node *y, heed_cost *cost)
 
 static void tanh_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const float x = heed_explain_read1(e, a, 0, "x", element);
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
 
     (void)output;
     heed_explain_formula(e, "y = tanh x");
-    heed_explain_value(e, tanhf(x));
+    heed_explain_step(e, "y", "tanh(x)", x);
 }
 
 const heed_op heed_op_tanh = {

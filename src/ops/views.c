@@ -84,9 +84,11 @@ static void reshape_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed
 
 static void reshape_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
+    const heed_figure x = heed_explain_figure(e, a, 0, "x", element);
+
     (void)output;
     heed_explain_formula(e, "y[i] = x[i], i counted over all elements in order");
-    heed_explain_value(e, heed_explain_read1(e, a, 0, "x", element));
+    heed_explain_step(e, "y", "x", x);
 }
 
 const heed_op heed_op_reshape = {
@@ -152,8 +154,8 @@ static void narrow_explain(const heed_op_args *a, int output, int64_t element, h
 
     (void)output;
     heed_explain_formula(e, "y[r, j] = x[r, %lld + j]", (long long)columns->start);
-    heed_explain_value(e,
-                       heed_explain_read1(e, a, 0, "x", row * heed_cols(a->in[0]) + columns->start + column));
+    heed_explain_step(e, "y", "x",
+                      heed_explain_figure(e, a, 0, "x", row * heed_cols(a->in[0]) + columns->start + column));
 }
 
 const heed_op heed_op_narrow = {
@@ -210,7 +212,8 @@ static void split_heads_explain(const heed_op_args *a, int output, int64_t eleme
 
     (void)output;
     heed_explain_formula(e, "y[b, h, t, d] = x[b, t, h*%lld + d]", (long long)size[3]);
-    heed_explain_value(e, heed_explain_read1(e, a, 0, "x", ((b * size[2] + t) * size[1] + h) * size[3] + d));
+    heed_explain_step(e, "y", "x",
+                      heed_explain_figure(e, a, 0, "x", ((b * size[2] + t) * size[1] + h) * size[3] + d));
 }
 
 const heed_op heed_op_split_heads = {
@@ -261,7 +264,8 @@ static void merge_heads_explain(const heed_op_args *a, int output, int64_t eleme
 
     (void)output;
     heed_explain_formula(e, "y[b, t, h*%lld + d] = x[b, h, t, d]", (long long)size[3]);
-    heed_explain_value(e, heed_explain_read1(e, a, 0, "x", ((b * size[1] + h) * size[2] + t) * size[3] + d));
+    heed_explain_step(e, "y", "x",
+                      heed_explain_figure(e, a, 0, "x", ((b * size[1] + h) * size[2] + t) * size[3] + d));
 }
 
 const heed_op heed_op_merge_heads = {
@@ -314,7 +318,7 @@ static void alias_explain(const heed_op_args *a, int output, int64_t element, he
         if (j < 0 || j >= length)
             continue;
         heed_explain_formula(e, "y[r, %lld + j] = part[r, j]", (long long)alias->start[i]);
-        heed_explain_value(e, heed_explain_read1(e, a, i, "part", element / n * length + j));
+        heed_explain_step(e, "y", "part", heed_explain_figure(e, a, i, "part", element / n * length + j));
     }
 }
 

@@ -64,13 +64,13 @@ static void widen_explain(const heed_op_args *a, int output, int64_t element, he
 {
     const heed_columns *columns = a->attrs;
     const int64_t row = element / columns->n, j = element % columns->n - columns->start;
-    float value = 0.0f;
 
     (void)output;
-    if (j >= 0 && j < columns->length)
-        value = heed_explain_read1(e, a, 0, "dy", row * columns->length + j);
     heed_explain_formula(e, "dx[r, j] = dy[r, j - %lld] where that exists, else 0", (long long)columns->start);
-    heed_explain_value(e, value);
+    if (j >= 0 && j < columns->length)
+        heed_explain_step(e, "dx", "dy", heed_explain_figure(e, a, 0, "dy", row * columns->length + j));
+    else
+        heed_explain_found(e, "dx", 0.0, "the column is none of those that were taken");
 }
 
 const heed_op heed_op_widen = {

@@ -70,6 +70,8 @@ static void check_terms(const heed_explanation *e, int i, const char *where)
     double running = line->start.value;
 
     check_figure(e, i, line->start, where);
+    if (line->terms == NULL && line->n_terms > 0)
+        fail_msg("%s: line %d, %s has no terms", where, i, line->label);
     for (int64_t t = 0; t < line->n_terms; t++) {
         const double term = recomputed(e, i, t, where);
 
