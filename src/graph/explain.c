@@ -147,9 +147,9 @@ heed_figure heed_explain_figure(heed_explanation *e, const heed_op_args *a, int 
     return (heed_figure){(double)value, HEED_FIGURE_OPERAND, e->n_operands - 1, 0};
 }
 
-float heed_explain_value_at(const heed_explanation *e, heed_series series, int64_t i)
+const float *heed_explain_values(const heed_explanation *e, heed_series series)
 {
-    return (float)heed_explain_at(e, series, i).value;
+    return e->operands[series.operand].values + series.first;
 }
 
 void heed_explain_formula(heed_explanation *e, const char *format, ...)

@@ -39,7 +39,7 @@ typedef enum heed_figure_source {
 } heed_figure_source;
 
 typedef struct heed_figure {
-    double value; /* of a float in every line that is not computed in double */
+    double value; /* a float's, unless its line is in double */
     heed_figure_source source;
     int number;      /* of the operand or line */
     int64_t element; /* of the operand's values, 0 .. count - 1 */
@@ -129,8 +129,8 @@ const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int i
                                int64_t start, int64_t step, int64_t count);
 float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role,
                          int64_t element);
-/** The same number of a series that was read, as a plain float. */
-float heed_explain_value_at(const heed_explanation *e, heed_series series, int64_t i);
+/** The values of a series that was read, for what is decided by them. */
+const float *heed_explain_values(const heed_explanation *e, heed_series series);
 void heed_explain_formula(heed_explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void heed_explain_value(heed_explanation *e, float value);
 

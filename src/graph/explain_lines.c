@@ -202,7 +202,7 @@ static double joined(const heed_line *line, double running, double term)
 {
     if (line->kind == HEED_LINE_LARGEST)
         return term > running ? term : running;
-    return line->in == HEED_IN_DOUBLE ? running + term : (double)((float)running + (float)term);
+    return line->in == HEED_IN_FLOAT ? (double)((float)running + (float)term) : running + term;
 }
 
 static double term_of(const heed_explanation *e, const heed_line *line, const heed_formula *f,

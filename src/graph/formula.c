@@ -323,7 +323,7 @@ static double one_of(heed_arithmetic in, int what, double a)
 
 double heed_formula_compute(const heed_formula *f, heed_arithmetic in, const double *values)
 {
-    double stack[HEED_FORMULA_CODES];
+    double stack[HEED_FORMULA_CODES] = {(double)NAN};
     int n = 0;
 
     for (int i = 0; i < f->n_codes; i++) {

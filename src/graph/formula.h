@@ -25,6 +25,7 @@ enum { HEED_FORMULA_CODES = 64, HEED_FORMULA_NAMES = 8 };
 typedef enum heed_arithmetic {
     HEED_IN_FLOAT,
     HEED_IN_DOUBLE,
+    HEED_ADDED_IN_DOUBLE, /* terms in float, their sum in double */
 } heed_arithmetic;
 
 /* One step of a machine that has a stack. */

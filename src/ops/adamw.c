@@ -178,48 +178,77 @@ static void adamw_cost(const heed_node *node, heed_cost *cost)
 }
 
 /* The gradient that joins the moments; how it is made goes into `how`. */
-static float explain_gradient(heed_explanation *e, const heed_op_args *a, int64_t element, float p, char *how,
-                              size_t size)
+/* The gradient with what clipping and l2 do to it, and how that reads in the formula. */
+static heed_figure explain_gradient(heed_explanation *e, const heed_op_args *a, int64_t element, float l2,
+                                    char *how, size_t size)
 {
-    const heed_adamw_options *options = a->attrs;
-    const float grad = heed_explain_read1(e, a, GRAD, "grad", element);
-    const float factor = a->in[FACTOR] != NULL ? heed_explain_read1(e, a, FACTOR, "factor", 0) : 1.0f;
-    const heed_adamw_step s = step_of(a, 0.0f, 1, factor); /* lr and t play no part in it */
+    heed_figure g = heed_explain_figure(e, a, GRAD, "grad", element);
     const int n = snprintf(how, size, "%sgrad", a->in[FACTOR] != NULL ? "factor * " : "");
 
-    if (options->l2 != 0.0f)
-        snprintf(how + n, size - (size_t)n, " + %g * p", (double)options->l2);
-    return gradient_of(&s, p, grad);
+    if (a->in[FACTOR] != NULL)
+        g = heed_explain_step(e, "g", "factor * grad", heed_explain_figure(e, a, FACTOR, "factor", 0), g);
+    if (l2 == 0.0f)
+        return g;
+    snprintf(how + n, size - (size_t)n, " + %g * p", (double)l2);
+    return heed_explain_step(e, "g", "g + l2 * p", g, heed_constant((double)l2),
+                             heed_explain_figure(e, a, P, "p", element));
+}
+
+static heed_figure explain_m(heed_explanation *e, const heed_op_args *a, int64_t element, heed_figure g)
+{
+    return heed_explain_step(e, "m'", "beta1 * m + (1 - beta1) * g",
+                             heed_constant((double)((const heed_adamw_options *)a->attrs)->beta1),
+                             heed_explain_figure(e, a, M, "m", element), g);
+}
+
+static heed_figure explain_v(heed_explanation *e, const heed_op_args *a, int64_t element, heed_figure g)
+{
+    return heed_explain_step(e, "v'", "beta2 * v + (1 - beta2) * g * g",
+                             heed_constant((double)((const heed_adamw_options *)a->attrs)->beta2),
+                             heed_explain_figure(e, a, V, "v", element), g);
+}
+
+/* p' from the moments after the step. */
+static void explain_p(heed_explanation *e, const heed_op_args *a, int64_t element, heed_figure m, heed_figure v)
+{
+    const heed_adamw_options *o = a->attrs;
+    const heed_figure t = heed_explain_figure(e, a, T, "t", 0), lr = heed_explain_figure(e, a, LR, "lr", 0);
+    const heed_figure p = heed_explain_figure(e, a, P, "p", element);
+    const heed_figure rest1 = heed_explain_step_in(e, HEED_IN_DOUBLE, "rest1", "f32(1 - pow(beta1, t))",
+                                                   heed_constant((double)o->beta1), t);
+    const heed_figure rest2 = heed_explain_step_in(e, HEED_IN_DOUBLE, "rest2", "f32(1 - pow(beta2, t))",
+                                                   heed_constant((double)o->beta2), t);
+    const heed_figure m_hat = heed_explain_step(e, "m_hat", "m' / rest1", m, rest1);
+    const heed_figure v_hat = heed_explain_step(e, "v_hat", "v' / rest2", v, rest2);
+    const heed_figure decayed = heed_explain_step(e, "decayed", "p - lr * decay * p", p, lr,
+                                                  heed_constant((double)o->weight_decay));
+    const heed_figure step = heed_explain_step(e, "step", "lr * m_hat / (sqrt(v_hat) + eps)", lr, m_hat, v_hat,
+                                               heed_constant((double)o->eps));
+
+    heed_explain_step(e, "p'", "decayed - step", decayed, step);
 }
 
 static void adamw_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const heed_adamw_options *options = a->attrs;
-    const double b1 = (double)options->beta1, b2 = (double)options->beta2;
-    const bool reads_p = output == 0 || options->l2 != 0.0f;
-    const float lr = output == 0 ? heed_explain_read1(e, a, LR, "lr", 0) : 0.0f;
-    if (output == 0)
-        heed_explain_read1(e, a, T, "t", 0); /* listed as a float; counted as the integer that it is */
-    const heed_adamw_step s = step_of(a, lr, heed_scalar_i32(a->in[T]), 1.0f);
-    const float p = reads_p ? heed_explain_read1(e, a, P, "p", element) : 0.0f;
+    const heed_adamw_options *o = a->attrs;
+    const double b1 = (double)o->beta1, b2 = (double)o->beta2;
     char how[64];
-    const float g = explain_gradient(e, a, element, p, how, sizeof how);
+    const heed_figure g = explain_gradient(e, a, element, o->l2, how, sizeof how);
 
     if (output == 0) {
-        const float m = next_m(&s, heed_explain_read1(e, a, M, "m", element), g);
-        const float v = next_v(&s, heed_explain_read1(e, a, V, "v", element), g);
+        const heed_figure m = explain_m(e, a, element, g), v = explain_v(e, a, element, g);
 
         heed_explain_formula(e,
                              "p' = p - lr * %g * p - lr * (m' / (1 - %g^t)) / (sqrt(v' / (1 - %g^t)) + %g), "
                              "m' = %g * m + (1 - %g) * g, v' = %g * v + (1 - %g) * g^2, g = %s",
-                             (double)s.weight_decay, b1, b2, (double)s.eps, b1, b1, b2, b2, how);
-        heed_explain_value(e, next_p(&s, p, m, v));
+                             (double)o->weight_decay, b1, b2, (double)o->eps, b1, b1, b2, b2, how);
+        explain_p(e, a, element, m, v);
     } else if (output == 1) {
         heed_explain_formula(e, "m' = %g * m + (1 - %g) * g, g = %s", b1, b1, how);
-        heed_explain_value(e, next_m(&s, heed_explain_read1(e, a, M, "m", element), g));
+        explain_m(e, a, element, g);
     } else {
         heed_explain_formula(e, "v' = %g * v + (1 - %g) * g^2, g = %s", b2, b2, how);
-        heed_explain_value(e, next_v(&s, heed_explain_read1(e, a, V, "v", element), g));
+        explain_v(e, a, element, g);
     }
 }
 

@@ -68,16 +68,25 @@ static void balance_cost(const heed_node *y, heed_cost *cost)
 static void balance_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n_tokens = heed_rows(a->in[0]), n_experts = heed_cols(a->in[0]);
-    const float *p = heed_explain_read(e, a, 0, "p", 0, 1, n_tokens * n_experts);
-    const float *load = heed_explain_read(e, a, 1, "load", 0, 1, n_experts);
-    double sum = 0.0;
+    const heed_series p = heed_explain_series(e, a, 0, "p", 0, 1, n_tokens * n_experts);
+    const heed_series load = heed_explain_series(e, a, 1, "load", 0, 1, n_experts);
+    const heed_figure zero = heed_constant(0.0);
+    heed_figure *weighed = heed_explain_figures(e, n_tokens);
 
     (void)output;
     (void)element;
+    heed_explain_enter(e);
     for (int64_t t = 0; t < n_tokens; t++)
-        sum += weigh_token(p + t * n_experts, load, n_experts);
+        weighed[t] = heed_explain_sum_from(
+            e, HEED_IN_DOUBLE, heed_explain_label(e, "weighed[%lld]", (long long)t), zero, n_experts,
+            "load[e] * p[t, e]", load, heed_series_part(p, t * n_experts, 1));
+    heed_explain_leave(e);
     heed_explain_formula(e, "y = %lld sum_e load[e] mean_t p[t, e]", (long long)n_experts);
-    heed_explain_value(e, balance_of(sum, n_tokens, n_experts));
+    const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", zero, n_tokens, "weighed[t]",
+                                                  heed_series_of(weighed));
+
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "y", "f32(experts * sum / tokens)",
+                         heed_constant((double)n_experts), sum, heed_constant((double)n_tokens));
 }
 
 const heed_op heed_op_balance_loss = {
@@ -141,11 +150,13 @@ static void backward_cost(const heed_node *dp, heed_cost *cost)
 static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n_tokens = heed_rows(a->out), n_experts = heed_cols(a->out);
-    const float load = heed_explain_read1(e, a, 0, "load", element % n_experts);
+    const heed_figure load = heed_explain_figure(e, a, 0, "load", element % n_experts);
+    const heed_figure dy = heed_explain_figure(e, a, 1, "dy", 0);
 
     (void)output;
     heed_explain_formula(e, "dp[t, e] = dy * %lld * load[e] / %lld", (long long)n_experts, (long long)n_tokens);
-    heed_explain_value(e, slope_of(heed_explain_read1(e, a, 1, "dy", 0), load, n_tokens, n_experts));
+    heed_explain_step(e, "dp", "dy * experts * load / tokens", dy, heed_constant((double)n_experts), load,
+                      heed_constant((double)n_tokens));
 }
 
 const heed_op heed_op_balance_loss_backward = {

@@ -66,10 +66,11 @@ static void cache_append_explain(const heed_op_args *a, int output, int64_t elem
     (void)output;
     if (t >= 0 && t < T) {
         heed_explain_formula(e, "x[b, h, %lld, d], new at position %lld", (long long)t, (long long)(row % C));
-        heed_explain_value(e, heed_explain_read1(e, a, 1, "x", (row / C * T + t) * D + element % D));
+        heed_explain_note(e, "position %lld is new: token %lld of x", (long long)(row % C), (long long)t);
+        heed_explain_step(e, "y", "x", heed_explain_figure(e, a, 1, "x", (row / C * T + t) * D + element % D));
     } else {
         heed_explain_formula(e, "as it was in the cache");
-        heed_explain_value(e, heed_explain_read1(e, a, 0, "cache", element));
+        heed_explain_step(e, "y", "cache", heed_explain_figure(e, a, 0, "cache", element));
     }
 }
 

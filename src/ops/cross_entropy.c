@@ -18,6 +18,7 @@
 #include "base/parallel.h"
 #include "ops/common.h"
 #include "ops/list.h"
+#include "ops/loss_lines.h"
 #include "ops/ops.h"
 
 /* --- one row --- */
@@ -225,9 +226,9 @@ static void cross_entropy_backward_cost(const heed_node *node, heed_cost *cost)
 static void explain_loss(const heed_op_args *a, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), V = heed_cols(a->in[0]);
-    const float *x = heed_explain_read(e, a, 0, "x", 0, 1, rows * V);
+    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, rows * V);
     const float *targets = heed_explain_read(e, a, 1, "target", 0, 1, rows);
-    double total = 0.0;
+    heed_figure *losses = heed_explain_figures(e, rows);
     int64_t n = 0;
 
     heed_explain_formula(
@@ -235,36 +236,44 @@ static void explain_loss(const heed_op_args *a, heed_explanation *e)
         "loss = mean_r (log sum_j exp(x[r, j]) - x[r, target[r]]) over the rows whose target is "
         "not %d",
         HEED_IGNORE_TARGET);
-    for (int64_t r = 0; r < rows && x != NULL && targets != NULL; r++) {
-        total += (double)loss_of_row(x + r * V, V, (int64_t)targets[r], exp_of_row(x + r * V, V));
+    heed_explain_enter(e);
+    for (int64_t r = 0; r < rows; r++) {
+        losses[r] = heed_explain_row_loss(e, heed_explain_label(e, "loss[%lld]", (long long)r),
+                                          heed_series_part(x, r * V, 1), V, (int64_t)targets[r]);
         n += (int64_t)targets[r] != HEED_IGNORE_TARGET;
     }
-    heed_explain_value(e, mean_of(total, n));
+    heed_explain_leave(e);
+    heed_explain_mean_loss(e, losses, rows, n);
 }
 
 static void cross_entropy_backward_explain(const heed_op_args *a, int output, int64_t element,
                                            heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), V = heed_cols(a->in[0]), r = element / V, j = element % V;
-    const float *x, *targets;
+    heed_figure none;
     int64_t n = 0;
 
     if (output == 1) {
         explain_loss(a, e);
         return;
     }
-    x = heed_explain_read(e, a, 0, "x", r * V, 1, V);
-    targets = heed_explain_read(e, a, 1, "target", 0, 1, rows);
+    const heed_series x = heed_explain_series(e, a, 0, "x", r * V, 1, V);
+    const float *targets = heed_explain_read(e, a, 1, "target", 0, 1, rows);
+
     heed_explain_formula(
         e,
         "dx[%lld] = (exp(x[%lld]) / sum_j exp(x[j]) - [target[%lld] = %lld]) * dloss / N, N: rows "
         "whose target is not %d",
         (long long)j, (long long)j, (long long)r, (long long)j, HEED_IGNORE_TARGET);
-    for (int64_t i = 0; i < rows && targets != NULL; i++)
+    if (heed_explain_no_target(e, "dx", (int64_t)targets[r], V, &none))
+        return;
+    for (int64_t i = 0; i < rows; i++)
         n += (int64_t)targets[i] != HEED_IGNORE_TARGET;
-    const float scale = scale_of(heed_explain_read1(e, a, 2, "dloss", 0), n);
-    if (x != NULL && targets != NULL)
-        heed_explain_value(e, dx_of(x[j], j, V, (int64_t)targets[r], exp_of_row(x, V), scale));
+    const heed_figure scale = heed_explain_step(
+        e, "scale", "dloss / N", heed_explain_figure(e, a, 2, "dloss", 0), heed_constant((double)n));
+    const heed_row_figures row = heed_explain_row(e, x, V);
+
+    heed_explain_dlogit(e, "dx", &row, heed_explain_at(e, x, j), j == (int64_t)targets[r], scale, false);
 }
 
 const heed_op heed_op_cross_entropy_backward = {
@@ -340,15 +349,15 @@ static void cross_entropy_cost(const heed_node *y, heed_cost *cost)
 static void cross_entropy_rows_explain(const heed_op_args *a, int output, int64_t r, heed_explanation *e)
 {
     const int64_t V = heed_cols(a->in[0]);
-    const float *x = heed_explain_read(e, a, 0, "x", r * V, 1, V);
+    const heed_series x = heed_explain_series(e, a, 0, "x", r * V, 1, V);
     const int64_t target = (int64_t)heed_explain_read1(e, a, 1, "target", r);
 
     (void)output;
-    heed_explain_formula(e, "y = log sum_j exp(x[j]) - x[%lld]", (long long)target);
     if (target == HEED_IGNORE_TARGET)
         heed_explain_formula(e, "y = 0: the target is ignored");
-    if (x != NULL)
-        heed_explain_value(e, loss_of_row(x, V, target, exp_of_row(x, V)));
+    else
+        heed_explain_formula(e, "y = log sum_j exp(x[j]) - x[%lld]", (long long)target);
+    heed_explain_row_loss(e, "y", x, V, target);
 }
 
 const heed_op heed_op_cross_entropy_rows = {

@@ -189,67 +189,6 @@ static row row_at(const heed_op_args *a, int64_t r)
                   heed_head_target(a->in[TARGETS], r), a->attrs);
 }
 
-/* The same of operands that explain() has read. */
-typedef struct given {
-    const float *x, *teacher_x, *targets;
-    heed_tensor w, teacher_w;
-    int64_t rows, n; /* n: those that count */
-} given;
-
-static const float *read_all(const heed_op_args *a, int input, const char *role, heed_explanation *e)
-{
-    return heed_explain_read(e, a, input, role, 0, 1, heed_tensor_count(a->in[input]));
-}
-
-static given read_given(const heed_op_args *a, heed_explanation *e)
-{
-    given all = {.rows = heed_rows(a->in[X])};
-
-    all.x = read_all(a, X, "x", e);
-    all.w = heed_tensor_make(HEED_F32, a->in[W]->shape, (void *)(uintptr_t)read_all(a, W, "W", e));
-    all.targets = read_all(a, TARGETS, "target", e);
-    all.teacher_x = read_all(a, TEACHER_X, "x'", e);
-    all.teacher_w = heed_tensor_make(HEED_F32, a->in[TEACHER_W]->shape,
-                                     (void *)(uintptr_t)read_all(a, TEACHER_W, "W'", e));
-    for (int64_t r = 0; r < all.rows; r++)
-        all.n += (int64_t)all.targets[r] != HEED_IGNORE_TARGET;
-    return all;
-}
-
-static row given_row(const given *all, int64_t r, const heed_distill_options *options)
-{
-    return row_of(all->x + r * heed_cols(&all->w), &all->w, all->teacher_x + r * heed_cols(&all->teacher_w),
-                  &all->teacher_w, (int64_t)all->targets[r], options);
-}
-
-static void explain_loss(const heed_op_args *a, int output, heed_explanation *e)
-{
-    const heed_distill_options *o = a->attrs;
-    const double T = (double)o->temperature, w = (double)o->weight;
-    const given all = read_given(a, e);
-    double ce = 0.0, kl = 0.0;
-
-    for (int64_t r = 0; r < all.rows; r++) {
-        const row its = given_row(&all, r, o);
-        ce += row_ce(&its);
-        kl += row_kl(&its);
-    }
-    if (output == LOSS)
-        heed_explain_formula(e, "loss = (1 - %g) CE + %g %g^2 KL over the %lld rows that have a target", w, w,
-                             T, (long long)all.n);
-    else if (output == CE)
-        heed_explain_formula(e, "CE = - sum_r log softmax(x_r W)_target / %lld", (long long)all.n);
-    else
-        heed_explain_formula(e,
-                             "KL = sum_r sum_j u_rj (log u_rj - log q_rj) / %lld, u = softmax(x' W' / %g), "
-                             "q = softmax(x W / %g)",
-                             (long long)all.n, T, T);
-    heed_explain_value(e, heed_head_mean(output == LOSS ? (1.0 - w) * ce + w * T * T * kl
-                                         : output == CE ? ce
-                                                        : kl,
-                                         all.n));
-}
-
 /* --- distill_loss_backward: in x, W, targets, x', W', dloss; out loss, CE, KL, dx, dW --- */
 
 static bool backward_shape(heed_graph *g, heed_node *node)
@@ -324,34 +263,6 @@ static void backward_cost(const heed_node *node, heed_cost *cost)
     heed_cost_add_traffic(node, cost);
 }
 
-static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
-{
-    const heed_distill_options *o = a->attrs;
-    const int64_t d = heed_cols(a->in[W]);
-    float sum = 0.0f;
-
-    if (output <= KL) {
-        explain_loss(a, output, e);
-        return;
-    }
-    const given all = read_given(a, e);
-    const float factor = heed_head_factor(heed_explain_read1(e, a, DLOSS, "dloss", 0), all.n);
-
-    heed_explain_formula(e, "%s, ds_rj = ((1 - %g) (p_rj - [j = target_r]) + %g %g (q_rj - u_rj)) dloss / %lld",
-                         output == DX ? "dx_rk = sum_j ds_rj W_jk" : "dW_jk = sum_r ds_rj x_rk",
-                         (double)o->weight, (double)o->weight, (double)o->temperature, (long long)all.n);
-    if (output == DX) {
-        const row its = given_row(&all, element / d, o);
-        for (int64_t j = 0; j < its.hard.V; j++)
-            sum += row_ds(&its, j, o, factor) * heed_matrix_get(&all.w, j, element % d);
-    }
-    for (int64_t r = 0; output == DW && r < all.rows; r++) {
-        const row its = given_row(&all, r, o);
-        sum += row_ds(&its, element / d, o, factor) * its.hard.x[element % d];
-    }
-    heed_explain_value(e, sum);
-}
-
 const heed_op heed_op_distill_loss_backward = {
     .name = "distill_loss_backward",
     .n_inputs = 6,
@@ -360,7 +271,7 @@ const heed_op heed_op_distill_loss_backward = {
     .forward = backward_forward,
     .fast = backward_fast,
     .cost = backward_cost,
-    .explain = backward_explain,
+    .explain = heed_distill_backward_explain,
     .workspace = backward_workspace,
 };
 
@@ -426,12 +337,6 @@ static void distill_cost(const heed_node *node, heed_cost *cost)
     heed_cost_add_traffic(node, cost);
 }
 
-static void distill_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
-{
-    (void)element;
-    explain_loss(a, output, e);
-}
-
 const heed_op heed_op_distill_loss = {
     .name = "distill_loss",
     .n_inputs = 5,
@@ -443,7 +348,7 @@ const heed_op heed_op_distill_loss = {
     .grad = distill_grad,
     .weight_axis = distill_weight_axis,
     .cost = distill_cost,
-    .explain = distill_explain,
+    .explain = heed_distill_explain,
     .workspace = distill_workspace,
 };
 

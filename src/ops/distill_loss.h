@@ -26,4 +26,8 @@ void heed_distill_put(const heed_op_args *a, double ce, double kl, int64_t n);
 void heed_distill_run(const heed_op_args *a, bool backward);
 size_t heed_distill_workspace(const heed_node *node, struct heed_device *device, bool backward);
 
+/** How both are explained: distill_loss_explain.c. */
+void heed_distill_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e);
+void heed_distill_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e);
+
 #endif

@@ -106,13 +106,15 @@ static void embedding_explain(const heed_op_args *a, int output, int64_t element
 {
     const int64_t d = heed_cols(a->in[0]), t = element / d, j = element % d;
     const int32_t id = (int32_t)heed_explain_read1(e, a, 1, "id", t);
-    float value = NAN;
 
     (void)output;
-    if (is_row_of(id, heed_rows(a->in[0])))
-        value = heed_explain_read1(e, a, 0, "table", id * d + j);
     heed_explain_formula(e, "y[t, j] = table[id[t], j] with id[t] = %d", (int)id);
-    heed_explain_value(e, value);
+    if (is_row_of(id, heed_rows(a->in[0]))) {
+        heed_explain_note(e, "token %lld has the id %d: row %d of the table", (long long)t, (int)id, (int)id);
+        heed_explain_step(e, "y", "table", heed_explain_figure(e, a, 0, "table", id * d + j));
+    } else {
+        heed_explain_found(e, "y", (double)NAN, "the table has no row %d", (int)id);
+    }
 }
 
 const heed_op heed_op_embedding = {
@@ -212,16 +214,21 @@ static void embedding_backward_explain(const heed_op_args *a, int output, int64_
     const int64_t d = heed_cols(a->out), n_tokens = heed_tensor_count(a->in[0]), v = element / d,
                   j = element % d;
     const float *ids = heed_explain_read(e, a, 0, "id", 0, 1, n_tokens);
-    float sum = a->in[2] != NULL ? heed_explain_read1(e, a, 2, "base", element) : 0.0f;
+    const heed_figure base = a->in[2] != NULL ? heed_explain_figure(e, a, 2, "base", element)
+                                              : heed_constant(0.0);
+    heed_figure *dy = heed_explain_figures(e, n_tokens);
+    int64_t n = 0;
 
     (void)output;
     for (int64_t t = 0; t < n_tokens; t++) {
         if ((int64_t)ids[t] == v)
-            sum += heed_explain_read1(e, a, 1, "dy", t * d + j);
+            dy[n++] = heed_explain_figure(e, a, 1, "dy", t * d + j);
     }
     heed_explain_formula(e, "dtable[v, j] = %ssum over t with id[t] = v of dy[t, j]",
                          a->in[2] != NULL ? "base[v, j] + " : "");
-    heed_explain_value(e, sum);
+    heed_explain_note(e, "%lld of %lld tokens have the id %lld", (long long)n, (long long)n_tokens,
+                      (long long)v);
+    heed_explain_sum_from(e, HEED_IN_FLOAT, "dtable", base, n, "dy[t]", heed_series_of(dy));
 }
 
 const heed_op heed_op_embedding_backward = {

@@ -115,17 +115,18 @@ static void combine_explain(const heed_op_args *a, int output, int64_t element, 
 {
     const int64_t d = heed_cols(a->out), k = heed_cols(a->in[GATES]), t = element / d;
     const float *row = heed_explain_read(e, a, ROW, "row", t * k, 1, k);
-    float sum = 0.0f;
+    heed_figure *gates = heed_explain_figures(e, k), *z = heed_explain_figures(e, k);
+    int64_t n = 0;
 
     (void)output;
     for (int64_t j = 0; j < k; j++) {
         if (!is_row((int64_t)row[j], a->in[Z]))
             continue;
-        const float gate = heed_explain_read1(e, a, GATES, "gates", t * k + j);
-        sum += gate * heed_explain_read1(e, a, Z, "z", (int64_t)row[j] * d + element % d);
+        gates[n] = heed_explain_figure(e, a, GATES, "gates", t * k + j);
+        z[n++] = heed_explain_figure(e, a, Z, "z", (int64_t)row[j] * d + element % d);
     }
     heed_explain_formula(e, "y[t, i] = sum over j with row[t, j] >= 0 of gates[t, j] z[row[t, j], i]");
-    heed_explain_value(e, sum);
+    heed_explain_sum(e, "y", n, "gates[j] * z[j]", heed_series_of(gates), heed_series_of(z));
 }
 
 const heed_op heed_op_expert_combine = {
@@ -253,29 +254,33 @@ static void dz_explain(const heed_op_args *a, int64_t element, heed_explanation 
 {
     const int64_t d = heed_cols(a->in[Z]), k = heed_cols(a->in[GATES]);
     const int64_t source = (int64_t)heed_explain_read1(e, a, SOURCE, "source", element / d);
-    float value = 0.0f;
 
-    if (is_assignment(source, a->in[GATES])) {
-        const float gate = heed_explain_read1(e, a, GATES, "gates", source);
-        value = gate * heed_explain_read1(e, a, DY, "dy", source / k * d + element % d);
-    }
     heed_explain_formula(e, "dz[r, i] = gates[t, j] dy[t, i] with source[r] = t * %lld + j; 0 where it is -1",
                          (long long)k);
-    heed_explain_value(e, value);
+    if (!is_assignment(source, a->in[GATES])) {
+        heed_explain_found(e, "dz", 0.0, "no token stands in row %lld", (long long)(element / d));
+        return;
+    }
+    const heed_figure gate = heed_explain_figure(e, a, GATES, "gates", source);
+    const heed_figure dy = heed_explain_figure(e, a, DY, "dy", source / k * d + element % d);
+
+    heed_explain_step(e, "dz", "gate * dy", gate, dy);
 }
 
 static void dgates_explain(const heed_op_args *a, int64_t element, heed_explanation *e)
 {
     const int64_t d = heed_cols(a->in[Z]), k = heed_cols(a->in[GATES]);
     const int64_t row = (int64_t)heed_explain_read1(e, a, ROW, "row", element);
-    float value = 0.0f;
 
-    if (is_row(row, a->in[Z])) {
-        const float *z = heed_explain_read(e, a, Z, "z", row * d, 1, d);
-        value = dot_product(z, heed_explain_read(e, a, DY, "dy", element / k * d, 1, d), d);
-    }
     heed_explain_formula(e, "dgates[t, j] = sum_i z[row[t, j], i] dy[t, i]; 0 where row[t, j] is -1");
-    heed_explain_value(e, value);
+    if (!is_row(row, a->in[Z])) {
+        heed_explain_found(e, "dgates", 0.0, "the expert had no room for the token");
+        return;
+    }
+    const heed_series z = heed_explain_series(e, a, Z, "z", row * d, 1, d);
+    const heed_series dy = heed_explain_series(e, a, DY, "dy", element / k * d, 1, d);
+
+    heed_explain_sum(e, "dgates", d, "z[i] * dy[i]", z, dy);
 }
 
 static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)

@@ -91,7 +91,10 @@ static void dispatch_explain(const heed_op_args *a, int output, int64_t element,
     (void)output;
     heed_explain_formula(e, "y[r, i] = x[t, i] with t = source[r] / %lld; 0 where source[r] is -1",
                          (long long)heed_cols(a->in[2]));
-    heed_explain_value(e, t >= 0 ? heed_explain_read1(e, a, 0, "x", t * d + element % d) : 0.0f);
+    if (t >= 0)
+        heed_explain_step(e, "y", "x", heed_explain_figure(e, a, 0, "x", t * d + element % d));
+    else
+        heed_explain_found(e, "y", 0.0, "no token stands in row %lld", (long long)(element / d));
 }
 
 const heed_op heed_op_expert_dispatch = {
@@ -176,15 +179,16 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
 {
     const int64_t d = heed_cols(a->out), k = heed_cols(a->in[1]), t = element / d;
     const float *row = heed_explain_read(e, a, 1, "row", t * k, 1, k);
-    float sum = 0.0f;
+    heed_figure *dy = heed_explain_figures(e, k);
+    int64_t n = 0;
 
     (void)output;
     for (int64_t j = 0; j < k; j++) {
         if (is_row((int64_t)row[j], a->in[0]))
-            sum += heed_explain_read1(e, a, 0, "dy", (int64_t)row[j] * d + element % d);
+            dy[n++] = heed_explain_figure(e, a, 0, "dy", (int64_t)row[j] * d + element % d);
     }
     heed_explain_formula(e, "dx[t, i] = sum over j with row[t, j] >= 0 of dy[row[t, j], i]");
-    heed_explain_value(e, sum);
+    heed_explain_sum(e, "dx", n, "dy[j]", heed_series_of(dy));
 }
 
 const heed_op heed_op_expert_dispatch_backward = {

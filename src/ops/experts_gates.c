@@ -96,28 +96,41 @@ static void gates_cost(const heed_node *gates, heed_cost *cost)
 }
 
 /* p[t, index_j] for one of the chosen. */
-static float read_chosen(heed_explanation *e, const heed_op_args *a, int64_t t, float index)
+static heed_figure read_chosen(heed_explanation *e, const heed_op_args *a, int64_t t, float index)
 {
     const int64_t n_experts = heed_cols(a->in[0]), i = (int64_t)index;
 
-    return i >= 0 && i < n_experts ? heed_explain_read1(e, a, 0, "p", t * n_experts + i) : NAN;
+    return i >= 0 && i < n_experts
+               ? heed_explain_figure(e, a, 0, "p", t * n_experts + i)
+               : heed_explain_found(e, "p", (double)NAN, "there is no expert %lld", (long long)i);
+}
+
+/* p of the k experts of token t. */
+static heed_figure *read_all_chosen(heed_explanation *e, const heed_op_args *a, int64_t t, const float *index,
+                                    int64_t k)
+{
+    heed_figure *p = heed_explain_figures(e, k);
+
+    for (int64_t j = 0; j < k; j++)
+        p[j] = read_chosen(e, a, t, index[j]);
+    return p;
 }
 
 static void gates_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t k = heed_cols(a->out), t = element / k;
     const float *index = heed_explain_read(e, a, 1, "index", t * k, 1, k);
-    float sum = 0.0f, mine = 0.0f;
+    const heed_figure *p = read_all_chosen(e, a, t, index, k);
 
     (void)output;
-    for (int64_t j = 0; j < k; j++) {
-        const float p = read_chosen(e, a, t, index[j]);
-        mine = j == element % k ? p : mine;
-        sum += p;
-    }
     heed_explain_formula(e, k > 1 ? "gates[t, j] = p[t, index[t, j]] / sum_l p[t, index[t, l]]"
                                   : "gates[t, 0] = p[t, index[t, 0]]");
-    heed_explain_value(e, k > 1 ? mine / sum : mine);
+    if (k > 1) {
+        const heed_figure sum = heed_explain_sum(e, "sum", k, "p[l]", heed_series_of(p));
+        heed_explain_step(e, "gates", "p / sum", p[element % k], sum);
+    } else {
+        heed_explain_step(e, "gates", "p", p[0]);
+    }
 }
 
 const heed_op heed_op_expert_gates = {
@@ -200,36 +213,46 @@ static void backward_cost(const heed_node *dp, heed_cost *cost)
 }
 
 /* Reads gates and probabilities only of a token that chose the expert: elsewhere dp is 0, whatever they are. */
+/* The places among a token's k at which expert i stands, most often none or one. */
+static int64_t places_of(const float *index, int64_t k, int64_t i, heed_explanation *e, heed_series all,
+                         heed_figure *found)
+{
+    int64_t n = 0;
+
+    for (int64_t j = 0; j < k; j++) {
+        if ((int64_t)index[j] == i)
+            found[n++] = heed_explain_at(e, all, j);
+    }
+    return n;
+}
+
 static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n_experts = heed_cols(a->out), k = heed_cols(a->in[1]), t = element / n_experts;
     const float *index = heed_explain_read(e, a, 1, "index", t * k, 1, k);
-    float value = 0.0f, sum = 0.0f, dot = 0.0f;
-    bool chosen = false;
+    const heed_series dgates = heed_explain_series(e, a, 3, "dgates", t * k, 1, k);
+    heed_figure *mine = heed_explain_figures(e, k);
+    const int64_t n = places_of(index, k, element % n_experts, e, dgates, mine);
 
     (void)output;
     heed_explain_formula(e, k > 1
                                 ? "dp[t, index_j] = (dgates_j - sum_l gates_l dgates_l) / sum_l p[t, index_l], "
                                   "0 elsewhere"
                                 : "dp[t, index_0] = dgates_0, 0 elsewhere");
-    for (int64_t j = 0; j < k; j++)
-        chosen |= (int64_t)index[j] == element % n_experts;
-    if (!chosen) {
-        heed_explain_value(e, 0.0f);
-        return;
-    }
-    const float *dgates = heed_explain_read(e, a, 3, "dgates", t * k, 1, k);
+    if (n == 0) {
+        heed_explain_found(e, "dp", 0.0, "the token does not go to expert %lld",
+                           (long long)(element % n_experts));
+    } else if (k == 1) {
+        heed_explain_sum(e, "dp", n, "dgates[j]", heed_series_of(mine));
+    } else {
+        const heed_figure dot = heed_explain_sum(e, "dot", k, "gates[l] * dgates[l]",
+                                                 heed_explain_series(e, a, 2, "gates", t * k, 1, k), dgates);
+        const heed_figure sum = heed_explain_sum(e, "sum", k, "p[l]",
+                                                 heed_series_of(read_all_chosen(e, a, t, index, k)));
 
-    if (k > 1) {
-        dot = dot_of_gates(heed_explain_read(e, a, 2, "gates", t * k, 1, k), dgates, k);
-        for (int64_t j = 0; j < k; j++)
-            sum += read_chosen(e, a, t, index[j]);
+        heed_explain_sum(e, "dp", n, "(dgates[j] - dot) / sum", heed_series_of(mine), heed_explain_same(e, dot),
+                         heed_explain_same(e, sum));
     }
-    for (int64_t j = 0; j < k; j++) {
-        if ((int64_t)index[j] == element % n_experts)
-            value += (dgates[j] - dot) / (k > 1 ? sum : 1.0f);
-    }
-    heed_explain_value(e, value);
 }
 
 const heed_op heed_op_expert_gates_backward = {

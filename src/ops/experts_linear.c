@@ -149,24 +149,23 @@ static void linear_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t r = element / n_out, o = element % n_out;
     const float *offsets = heed_explain_read(e, a, OFFSETS, "offsets", 0, 1, n_experts + 1);
     const int64_t expert = expert_of(offsets, n_experts, r);
-    float sum = 0.0f;
 
     (void)output;
     if (expert == n_experts) {
         heed_explain_formula(e, "y[r, o] = 0: no expert has row %lld", (long long)r);
-        heed_explain_value(e, 0.0f);
+        heed_explain_found(e, "y", 0.0, "no expert has row %lld", (long long)r);
         return;
     }
-    const float *x = heed_explain_read(e, a, X, "x", r * n_in, 1, n_in);
-    const float *w = heed_explain_read(e, a, WEIGHT, "W", expert * n_in * n_out + o, n_out, n_in);
+    const heed_series x = heed_explain_series(e, a, X, "x", r * n_in, 1, n_in);
+    const heed_series w = heed_explain_series(e, a, WEIGHT, "W", expert * n_in * n_out + o, n_out, n_in);
 
-    for (int64_t k = 0; k < n_in; k++)
-        sum += x[k] * w[k];
+    heed_explain_note(e, "row %lld is expert %lld's", (long long)r, (long long)expert);
+    const heed_figure sum = heed_explain_sum(e, a->in[BIAS] != NULL ? "sum" : "y", n_in, "x[k] * W[k]", x, w);
+
     if (a->in[BIAS] != NULL)
-        sum += heed_explain_read1(e, a, BIAS, "b", expert * n_out + o);
+        heed_explain_step(e, "y", "sum + b", sum, heed_explain_figure(e, a, BIAS, "b", expert * n_out + o));
     heed_explain_formula(e, "y[r, o] = sum_k x[r, k] W[%lld, k, o]%s", (long long)expert,
                          a->in[BIAS] != NULL ? " + b[e, o]" : "");
-    heed_explain_value(e, sum);
 }
 
 const heed_op heed_op_expert_linear = {

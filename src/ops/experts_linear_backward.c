@@ -104,23 +104,21 @@ static void input_explain(const heed_op_args *a, int output, int64_t element, he
     const int64_t r = element / n_in, k = element % n_in;
     const float *offsets = heed_explain_read(e, a, OFFSETS, "offsets", 0, 1, n_experts + 1);
     int64_t expert = 0;
-    float sum = 0.0f;
 
     (void)output;
     while (expert < n_experts && r >= (int64_t)offsets[expert + 1])
         expert++;
     if (expert == n_experts) {
         heed_explain_formula(e, "dx[r, k] = 0: no expert has row %lld", (long long)r);
-        heed_explain_value(e, 0.0f);
+        heed_explain_found(e, "dx", 0.0, "no expert has row %lld", (long long)r);
         return;
     }
-    const float *dy = heed_explain_read(e, a, DY, "dy", r * n_out, 1, n_out);
-    const float *w = heed_explain_read(e, a, WEIGHT, "W", (expert * n_in + k) * n_out, 1, n_out);
+    const heed_series dy = heed_explain_series(e, a, DY, "dy", r * n_out, 1, n_out);
+    const heed_series w = heed_explain_series(e, a, WEIGHT, "W", (expert * n_in + k) * n_out, 1, n_out);
 
-    for (int64_t o = 0; o < n_out; o++)
-        sum += dy[o] * w[o];
     heed_explain_formula(e, "dx[r, k] = sum_o dy[r, o] W[%lld, k, o]", (long long)expert);
-    heed_explain_value(e, sum);
+    heed_explain_note(e, "row %lld is expert %lld's", (long long)r, (long long)expert);
+    heed_explain_sum(e, "dx", n_out, "dy[o] * W[o]", dy, w);
 }
 
 const heed_op heed_op_expert_linear_backward_input = {
@@ -265,16 +263,16 @@ static void weight_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t k = element / n_out % n_in, o = element % n_out;
     const float *offsets = heed_explain_read(e, a, OFFSETS, "offsets", expert, 1, 2);
     const int64_t first = (int64_t)offsets[0], rows = (int64_t)offsets[1] - first;
-    const float *dy = heed_explain_read(e, a, ROWS_DY, "dy", first * n_out + o, n_out, rows);
-    const float *x = output == 0 ? heed_explain_read(e, a, ROWS_X, "x", first * n_in + k, n_in, rows) : NULL;
-    float sum = 0.0f;
+    const heed_series dy = heed_explain_series(e, a, ROWS_DY, "dy", first * n_out + o, n_out, rows);
 
-    for (int64_t r = 0; r < rows; r++)
-        sum += x != NULL ? x[r] * dy[r] : dy[r];
     heed_explain_formula(e, "%s over r from %lld to %lld",
                          output == 0 ? "dW[e, k, o] = sum x[r, k] dy[r, o]" : "db[e, o] = sum dy[r, o]",
                          (long long)first, (long long)(first + rows - 1));
-    heed_explain_value(e, sum);
+    if (output == 0)
+        heed_explain_sum(e, "dW", rows, "x[r] * dy[r]",
+                         heed_explain_series(e, a, ROWS_X, "x", first * n_in + k, n_in, rows), dy);
+    else
+        heed_explain_sum(e, "db", rows, "dy[r]", dy);
 }
 
 const heed_op heed_op_expert_linear_backward_weight = {

@@ -137,6 +137,40 @@ static int64_t row_of(const float *index, int64_t n, int64_t n_experts, int64_t 
     return offset_of(index, n, expert, limit) + before;
 }
 
+static void explain_row(heed_explanation *e, const float *index, int64_t n, int64_t n_experts, int64_t i,
+                        int64_t limit)
+{
+    const int64_t expert = (int64_t)index[i], row = row_of(index, n, n_experts, i, limit);
+
+    heed_explain_formula(e,
+                         "row[a] = rows of experts below index[a] + earlier assignments to it; "
+                         "-1 behind the first %" PRId64,
+                         limit);
+    if (row < 0) {
+        heed_explain_found(e, "row", -1.0, "expert %lld has no room for it", (long long)expert);
+        return;
+    }
+    const heed_figure below = heed_explain_found(e, "below", (double)offset_of(index, n, expert, limit),
+                                                 "rows of the experts before expert %lld", (long long)expert);
+    const heed_figure earlier = heed_explain_found(e, "earlier", (double)count_of(index, i, expert),
+                                                   "assignments to expert %lld before this one",
+                                                   (long long)expert);
+
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "row", "f32(below + earlier)", below, earlier);
+}
+
+static void explain_offset(heed_explanation *e, const float *index, int64_t n, int64_t expert, int64_t limit)
+{
+    heed_figure *assignments = heed_explain_figures(e, expert);
+
+    heed_explain_formula(e, "offsets[e] = sum over experts i < e of min(assignments to i, %" PRId64 ")", limit);
+    for (int64_t i = 0; i < expert; i++)
+        assignments[i] = heed_explain_found(e, heed_explain_label(e, "assignments[%lld]", (long long)i),
+                                            (double)count_of(index, n, i), "to expert %lld", (long long)i);
+    heed_explain_sum(e, "offsets", expert, "min(assignments[i], limit)", heed_series_of(assignments),
+                     heed_explain_same(e, heed_constant((double)limit)));
+}
+
 static void rows_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_tensor_count(a->in[0]), limit = limit_of(a->node);
@@ -146,26 +180,24 @@ static void rows_explain(const heed_op_args *a, int output, int64_t element, hee
 
     switch (output) {
     case HEED_EXPERT_ROW:
-        heed_explain_formula(e,
-                             "row[a] = rows of experts below index[a] + earlier assignments to it; "
-                             "-1 behind the first %" PRId64,
-                             limit);
-        heed_explain_value(e, (float)row_of(index, n, n_experts, element, limit));
+        explain_row(e, index, n, n_experts, element, limit);
         break;
     case HEED_EXPERT_SOURCE:
         for (int64_t i = 0; i < n && found < 0; i++)
             found = row_of(index, n, n_experts, i, limit) == element ? i : -1;
         heed_explain_formula(e, "source[r] = the assignment a with row[a] = r; -1: none");
-        heed_explain_value(e, (float)found);
+        heed_explain_found(e, "source", (double)found, "the assignment whose row is %lld; -1: none",
+                           (long long)element);
         break;
     case HEED_EXPERT_OFFSETS:
-        heed_explain_formula(e, "offsets[e] = sum over experts i < e of min(assignments to i, %" PRId64 ")",
-                             limit);
-        heed_explain_value(e, (float)offset_of(index, n, element, limit));
+        explain_offset(e, index, n, element, limit);
         break;
     default:
         heed_explain_formula(e, "load[e] = assignments to e / all %" PRId64, n);
-        heed_explain_value(e, (float)count_of(index, n, element) / (float)n);
+        heed_explain_step(e, "load", "assignments / all",
+                          heed_explain_found(e, "assignments", (double)count_of(index, n, element),
+                                             "to expert %lld", (long long)element),
+                          heed_constant((double)n));
     }
 }
 

@@ -170,52 +170,86 @@ static void layernorm_backward_cost(const heed_node *node, heed_cost *cost)
     heed_cost_elementwise(node, 18, cost); /* 7 for the statistics, 7 for the sums, 4 for dx */
 }
 
+/* --- its lines --- */
+
+typedef struct figures_of_row {
+    heed_figure mean, rstd;
+} figures_of_row;
+
+static figures_of_row explain_stats(heed_explanation *e, heed_series x, int64_t n, float eps)
+{
+    const heed_figure zero = heed_constant(0.0), count = heed_constant((double)n);
+    const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", zero, n, "x[j]", x);
+    const heed_figure mean = heed_explain_step_in(e, HEED_IN_DOUBLE, "mean", "sum / n", sum, count);
+    const heed_figure squares = heed_explain_sum_from(
+        e, HEED_IN_DOUBLE, "squares", zero, n, "(x[j] - mean) * (x[j] - mean)", x, heed_explain_same(e, mean));
+    const heed_figure var = heed_explain_step_in(e, HEED_IN_DOUBLE, "var", "squares / n", squares, count);
+
+    return (figures_of_row){mean, heed_explain_step_in(e, HEED_IN_DOUBLE, "rstd", "1 / sqrt(var + eps)", var,
+                                                       heed_constant((double)eps))};
+}
+
+static heed_figure explain_normalized(heed_explanation *e, const char *label, heed_figure x, figures_of_row s)
+{
+    return heed_explain_step_in(e, HEED_IN_DOUBLE, label, "f32((x - mean) * rstd)", x, s.mean, s.rstd);
+}
+
 static void explain_dx(const heed_op_args *a, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->in[0]), i = element % n, first = element - i;
-    const float *x = heed_explain_read(e, a, 0, "x", first, 1, n);
-    const float *gamma = heed_explain_read(e, a, 1, "gamma", 0, 1, n);
-    const float *dy = heed_explain_read(e, a, 2, "dy", first, 1, n);
+    const heed_figure zero = heed_constant(0.0), count = heed_constant((double)n);
+    const heed_series x = heed_explain_series(e, a, 0, "x", first, 1, n);
+    const heed_series gamma = heed_explain_series(e, a, 1, "gamma", 0, 1, n);
+    const heed_series dy = heed_explain_series(e, a, 2, "dy", first, 1, n);
+    const figures_of_row s = explain_stats(e, x, n, eps_of(a));
+    const heed_figure sum_g = heed_explain_sum_from(e, HEED_ADDED_IN_DOUBLE, "sum g", zero, n,
+                                                    "gamma[j] * dy[j]", gamma, dy);
+    const heed_figure sum_gx = heed_explain_sum_from(
+        e, HEED_IN_DOUBLE, "sum g xhat", zero, n, "f32(gamma[j] * dy[j]) * f32((x[j] - mean) * rstd)", gamma,
+        dy, x, heed_explain_same(e, s.mean), heed_explain_same(e, s.rstd));
+    const heed_figure mean_g = heed_explain_step_in(e, HEED_IN_DOUBLE, "mean g", "sum / n", sum_g, count);
+    const heed_figure mean_gx = heed_explain_step_in(e, HEED_IN_DOUBLE, "mean g xhat", "sum / n", sum_gx,
+                                                     count);
+    const heed_figure xhat = explain_normalized(e, "xhat", heed_explain_at(e, x, i), s);
+    const heed_figure g = heed_explain_step(e, "g", "gamma * dy", heed_explain_at(e, gamma, i),
+                                            heed_explain_at(e, dy, i));
 
     heed_explain_formula(e,
                          "dx[%lld] = rstd * (g[%lld] - mean g - xhat[%lld] * mean(g * xhat)), g = gamma * dy, "
                          "xhat = (x - mean x) * rstd, rstd = 1 / sqrt(var x + %g)",
                          (long long)i, (long long)i, (long long)i, (double)eps_of(a));
-    if (x != NULL && gamma != NULL && dy != NULL) {
-        const row_stats s = stats_of_row(x, n, eps_of(a));
-        heed_explain_value(e, dx_of(x[i], gamma[i], dy[i], s, means_of_row(x, gamma, dy, s, n)));
-    }
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "dx", "f32(rstd * (g - mean_g - xhat * mean_g_xhat))", s.rstd, g,
+                         mean_g, xhat, mean_gx);
 }
 
 static void explain_dgamma(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
-    const float *x = heed_explain_read(e, a, 0, "x", 0, 1, rows * n);
-    const float *dy = heed_explain_read(e, a, 2, "dy", i, n, rows);
-    float dgamma = 0.0f;
+    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, rows * n);
+    const heed_series dy = heed_explain_series(e, a, 2, "dy", i, n, rows);
+    heed_figure *xhat = heed_explain_figures(e, rows);
 
     heed_explain_formula(
         e, "dgamma[%lld] = sum_r dy[r, %lld] * xhat[r, %lld], xhat = (x - mean x) * rstd of row r",
         (long long)i, (long long)i, (long long)i);
-    if (x == NULL || dy == NULL)
-        return;
-    for (int64_t r = 0; r < rows; r++)
-        dgamma += dy[r] * normalized(x[r * n + i], stats_of_row(x + r * n, n, eps_of(a)));
-    heed_explain_value(e, dgamma);
+    heed_explain_enter(e);
+    for (int64_t r = 0; r < rows; r++) {
+        const figures_of_row s = explain_stats(e, heed_series_part(x, r * n, 1), n, eps_of(a));
+
+        xhat[r] = explain_normalized(e, heed_explain_label(e, "xhat[%lld]", (long long)r),
+                                     heed_explain_at(e, x, r * n + i), s);
+    }
+    heed_explain_leave(e);
+    heed_explain_sum(e, "dgamma", rows, "dy[r] * xhat[r]", dy, heed_series_of(xhat));
 }
 
 static void explain_dbeta(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
-    const float *dy = heed_explain_read(e, a, 2, "dy", i, n, rows);
-    float dbeta = 0.0f;
+    const heed_series dy = heed_explain_series(e, a, 2, "dy", i, n, rows);
 
     heed_explain_formula(e, "dbeta[%lld] = sum_r dy[r, %lld]", (long long)i, (long long)i);
-    if (dy == NULL)
-        return;
-    for (int64_t r = 0; r < rows; r++)
-        dbeta += dy[r];
-    heed_explain_value(e, dbeta);
+    heed_explain_sum(e, "dbeta", rows, "dy[r]", dy);
 }
 
 static void layernorm_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
@@ -303,15 +337,16 @@ static void layernorm_cost(const heed_node *y, heed_cost *cost)
 static void layernorm_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n;
-    const float *x = heed_explain_read(e, a, 0, "x", element - i, 1, n);
-    const float gamma = heed_explain_read1(e, a, 1, "gamma", i);
-    const float beta = a->in[2] != NULL ? heed_explain_read1(e, a, 2, "beta", i) : 0.0f;
+    const heed_series x = heed_explain_series(e, a, 0, "x", element - i, 1, n);
+    const heed_figure gamma = heed_explain_figure(e, a, 1, "gamma", i);
+    const figures_of_row s = explain_stats(e, x, n, eps_of(a));
+    const heed_figure xhat = explain_normalized(e, "xhat", heed_explain_at(e, x, i), s);
 
     (void)output;
     heed_explain_formula(e, "y[%lld] = (x[%lld] - mean x) / sqrt(var x + %g) * gamma%s", (long long)i,
                          (long long)i, (double)eps_of(a), a->in[2] != NULL ? " + beta" : "");
-    if (x != NULL)
-        heed_explain_value(e, layernorm_of(x[i], stats_of_row(x, n, eps_of(a)), gamma, beta));
+    heed_explain_step(e, "y", "xhat * gamma + beta", xhat, gamma,
+                      a->in[2] != NULL ? heed_explain_figure(e, a, 2, "beta", i) : heed_constant(0.0));
 }
 
 const heed_op heed_op_layernorm = {

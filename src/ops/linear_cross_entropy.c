@@ -15,6 +15,7 @@
  */
 #include "ops/linear_cross_entropy.h"
 #include "ops/list.h"
+#include "ops/loss_lines.h"
 #include "ops/ops.h"
 
 static bool linear_cross_entropy_shape(heed_graph *g, heed_node *loss)
@@ -91,30 +92,26 @@ static void linear_cross_entropy_cost(const heed_node *loss, heed_cost *cost)
 static void linear_cross_entropy_explain(const heed_op_args *a, int output, int64_t element,
                                          heed_explanation *e)
 {
-    const int64_t rows = heed_rows(a->in[HEED_HEAD_X]), d = heed_cols(a->in[HEED_HEAD_X]);
-    const int64_t V = heed_rows(a->in[HEED_HEAD_W]);
-    const float *x = heed_explain_read(e, a, HEED_HEAD_X, "x", 0, 1, rows * d);
-    const float *numbers = heed_explain_read(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
-    const heed_tensor w = heed_tensor_make(HEED_F32, heed_shape2(V, d), (void *)(uintptr_t)numbers);
-    const bool bf16 = a->in[HEED_HEAD_X]->dtype == HEED_BF16;
-    const float *target = heed_explain_read(e, a, HEED_HEAD_TARGETS, "target", 0, 1, rows);
-    double total = 0.0;
-    int64_t n = 0;
+    const heed_head_given given = heed_head_read(e, a, 0, heed_rows(a->in[HEED_HEAD_X]));
+    heed_figure *losses = heed_explain_figures(e, given.rows);
 
     (void)output;
     (void)element;
-    for (int64_t r = 0; r < rows; r++) {
-        const heed_head_row row = heed_head_row_of((heed_numbers){HEED_F32, (void *)(uintptr_t)(x + r * d)}, &w,
-                                                   (int64_t)target[r], bf16);
-        total += (double)heed_head_loss(&row);
-        n += row.target != HEED_IGNORE_TARGET;
-    }
     heed_explain_formula(
         e,
         "loss = sum_r (log sum_j exp(x_r . W_j) - x_r . W_target) / N over the N = %lld rows that "
         "have a target%s",
-        (long long)n, bf16 ? ", W rounded to bf16" : "");
-    heed_explain_value(e, heed_head_mean(total, n));
+        (long long)given.n, given.bf16 ? ", W rounded to bf16" : "");
+    heed_explain_enter(e);
+    for (int64_t r = 0; r < given.rows; r++) {
+        const heed_series logits = heed_head_explain_logits(e, &given,
+                                                            heed_series_part(given.x, r * given.d, 1));
+
+        losses[r] = heed_explain_row_loss(e, heed_explain_label(e, "loss[%lld]", (long long)r), logits, given.V,
+                                          (int64_t)given.target[r]);
+    }
+    heed_explain_leave(e);
+    heed_explain_mean_loss(e, losses, given.rows, given.n);
 }
 
 const heed_op heed_op_linear_cross_entropy = {

@@ -41,6 +41,21 @@ float heed_head_mean(double total, int64_t n);
 float heed_head_factor(float dloss, int64_t n);
 bool heed_head_check(heed_graph *g, const heed_node *node);
 
+/* --- its lines (linear_cross_entropy_explain.c) --- */
+
+/* Operands that explain() has read. */
+typedef struct heed_head_given {
+    heed_series x, w; /* of all rows; or x of one row alone */
+    const float *target;
+    int64_t rows, d, V, n; /* n: rows that count */
+    bool bf16;
+} heed_head_given;
+
+/** Notes x of rows first .. first + rows - 1, W and all targets. */
+heed_head_given heed_head_read(heed_explanation *e, const heed_op_args *a, int64_t first, int64_t rows);
+/** logit_j = sum_k x_k W_jk for the whole vocabulary; x: the row's. */
+heed_series heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_series x);
+
 /* --- in tiles --- */
 
 typedef struct heed_head {

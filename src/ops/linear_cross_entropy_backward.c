@@ -16,6 +16,7 @@
 #include "ops/dense.h"
 #include "ops/linear_cross_entropy.h"
 #include "ops/list.h"
+#include "ops/loss_lines.h"
 #include "ops/ops.h"
 
 enum { X = HEED_HEAD_X, W = HEED_HEAD_W, TARGETS = HEED_HEAD_TARGETS, DLOSS = HEED_HEAD_DLOSS };
@@ -212,65 +213,89 @@ static void backward_cost(const heed_node *node, heed_cost *cost)
     heed_cost_add_traffic(node, cost);
 }
 
-/* A row whose x has been read as floats. */
-static heed_head_row explained_row(const heed_op_args *a, const float *x, const heed_tensor *w, int64_t target)
+/* d loss / d logit_j of a row, from its logits. */
+static heed_figure explain_dlogit(heed_explanation *e, const heed_head_given *given, const char *label,
+                                  heed_series logits, int64_t target, int64_t j, heed_figure scale)
 {
-    const heed_numbers numbers = {HEED_F32, (void *)(uintptr_t)x};
+    heed_figure none;
 
-    return heed_head_row_of(numbers, w, target, a->in[X]->dtype == HEED_BF16);
+    if (heed_explain_no_target(e, label, target, given->V, &none))
+        return none;
+    const heed_row_figures row = heed_explain_row(e, logits, given->V);
+
+    return heed_explain_dlogit(e, label, &row, heed_explain_at(e, logits, j), j == target, scale, given->bf16);
 }
 
 /* dW_jk: every row that counts, against the whole vocabulary. */
-static float dw_element(const heed_op_args *a, int64_t element, float factor, const heed_tensor *w,
-                        const float *target, heed_explanation *e)
+static void explain_dw(heed_explanation *e, const heed_head_given *given, int64_t j, int64_t k,
+                       heed_figure scale)
 {
-    const int64_t rows = heed_rows(a->in[X]), d = heed_cols(a->in[X]);
-    const float *x = heed_explain_read(e, a, X, "x", 0, 1, rows * d);
-    float sum = 0.0f;
+    heed_figure *dlogit = heed_explain_figures(e, given->rows);
 
-    for (int64_t r = 0; r < rows; r++) {
-        const heed_head_row row = explained_row(a, x + r * d, w, (int64_t)target[r]);
+    heed_explain_enter(e);
+    for (int64_t r = 0; r < given->rows; r++) {
+        const heed_series logits = heed_head_explain_logits(e, given,
+                                                            heed_series_part(given->x, r * given->d, 1));
 
-        sum += heed_head_dlogit(&row, element / d, factor) * heed_number_get(&row.x, element % d);
+        dlogit[r] = explain_dlogit(e, given, heed_explain_label(e, "dlogit[%lld]", (long long)r), logits,
+                                   (int64_t)given->target[r], j, scale);
     }
-    return sum;
+    heed_explain_leave(e);
+    heed_explain_sum(e, "dW", given->rows, "dlogit[r] * x[r]", heed_series_of(dlogit),
+                     heed_series_part(given->x, k, given->d));
 }
 
-static float dx_element(const heed_op_args *a, int64_t element, float factor, const heed_tensor *w,
-                        const float *target, heed_explanation *e)
+/* dx_k of a row: its gradient at every token. */
+static void explain_dx(heed_explanation *e, const heed_head_given *given, int64_t target, int64_t k,
+                       heed_figure scale)
 {
-    const int64_t d = heed_cols(a->in[X]), V = heed_rows(a->in[W]), r = element / d, k = element % d;
-    const float *x = heed_explain_read(e, a, X, "x", r * d, 1, d);
-    const heed_head_row row = explained_row(a, x, w, (int64_t)target[r]);
-    float sum = 0.0f;
+    const heed_series logits = heed_head_explain_logits(e, given, given->x);
+    heed_figure *dlogit = heed_explain_figures(e, given->V), none;
 
-    for (int64_t j = 0; j < V; j++)
-        sum += heed_head_dlogit(&row, j, factor) * heed_counted(heed_matrix_get(w, j, k), row.bf16);
-    return sum;
+    if (heed_explain_no_target(e, "dlogit", target, given->V, &none)) {
+        for (int64_t j = 0; j < given->V; j++)
+            dlogit[j] = none;
+    } else {
+        const heed_row_figures row = heed_explain_row(e, logits, given->V);
+
+        heed_explain_enter(e);
+        for (int64_t j = 0; j < given->V; j++)
+            dlogit[j] = heed_explain_dlogit(e, heed_explain_label(e, "dlogit[%lld]", (long long)j), &row,
+                                            heed_explain_at(e, logits, j), j == target, scale, given->bf16);
+        heed_explain_leave(e);
+    }
+    heed_explain_sum(e, "dx", given->V, given->bf16 ? "dlogit[j] * bf16(W[j])" : "dlogit[j] * W[j]",
+                     heed_series_of(dlogit), heed_series_part(given->w, k, given->d));
+}
+
+static heed_figure explain_scale(heed_explanation *e, const heed_op_args *a, int64_t n)
+{
+    const heed_figure dloss = heed_explain_figure(e, a, DLOSS, "dloss", 0);
+
+    if (n == 0)
+        return heed_explain_found(e, "scale", 0.0, "no row counts");
+    return heed_explain_step(e, "scale", "dloss / N", dloss, heed_constant((double)n));
 }
 
 static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
-    const int64_t rows = heed_rows(a->in[X]);
-    int64_t n = 0;
+    const int64_t d = heed_cols(a->in[X]), row = element / d, k = element % d;
 
     if (output == LOSS) {
         heed_op_linear_cross_entropy.explain(a, output, element, e);
         return;
     }
-    const float *target = heed_explain_read(e, a, TARGETS, "target", 0, 1, rows);
-    const float *numbers = heed_explain_read(e, a, W, "W", 0, 1, heed_tensor_count(a->in[W]));
-    const heed_tensor w = heed_tensor_make(HEED_F32, a->in[W]->shape, (void *)(uintptr_t)numbers);
-
-    for (int64_t r = 0; r < rows; r++)
-        n += (int64_t)target[r] != HEED_IGNORE_TARGET;
-    const float factor = heed_head_factor(heed_explain_read1(e, a, DLOSS, "dloss", 0), n);
+    const heed_head_given given = output == DX ? heed_head_read(e, a, row, 1)
+                                               : heed_head_read(e, a, 0, heed_rows(a->in[X]));
+    const heed_figure scale = explain_scale(e, a, given.n);
 
     heed_explain_formula(e, "%s, dlogit_rj = (softmax_j(x_r . W_j) - [j = target_r]) dloss / %lld%s",
                          output == DX ? "dx_rk = sum_j dlogit_rj W_jk" : "dW_jk = sum_r dlogit_rj x_rk",
-                         (long long)n, a->in[X]->dtype == HEED_BF16 ? ", dlogit and W rounded to bf16" : "");
-    heed_explain_value(e, output == DX ? dx_element(a, element, factor, &w, target, e)
-                                       : dw_element(a, element, factor, &w, target, e));
+                         (long long)given.n, given.bf16 ? ", dlogit and W rounded to bf16" : "");
+    if (output == DX)
+        explain_dx(e, &given, (int64_t)given.target[row], k, scale);
+    else
+        explain_dw(e, &given, row, k, scale);
 }
 
 const heed_op heed_op_linear_cross_entropy_backward = {

@@ -9,6 +9,7 @@
  */
 #include "ops/linear_cross_entropy.h"
 #include "ops/list.h"
+#include "ops/loss_lines.h"
 #include "ops/ops.h"
 
 static bool linear_cross_entropy_rows_shape(heed_graph *g, heed_node *y)
@@ -71,21 +72,16 @@ static void linear_cross_entropy_rows_cost(const heed_node *y, heed_cost *cost)
 
 static void linear_cross_entropy_rows_explain(const heed_op_args *a, int output, int64_t r, heed_explanation *e)
 {
-    const int64_t d = heed_cols(a->in[HEED_HEAD_X]), V = heed_rows(a->in[HEED_HEAD_W]);
-    const float *x = heed_explain_read(e, a, HEED_HEAD_X, "x", r * d, 1, d);
-    const float *numbers = heed_explain_read(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
-    const heed_tensor w = heed_tensor_make(HEED_F32, heed_shape2(V, d), (void *)(uintptr_t)numbers);
-    const int64_t target = (int64_t)heed_explain_read1(e, a, HEED_HEAD_TARGETS, "target", r);
-    const bool bf16 = a->in[HEED_HEAD_X]->dtype == HEED_BF16;
-    const heed_head_row row = heed_head_row_of((heed_numbers){HEED_F32, (void *)(uintptr_t)x}, &w, target,
-                                               bf16);
+    const heed_head_given given = heed_head_read(e, a, r, 1);
+    const int64_t target = (int64_t)given.target[r];
 
     (void)output;
-    heed_explain_formula(e, "y = log sum_j exp(x . W_j) - x . W_%lld%s", (long long)target,
-                         bf16 ? ", W rounded to bf16" : "");
     if (target == HEED_IGNORE_TARGET)
         heed_explain_formula(e, "y = 0: the target is ignored");
-    heed_explain_value(e, heed_head_loss(&row));
+    else
+        heed_explain_formula(e, "y = log sum_j exp(x . W_j) - x . W_%lld%s", (long long)target,
+                             given.bf16 ? ", W rounded to bf16" : "");
+    heed_explain_row_loss(e, "y", heed_head_explain_logits(e, &given, given.x), given.V, target);
 }
 
 const heed_op heed_op_linear_cross_entropy_rows = {

@@ -83,13 +83,20 @@ static void log_softmax_backward_explain(const heed_op_args *a, int output, int6
                                          heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n, first = element - i;
-    const float *y = heed_explain_read(e, a, 0, "y", first, 1, n);
-    const float *dy = heed_explain_read(e, a, 1, "dy", first, 1, n);
+    const heed_series y = heed_explain_series(e, a, 0, "y", first, 1, n);
+    const heed_series dy = heed_explain_series(e, a, 1, "dy", first, 1, n);
 
     (void)output;
     heed_explain_formula(e, "dx[%lld] = dy[%lld] - exp(y[%lld]) * sum_j dy[j]", (long long)i, (long long)i,
                          (long long)i);
-    heed_explain_value(e, dx_of(y[i], dy[i], sum_of_row(dy, n), row_sees(y, n)));
+    if (!row_sees(heed_explain_values(e, y), n)) {
+        heed_explain_found(e, "dx", 0.0, "the row is -inf throughout: nothing to choose from");
+        return;
+    }
+    const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", heed_constant(0.0), n, "dy[j]", dy);
+    const heed_figure p = heed_explain_step(e, "p", "exp(y)", heed_explain_at(e, y, i));
+
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "dx", "f32(dy - p * sum)", heed_explain_at(e, dy, i), p, sum);
 }
 
 const heed_op heed_op_log_softmax_backward = {
@@ -172,12 +179,22 @@ static void log_softmax_cost(const heed_node *y, heed_cost *cost)
 static void log_softmax_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n;
-    const float *x = heed_explain_read(e, a, 0, "x", element - i, 1, n);
+    const heed_series x = heed_explain_series(e, a, 0, "x", element - i, 1, n);
+    heed_figure m = heed_explain_largest(e, "m", n, x);
 
     (void)output;
     heed_explain_formula(e, "y[%lld] = (x[%lld] - max x) - log sum_j exp(x[j] - max x)", (long long)i,
                          (long long)i);
-    heed_explain_value(e, log_softmax_of(x[i], shift_of_row(x, n)));
+    if (m.value == (double)-INFINITY)
+        m = heed_explain_found(e, "m", 0.0, "nothing is subtracted: all are -inf");
+    const heed_figure sum = heed_explain_sum_from(e, HEED_ADDED_IN_DOUBLE, "sum", heed_constant(0.0), n,
+                                                  "exp(x[j] - m)", x, heed_explain_same(e, m));
+    const heed_figure log_sum = sum.value == 0.0
+                                    ? heed_explain_found(e, "log sum", 0.0, "there is nothing to share")
+                                    : heed_explain_step_in(e, HEED_IN_DOUBLE, "log sum", "log(sum)", sum);
+    const heed_figure below = heed_explain_step(e, "below", "x - m", heed_explain_at(e, x, i), m);
+
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "y", "f32(below - log_sum)", below, log_sum);
 }
 
 const heed_op heed_op_log_softmax = {

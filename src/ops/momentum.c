@@ -90,30 +90,43 @@ static void momentum_cost(const heed_node *node, heed_cost *cost)
     heed_cost_elementwise(node, 7, cost);
 }
 
+/* The gradient with what clipping and l2 do to it, and how that reads in the formula. */
+static heed_figure explain_gradient(heed_explanation *e, const heed_op_args *a, int64_t element, float l2,
+                                    char *how, size_t size)
+{
+    heed_figure g = heed_explain_figure(e, a, GRAD, "grad", element);
+    const int n = snprintf(how, size, "%sgrad", a->in[FACTOR] != NULL ? "factor * " : "");
+
+    if (a->in[FACTOR] != NULL)
+        g = heed_explain_step(e, "g", "factor * grad", heed_explain_figure(e, a, FACTOR, "factor", 0), g);
+    if (l2 == 0.0f)
+        return g;
+    snprintf(how + n, size - (size_t)n, " + %g * p", (double)l2);
+    return heed_explain_step(e, "g", "g + l2 * p", g, heed_constant((double)l2),
+                             heed_explain_figure(e, a, P, "p", element));
+}
+
 static void momentum_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const heed_momentum_options *o = a->attrs;
-    const bool reads_p = output == 0 || o->l2 != 0.0f;
-    const float p = reads_p ? heed_explain_read1(e, a, P, "p", element) : 0.0f;
-    const float m = heed_explain_read1(e, a, M, "m", element);
-    const float grad = heed_explain_read1(e, a, GRAD, "grad", element);
-    const float factor = a->in[FACTOR] != NULL ? heed_explain_read1(e, a, FACTOR, "factor", 0) : 1.0f;
-    const float g = gradient_of(o, p, grad, factor), after = next_m(o, m, g);
+    const heed_figure momentum = heed_constant((double)o->momentum);
     char how[64], step[48] = "m'";
-    const int n = snprintf(how, sizeof how, "%sgrad", a->in[FACTOR] != NULL ? "factor * " : "");
+    heed_figure g = explain_gradient(e, a, element, o->l2, how, sizeof how);
+    const heed_figure m = heed_explain_step(e, "m'", "momentum * m + g", momentum,
+                                            heed_explain_figure(e, a, M, "m", element), g);
 
-    if (o->l2 != 0.0f)
-        snprintf(how + n, sizeof how - (size_t)n, " + %g * p", (double)o->l2);
+    if (output == 1) {
+        heed_explain_formula(e, "m' = %g * m + g, g = %s", (double)o->momentum, how);
+        return;
+    }
     if (o->nesterov)
         snprintf(step, sizeof step, "(g + %g * m')", (double)o->momentum);
-    if (output == 0) {
-        const float lr = heed_explain_read1(e, a, LR, "lr", 0);
-        heed_explain_formula(e, "p' = p - lr * %s, m' = %g * m + g, g = %s", step, (double)o->momentum, how);
-        heed_explain_value(e, next_p(o, p, after, g, lr));
-    } else {
-        heed_explain_formula(e, "m' = %g * m + g, g = %s", (double)o->momentum, how);
-        heed_explain_value(e, after);
-    }
+    heed_explain_formula(e, "p' = p - lr * %s, m' = %g * m + g, g = %s", step, (double)o->momentum, how);
+    g = o->nesterov ? heed_explain_step(e, "ahead", "g + momentum * m'", g, momentum, m) : m;
+    const heed_figure p = heed_explain_figure(e, a, P, "p", element);
+    const heed_figure lr = heed_explain_figure(e, a, LR, "lr", 0);
+
+    heed_explain_step(e, "p'", o->nesterov ? "p - lr * ahead" : "p - lr * m'", p, lr, g);
 }
 
 const heed_op heed_op_momentum = {

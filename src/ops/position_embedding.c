@@ -87,14 +87,16 @@ static int64_t past_read(heed_explanation *e, const heed_op_args *a, int64_t b)
 static void position_embedding_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t d = heed_cols(a->out), T = *(const int64_t *)a->attrs, row = element / d, j = element % d;
-    const int64_t past = past_read(e, a, row / T), t = row % T;
-    float value = NAN;
+    const int64_t past = past_read(e, a, row / T), p = past + row % T;
 
     (void)output;
-    if (past + t >= 0 && past + t < heed_rows(a->in[0]))
-        value = heed_explain_read1(e, a, 0, "table", (past + t) * d + j);
     heed_explain_formula(e, "y[t, j] = table[past + t, j] with past = %lld", (long long)past);
-    heed_explain_value(e, value);
+    if (p >= 0 && p < heed_rows(a->in[0])) {
+        heed_explain_note(e, "token %lld stands at position %lld", (long long)(row % T), (long long)p);
+        heed_explain_step(e, "y", "table", heed_explain_figure(e, a, 0, "table", p * d + j));
+    } else {
+        heed_explain_found(e, "y", (double)NAN, "the table has no position %lld", (long long)p);
+    }
 }
 
 static void position_embedding_grad(heed_graph *g, heed_node *y, heed_node *const *dy, heed_node **dx)
@@ -159,17 +161,18 @@ static void position_embedding_backward_explain(const heed_op_args *a, int outpu
 {
     const int64_t B = heed_past_rows(a->in[1]), T = heed_rows(a->in[0]) / B;
     const int64_t d = heed_cols(a->out), p = element / d, j = element % d;
-    float value = 0.0f;
+    heed_figure *dy = heed_explain_figures(e, B);
+    int64_t n = 0;
 
     (void)output;
     for (int64_t b = 0; b < B; b++) {
         const int64_t t = p - past_read(e, a, b);
 
         if (t >= 0 && t < T)
-            value += heed_explain_read1(e, a, 0, "dy", (b * T + t) * d + j);
+            dy[n++] = heed_explain_figure(e, a, 0, "dy", (b * T + t) * d + j);
     }
     heed_explain_formula(e, "dtable[p, j] = sum_b dy[b, p - past_b, j] where that exists");
-    heed_explain_value(e, value);
+    heed_explain_sum(e, "dtable", n, "dy[b]", heed_series_of(dy));
 }
 
 const heed_op heed_op_position_embedding_backward = {

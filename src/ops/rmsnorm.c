@@ -137,35 +137,65 @@ static void rmsnorm_backward_cost(const heed_node *node, heed_cost *cost)
     heed_cost_elementwise(node, 12, cost); /* 2 for the squares, 6 for the sums, 4 for dx */
 }
 
+/* --- its lines --- */
+
+static heed_figure explain_rstd(heed_explanation *e, heed_series x, int64_t n, float eps)
+{
+    const heed_figure squares = heed_explain_sum_from(e, HEED_IN_DOUBLE, "squares", heed_constant(0.0), n,
+                                                      "x[j] * x[j]", x);
+
+    return heed_explain_step_in(e, HEED_IN_DOUBLE, "rstd", "1 / sqrt(squares / n + eps)", squares,
+                                heed_constant((double)n), heed_constant((double)eps));
+}
+
+static heed_figure explain_normalized(heed_explanation *e, const char *label, heed_figure x, heed_figure rstd)
+{
+    return heed_explain_step_in(e, HEED_IN_DOUBLE, label, "f32(x * rstd)", x, rstd);
+}
+
 static void explain_dx(const heed_op_args *a, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->in[0]), i = element % n, first = element - i;
-    const float *x = heed_explain_read(e, a, 0, "x", first, 1, n);
-    const float *gamma = heed_explain_read(e, a, 1, "gamma", 0, 1, n);
-    const float *dy = heed_explain_read(e, a, 2, "dy", first, 1, n);
-    const double rstd = rstd_of_row(x, n, eps_of(a));
+    const heed_series x = heed_explain_series(e, a, 0, "x", first, 1, n);
+    const heed_series gamma = heed_explain_series(e, a, 1, "gamma", 0, 1, n);
+    const heed_series dy = heed_explain_series(e, a, 2, "dy", first, 1, n);
+    const heed_figure rstd = explain_rstd(e, x, n, eps_of(a));
+    const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum g xhat", heed_constant(0.0), n,
+                                                  "f32(gamma[j] * dy[j]) * f32(x[j] * rstd)", gamma, dy, x,
+                                                  heed_explain_same(e, rstd));
+    const heed_figure mean = heed_explain_step_in(e, HEED_IN_DOUBLE, "mean g xhat", "sum / n", sum,
+                                                  heed_constant((double)n));
+    const heed_figure xhat = explain_normalized(e, "xhat", heed_explain_at(e, x, i), rstd);
+    const heed_figure g = heed_explain_step(e, "g", "gamma * dy", heed_explain_at(e, gamma, i),
+                                            heed_explain_at(e, dy, i));
 
     heed_explain_formula(
         e,
         "dx[%lld] = rstd * (g[%lld] - xhat[%lld] * mean(g * xhat)), g = gamma * dy, xhat = x * "
         "rstd, rstd = 1 / sqrt(mean x^2 + %g)",
         (long long)i, (long long)i, (long long)i, (double)eps_of(a));
-    heed_explain_value(e, dx_of(x[i], gamma[i], dy[i], rstd, mean_of_row(x, gamma, dy, rstd, n)));
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "dx", "f32(rstd * (g - xhat * mean_g_xhat))", rstd, g, xhat, mean);
 }
 
 static void explain_dgamma(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
-    const float *x = heed_explain_read(e, a, 0, "x", 0, 1, rows * n);
-    const float *dy = heed_explain_read(e, a, 2, "dy", i, n, rows);
-    float dgamma = 0.0f;
+    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, rows * n);
+    const heed_series dy = heed_explain_series(e, a, 2, "dy", i, n, rows);
+    heed_figure *xhat = heed_explain_figures(e, rows);
 
-    for (int64_t r = 0; r < rows; r++)
-        dgamma += dy[r] * normalized(x[r * n + i], rstd_of_row(x + r * n, n, eps_of(a)));
     heed_explain_formula(
         e, "dgamma[%lld] = sum_r dy[r, %lld] * xhat[r, %lld], xhat = x / sqrt(mean x^2 + %g) of row r",
         (long long)i, (long long)i, (long long)i, (double)eps_of(a));
-    heed_explain_value(e, dgamma);
+    heed_explain_enter(e);
+    for (int64_t r = 0; r < rows; r++) {
+        const heed_figure rstd = explain_rstd(e, heed_series_part(x, r * n, 1), n, eps_of(a));
+
+        xhat[r] = explain_normalized(e, heed_explain_label(e, "xhat[%lld]", (long long)r),
+                                     heed_explain_at(e, x, r * n + i), rstd);
+    }
+    heed_explain_leave(e);
+    heed_explain_sum(e, "dgamma", rows, "dy[r] * xhat[r]", dy, heed_series_of(xhat));
 }
 
 static void rmsnorm_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
@@ -245,13 +275,15 @@ static void rmsnorm_cost(const heed_node *y, heed_cost *cost)
 static void rmsnorm_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n;
-    const float *x = heed_explain_read(e, a, 0, "x", element - i, 1, n);
-    const float gamma = heed_explain_read1(e, a, 1, "gamma", i);
+    const heed_series x = heed_explain_series(e, a, 0, "x", element - i, 1, n);
+    const heed_figure gamma = heed_explain_figure(e, a, 1, "gamma", i);
+    const heed_figure rstd = explain_rstd(e, x, n, eps_of(a));
+    const heed_figure xhat = explain_normalized(e, "xhat", heed_explain_at(e, x, i), rstd);
 
     (void)output;
     heed_explain_formula(e, "y[%lld] = x[%lld] / sqrt(mean x^2 + %g) * gamma", (long long)i, (long long)i,
                          (double)eps_of(a));
-    heed_explain_value(e, normalized(x[i], rstd_of_row(x, n, eps_of(a))) * gamma);
+    heed_explain_step(e, "y", "xhat * gamma", xhat, gamma);
 }
 
 const heed_op heed_op_rmsnorm = {

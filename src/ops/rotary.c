@@ -304,6 +304,52 @@ static void rotary_cost(const heed_node *y, heed_cost *cost)
     heed_cost_elementwise(y, 3.0 * share, cost);
 }
 
+/* --- its lines ----------------------------------------------------------------------------------- */
+
+static heed_figure explain_frequency(heed_explanation *e, const rotary_attrs *attrs, int64_t m_)
+{
+    const heed_figure m = heed_constant((double)m_), R = heed_constant((double)attrs->rotary_dim);
+    const heed_figure s = heed_constant(attrs->factor);
+    const heed_figure f = heed_explain_step_in(e, HEED_IN_DOUBLE, "f", "pow(base, -2 * m / R)",
+                                               heed_constant(attrs->base), m, R);
+    const double turns = (double)attrs->trained_length * f.value / (2.0 * acos(-1.0));
+    heed_figure share;
+
+    switch (attrs->scaling) {
+    case HEED_ROTARY_LINEAR:
+        return heed_explain_step_in(e, HEED_IN_DOUBLE, "frequency", "f / s", f, s);
+    case HEED_ROTARY_NTK:
+        if (m_ == 0)
+            break;
+        return heed_explain_step_in(e, HEED_IN_DOUBLE, "frequency", "f * pow(s, -2 * m / (R - 2))", f, s, m, R);
+    case HEED_ROTARY_YARN:
+        share = heed_explain_found(e, "share", yarn_share(turns),
+                                   "the pair turns %.6g times within %lld positions", turns,
+                                   (long long)attrs->trained_length);
+        return heed_explain_step_in(e, HEED_IN_DOUBLE, "frequency", "share * f + (1 - share) * f / s", share, f,
+                                    s);
+    case HEED_ROTARY_NONE:
+        break;
+    }
+    return f;
+}
+
+/* A cos w or A sin w of pair m. */
+static heed_figure explain_turn(heed_explanation *e, const rotary_attrs *attrs, const char *label,
+                                heed_figure angle)
+{
+    const bool cosine = label[0] == 'c';
+
+    if (attrs->scaling != HEED_ROTARY_YARN)
+        return heed_explain_step_in(e, HEED_IN_DOUBLE, label, cosine ? "f32(cos(angle))" : "f32(sin(angle))",
+                                    angle);
+    const heed_figure A = heed_explain_step_in(e, HEED_IN_DOUBLE, "A", "0.1 * log(s) + 1",
+                                               heed_constant(attrs->factor));
+
+    return heed_explain_step_in(e, HEED_IN_DOUBLE, label,
+                                cosine ? "f32(A * cos(angle))" : "f32(A * sin(angle))", A, angle);
+}
+
 static void rotary_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const rotary_attrs *attrs = a->attrs;
@@ -315,25 +361,31 @@ static void rotary_explain(const heed_op_args *a, int output, int64_t element, h
     (void)output;
     if (d >= attrs->rotary_dim) {
         heed_explain_formula(e, "y[%lld] = x[%lld]", (long long)d, (long long)d);
-        heed_explain_value(e, heed_explain_read1(e, a, X, "x", element));
+        heed_explain_step(e, "y", "x", heed_explain_figure(e, a, X, "x", element));
         return;
     }
     const int64_t m = attrs->interleaved ? d / 2 : d % half;
     const int64_t i = first_of_pair(attrs, m), j = second_of_pair(attrs, m);
-    const float x_a = heed_explain_read1(e, a, X, "x_a", head + i);
-    const float x_b = heed_explain_read1(e, a, X, "x_b", head + j);
+    const heed_figure x_a = heed_explain_figure(e, a, X, "x_a", head + i);
+    const heed_figure x_b = heed_explain_figure(e, a, X, "x_b", head + j);
 
     if (a->in[POSITIONS] != NULL)
         heed_explain_read1(e, a, POSITIONS, "position", t);
     else if (a->in[PAST] != NULL)
         heed_explain_read1(e, a, PAST, "past", b);
-    const turn w = turn_of(attrs, position_of(a, b, t), m);
+    const heed_figure angle = heed_explain_step_in(
+        e, HEED_IN_DOUBLE, "angle", attrs->back ? "-(p * frequency)" : "p * frequency",
+        heed_constant((double)position_of(a, b, t)), explain_frequency(e, attrs, m));
+    const heed_figure c = explain_turn(e, attrs, "c", angle), s = explain_turn(e, attrs, "s", angle);
 
     heed_explain_formula(e, "y[%lld] = %.9g (x[%lld] cos w %s x[%lld] sin w), w = %s%lld * %.9g", (long long)d,
                          amplitude_of(attrs), (long long)(d == i ? i : j), d == i ? "-" : "+",
                          (long long)(d == i ? j : i), attrs->back ? "-" : "", (long long)position_of(a, b, t),
                          frequency_of(attrs, m));
-    heed_explain_value(e, d == i ? first_turned(x_a, x_b, w) : second_turned(x_a, x_b, w));
+    if (d == i)
+        heed_explain_step(e, "y", "x_a * c - x_b * s", x_a, c, x_b, s);
+    else
+        heed_explain_step(e, "y", "x_a * s + x_b * c", x_a, s, x_b, c);
 }
 
 const heed_op heed_op_rotary = {

@@ -87,29 +87,44 @@ static void top_k_cost(const heed_node *index, heed_cost *cost)
 }
 
 /* Of two experts the larger comes first, and of equals the one with the smaller number. */
+/* The expert that comes next after `last` in the order of size, of equals the first; the largest where last is -1. */
+static int64_t next_after(const float *p, int64_t n, int64_t last)
+{
+    int64_t best = -1;
+
+    for (int64_t i = 0; i < n; i++) {
+        const float mine = size_of(p[i]), before = last < 0 ? INFINITY : size_of(p[last]);
+        const bool after = last < 0 || mine < before || (mine == before && i > last);
+
+        if (after && (best < 0 || mine > size_of(p[best])))
+            best = i;
+    }
+    return best;
+}
+
 static void top_k_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->in[0]), k = heed_cols(a->out), place = element % k;
-    const float *p = heed_explain_read(e, a, 0, "p", element / k * n, 1, n);
-    int64_t found = -1;
+    const heed_series p = heed_explain_series(e, a, 0, "p", element / k * n, 1, n);
+    const float *values = heed_explain_values(e, p);
+    heed_figure *left = heed_explain_figures(e, n);
+    int64_t found = -1, n_left = 0;
 
     (void)output;
-    for (int64_t j = 0; j <= place; j++) {
-        const int64_t last = found;
-        int64_t best = -1;
+    for (int64_t j = 0; j < place; j++)
+        found = next_after(values, n, found);
+    for (int64_t i = 0; i < n; i++) {
+        const float mine = size_of(values[i]), before = found < 0 ? INFINITY : size_of(values[found]);
 
-        for (int64_t i = 0; i < n; i++) {
-            const float mine = size_of(p[i]), before = last < 0 ? INFINITY : size_of(p[last]);
-            const bool after = last < 0 || mine < before || (mine == before && i > last);
-
-            if (after && (best < 0 || mine > size_of(p[best])))
-                best = i;
-        }
-        found = best;
+        if (found < 0 || mine < before || (mine == before && i > found))
+            left[n_left++] = heed_explain_at(e, p, i);
     }
+    found = next_after(values, n, found);
     heed_explain_formula(e, "index[t, %lld] = the expert with the largest p[t, :] but for %lld",
                          (long long)place, (long long)place);
-    heed_explain_value(e, (float)found);
+    heed_explain_largest(e, "largest", n_left, heed_series_of(left));
+    heed_explain_found(e, "index", (double)found, "the first expert that has it, but for the %lld before",
+                       (long long)place);
 }
 
 const heed_op heed_op_top_k = {

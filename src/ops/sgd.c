@@ -66,15 +66,18 @@ static void sgd_cost(const heed_node *node, heed_cost *cost)
 static void sgd_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const float weight_decay = ((const sgd_attrs *)a->attrs)->weight_decay;
-    const float p = heed_explain_read1(e, a, P, "p", element);
-    const float grad = heed_explain_read1(e, a, GRAD, "grad", element);
-    const float lr = heed_explain_read1(e, a, LR, "lr", 0);
-    const float factor = a->in[FACTOR] != NULL ? heed_explain_read1(e, a, FACTOR, "factor", 0) : 1.0f;
+    const heed_figure p = heed_explain_figure(e, a, P, "p", element);
+    const heed_figure grad = heed_explain_figure(e, a, GRAD, "grad", element);
+    const heed_figure lr = heed_explain_figure(e, a, LR, "lr", 0);
+    heed_figure g = grad;
 
     (void)output;
     heed_explain_formula(e, "p' = p - lr * (%sgrad + %g * p)", a->in[FACTOR] != NULL ? "factor * " : "",
                          (double)weight_decay);
-    heed_explain_value(e, sgd_of(p, grad, lr, factor, weight_decay));
+    if (a->in[FACTOR] != NULL)
+        g = heed_explain_step(e, "g", "factor * grad", heed_explain_figure(e, a, FACTOR, "factor", 0), grad);
+    g = heed_explain_step(e, "decayed g", "g + decay * p", g, heed_constant((double)weight_decay), p);
+    heed_explain_step(e, "p'", "p - lr * g", p, lr, g);
 }
 
 const heed_op heed_op_sgd = {

@@ -126,7 +126,13 @@ static void sinusoidal_explain(const heed_op_args *a, int output, int64_t elemen
     heed_explain_formula(e, "y[t, %lld] = %s(p / 10000^(%lld / %lld)), p = %lld", (long long)j,
                          j % 2 == 0 ? "sin" : "cos", (long long)(j / 2 * 2), (long long)d,
                          (long long)position_of(a, t));
-    heed_explain_value(e, sinusoidal_of(position_of(a, t), j, d));
+    const heed_figure frequency = heed_explain_step_in(e, HEED_IN_DOUBLE, "frequency", "pow(10000, -2 * m / d)",
+                                                       heed_constant((double)(j / 2)),
+                                                       heed_constant((double)d));
+    const heed_figure angle = heed_explain_step_in(e, HEED_IN_DOUBLE, "angle", "p * frequency",
+                                                   heed_constant((double)position_of(a, t)), frequency);
+
+    heed_explain_step_in(e, HEED_IN_DOUBLE, "y", j % 2 == 0 ? "f32(sin(angle))" : "f32(cos(angle))", angle);
 }
 
 const heed_op heed_op_sinusoidal = {

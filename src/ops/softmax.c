@@ -66,15 +66,16 @@ static void softmax_backward_cost(const heed_node *dx, heed_cost *cost)
 static void softmax_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), first = element - element % n;
-    const float *y = heed_explain_read(e, a, 0, "y", first, 1, n);
-    const float *dy = heed_explain_read(e, a, 1, "dy", first, 1, n);
+    const heed_series y = heed_explain_series(e, a, 0, "y", first, 1, n);
+    const heed_series dy = heed_explain_series(e, a, 1, "dy", first, 1, n);
+    const heed_figure dot = heed_explain_sum(e, "dot", n, "y[j] * dy[j]", y, dy);
 
     (void)output;
     heed_explain_formula(e, "dx[%lld] = y[%lld] * (dy[%lld] - sum_j y[j] * dy[j])",
                          (long long)(element - first), (long long)(element - first),
                          (long long)(element - first));
-    if (y != NULL && dy != NULL)
-        heed_explain_value(e, y[element - first] * (dy[element - first] - dot_of_row(y, dy, n)));
+    heed_explain_step(e, "dx", "y * (dy - dot)", heed_explain_at(e, y, element - first),
+                      heed_explain_at(e, dy, element - first), dot);
 }
 
 const heed_op heed_op_softmax_backward = {
@@ -152,18 +153,29 @@ static void softmax_cost(const heed_node *y, heed_cost *cost)
     heed_cost_elementwise(y, 5, cost);
 }
 
+static heed_figure explain_shift(heed_explanation *e, heed_series x, int64_t n)
+{
+    const heed_figure m = heed_explain_largest(e, "m", n, x);
+
+    if (m.value == (double)-INFINITY)
+        return heed_explain_found(e, "m", 0.0, "nothing is subtracted: all are -inf");
+    return m;
+}
+
 static void softmax_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), first = element - element % n;
-    const float *x = heed_explain_read(e, a, 0, "x", first, 1, n);
+    const heed_series x = heed_explain_series(e, a, 0, "x", first, 1, n);
+    const heed_figure m = explain_shift(e, x, n);
+    const heed_figure sum = heed_explain_sum(e, "sum", n, "exp(x[j] - m)", x, heed_explain_same(e, m));
 
     (void)output;
     heed_explain_formula(e, "y[%lld] = exp(x[%lld] - max x) / sum_j exp(x[j] - max x)",
                          (long long)(element - first), (long long)(element - first));
-    if (x != NULL) {
-        const float m = shift_of_row(x, n);
-        heed_explain_value(e, softmax_of(x[element - first], m, sum_of_row(x, m, n)));
-    }
+    if (sum.value == 0.0)
+        heed_explain_found(e, "y", 0.0, "there is nothing to share");
+    else
+        heed_explain_step(e, "y", "exp(x - m) / sum", heed_explain_at(e, x, element - first), m, sum);
 }
 
 const heed_op heed_op_softmax = {

@@ -61,7 +61,7 @@ static double joined(const heed_line *line, double running, double term)
 {
     if (line->kind == HEED_LINE_LARGEST)
         return term > running ? term : running;
-    return line->in == HEED_IN_DOUBLE ? running + term : (double)((float)running + (float)term);
+    return line->in == HEED_IN_FLOAT ? (double)((float)running + (float)term) : running + term;
 }
 
 static void check_terms(const heed_explanation *e, int i, const char *where)
