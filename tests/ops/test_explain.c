@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "graph/check_lines.h"
 
-enum { SAMPLES = 60, POISONED_SAMPLES = 6 }; /* elements of each output */
+/* Elements of each output: compared to the bit, on kernels, line by line, and with all but the listed operands poisoned. */
+enum { SAMPLES = 40, NEAR_SAMPLES = 8, LINES_SAMPLES = 5, POISONED_SAMPLES = 5 };
 
 static bool same_bits(float a, float b)
 {
@@ -38,8 +40,6 @@ static void explain(const op_case *of, const heed_op_args *a, int k, int64_t ele
         fail_msg("%s: %s", of->name, err.message);
     if (heed_explanation_formula(e)[0] == '\0')
         fail_msg("%s: %s[%lld] has no formula", of->name, output_of(a, k)->name, (long long)element);
-    if (heed_explanation_n_lines(e) > 0)
-        check_lines(e, of->name);
 }
 
 /* --- the value --- */
@@ -170,11 +170,27 @@ static void exact_step(const op_case *of, const heed_device *device, const heed_
 static void near_step(const op_case *of, const heed_device *device, const heed_op_args *a, int k,
                       heed_explanation *e)
 {
-    const int64_t count = heed_tensor_count(a->outs[k]), n = smaller(count, SAMPLES);
+    const int64_t count = heed_tensor_count(a->outs[k]), n = smaller(count, NEAR_SAMPLES);
     const double tolerance = case_tolerance(of, a->outs[k]);
 
     for (int64_t s = 0; s < n; s++)
         check_value(of, heed_device_name(device), a, k, sample(s, n, count), e, tolerance);
+}
+
+/* Some at random: the plain loop's own arithmetic, line by line. */
+static void lines_step(const op_case *of, const heed_device *device, const heed_op_args *a, int k,
+                       heed_explanation *e)
+{
+    const int64_t count = heed_tensor_count(a->outs[k]), n = smaller(count, LINES_SAMPLES);
+    heed_rng rng = heed_rng_make(1, (uint64_t)k);
+
+    for (int64_t s = 0; s < n; s++) {
+        const int64_t element = count == n ? s : heed_rng_below(&rng, count);
+
+        check_value(of, heed_device_name(device), a, k, element, e, 0.0);
+        if (heed_explanation_n_lines(e) > 0)
+            check_lines(e, of->name);
+    }
 }
 
 static void operands_step(const op_case *of, const heed_device *device, const heed_op_args *a, int k,
@@ -226,6 +242,12 @@ static void an_explained_element_has_its_bits_in_reference_arithmetic(void **sta
     on_plain(exact_step);
 }
 
+static void every_line_follows_from_those_before_and_the_last_is_the_value(void **state)
+{
+    (void)state;
+    on_plain(lines_step);
+}
+
 static void an_explained_element_is_near_on_every_device(void **state)
 {
     heed_device devices[CASE_MAX_DEVICES];
@@ -249,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_explained_element_has_its_bits_in_reference_arithmetic),
+        cmocka_unit_test(every_line_follows_from_those_before_and_the_last_is_the_value),
         cmocka_unit_test(an_explained_element_is_near_on_every_device),
         cmocka_unit_test(an_element_depends_on_its_listed_operands_alone),
     };
