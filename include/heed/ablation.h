@@ -42,7 +42,8 @@ typedef struct heed_component {
 /**
  * Reads a list with commas between: 3 a layer, 3.5 a head, 3.attn, 3.mlp, blocks.3.mlp.post an activation. A number may be
  * a range, 2-5, or *, all: *.mlp, 3.*. What stands twice is taken once. HEED_ERR_USAGE says what there is not, and the near
- * word; also where the list has more than `capacity` parts.
+ * word; an activation that nothing is computed from (patterns and scores are written beside the computation) with what to take
+ * instead; more than `capacity` parts.
  */
 HEED_API heed_status heed_components_read(const heed_model *model, const char *list, heed_component *out,
                                           int capacity, int *n, heed_error *err);

@@ -23,6 +23,8 @@ static const heed_cli_view *const views[] = {
     &heed_cli_view_neighbours,
     &heed_cli_view_activations,
     &heed_cli_view_run,
+    &heed_cli_view_ablation,
+    &heed_cli_view_patch,
 };
 /* clang-format on */
 
@@ -207,17 +209,31 @@ static heed_status show(heed_cli_look *look, const view_state *states, heed_erro
     return status;
 }
 
-/* Does the model take as many tokens? Beyond its context, where positions have values there. */
-static heed_status check_length(const heed_cli_look *look, heed_error *err)
+static bool read_windows(const view_state *states)
+{
+    bool all = true;
+
+    for (int i = 0; i < N_VIEWS; i++)
+        all = all && (!states[i].chosen || views[i]->any_length);
+    return all;
+}
+
+/* Does the model take as many tokens at once? Beyond its context, where positions have values there. */
+static bool fits(const heed_cli_look *look)
 {
     const heed_config *c = heed_model_config(look->model);
 
-    if (look->n_ids > 0 && (look->n_ids <= (size_t)c->context_length ||
-                            heed_config_check_length(c, (int64_t)look->n_ids, NULL) == HEED_OK))
+    return look->n_ids > 0 && (look->n_ids <= (size_t)c->context_length ||
+                               heed_config_check_length(c, (int64_t)look->n_ids, NULL) == HEED_OK);
+}
+
+static heed_status check_length(const heed_cli_look *look, const view_state *states, heed_error *err)
+{
+    if (fits(look) || (look->n_ids > 0 && read_windows(states)))
         return HEED_OK;
     return heed_cli_fail(err, HEED_ERR_USAGE,
                          "expected a text of 1 to %lld tokens (the model's context), got %zu",
-                         (long long)c->context_length, look->n_ids);
+                         (long long)heed_model_config(look->model)->context_length, look->n_ids);
 }
 
 static heed_status look_inside(heed_cli_look *look, const inspect_options *own, const view_state *states,
@@ -234,7 +250,7 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
         status = heed_model_encode(look->model, look->text, look->n_text, &ids, &look->n_ids, err);
     look->ids = ids;
     if (status == HEED_OK && look->text != NULL)
-        status = check_length(look, err);
+        status = check_length(look, states, err);
     if (status == HEED_OK)
         status = check(look, states, err);
     if (status == HEED_OK && own->json) {
@@ -247,7 +263,7 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
         heed_cli_put_safe(stdout, look->text, look->n_text);
         printf("\n\n");
     }
-    if (status == HEED_OK && look->text != NULL)
+    if (status == HEED_OK && look->text != NULL && fits(look))
         status = heed_cli_show_nonfinite(look, err);
     if (status == HEED_OK)
         status = show(look, states, err);

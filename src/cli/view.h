@@ -38,6 +38,7 @@ typedef struct heed_cli_view {
     size_t options_bytes; /* of the structure of fields and texts; at most HEED_CLI_VIEW_BYTES */
     const void *defaults; /* such a structure; NULL: zeros */
     bool without_text;    /* it looks at the model alone */
+    bool any_length;      /* it reads a text that is longer than the context in windows */
     bool without_model;   /* it looks at neither */
     /* Is it possible? Asked of all before anything is printed; NULL: always. */
     heed_status (*check)(const heed_cli_look *look, const void *options, heed_error *err);
@@ -46,14 +47,17 @@ typedef struct heed_cli_view {
 
 #define HEED_CLI_VIEW_BYTES 512
 
-extern const heed_cli_view heed_cli_view_heads;
-extern const heed_cli_view heed_cli_view_maps;
-extern const heed_cli_view heed_cli_view_lens;
-extern const heed_cli_view heed_cli_view_predictions;
+extern const heed_cli_view heed_cli_view_ablation;
+extern const heed_cli_view heed_cli_view_activations;
 extern const heed_cli_view heed_cli_view_attribution;
 extern const heed_cli_view heed_cli_view_gradients;
+extern const heed_cli_view heed_cli_view_heads;
+extern const heed_cli_view heed_cli_view_lens;
+extern const heed_cli_view heed_cli_view_maps;
 extern const heed_cli_view heed_cli_view_neighbours;
 extern const heed_cli_view heed_cli_view_activations;
 extern const heed_cli_view heed_cli_view_run;
+extern const heed_cli_view heed_cli_view_patch;
+extern const heed_cli_view heed_cli_view_predictions;
 
 #endif

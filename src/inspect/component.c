@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Parts of a model, from a list such as 3.5,4.mlp,*.attn,blocks.2.mlp.post. */
+#include "inspect/component.h"
+
 #include <ctype.h>
-#include <heed/ablation.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "inspect/intervention.h"
 #include "nn/model.h"
 
 /* What is being read. */
@@ -148,6 +150,33 @@ static heed_status add_item(parts *p, const char *item, heed_error *err)
     return add(p, &named, err);
 }
 
+/* --- activations --- */
+
+/* Those that are there, and that something is computed from: a graph of one token tells. */
+static heed_status check_activations(const heed_model *model, const heed_component *list, int n,
+                                     heed_error *err)
+{
+    const int32_t id = 0;
+    heed_intervention *v = NULL;
+    heed_status status = HEED_OK;
+
+    for (int i = 0; i < n && status == HEED_OK; i++) {
+        heed_node *nodes[2];
+        int n_nodes = 0;
+        if (list[i].kind != HEED_COMPONENT_ACTIVATION)
+            continue;
+        if (v == NULL)
+            status = heed_intervention_create(model, &(heed_forward_ids){.ids = &id, .batch = 1, .length = 1},
+                                              false, 1, &v, err);
+        if (status == HEED_OK)
+            status = heed_component_nodes(heed_intervention_forward(v), &list[i], nodes, &n_nodes, err);
+        if (status == HEED_OK)
+            status = heed_intervention_allow(v, nodes[0], err);
+    }
+    heed_intervention_destroy(v);
+    return status;
+}
+
 /* --- the list --- */
 
 heed_status heed_components_read(const heed_model *model, const char *list, heed_component *out, int capacity,
@@ -171,6 +200,8 @@ heed_status heed_components_read(const heed_model *model, const char *list, heed
         status = add_item(&p, item, err);
         at += length + (at[length] == ',');
     } while (status == HEED_OK && (*at != '\0' || (at > list && at[-1] == ',')));
+    if (status == HEED_OK)
+        status = check_activations(model, out, p.n, err);
     *n = status == HEED_OK ? p.n : 0;
     return status;
 }
