@@ -8,7 +8,7 @@
 #include "cli/token_out.h"
 #include "cli/view.h"
 
-enum { TOKEN_COLUMNS = 14, OTHER_COLUMNS = 10, FIXED_COLUMNS = 59 };
+enum { TOKEN_COLUMNS = 10, OTHER_COLUMNS = 10, FIXED_COLUMNS = 47 };
 
 typedef struct predictions_options {
     int64_t alternatives, hardest;
@@ -135,9 +135,9 @@ static void print_row(const foreseen *f, size_t i)
                          : hardness == HEED_CLI_HARD                               ? "\033[33m"
                                                                                    : "\033[1;31m";
 
-    printf("%8zu %s%s ", i, colour, marks[hardness]);
+    printf("%6zu %s%s ", i, colour, marks[hardness]);
     heed_cli_put_token(f->look->model, p->next, TOKEN_COLUMNS);
-    printf("%s%7.2f %8.2f %% %6lld %7.2f", colour[0] != '\0' ? "\033[0m" : "", -p->log_probability,
+    printf("%s%6.2f %6.2f %% %5lld %5.2f", colour[0] != '\0' ? "\033[0m" : "", -p->log_probability,
            100.0 * exp(p->log_probability), (long long)p->rank, f->means[i]);
     put_others(f, p);
     printf("\n");
@@ -155,7 +155,7 @@ static void print_text(const foreseen *f)
            "the likeliest token was right for %d of them, %.0f %%\n\n",
            f->loss, n - 1, exp(f->loss), f->n_right, 100.0 * f->n_right / (double)(n - 1));
     print_marked(f);
-    printf("\nposition    %-*s   loss probability   rank    mean%s\n", TOKEN_COLUMNS, "token",
+    printf("\nposition  %-*s  loss   chance  rank  mean%s\n", TOKEN_COLUMNS, "token",
            f->own->alternatives > 0 ? " likeliest others, %" : "");
     for (size_t i = 1; i < n; i++) {
         if (f->listed[i])

@@ -99,8 +99,10 @@ static void the_cost_of_looking_is_measured(void **state)
 
 /* --- patterns --- */
 
+enum { LONG = 150 }; /* longer than a tile of keys or queries on any device */
+
 typedef struct kept {
-    float q[2 * LENGTH * 8], k[2 * LENGTH * 8], pattern[2 * LENGTH * LENGTH];
+    float q[2 * LONG * 8], k[2 * LONG * 8], pattern[2 * LONG * LONG];
 } kept;
 
 static void keep_heads(void *context, const char *name, int rank, const int64_t *size, const float *numbers)
@@ -115,41 +117,56 @@ static void keep_heads(void *context, const char *name, int rank, const int64_t 
     memcpy(to, numbers, count * sizeof(float));
 }
 
-/* softmax(q k / sqrt(8)) in double against what the device's tiled attention writes down: 1e-6. */
-static void patterns_are_those_of_the_formula(void **state)
+static void keep_pattern_of_layer(const heed_model *model, int layer, kept *it)
 {
-    const heed_config config = small_config();
-    heed_model *model = small_model(&config, 5);
+    char names[3][32];
+    const char *list[3] = {names[0], names[1], names[2]};
+    int32_t long_ids[LONG];
     heed_error err = {0};
 
+    for (int i = 0; i < LONG; i++)
+        long_ids[i] = (7 * i + i * i) % SMALL_VOCAB;
+    snprintf(names[0], sizeof names[0], "blocks.%d.attn.q", layer);
+    snprintf(names[1], sizeof names[1], "blocks.%d.attn.k", layer);
+    snprintf(names[2], sizeof names[2], "blocks.%d.attn.pattern", layer);
+    if (heed_model_observe(model, long_ids, LONG, list, 3, keep_heads, it, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+}
+
+/* softmax(q k / sqrt(8)) in double against what the device's attention writes down of the same q and k: 1e-6. */
+static void patterns_are_those_of_the_formula(void **state)
+{
+    heed_config config = small_config();
+    heed_model *model;
+    kept *it = malloc(sizeof *it);
+
     (void)state;
+    assert_non_null(it);
+    config.context_length = LONG;
+    model = small_model(&config, 5);
     for (int layer = 0; layer < 2; layer++) {
-        char names[3][32];
-        const char *list[3] = {names[0], names[1], names[2]};
-        kept it;
-        snprintf(names[0], sizeof names[0], "blocks.%d.attn.q", layer);
-        snprintf(names[1], sizeof names[1], "blocks.%d.attn.k", layer);
-        snprintf(names[2], sizeof names[2], "blocks.%d.attn.pattern", layer);
-        if (heed_model_observe(model, ids, LENGTH, list, 3, keep_heads, &it, &err) != HEED_OK)
-            fail_msg("%s", err.message);
-        for (int row = 0; row < 2 * LENGTH; row++) {
-            double e[LENGTH], sum = 0.0;
-            for (int j = 0; j <= row % LENGTH; j++) {
-                double score = 0.0;
+        keep_pattern_of_layer(model, layer, it);
+        for (int row = 0; row < 2 * LONG; row++) {
+            double e[LONG], most = -INFINITY, sum = 0.0;
+            for (int j = 0; j <= row % LONG; j++) {
+                e[j] = 0.0;
                 for (int d = 0; d < 8; d++)
-                    score += (double)it.q[row * 8 + d] * (double)it.k[(row / LENGTH * LENGTH + j) * 8 + d];
-                e[j] = exp(score / sqrt(8.0));
-                sum += e[j];
+                    e[j] += (double)it->q[row * 8 + d] * (double)it->k[(row / LONG * LONG + j) * 8 + d] /
+                            sqrt(8.0);
+                most = fmax(most, e[j]);
             }
-            for (int j = 0; j < LENGTH; j++) {
-                const double expected = j <= row % LENGTH ? e[j] / sum : 0.0;
-                const double got = (double)it.pattern[row * LENGTH + j];
+            for (int j = 0; j <= row % LONG; j++)
+                sum += e[j] = exp(e[j] - most);
+            for (int j = 0; j < LONG; j++) {
+                const double expected = j <= row % LONG ? e[j] / sum : 0.0;
+                const double got = (double)it->pattern[row * LONG + j];
                 if (fabs(got - expected) > 1e-6)
                     fail_msg("layer %d, row %d, key %d: %.9g, expected %.9g", layer, row, j, got, expected);
             }
         }
     }
     heed_model_close(model);
+    free(it);
 }
 
 /* --- files --- */
