@@ -33,7 +33,7 @@ const char *heed_trace_given_by(const heed_trace *t, const heed_node *source)
     if (strcmp(name, "ids") == 0)
         return t->given_text;
     if (strcmp(name, "targets") == 0)
-        return "the token that follows; -1 where none counts";
+        return "the token that follows; -100 where none counts";
     if (strcmp(name, "lr") == 0)
         return t->given_rate;
     if (strcmp(name, "t") == 0)

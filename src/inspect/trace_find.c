@@ -312,17 +312,45 @@ int32_t heed_trace_token(const heed_trace *t, heed_trace_element e)
     return -1;
 }
 
-/* The axis along which the elements lie, all others being still; -1: they lie along several. */
-static int axis_of(const heed_shape *shape, const heed_trace_operand *o, const int64_t *at)
-{
-    int64_t stride = 1;
+/* The elements of an operand as a box: along each axis from `at` on so many of them, all where that is the axis' size. */
+typedef struct box {
+    int64_t at[HEED_MAX_RANK], n[HEED_MAX_RANK];
+} box;
 
-    for (int axis = shape->rank - 1; axis >= 0; axis--) {
-        if (o->step == stride && at[axis] + o->count <= shape->size[axis])
-            return axis;
+/* False where they are no box: rows that begin or end in their middle. */
+static bool box_of(const heed_shape *shape, const heed_trace_operand *o, box *b)
+{
+    int64_t left = o->count, stride = 1;
+    int axis = shape->rank - 1;
+
+    split(shape, o->first.element, b->at);
+    for (int i = 0; i < shape->rank; i++)
+        b->n[i] = 1;
+    for (; axis >= 0 && stride < o->step; axis--) /* inside of a step nothing moves */
         stride *= shape->size[axis];
+    if (stride != o->step)
+        return false;
+    for (; axis >= 0 && left > 1; axis--) {
+        b->n[axis] = left < shape->size[axis] ? left : shape->size[axis];
+        if (left % b->n[axis] != 0 || b->at[axis] + b->n[axis] > shape->size[axis])
+            return false;
+        left /= b->n[axis];
     }
-    return -1;
+    return left == 1;
+}
+
+/* "3", ":" or "3:5" */
+static const char *write_index(const heed_shape *shape, const box *b, int axis, char out[64])
+{
+    const long long at = (long long)b->at[axis], end = at + (long long)b->n[axis];
+
+    if (b->n[axis] == 1)
+        snprintf(out, 64, "%lld", at);
+    else if (b->n[axis] == shape->size[axis])
+        snprintf(out, 64, ":");
+    else
+        snprintf(out, 64, "%lld:%lld", at, end);
+    return out;
 }
 
 const char *heed_trace_range(const heed_trace *t, const heed_trace_operand *o, char *out)
@@ -330,16 +358,13 @@ const char *heed_trace_range(const heed_trace *t, const heed_trace_operand *o, c
     const heed_node *node = heed_graph_node(t->g, o->first.tensor);
     const heed_shape *shape = &node->tensor.shape;
     const heed_trace_element last = {o->first.tensor, o->first.element + (o->count - 1) * o->step};
-    int64_t at[HEED_MAX_RANK] = {0};
-    char name[HEED_MAX_NAME], end[HEED_TRACE_ADDRESS_BYTES];
+    char name[HEED_MAX_NAME], index[64], end[HEED_TRACE_ADDRESS_BYTES];
     size_t used;
-    int along;
+    box b;
 
     if (o->count <= 1)
         return o->count == 1 ? heed_trace_address(t, o->first, out) : strcpy(out, "nothing");
-    split(shape, o->first.element, at);
-    along = axis_of(shape, o, at);
-    if (along < 0) {
+    if (!box_of(shape, o, &b)) {
         heed_trace_address(t, o->first, out);
         heed_trace_address(t, last, end);
         used = strlen(out);
@@ -349,16 +374,8 @@ const char *heed_trace_range(const heed_trace *t, const heed_trace_operand *o, c
     }
     name_node(t, node, name, sizeof name);
     used = (size_t)snprintf(out, HEED_TRACE_ADDRESS_BYTES, "%s", name);
-    for (int axis = 0; axis < shape->rank && used < HEED_TRACE_ADDRESS_BYTES; axis++) {
-        char index[64];
-        if (axis == along && o->count == shape->size[axis])
-            snprintf(index, sizeof index, ":");
-        else if (axis == along)
-            snprintf(index, sizeof index, "%lld:%lld", (long long)at[axis], (long long)(at[axis] + o->count));
-        else
-            snprintf(index, sizeof index, "%lld", (long long)at[axis]);
+    for (int axis = 0; axis < shape->rank && used < HEED_TRACE_ADDRESS_BYTES; axis++)
         used += (size_t)snprintf(out + used, HEED_TRACE_ADDRESS_BYTES - used, "%s%s%s", axis == 0 ? "[" : ",",
-                                 index, axis == shape->rank - 1 ? "]" : "");
-    }
+                                 write_index(shape, &b, axis, index), axis == shape->rank - 1 ? "]" : "");
     return out;
 }
