@@ -38,6 +38,7 @@ static heed_config config_of(int model)
     c.n_heads = model == 0 ? 2 : 4;
     c.d_model = 32;
     c.context_length = 24;
+    c.vocab_size = 0; /* the stories' */
     c.dropout = 0.0;
     if (model == 2) {
         c.positions = HEED_POSITIONS_ROTARY;

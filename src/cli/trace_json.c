@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* One number and where it came from, as JSON. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "cli/trace_print.h"
+
+/* JSON has no word for what is not finite: text then. */
+static void put_number(heed_cli_json *json, const char *key, double value)
+{
+    if (isfinite(value))
+        heed_cli_json_number(json, key, value);
+    else
+        heed_cli_json_text(json, key, isnan(value) ? "nan" : value > 0.0 ? "inf" : "-inf");
+}
 
 static void put_operand(const heed_trace *trace, const heed_trace_operand *o, heed_cli_json *json)
 {
@@ -15,8 +25,34 @@ static void put_operand(const heed_trace *trace, const heed_trace_operand *o, he
     heed_cli_json_integer(json, "step", o->step);
     heed_cli_json_open(json, "values", '[');
     for (int64_t i = 0; i < o->count; i++)
-        heed_cli_json_number(json, NULL, (double)o->values[i]);
+        put_number(json, NULL, (double)o->values[i]);
     heed_cli_json_close(json, ']');
+    heed_cli_json_close(json, '}');
+}
+
+static void put_line(const heed_trace_explanation *e, int i, heed_cli_json *json)
+{
+    static const char *const kinds[] = {"step", "sum", "largest", "found", "note"};
+    const heed_trace_line *line = &e->lines[i];
+
+    heed_cli_json_open(json, NULL, '{');
+    heed_cli_json_text(json, "kind", kinds[line->kind]);
+    heed_cli_json_integer(json, "depth", line->depth);
+    if (line->label != NULL)
+        heed_cli_json_text(json, "label", line->label);
+    heed_cli_json_text(json, "formula", line->formula);
+    if (line->kind != HEED_TRACE_NOTE) {
+        heed_cli_json_text(json, "arithmetic", line->in_double ? "double" : "float");
+        put_number(json, "result", line->result);
+    }
+    if (line->kind == HEED_TRACE_SUM_OF)
+        put_number(json, "start", line->start);
+    if (line->terms != NULL) {
+        heed_cli_json_open(json, "terms", '[');
+        for (int64_t t = 0; t < line->n_terms; t++)
+            put_number(json, NULL, line->terms[t]);
+        heed_cli_json_close(json, ']');
+    }
     heed_cli_json_close(json, '}');
 }
 
@@ -25,7 +61,7 @@ static void put_explanation(const heed_trace *trace, const heed_trace_explanatio
     char address[HEED_TRACE_ADDRESS_BYTES];
 
     heed_cli_json_text(json, "address", heed_trace_address(trace, e->element, address));
-    heed_cli_json_number(json, "value", (double)e->value);
+    put_number(json, "value", (double)e->value);
     if (e->given != NULL)
         heed_cli_json_text(json, "given", e->given);
     if (e->is_taken)
@@ -39,10 +75,14 @@ static void put_explanation(const heed_trace *trace, const heed_trace_explanatio
     for (int i = 0; i < e->n_operands; i++)
         put_operand(trace, &e->operands[i], json);
     heed_cli_json_close(json, ']');
-    heed_cli_json_number(json, "recomputed", (double)e->recomputed);
+    heed_cli_json_open(json, "lines", '[');
+    for (int i = 0; i < e->n_lines; i++)
+        put_line(e, i, json);
+    heed_cli_json_close(json, ']');
+    put_number(json, "recomputed", (double)e->recomputed);
     heed_cli_json_bool(json, "same_bits", e->same_bits);
     if (heed_trace_fast_device(trace) != NULL)
-        heed_cli_json_number(json, "fast", (double)heed_trace_fast_value(trace, e->element));
+        put_number(json, "fast", (double)heed_trace_fast_value(trace, e->element));
 }
 
 /* The numbers behind a view or what was taken over, up to the one that was computed or given. */
@@ -113,21 +153,4 @@ heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element elem
     heed_cli_json_close(json, '}');
     heed_trace_explanation_free(e);
     return status;
-}
-
-void heed_cli_trace_list_json(const heed_trace *trace, heed_cli_json *json)
-{
-    heed_cli_json_open(json, "tensors", '[');
-    for (int i = 0; i < heed_trace_n_tensors(trace); i++) {
-        const heed_trace_tensor x = heed_trace_tensor_at(trace, i);
-        heed_cli_json_open(json, NULL, '{');
-        heed_cli_json_text(json, "name", x.name);
-        heed_cli_json_text(json, "op", x.op != NULL ? x.op : "given");
-        heed_cli_json_open(json, "shape", '[');
-        for (int k = 0; k < x.rank; k++)
-            heed_cli_json_integer(json, NULL, x.size[k]);
-        heed_cli_json_close(json, ']');
-        heed_cli_json_close(json, '}');
-    }
-    heed_cli_json_close(json, ']');
 }

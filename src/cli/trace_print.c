@@ -233,34 +233,3 @@ heed_status heed_cli_trace_print(const heed_trace *trace, heed_trace_element ele
     }
     return status;
 }
-
-/* --- the list --- */
-
-static void put_shape(const heed_trace_tensor *x)
-{
-    printf("[");
-    for (int i = 0; i < x->rank; i++)
-        printf("%s%lld", i > 0 ? ", " : "", (long long)x->size[i]);
-    printf("]");
-}
-
-void heed_cli_trace_list(const heed_trace *trace, bool all)
-{
-    int left_out = 0;
-
-    for (int i = 0; i < heed_trace_n_tensors(trace); i++) {
-        const heed_trace_tensor x = heed_trace_tensor_at(trace, i);
-        char name[HEED_TRACE_ADDRESS_BYTES];
-        if (!x.named && !all) {
-            left_out++;
-            continue;
-        }
-        heed_trace_address(trace, (heed_trace_element){i, 0}, name);
-        name[strcspn(name, "[")] = '\0';
-        printf("%-44s %-22s ", name, x.op != NULL ? x.op : "given");
-        put_shape(&x);
-        putchar('\n');
-    }
-    if (left_out > 0)
-        printf("and %d steps without a name of their own (--all)\n", left_out);
-}

@@ -5,6 +5,7 @@
  * read the rest is left out, and the answer says how many were asked.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "inspect/trace_internal.h"
@@ -66,6 +67,28 @@ static bool reads(const heed_node *first, const heed_node *node)
     return false;
 }
 
+static bool is_read(const heed_trace *t, const heed_node *node)
+{
+    for (int i = node->id + 1; i < heed_graph_n_nodes(t->g); i++) {
+        const heed_node *user = heed_graph_node(t->g, i);
+        if (user->op != NULL && reads(user->first, node))
+            return true;
+    }
+    return false;
+}
+
+/* Differentiation appends steps that a sum then goes around (ops/accumulate.c): nothing comes of them. */
+static bool is_left_over(const heed_trace *t, const heed_node *node)
+{
+    if (node->named || node->output > 0 || strncmp(node->name, "d.", 2) == 0 || is_read(t, node))
+        return false;
+    for (int i = 0; i < t->n_links; i++) {
+        if (t->links[i].value == node)
+            return false;
+    }
+    return heed_trace_updated_by(t, node) == NULL;
+}
+
 static int count_candidates(const heed_trace *t, const heed_node *node)
 {
     int n = t->n_links + heed_graph_n_assigns(t->g);
@@ -111,7 +134,7 @@ heed_status heed_trace_readers(const heed_trace *t, heed_trace_element element, 
         const heed_node *user = heed_graph_node(t->g, i);
         heed_trace_reader found = {.n = 0};
         heed_op_args a;
-        if (user->op == NULL || !reads(user->first, node))
+        if (user->op == NULL || !reads(user->first, node) || is_left_over(t, user))
             continue;
         a = heed_trace_args(t, &t->reference, user);
         status = ask(&a, user->output, node, element.element, e, &found, err);
