@@ -99,7 +99,8 @@ static void ask(int model, const char *root, int64_t n, uint64_t seed)
 
     snprintf(folder, sizeof folder, "%s/model-%d", root, model);
     train_some(&config, folder);
-    if (heed_trace_step(folder, NULL, 0, NULL, &trace, &err) != HEED_OK)
+    if (heed_trace_step(folder, NULL, 0, NULL, &trace, &err) != HEED_OK ||
+        heed_trace_run(trace, &err) != HEED_OK)
         fail(err.message);
     count_parts(trace, &forward, &backward, &update);
     begin = heed_clock_s();

@@ -7,7 +7,7 @@
  *     heed_trace_explanation *e = NULL;
  *     if (heed_trace_text(model, "the cat sat", 11, false, &trace, &err) == HEED_OK &&
  *         heed_trace_find(trace, "blocks.0.attn.scores[0,1,7,3]", &element, &err) == HEED_OK &&
- *         heed_trace_explain(trace, element, &e, &err) == HEED_OK)
+ *         heed_trace_run(trace, &err) == HEED_OK && heed_trace_explain(trace, element, &e, &err) == HEED_OK)
  *         …e->value is e->formula of e->operands, and computed again from them e->recomputed…
  *     heed_trace_explanation_free(e);
  *     heed_trace_close(trace);
@@ -45,8 +45,8 @@ HEED_API heed_trace_part heed_trace_part_of(const char *address);
 
 /**
  * Reads n bytes of text with a model, which must stay open; with gradients of the loss (the mean over the tokens that
- * follow each other) if wanted. HEED_ERR_USAGE: a text longer than the context, or that the vocabulary lacks;
- * HEED_ERR_MEMORY: every tensor is kept.
+ * follow each other) if wanted. Nothing runs yet, but addresses can be found. HEED_ERR_USAGE: a text longer than the context,
+ * or that the vocabulary lacks.
  */
 HEED_API heed_status heed_trace_text(const heed_model *model, const char *text, size_t n, bool gradients,
                                      heed_trace **trace, heed_error *err);
@@ -66,6 +66,8 @@ HEED_API heed_status heed_trace_step(const char *folder, const char *text, size_
                                      const heed_train_options *options, heed_trace **trace, heed_error *err);
 HEED_API void heed_trace_close(heed_trace *trace); /* NULL is allowed */
 
+/** Runs it. Every number has its value from now on; before they are NaN. HEED_ERR_MEMORY: every tensor is kept. */
+HEED_API heed_status heed_trace_run(heed_trace *trace, heed_error *err);
 /** Runs everything once more on this machine's fast kernels, for heed_trace_fast_value(). */
 HEED_API heed_status heed_trace_run_fast(heed_trace *trace, heed_error *err);
 /** "avx512, 2 threads"; NULL before. */
@@ -171,7 +173,7 @@ typedef struct heed_trace_explanation {
     const char *given; /* by whom */
 } heed_trace_explanation;
 
-/** *e is the caller's, and lends what it points to. HEED_ERR_MEMORY. */
+/** *e is the caller's, and lends what it points to. HEED_ERR_USAGE before the run; HEED_ERR_MEMORY. */
 HEED_API heed_status heed_trace_explain(const heed_trace *trace, heed_trace_element element,
                                         heed_trace_explanation **e, heed_error *err);
 HEED_API void heed_trace_explanation_free(heed_trace_explanation *e); /* NULL is allowed */

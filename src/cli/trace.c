@@ -112,9 +112,8 @@ static heed_status make_trace(const heed_cli_options *options, const trace_optio
 
     if (status != HEED_OK)
         return status;
-    status = part == HEED_TRACE_STEP ? trace_step(folder, own, trace, err)
-                                     : trace_text(folder, own, part == HEED_TRACE_BACKWARD, model, trace, err);
-    return status == HEED_OK && own->fast ? heed_trace_run_fast(*trace, err) : status;
+    return part == HEED_TRACE_STEP ? trace_step(folder, own, trace, err)
+                                   : trace_text(folder, own, part == HEED_TRACE_BACKWARD, model, trace, err);
 }
 
 /* --- printing --- */
@@ -179,8 +178,8 @@ static heed_status print_json(const heed_trace *trace, const heed_cli_options *o
     return status;
 }
 
-/* Before the first line is printed. */
-static heed_status check_addresses(const heed_trace *trace, const heed_cli_options *options, heed_error *err)
+/* Once all addresses are known to be there. Without any, nothing needs to run. */
+static heed_status run_trace(heed_trace *trace, const heed_cli_options *options, bool fast, heed_error *err)
 {
     heed_status status = HEED_OK;
 
@@ -188,7 +187,9 @@ static heed_status check_addresses(const heed_trace *trace, const heed_cli_optio
         heed_trace_element element;
         status = heed_trace_find(trace, options->operands[i], &element, err);
     }
-    return status;
+    if (status == HEED_OK && options->n_operands > 1)
+        status = heed_trace_run(trace, err);
+    return status == HEED_OK && fast && options->n_operands > 1 ? heed_trace_run_fast(trace, err) : status;
 }
 
 /* --- the command --- */
@@ -216,7 +217,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status == HEED_OK)
         status = make_trace(&options, &own, &model, &trace, err);
     if (status == HEED_OK)
-        status = check_addresses(trace, &options, err);
+        status = run_trace(trace, &options, own.fast, err);
     if (status == HEED_OK)
         status = own.json ? print_json(trace, &options, &own, err) : print_text(trace, &options, &own, err);
     heed_trace_close(trace);

@@ -150,9 +150,8 @@ static heed_status put_fast(const heed_trace *trace, const heed_trace_explanatio
 
     if (status != HEED_OK || isnan(fast) || e->op == NULL)
         return status;
-    printf("fast    %.9g on %s: %.3g from the number above; the formula makes %.9g of its own operands, %.3g "
-           "from it\n",
-           (double)fast, heed_trace_fast_device(trace), fabs((double)fast - (double)e->value), (double)again,
+    printf("fast    %.9g on %s, %.2g away; its own operands make %.9g, %.2g away\n", (double)fast,
+           heed_trace_fast_device(trace), fabs((double)fast - (double)e->value), (double)again,
            fabs((double)again - (double)fast));
     return HEED_OK;
 }
@@ -172,10 +171,28 @@ static void put_odd(const heed_trace *trace, const heed_trace_explanation *e)
     putchar('\n');
 }
 
+/* "by      op: formula", broken at blanks. */
+static void put_formula(const char *op, const char *formula)
+{
+    const int columns = heed_cli_columns(stdout);
+    int at = printf("by      %s:", op);
+
+    while (*formula != '\0') {
+        const int n = (int)strcspn(formula, " ");
+        if (at > 8 && at + 1 + n > columns)
+            at = printf("\n        ") - 1;
+        else
+            at += printf(" ");
+        at += printf("%.*s", n, formula);
+        formula += n + (formula[n] == ' ');
+    }
+    putchar('\n');
+}
+
 static heed_status put_computed(const heed_trace *trace, const heed_trace_explanation *e, bool all,
                                 heed_error *err)
 {
-    printf("by      %s: %s\n", e->op, e->formula);
+    put_formula(e->op, e->formula);
     put_operands(trace, e, all);
     heed_cli_trace_put_lines(e, all);
     printf("again   %.9g from these numbers alone: %s (0x%08x)\n", (double)e->recomputed,

@@ -102,11 +102,15 @@ static void close_pass(heed_trace_pass *pass)
     *pass = (heed_trace_pass){.open = false};
 }
 
-static heed_status run_reference(heed_trace *t, heed_error *err)
+heed_status heed_trace_run(heed_trace *t, heed_error *err)
 {
-    heed_status status = find_stages(t, err);
+    heed_status status;
 
-    return status == HEED_OK ? run_pass(t, &t->reference, "plain", 1, err) : status;
+    close_pass(&t->reference);
+    status = run_pass(t, &t->reference, "plain", 1, err);
+    if (status != HEED_OK)
+        close_pass(&t->reference);
+    return status;
 }
 
 /* What the stages hand on lies in the sources, which both passes share: the reference's numbers go back there. */
@@ -116,7 +120,7 @@ heed_status heed_trace_run_fast(heed_trace *t, heed_error *err)
 
     close_pass(&t->fast);
     status = run_pass(t, &t->fast, NULL, 0, err);
-    for (int stage = 0; stage < HEED_TRACE_STAGES; stage++)
+    for (int stage = 0; stage < HEED_TRACE_STAGES && t->reference.open; stage++)
         hand_on(t, &t->reference, stage);
     if (status != HEED_OK) {
         close_pass(&t->fast);
@@ -143,7 +147,7 @@ static heed_status begin(heed_trace **trace, heed_error *err)
 static heed_status finish(heed_trace **trace, heed_status status, heed_error *err)
 {
     if (status == HEED_OK)
-        status = run_reference(*trace, err);
+        status = find_stages(*trace, err);
     if (status != HEED_OK) {
         heed_trace_close(*trace);
         *trace = NULL;
@@ -271,7 +275,7 @@ heed_node *heed_trace_updated_by(const heed_trace *t, const heed_node *by)
 
 const heed_tensor *heed_trace_tensor_of(const heed_trace *t, const heed_trace_pass *pass, const heed_node *node)
 {
-    const heed_plan *plan = pass->plans[t->stage[node->id]];
+    const heed_plan *plan = pass->plans[t->stage[node->id]]; /* NULL before it has run */
     const heed_node *link = node->op == NULL ? heed_trace_link_of(t, node) : NULL;
 
     if (link != NULL) /* as this pass found it, whoever's numbers lie there now */

@@ -163,6 +163,10 @@ heed_status heed_trace_explain(const heed_trace *t, heed_trace_element element, 
     *e = NULL;
     if (x == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an explanation");
+    if (!t->reference.open) {
+        free(x);
+        return heed_fail(err, HEED_ERR_USAGE, "expected a trace that has run");
+    }
     x->public = (heed_trace_explanation){
         .element = element, .value = heed_trace_value(t, element), .formula = "", .same_bits = true};
     x->public.recomputed = x->public.value;

@@ -128,7 +128,9 @@ heed_status heed_trace_readers(const heed_trace *t, heed_trace_element element, 
 
     *n = 0;
     *list = calloc((size_t)count_candidates(t, node) + 1, sizeof **list);
-    if (*list == NULL || e == NULL)
+    if (!t->reference.open)
+        status = heed_fail(err, HEED_ERR_USAGE, "expected a trace that has run");
+    else if (*list == NULL || e == NULL)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to list who reads a number");
     for (int i = node->id + 1; status == HEED_OK && i < heed_graph_n_nodes(t->g); i++) {
         const heed_node *user = heed_graph_node(t->g, i);

@@ -28,7 +28,8 @@ static heed_trace *read_text(const heed_model *model, bool gradients)
     heed_trace *trace = NULL;
     heed_error err = {0};
 
-    if (heed_trace_text(model, sentence, strlen(sentence), gradients, &trace, &err) != HEED_OK)
+    if (heed_trace_text(model, sentence, strlen(sentence), gradients, &trace, &err) != HEED_OK ||
+        heed_trace_run(trace, &err) != HEED_OK)
         fail_msg("%s", err.message);
     return trace;
 }
@@ -274,7 +275,8 @@ static heed_trace *trace_run(const char *path, const char *text)
     heed_trace *trace = NULL;
     heed_error err = {0};
 
-    if (heed_trace_step(path, text, text != NULL ? strlen(text) : 0, NULL, &trace, &err) != HEED_OK)
+    if (heed_trace_step(path, text, text != NULL ? strlen(text) : 0, NULL, &trace, &err) != HEED_OK ||
+        heed_trace_run(trace, &err) != HEED_OK)
         fail_msg("%s", err.message);
     return trace;
 }
