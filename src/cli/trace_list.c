@@ -98,6 +98,7 @@ void heed_cli_trace_list(const heed_trace *trace, bool all)
 {
     char name[NAME];
     const char *rest;
+    const int64_t n_layers = heed_model_config(heed_trace_model(trace))->n_layers;
     int left_out = 0;
 
     put_key(trace);
@@ -105,7 +106,7 @@ void heed_cli_trace_list(const heed_trace *trace, bool all)
         const heed_trace_tensor x = heed_trace_tensor_at(trace, i);
         name_of(trace, i, name);
         if (all || (x.named && prefix_of(name) < 0 && block_of(name, &rest) <= 0))
-            put_tensor(trace, i, name, !all);
+            put_tensor(trace, i, name, !all && n_layers > 1);
         else
             left_out += !x.named;
     }
