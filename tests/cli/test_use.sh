@@ -362,7 +362,7 @@ for command in train generate eval tokenize info shapes trace inspect bench help
     done
 done
 allow trace model
-grep -q '^blocks.0.attn.pattern  *attention ' out || fail "heed trace: expected the list of tensors"
+grep -q '^blocks.0.attn.pattern .* attention$' out || fail "heed trace: expected the list of tensors"
 allow trace model 'blocks.0.attn.scores[0,0,3,1]' 'd.blocks.0.attn.W_Q[5,9]' 'logits[0,2,"e"]' --text Once --fast
 [ "$(grep -c 'the same bits' out)" -eq 3 ] || fail "heed trace: expected three numbers with the same bits"
 allow trace model 'new.blocks.0.attn.W_Q[5,9]' --down --depth 3 --up
