@@ -31,6 +31,11 @@ typedef struct heed_shapes_options {
     int64_t length;     /* positions in each; 0: context_length */
     bool training;      /* the loss in place of the logits, and its backward pass */
     int precision;      /* a heed_precision, of training: f32 or bf16 */
+    /*
+     * In place of the pass only how rows become heads and heads rows, as views of their own numbers: "x", "split", "heads" and
+     * "joined"; and of heads that lie by themselves, "stored", "swapped" and "merged", with the copy that this takes.
+     */
+    bool heads;
 } heed_shapes_options;
 
 typedef enum heed_shapes_kind {

@@ -17,7 +17,7 @@ typedef struct shapes_options {
     const char *preset, *config, *filter;
     int64_t batch_size, length;
     int precision; /* a heed_precision */
-    bool symbolic, real, training, all, json;
+    bool symbolic, real, training, heads, all, json;
 } shapes_options;
 
 #define AT(member) offsetof(shapes_options, member)
@@ -39,6 +39,8 @@ static const heed_field fields[] = {
     {"real", "sizes in numbers alone", HEED_FIELD_BOOLEAN, AT(real), 0, 0, NULL},
     {"training", "the loss and its backward pass, in place of the logits", HEED_FIELD_BOOLEAN, AT(training), 0,
      0, NULL},
+    {"heads", "only how rows become heads and heads rows: views, strides, and where a copy is needed",
+     HEED_FIELD_BOOLEAN, AT(heads), 0, 0, NULL},
     {"precision", "that training computes in", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
     {"all", "every block by itself, also where they are alike", HEED_FIELD_BOOLEAN, AT(all), 0, 0, NULL},
     {"json", "print one JSON object, with every block", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
@@ -160,12 +162,18 @@ static heed_status make_shapes(const heed_cli_options *options, const shapes_opt
     if (status == HEED_OK && own->symbolic && own->real)
         status = heed_cli_fail(err, HEED_ERR_USAGE,
                                "symbolic and real: expected one of them; both are shown without them");
+    if (status == HEED_OK && own->heads && own->training)
+        status = heed_cli_fail(err, HEED_ERR_USAGE,
+                               "heads and training: expected one of them; heads are a picture by themselves");
+    if (status == HEED_OK && own->precision != HEED_PRECISION_F32 && !own->training)
+        status = heed_cli_fail(err, HEED_ERR_USAGE, "precision: expected --training or it has no effect");
     if (status != HEED_OK)
         return status;
     o = (heed_shapes_options){.batch_size = own->batch_size,
                               .length = own->length,
                               .training = own->training,
-                              .precision = own->precision};
+                              .precision = own->precision,
+                              .heads = own->heads};
     if (options->n_operands == 0) {
         if (config->vocab_size == 0)
             config->vocab_size = USUAL_VOCABULARY;
@@ -237,6 +245,7 @@ const heed_cli_command heed_cli_shapes = {
     .examples = "  heed shapes story --batch-size 4\n"
                 "  heed shapes --preset gpt2 --length 256 --symbolic\n"
                 "  heed shapes --preset m0 --vocab-size 200000 --batch-size 32 --filter scores\n"
+                "  heed shapes --heads --d-model 8 --n-heads 2 --length 3\n"
                 "  heed shapes --n-heads 8 --n-kv-heads 2 --training --json\n",
     .run = run,
 };

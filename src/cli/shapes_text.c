@@ -200,7 +200,7 @@ static void add_memory(const heed_cli_shapes_text *t, const heed_shapes_entry *e
     else if (e->offset > 0)
         add(out, size, " from number %lld on", (long long)e->offset);
     if (e->is_copy)
-        add(out, size, "; a copy in order: the strides of what it reads allow no view");
+        add(out, size, "; a copy: the strides of what it reads allow no view");
     if (!e->contiguous)
         add_strides(t, e, out, size);
     else if (e->is_view && from != NULL && !from->contiguous)
@@ -231,22 +231,24 @@ static void put_notes(const heed_cli_shapes_text *t, const heed_shapes_entry *e)
 
 /* --- all of it --- */
 
-static void put_title(const place *first, int last_layer)
+static void put_title(const place *first, int last_layer, bool has_blocks)
 {
     if (first->layer >= 0 && last_layer != first->layer)
         printf("\nblocks.%d … blocks.%d%s, each like this\n", first->layer, last_layer,
                first->backward ? ", backward" : "");
     else if (first->layer >= 0)
         printf("\nblocks.%d%s\n", first->layer, first->backward ? ", backward" : "");
-    else
+    else if (has_blocks)
         printf("\n%s\n", first->backward ? "backward, outside of the blocks" : "outside of the blocks");
+    else
+        printf("\n%s", first->backward ? "backward\n" : "");
 }
 
 static void put_part(const heed_cli_shapes_text *t, const place *places, const part *p, int last_layer)
 {
     char name[160];
 
-    put_title(&places[p->begin], last_layer);
+    put_title(&places[p->begin], last_layer, n_layers_of(t->shapes) > 0);
     for (int i = p->begin; i < p->end; i++) {
         const heed_shapes_entry *e = heed_shapes_get(t->shapes, places[i].entry);
         short_name(name, sizeof name, e);

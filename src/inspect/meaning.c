@@ -21,6 +21,17 @@ static const meaning by_name[] = {
     {"window", "number of the first window: picks the dropout masks", false},
     {"d.objective", "what the backward pass begins with: 1", false},
 
+    /* rows as heads and back */
+    {"x", "a row for each position: its heads side by side", false},
+    {"split", "the columns of each head as an axis of their own", false},
+    {"heads", "heads before positions: a matrix for each head; no number has moved", false},
+    {"joined", "the same rows again", false},
+    {"stored", "heads that lie one behind the other, each by itself", false},
+    {"rows", "each head as one row", false},
+    {"swapped", "positions before heads; no number has moved", false},
+    {"copied", "the same numbers, those of a position now side by side", false},
+    {"merged", "a row for each position again", false},
+
     /* activations, on a token's way through */
     {"embed", "row of each token in the token table", true},
     {"pos_embed", "row of each position", true},
@@ -54,6 +65,7 @@ static const meaning by_name[] = {
     {"blocks.*.resid_post", "residual stream after the block", true},
     {"ln_final.normalized", "what the head reads: the last stream, normalized", true},
     {"logits", "score of each word of the vocabulary as the next token", false},
+    {"token_loss", "-log p(target) at each position", false},
     {"loss", "mean of -log p(target)", false},
     {"objective", "what training makes smaller: the loss and the balance of experts", false},
 
@@ -105,6 +117,13 @@ static const op_meaning by_op[] = {
     {"linear", -1, "x W + b"},
     {"attention", 2, "largest score of each query"},
     {"attention", 3, "sum of exp(score - largest) of each query"},
+    {"attention_backward", 0, "gradient by the queries"},
+    {"attention_backward", 1, "gradient by the keys"},
+    {"attention_backward", 2, "gradient by the values"},
+    {"attention_backward", 3, "gradient by what is added to scores"},
+    {"attention_backward", 4, "gradient by the queries, through their distances"},
+    {"attention_backward", 5, "gradient by the rows of distances"},
+    {"expert_linear_backward_input", -1, "gradient by what the experts read"},
     {"expert_rows", 1, "the assignment that stands in each row"},
     {"expert_rows", 2, "where each expert's rows begin"},
     {"expert_dispatch", -1, "tokens, copied to the rows of their experts"},
@@ -153,12 +172,12 @@ static const char *find_op(const char *op, size_t n, int output)
 /* The last part of a name that was made from an op: of blocks.0.attn.narrow.2 it is narrow. */
 static const char *op_in(const char *name, size_t *n)
 {
-    const char *end = name + strlen(name), *begin;
+    const char *end = name + strlen(name), *number = end, *begin;
 
-    while (end > name && end[-1] >= '0' && end[-1] <= '9')
-        end--;
-    if (end > name && *end != '\0' && end[-1] == '.')
-        end--;
+    while (number > name && number[-1] >= '0' && number[-1] <= '9')
+        number--;
+    if (number > name && number < end && number[-1] == '.')
+        end = number - 1;
     for (begin = end; begin > name && begin[-1] != '.'; begin--)
         ;
     *n = (size_t)(end - begin);
@@ -169,7 +188,7 @@ const char *heed_meaning_of(const heed_node *node)
 {
     const char *name = node->name, *op;
     const bool gradient = strncmp(name, "d.", 2) == 0;
-    const meaning *m = node->named || node->op == NULL ? find_name(name) : NULL;
+    const meaning *m = find_name(name);
     size_t n;
 
     if (m == NULL && gradient)

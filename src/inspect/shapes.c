@@ -344,6 +344,8 @@ static heed_status check(const heed_config *config, const heed_shapes_options *o
         options->precision != HEED_PRECISION_BF16)
         status = heed_fail(err, HEED_ERR_USAGE, "training is in f32 or bf16, not in %s",
                            heed_precision_name((heed_precision)options->precision));
+    if (status == HEED_OK && options->heads && config->kind != HEED_KIND_GPT)
+        status = heed_fail(err, HEED_ERR_USAGE, "a bigram model has no heads");
     return status == HEED_OK ? heed_config_check_length(config, options->length, err) : status;
 }
 

@@ -6,6 +6,28 @@
 #include "base/error.h"
 #include "ops/list.h"
 
+/*
+ * Rows [B, T, d] as heads [B, H, T, d/H] and back: views of x all the way. Heads that are stored by themselves, one matrix
+ * after the other, must be copied before they are rows; swapping their axes first is a view that helps nobody.
+ */
+static heed_node *build_heads(heed_graph *g, const heed_config *c, int64_t batch, int64_t length)
+{
+    const int64_t H = c->n_heads, head_dim = c->d_model / c->n_heads;
+    heed_node *x = heed_graph_input(g, "x", HEED_F32, heed_shape3(batch, length, c->d_model));
+    heed_node *heads, *stored, *rows, *merged;
+
+    heed_name(g, heed_reshape(g, x, heed_shape4(batch, length, H, head_dim)), "split");
+    heads = heed_name(g, heed_split_heads(g, x, H), "heads");
+    heed_name(g, heed_merge_heads(g, heads), "joined");
+    stored = heed_graph_input(g, "stored", HEED_F32, heed_shape4(batch, H, length, head_dim));
+    rows = heed_name(g, heed_reshape(g, stored, heed_shape3(batch, H, length * head_dim)), "rows");
+    heed_name(g, heed_split_heads(g, rows, length), "swapped");
+    merged = heed_merge_heads(g, stored);
+    if (merged != NULL && merged->in[0] != stored)
+        heed_name(g, merged->in[0], "copied");
+    return heed_name(g, merged, "merged");
+}
+
 heed_status heed_shapes_build(const heed_config *config, const heed_weights *weights, int64_t batch,
                               int64_t length, const heed_shapes_options *options, heed_shapes_graph *out,
                               heed_error *err)
@@ -19,6 +41,12 @@ heed_status heed_shapes_build(const heed_config *config, const heed_weights *wei
     nn.g = out->g = heed_graph_create();
     if (nn.g == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a graph");
+    if (options->heads) {
+        out->all = true;
+        out->training = false;
+        out->result = build_heads(nn.g, config, batch, length);
+        return heed_graph_status(nn.g, err);
+    }
     ids = heed_graph_input(nn.g, "ids", HEED_I32, shape);
     if (options->training) {
         nn.training = true;
@@ -63,6 +91,8 @@ void heed_shapes_mark_needed(const heed_shapes_graph *graph, bool *needed)
 {
     const int n = heed_graph_n_nodes(graph->g);
 
+    for (int i = 0; i < n && graph->all; i++)
+        needed[i] = true;
     needed[graph->result->id] = needed[graph->result->first->id] = true;
     for (int i = n - 1; i >= 0; i--) {
         const heed_node *node = heed_graph_node(graph->g, i);

@@ -13,6 +13,7 @@ typedef struct heed_shapes_graph {
     heed_graph *g;
     heed_node *result; /* what the pass is run for: the logits, or the loss */
     bool training;
+    bool all; /* it is run for all of its nodes */
 } heed_shapes_graph;
 
 /** weights: their types; NULL: all f32. The caller destroys out->g, also after an error. */

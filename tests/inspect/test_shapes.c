@@ -184,7 +184,36 @@ static void expect_real(const heed_shapes *shapes, const heed_shapes_entry *e, c
         fail_msg("%s: %s \"%s\" is %.17g here, expected %lld", e->name, what, text, value, (long long)real);
 }
 
-static void symbols_give_the_real_sizes_of_every_node(void **state)
+/* Where number i of the entry lies, in numbers from its first. */
+static int64_t place_of(const heed_shapes_entry *e, int64_t i)
+{
+    int64_t place = 0;
+
+    for (int a = e->rank - 1; a >= 0; a--) {
+        place += i % e->size[a] * e->stride[a];
+        i /= e->size[a];
+    }
+    return place;
+}
+
+/* Number by number: one behind the other, or at least at equal distances? */
+static void expect_order(const heed_shapes_entry *e)
+{
+    bool contiguous = true, even = true;
+    int64_t count = 1;
+
+    for (int a = 0; a < e->rank; a++)
+        count *= e->size[a];
+    for (int64_t i = 1; i < count && count <= 4096; i++) {
+        contiguous = contiguous && place_of(e, i) == i;
+        even = even && place_of(e, i) == i * place_of(e, 1);
+    }
+    if (count <= 4096 && (contiguous != e->contiguous || even != e->flattens))
+        fail_msg("%s: contiguous %d, evenly spaced %d; shown as %d, %d", e->name, contiguous, even,
+                 e->contiguous, e->flattens);
+}
+
+static void every_node_has_a_meaning_and_symbols_that_give_its_sizes(void **state)
 {
     heed_rng rng = heed_rng_make(1, HEED_STREAM_INIT);
 
@@ -201,6 +230,9 @@ static void symbols_give_the_real_sizes_of_every_node(void **state)
                     fail_msg("configuration %d, %s: axis %d is only a number, %s", k, e->name, a, e->symbol[a]);
             }
             expect_real(shapes, e, "offset", e->offset_symbol, e->offset);
+            expect_order(e);
+            if (e->meaning[0] == '\0' && (!e->on_request || e->kind != HEED_SHAPES_GRADIENT))
+                fail_msg("configuration %d: %s, by %s, has no meaning", k, e->name, e->op);
         }
         heed_shapes_destroy(shapes);
     }
@@ -368,6 +400,44 @@ static void what_nobody_reads_is_computed_on_request(void **state)
     heed_shapes_destroy(shapes);
 }
 
+/* The chain of pen and paper: x as heads, and heads that lie by themselves as rows again. */
+static void heads_are_split_and_joined_step_by_step(void **state)
+{
+    shapes_case c = {.config = heed_config_default(), .options = {.batch_size = 1, .length = 3, .heads = true}};
+    const heed_shapes_entry *heads, *swapped, *merged;
+    heed_shapes *shapes;
+
+    (void)state;
+    c.config.d_model = 8;
+    c.config.n_heads = 2;
+    c.config.vocab_size = 65;
+    shapes = make(&c);
+    expect_symbols(shapes, "x", "B, T, d");
+    expect_symbols(shapes, "split", "B, T, H, d/H");
+    expect_symbols(shapes, "heads", "B, H, T, d/H");
+    expect_symbols(shapes, "joined", "B, T, d");
+    expect_symbols(shapes, "stored", "B, H, T, d/H");
+    expect_symbols(shapes, "swapped", "B, T, H, d/H");
+    expect_symbols(shapes, "merged", "B, T, d");
+    heads = heed_shapes_find(shapes, "heads");
+    assert_true(heads->is_view && !heads->flattens && heads->stride[1] == 4 && heads->stride[2] == 8);
+    assert_int_equal(heed_shapes_find(shapes, "joined")->storage, heads->storage);
+    swapped = heed_shapes_find(shapes, "swapped");
+    assert_true(swapped->is_view && !swapped->flattens && swapped->stride[1] == 4 && swapped->stride[2] == 12);
+    merged = heed_shapes_find(shapes, "merged");
+    assert_true(heed_shapes_get(shapes, merged->of)->is_copy);
+    heed_shapes_destroy(shapes);
+    /* one head, or one position: no number changes its place, and none is copied */
+    for (int i = 0; i < 2; i++) {
+        c.config.n_heads = i == 0 ? 1 : 2;
+        c.options.length = i == 0 ? 3 : 1;
+        shapes = make(&c);
+        assert_true(heed_shapes_find(shapes, "swapped")->flattens &&
+                    heed_shapes_find(shapes, "heads")->flattens);
+        heed_shapes_destroy(shapes);
+    }
+}
+
 /* --- names --- */
 
 static void nodes_are_found_by_all_their_names(void **state)
@@ -392,10 +462,6 @@ static void nodes_are_found_by_all_their_names(void **state)
     assert_null(heed_shapes_find(shapes, "blocks.9.attn.q"));
     assert_string_equal(heed_shapes_nearest(shapes, "attn.scors"), "blocks.0.attn.scores");
     assert_string_equal(heed_shapes_find(shapes, "blocks.1.attn.scores")->kind_name, "blocks.*.attn.scores");
-    for (int i = 0; i < heed_shapes_n(shapes); i++) {
-        if (heed_shapes_get(shapes, i)->meaning[0] == '\0')
-            fail_msg("%s has no meaning", heed_shapes_get(shapes, i)->name);
-    }
     heed_shapes_destroy(shapes);
 }
 
@@ -422,11 +488,12 @@ static void sizes_that_cannot_be_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(symbols_give_the_real_sizes_of_every_node),
+        cmocka_unit_test(every_node_has_a_meaning_and_symbols_that_give_its_sizes),
         cmocka_unit_test(equal_sizes_keep_their_own_symbols),
         cmocka_unit_test(bytes_are_those_of_the_plan),
         cmocka_unit_test(parameters_are_those_of_the_model),
         cmocka_unit_test(heads_are_views_and_merging_them_copies_nothing),
+        cmocka_unit_test(heads_are_split_and_joined_step_by_step),
         cmocka_unit_test(what_nobody_reads_is_computed_on_request),
         cmocka_unit_test(nodes_are_found_by_all_their_names),
         cmocka_unit_test(sizes_that_cannot_be_are_refused),
