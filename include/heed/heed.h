@@ -11,6 +11,7 @@
 #include <heed/bench.h>
 #include <heed/config.h>
 #include <heed/convert.h>
+#include <heed/diagnosis.h>
 #include <heed/fields.h>
 #include <heed/generate.h>
 #include <heed/gradients.h>

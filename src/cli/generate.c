@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/diagnose.h"
 #include "cli/generate_out.h"
 #include "cli/open_model.h"
 #include "cli/output.h"
@@ -14,7 +15,7 @@ typedef struct own_options {
     heed_cli_list prompt, stop;
     int64_t context_length, seed, threads;
     int overflow;
-    bool no_cache, json, verbose;
+    bool no_cache, json, verbose, diagnose;
 } own_options;
 
 #define AT(member) offsetof(own_options, member)
@@ -49,6 +50,11 @@ static const heed_field fields[] = {
      AT(no_cache), 0, 0, NULL},
     {"json", "print an object a text: prompt, text (what follows it), ids, why it ended, what was asked for",
      HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+    {"diagnose",
+     "look into one text: where it goes in a circle, how sure each token was, what was looked at; a verdict, "
+     "and "
+     "what helps, tried",
+     HEED_FIELD_BOOLEAN, AT(diagnose), 0, 0, NULL},
     {"verbose", "say how fast it was", HEED_FIELD_BOOLEAN, AT(verbose), 0, 0, NULL},
 };
 
@@ -131,6 +137,23 @@ static heed_status check(const heed_cli_options *options, const heed_generate_op
     return status;
 }
 
+/* One text is looked into, and what only ends or numbers texts has no part in it. */
+static heed_status check_diagnose(const own_options *own, const heed_generate_options *o, int64_t n_prompts,
+                                  heed_error *err)
+{
+    const char *other = o->n > 1           ? "--n"
+                        : o->beams > 0     ? "--beams"
+                        : own->stop.n > 0  ? "--stop"
+                        : o->likeliest > 0 ? "--likeliest"
+                        : n_prompts > 1    ? "several prompts"
+                                           : NULL;
+
+    if (other == NULL)
+        return HEED_OK;
+    return heed_cli_fail(err, HEED_ERR_USAGE,
+                         "--diagnose looks into one text that is drawn, so %s cannot be given", other);
+}
+
 /* Prompts become tokens before anything is printed. */
 static heed_status generate(const heed_model *model, const own_options *own, const heed_generate_options *o,
                             heed_error *err)
@@ -140,7 +163,11 @@ static heed_status generate(const heed_model *model, const own_options *own, con
     prompts p = {0};
     heed_status status = get_prompts(own, &p, err);
 
-    if (status == HEED_OK) {
+    if (status == HEED_OK && own->diagnose) {
+        status = check_diagnose(own, o, p.n, err);
+        if (status == HEED_OK)
+            status = heed_cli_diagnose(model, p.list, o, own->json, err);
+    } else if (status == HEED_OK) {
         status = heed_cli_generated_open(&out, model, p.list, p.n, o, own->json, err);
         if (status == HEED_OK)
             status = heed_generate(model, p.list, p.n, o, heed_cli_generated_take, &out, out.results, err);
@@ -203,6 +230,7 @@ const heed_cli_command heed_cli_generate = {
                 "  heed generate story --prompt \"One day\" --max-tokens 400 --temperature 0.6 --seed 7\n"
                 "  echo \"One day\" | heed generate story --top-k 5 --stop . --json\n"
                 "  heed generate story --prompts days.txt --n 4 --batch-size 16 --json\n"
+                "  heed generate story --prompt \"One day\" --temperature 0 --diagnose\n"
                 "  heed generate story --prompt \"One day\" --beams 4 --length-penalty 0.6 --n 2\n",
     .run = run,
 };
