@@ -28,9 +28,10 @@ typedef struct heed_shapes heed_shapes;
 
 typedef struct heed_shapes_options {
     int64_t batch_size; /* windows; 0: 1 */
-    int64_t length;     /* positions in each; 0: context_length */
-    bool training;      /* the loss in place of the logits, and its backward pass */
-    int precision;      /* a heed_precision, of training: f32 or bf16 */
+    int64_t length;     /* positions in each; 0: context_length, or 1 with a cache */
+    bool cache; /* generation: `length` tokens are read behind those of a cache with room for context_length */
+    bool training; /* the loss in place of the logits, and its backward pass */
+    int precision; /* a heed_precision, of training: f32 or bf16 */
     /*
      * In place of the pass only how rows become heads and heads rows, as views of their own numbers: "x", "split", "heads" and
      * "joined"; and of heads that lie by themselves, "stored", "swapped" and "merged", with the copy that this takes.
@@ -43,6 +44,7 @@ typedef enum heed_shapes_kind {
     HEED_SHAPES_PARAMETER,
     HEED_SHAPES_ACTIVATION, /* of the forward pass */
     HEED_SHAPES_GRADIENT,   /* of the backward pass, and what serves it */
+    HEED_SHAPES_STATE,      /* kept from pass to pass: a cache */
 } heed_shapes_kind;
 
 /* A size that expressions are made of: {"T", "length", 256}. */

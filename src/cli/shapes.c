@@ -17,7 +17,7 @@ typedef struct shapes_options {
     const char *preset, *config, *filter;
     int64_t batch_size, length;
     int precision; /* a heed_precision */
-    bool symbolic, real, training, heads, all, json;
+    bool symbolic, real, training, cache, heads, all, json;
 } shapes_options;
 
 #define AT(member) offsetof(shapes_options, member)
@@ -34,11 +34,14 @@ static const char *const precisions[] = {"f32", "bf16", NULL}; /* of training */
 
 static const heed_field fields[] = {
     {"batch_size", "windows", HEED_FIELD_INTEGER, AT(batch_size), 1, 65536, NULL},
-    {"length", "positions in each; 0: the whole context", HEED_FIELD_INTEGER, AT(length), 0, 1 << 24, NULL},
+    {"length", "positions in each; 0: the whole context, with a cache one", HEED_FIELD_INTEGER, AT(length), 0,
+     1 << 24, NULL},
     {"symbolic", "sizes in symbols alone: [B, H, T, d/H]", HEED_FIELD_BOOLEAN, AT(symbolic), 0, 0, NULL},
     {"real", "sizes in numbers alone", HEED_FIELD_BOOLEAN, AT(real), 0, 0, NULL},
     {"training", "the loss and its backward pass, in place of the logits", HEED_FIELD_BOOLEAN, AT(training), 0,
      0, NULL},
+    {"cache", "of generation: tokens behind those that a cache of keys and values holds", HEED_FIELD_BOOLEAN,
+     AT(cache), 0, 0, NULL},
     {"heads", "only how rows become heads and heads rows: views, strides, and where a copy is needed",
      HEED_FIELD_BOOLEAN, AT(heads), 0, 0, NULL},
     {"precision", "that training computes in", HEED_FIELD_CHOICE, AT(precision), 0, 0, precisions},
@@ -90,7 +93,7 @@ static void json_symbols(heed_cli_json *json, const char *key, const char (*list
 
 static void json_entry(heed_cli_json *json, const heed_shapes *shapes, const heed_shapes_entry *e)
 {
-    static const char *const kinds[] = {"input", "parameter", "activation", "gradient"};
+    static const char *const kinds[] = {"input", "parameter", "activation", "gradient", "state"};
 
     heed_cli_json_open(json, NULL, '{');
     heed_cli_json_text(json, "name", e->name);
@@ -162,9 +165,8 @@ static heed_status make_shapes(const heed_cli_options *options, const shapes_opt
     if (status == HEED_OK && own->symbolic && own->real)
         status = heed_cli_fail(err, HEED_ERR_USAGE,
                                "symbolic and real: expected one of them; both are shown without them");
-    if (status == HEED_OK && own->heads && own->training)
-        status = heed_cli_fail(err, HEED_ERR_USAGE,
-                               "heads and training: expected one of them; heads are a picture by themselves");
+    if (status == HEED_OK && own->heads + own->training + own->cache > 1)
+        status = heed_cli_fail(err, HEED_ERR_USAGE, "training, cache and heads: expected one of them");
     if (status == HEED_OK && own->precision != HEED_PRECISION_F32 && !own->training)
         status = heed_cli_fail(err, HEED_ERR_USAGE, "precision: expected --training or it has no effect");
     if (status != HEED_OK)
@@ -172,6 +174,7 @@ static heed_status make_shapes(const heed_cli_options *options, const shapes_opt
     o = (heed_shapes_options){.batch_size = own->batch_size,
                               .length = own->length,
                               .training = own->training,
+                              .cache = own->cache,
                               .precision = own->precision,
                               .heads = own->heads};
     if (options->n_operands == 0) {
@@ -245,6 +248,7 @@ const heed_cli_command heed_cli_shapes = {
     .examples = "  heed shapes story --batch-size 4\n"
                 "  heed shapes --preset gpt2 --length 256 --symbolic\n"
                 "  heed shapes --preset m0 --vocab-size 200000 --batch-size 32 --filter scores\n"
+                "  heed shapes story --cache --filter scores\n"
                 "  heed shapes --heads --d-model 8 --n-heads 2 --length 3\n"
                 "  heed shapes --n-heads 8 --n-kv-heads 2 --training --json\n",
     .run = run,

@@ -218,8 +218,8 @@ static void put_notes(const heed_cli_shapes_text *t, const heed_shapes_entry *e)
         add(notes, sizeof notes, "; %s%s", gradient ? "gradient, by " : "", e->op);
     if (strcmp(e->type, "f32") != 0)
         add(notes, sizeof notes, "; %s", e->type);
-    if (e->kind == HEED_SHAPES_PARAMETER)
-        add(notes, sizeof notes, "; parameter");
+    if (e->kind == HEED_SHAPES_PARAMETER || e->kind == HEED_SHAPES_STATE)
+        add(notes, sizeof notes, "; %s", e->kind == HEED_SHAPES_STATE ? "kept" : "parameter");
     add_memory(t, e, notes, sizeof notes);
     if (e->on_request)
         add(notes, sizeof notes, "; %s",

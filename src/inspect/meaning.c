@@ -19,6 +19,9 @@ static const meaning by_name[] = {
     {"ids", "tokens that are read", false},
     {"targets", "tokens to be predicted: the next ones", false},
     {"window", "number of the first window: picks the dropout masks", false},
+    {"past", "tokens that the cache holds already", false},
+    {"blocks.*.attn.k_cache", "keys of all that was read, with room for the whole context", false},
+    {"blocks.*.attn.v_cache", "values of all that was read, with room for the whole context", false},
     {"d.objective", "what the backward pass begins with: 1", false},
 
     /* rows as heads and back */
@@ -107,6 +110,7 @@ static const op_meaning by_op[] = {
     {"copy", -1, "the same numbers, in order"},
     {"widen", -1, "a gradient among zeros: of some columns, seen from all"},
     {"add", -1, "a sum"},
+    {"cache_append", -1, "the cache, with what is new behind the rest"},
     {"scale", -1, "times a number"},
     {"dropout", -1, "some set to 0, the others scaled up"},
     {"to_bf16", -1, "rounded to bf16 for products"},

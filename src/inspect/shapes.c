@@ -174,7 +174,7 @@ static heed_shapes_kind kind_of(const heed_graph *g, const heed_node *node)
     if (node->role == HEED_ROLE_PARAMETER)
         return HEED_SHAPES_PARAMETER;
     if (node->op == NULL)
-        return HEED_SHAPES_INPUT;
+        return node->role == HEED_ROLE_STATE ? HEED_SHAPES_STATE : HEED_SHAPES_INPUT;
     return node->id >= heed_graph_n_forward(g) ? HEED_SHAPES_GRADIENT : HEED_SHAPES_ACTIVATION;
 }
 
@@ -346,6 +346,13 @@ static heed_status check(const heed_config *config, const heed_shapes_options *o
                            heed_precision_name((heed_precision)options->precision));
     if (status == HEED_OK && options->heads && config->kind != HEED_KIND_GPT)
         status = heed_fail(err, HEED_ERR_USAGE, "a bigram model has no heads");
+    if (status == HEED_OK && options->cache && (options->training || config->kind != HEED_KIND_GPT))
+        status = heed_fail(err, HEED_ERR_USAGE, "a cache is for reading with a GPT, not for %s",
+                           options->training ? "training" : "a bigram model");
+    if (status == HEED_OK && options->cache && options->length > config->context_length)
+        status = heed_fail(err, HEED_ERR_USAGE,
+                           "length: expected at most the %lld tokens of the cache, got %lld",
+                           (long long)config->context_length, (long long)options->length);
     return status == HEED_OK ? heed_config_check_length(config, options->length, err) : status;
 }
 
@@ -358,7 +365,8 @@ static heed_status create(const heed_config *config, const heed_weights *weights
 
     *shapes = NULL;
     options.batch_size = options.batch_size != 0 ? options.batch_size : 1;
-    options.length = options.length != 0 ? options.length : config->context_length;
+    if (options.length == 0)
+        options.length = options.cache ? 1 : config->context_length;
     status = check(config, &options, err);
     if (status != HEED_OK)
         return status;

@@ -55,6 +55,10 @@ heed_status heed_shapes_build(const heed_config *config, const heed_weights *wei
         if (config->dropout > 0.0)
             nn.window = heed_graph_input(nn.g, "window", HEED_I32, heed_shape0());
     }
+    if (options->cache) {
+        nn.past = heed_graph_input(nn.g, "past", HEED_I32, heed_shape0());
+        nn.cache_length = config->context_length;
+    }
     gpt = heed_gpt_build(&nn, ids, targets);
     out->result = gpt.logits;
     if (options->training) {

@@ -27,12 +27,17 @@ refuse 2 'got both' shapes "$gpt2" --d-model 4
 refuse 2 'the model has no row for position 64' shapes --length 65
 refuse 2 'did you mean "--filter"?' shapes --fliter x
 
-refuse 2 'heads and training: expected one of them' shapes --heads --training
+refuse 2 'expected one of them' shapes --heads --training
+refuse 2 'expected one of them' shapes --cache --training
+refuse 2 'at most the 64 tokens' shapes --cache --length 65 --positions rotary
 refuse 2 'precision: expected --training' shapes --precision bf16
 refuse 2 'has no heads' shapes --heads --preset bigram
 
 allow shapes --heads --d-model 8 --n-heads 2 --length 3
 expect '^swapped  *\[B, T, H, d/H\]  *\[1, 3, 2, 4\]  *96 bytes$'
+allow shapes --cache --batch-size 4
+expect '^attn.k_cache  *\[B, H, C, d/H\]  *\[4, 4, 64, 32\]'
+expect '^attn.q  *\[B, H, T, d/H\]  *\[4, 4, 1, 32\]'
 allow shapes --preset m0 --vocab-size 200019 --batch-size 32
 expect '^logits  *\[B, T, V\]  *\[32, 256, 200019\]  *6.55 GB$'
 expect '^attn.scores  *\[B, H, T, T\]  *\[32, 4, 256, 256\]  *33.6 MB$'

@@ -75,7 +75,8 @@ static shapes_case draw_case(heed_rng *rng)
         }
         s.options.batch_size = ONE_OF(rng, 1, 2, 4, 8);
         s.options.length = maybe(rng) ? c->context_length : 1 + heed_rng_below(rng, c->context_length);
-        s.options.training = maybe(rng);
+        s.options.cache = c->kind == HEED_KIND_GPT && heed_rng_below(rng, 4) == 0;
+        s.options.training = !s.options.cache && maybe(rng);
         s.options.precision = maybe(rng) ? HEED_PRECISION_F32 : HEED_PRECISION_BF16;
     } while (heed_config_check(c, NULL) != HEED_OK);
     return s;
