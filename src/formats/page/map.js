@@ -6,6 +6,7 @@
  */
 
 const MOST_SCALE = 40;
+const LABEL_FONT = '11px system-ui, sans-serif';
 const LABEL_SCALE = 10; /* from here on each cell has its token at the axes */
 
 class MapView {
@@ -70,13 +71,23 @@ class MapView {
     const first = this.width === undefined, whole = !first && this.scale <= this.fitScale() * 1.001;
     this.width = box.width;
     this.height = box.height;
-    this.left = box.width < 560 ? 80 : 120;
-    this.top = box.width < 560 ? 60 : 90;
+    this.left = Math.min(box.width < 560 ? 80 : 120, this.longestLabel() + 12);
+    this.top = Math.min(box.width < 560 ? 60 : 90, this.longestLabel() + 12);
     this.ratio = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(box.width * this.ratio);
     this.canvas.height = Math.round(box.height * this.ratio);
     if (first || whole) this.fit();
     else this.wake();
+  }
+
+  /* Pixels of the longest token as it is drawn; positions need some, too. */
+  longestLabel() {
+    if (this.longest === undefined) {
+      const c = this.canvas.getContext('2d');
+      c.font = LABEL_FONT;
+      this.longest = Math.max(24, ...facts.tokens.map(token => c.measureText(MapView.short(token)).width));
+    }
+    return this.longest;
   }
 
   fitScale() {
@@ -155,7 +166,7 @@ class MapView {
     this.drawImage(c);
     this.drawMarks(c);
     c.restore();
-    c.font = '11px system-ui, sans-serif';
+    c.font = LABEL_FONT;
     c.fillStyle = this.ink;
     c.direction = 'ltr';
     this.drawRows(c);
