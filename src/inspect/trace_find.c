@@ -155,6 +155,12 @@ static heed_status no_name(const heed_trace *t, const heed_address *a, heed_erro
                          a->name);
     if (part == HEED_TRACE_BACKWARD && heed_graph_n_forward(t->g) == heed_graph_n_nodes(t->g))
         return heed_fail(err, HEED_ERR_USAGE, "%s: this run has no backward pass", a->name);
+    if (part == HEED_TRACE_BACKWARD && find_name(t, bare, a->n).node != NULL)
+        return heed_fail(
+            err, HEED_ERR_USAGE,
+            "%s: the loss has no gradient by %s here: what leads to the loss does not read it, or it "
+            "does not train",
+            a->name, bare);
     return heed_fail(err, HEED_ERR_USAGE, "there is no tensor %s%s%s%s", a->name,
                      near != NULL ? "; did you mean " : " in this run", near != NULL ? near : "",
                      near != NULL ? "?" : "");

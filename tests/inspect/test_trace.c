@@ -176,6 +176,20 @@ static void bad_addresses_are_refused_with_what_was_expected(void **state)
     heed_model_close(model);
 }
 
+static void what_has_no_gradient_says_so(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 7);
+    heed_trace *trace = read_text(model, true);
+
+    (void)state;
+    expect_refusal(trace, "d.logits[0,0,0]", "the loss has no gradient by logits here");
+    expect_refusal(trace, "d.ids[0,0]", "the loss has no gradient by ids here");
+    expect_refusal(trace, "d.blocks.0.attn.hook_patern[0,0,0,0]", "there is no tensor");
+    heed_trace_close(trace);
+    heed_model_close(model);
+}
+
 /* Each element that reads a number lists it, and asking all of them finds no other one. */
 static void readers_of_a_number_are_those_that_list_it(void **state)
 {
@@ -400,6 +414,7 @@ int main(void)
         cmocka_unit_test(names_of_the_field_lead_to_the_same_numbers),
         cmocka_unit_test(a_score_is_what_its_queries_and_keys_make),
         cmocka_unit_test(bad_addresses_are_refused_with_what_was_expected),
+        cmocka_unit_test(what_has_no_gradient_says_so),
         cmocka_unit_test(readers_of_a_number_are_those_that_list_it),
         cmocka_unit_test(a_number_that_is_not_finite_is_traced_to_the_first_one),
         cmocka_unit_test(a_traced_step_is_the_step_that_training_takes),
