@@ -6,8 +6,8 @@
 
 The first table reads the text (one window of the model) for its logits alone and with activations shown, through
 heed inspect --activation: the shortest of three readings each, and whether the logits have the same bits. The second
-compares every pattern with the one of a run on the reference device (HEED_CPU=plain), and, where NumPy is there, with
-softmax(q k / sqrt(d)) in double of the very q and k of the run. Both are Markdown on stdout.
+says how far every pattern is from softmax in double of the very scores of the run, from that of its q k / sqrt(d) (both
+want NumPy), and from the pattern of a whole run on the reference device (HEED_CPU=plain). Both are Markdown on stdout.
 """
 import argparse
 import json
@@ -20,7 +20,7 @@ import tempfile
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("model")
 parser.add_argument("--text", required=True)
-parser.add_argument("--plain", type=int, default=200, help="characters that the plain loops, which are slow, read")
+parser.add_argument("--plain", type=int, default=200, help="characters that the plain loops, which are slow, read; 0: no second table")
 parser.add_argument("--heed", default="build/heed")
 args = parser.parse_args()
 
@@ -68,29 +68,36 @@ def print_patterns(folder, patterns):
     said = json.loads(heed("verify", args.model, "--against", plain, "--atol", "1e-6", "--rtol", "0", "--json",
                            codes=(0, 1)))
     rows = {t["name"]: t["largest_error"] for t in said["activations"] if t["name"] in patterns}
-    heads = [p.replace("pattern", part) for p in patterns for part in ("q", "k")]
-    heed("verify", args.model, "--write", fast, "--text", text, "--names", ",".join(patterns + heads))
+    parts = [p.replace("pattern", part) for p in patterns for part in ("q", "k", "scores")]
+    heed("verify", args.model, "--write", fast, "--text", text, "--names", ",".join(patterns + parts))
     kept = tensors_of(fast)
-    print("\n| pattern | to that of the plain device | to the formula, from the same q and k |\n|---|---|---|")
+    print("\n| pattern | largest score | from its own scores | from its own q and k | the plain device's run |")
+    print("|---|---|---|---|---|")
     for name in patterns:
-        print(f"| {name} | {rows[name]:.2g} | {from_formula(kept, name)} |")
+        print(f"| {name} | {from_formula(kept, name)} | {rows[name]:.2g} |")
 
 
 def from_formula(kept, pattern):
+    """The largest score, and how far the pattern is from softmax in double of these scores, and of q k / sqrt(d)."""
     try:
         import numpy as np
     except ImportError:
-        return "no NumPy"
-    q, k, p = (np.frombuffer(kept[name][1], "<f4").reshape(kept[name][0]).astype("f8")
-               for name in (pattern.replace("pattern", "q"), pattern.replace("pattern", "k"), pattern))
-    k = np.repeat(k, q.shape[1] // k.shape[1], axis=1)
-    scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])
-    scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return f"{np.abs(weights / weights.sum(-1, keepdims=True) - p).max():.2g}"
+        return "no NumPy | - | -"
+    q, k, scores, p = (np.frombuffer(kept[name][1], "<f4").reshape(kept[name][0]).astype("f8")
+                       for name in (pattern.replace("pattern", part) for part in ("q", "k", "scores", "pattern")))
+    seen = np.isfinite(scores)
+    products = q @ np.repeat(k, q.shape[1] // k.shape[1], axis=1).swapaxes(-1, -2) / np.sqrt(q.shape[-1])
+
+    def error(x):
+        weights = np.exp(np.where(seen, x, -np.inf) - np.where(seen, x, -np.inf).max(-1, keepdims=True))
+        return np.abs(weights / weights.sum(-1, keepdims=True) - p).max()
+
+    return f"{np.abs(scores[seen]).max():.1f} | {error(scores):.2g} | {error(products):.2g}"
 
 
 with tempfile.TemporaryDirectory() as folder:
     every = os.path.join(folder, "every.safetensors")
     heed("verify", args.model, "--write", every, "--text", open(args.text, encoding="utf-8").read())
-    print_patterns(folder, print_costs(folder, [n for n in tensors_of(every) if n not in ("ids", "logits")]))
+    patterns = print_costs(folder, [n for n in tensors_of(every) if n not in ("ids", "logits")])
+    if args.plain > 0:
+        print_patterns(folder, patterns)

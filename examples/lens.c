@@ -28,8 +28,10 @@ static void show_largest(const heed_attribution *a)
 
     for (int i = 1; i < a->n; i++)
         best = a->list[i].value > a->list[best].value ? i : best;
-    printf("logit %.3f, most of it from %s (head %d): %+.3f\n", a->logit, a->list[best].name,
-           a->list[best].head, a->list[best].value);
+    printf("logit %.3f, most of it from %s", a->logit, a->list[best].name);
+    if (a->list[best].head >= 0)
+        printf(" of head %d", a->list[best].head);
+    printf(": %+.3f\n", a->list[best].value);
 }
 
 int main(int argc, char **argv)

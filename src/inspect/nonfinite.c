@@ -6,6 +6,7 @@
  * is large, so it is looked at only once something was found. A score of -inf hides a key; so does the log-sum-exp of a
  * query that sees none.
  */
+#include <float.h>
 #include <heed/activations.h>
 #include <math.h>
 #include <stdio.h>
@@ -40,6 +41,16 @@ static int token_axis(const heed_node *node, int64_t n_tokens)
     return axis >= 0 && axis < shape->rank && shape->size[axis] == n_tokens ? axis : -1;
 }
 
+/* How many of n numbers are finite; this loop sees every number of a run. */
+static int64_t count_finite(const float *x, int64_t n)
+{
+    int64_t finite = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        finite += fabsf(x[i]) <= FLT_MAX;
+    return finite;
+}
+
 /* Numbers that are not finite, and the first of them; hiding: -inf counts as a number. */
 static int64_t count_bad(const heed_tensor *x, bool hiding, int64_t *first, double *value)
 {
@@ -48,6 +59,8 @@ static int64_t count_bad(const heed_tensor *x, bool hiding, int64_t *first, doub
 
     for (int64_t r = 0; r < heed_rows(x); r++) {
         const heed_numbers row = heed_row_numbers(x, r);
+        if (x->dtype == HEED_F32 && count_finite(row.data, n) == n)
+            continue;
         for (int64_t i = 0; i < n; i++) {
             const float number = heed_number_get(&row, i);
             if (isfinite(number) || (hiding && number == -INFINITY))

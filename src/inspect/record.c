@@ -53,21 +53,33 @@ static heed_status add_named(watcher *w, const heed_forward *f, const char *name
                      near != NULL ? "\"?" : "");
 }
 
-/* Hands the node on under each name it was asked for, as dense floats. */
+/* All numbers in the order of the shape, as floats. */
+static void copy_numbers(const heed_tensor *value, float *numbers)
+{
+    const int64_t n = heed_cols(value);
+
+    for (int64_t r = 0; value->dtype == HEED_F32 && r < heed_rows(value); r++)
+        memcpy(numbers + r * n, heed_row(value, r), (size_t)n * sizeof *numbers);
+    for (int64_t i = 0; value->dtype != HEED_F32 && i < heed_tensor_count(value); i++)
+        numbers[i] = heed_tensor_get(value, i);
+}
+
+/* Hands the node on under each name it was asked for, as dense floats; they are copied where they do not lie so. */
 static void show_node(void *context, const heed_node *node, const heed_tensor *value)
 {
     watcher *w = context;
-    const int64_t count = heed_tensor_count(value);
-    float *numbers = malloc(((size_t)count + 1) * sizeof *numbers);
+    const bool dense = value->dtype == HEED_F32 && heed_tensor_is_dense(value);
+    float *copy = dense ? NULL : malloc(((size_t)heed_tensor_count(value) + 1) * sizeof *copy);
+    const float *numbers = dense ? value->data : copy;
 
     w->failed = w->failed || numbers == NULL;
-    for (int64_t i = 0; numbers != NULL && i < count; i++)
-        numbers[i] = heed_tensor_get(value, i);
+    if (copy != NULL)
+        copy_numbers(value, copy);
     for (int i = 0; numbers != NULL && i < w->n; i++) {
         if (w->nodes[i] == node)
             w->show(w->context, w->names[i], value->shape.rank, value->shape.size, numbers);
     }
-    free(numbers);
+    free(copy);
 }
 
 static bool any_gradient(const char *const *names, int n)
