@@ -98,8 +98,8 @@ static void print_table(const heed_cli_heads *seen, bool every)
 
 static const char letters[HEED_N_HEAD_ROLES] = {'p', 'd', 'i', ',', '1'};
 
-/* "pi", "." for none, "!" behind a head that is collapsed. */
-static const char *mark(const heed_head_scores *s, char out[HEED_N_HEAD_ROLES + 2])
+/* "pi", "." for none; "!" behind a head that is collapsed, "?" behind one with rows that are not finite. */
+static const char *mark(const heed_head_scores *s, char out[HEED_N_HEAD_ROLES + 3])
 {
     int n = 0;
 
@@ -109,6 +109,8 @@ static const char *mark(const heed_head_scores *s, char out[HEED_N_HEAD_ROLES + 
     }
     if (s->collapsed)
         out[n++] = '!';
+    if (s->not_finite > 0)
+        out[n++] = '?';
     if (n == 0)
         out[n++] = '.';
     out[n] = '\0';
@@ -118,12 +120,14 @@ static const char *mark(const heed_head_scores *s, char out[HEED_N_HEAD_ROLES + 
 static void print_grid(const heed_cli_heads *seen)
 {
     const int L = heed_heads_n_layers(seen->heads), H = heed_heads_n_heads(seen->heads);
-    char out[HEED_N_HEAD_ROLES + 2];
+    char out[HEED_N_HEAD_ROLES + 3];
+    bool nan = false;
     int width = 3;
 
     for (int i = 0; i < L * H; i++) {
         heed_head_scores s;
         heed_cli_heads_verdict(seen, i / H, i % H, &s);
+        nan = nan || s.not_finite > 0;
         width = (int)strlen(mark(&s, out)) > width ? (int)strlen(out) : width;
     }
     printf("\n%-10s", "head");
@@ -136,7 +140,8 @@ static void print_grid(const heed_cli_heads *seen)
             printf("\nlayer %-4d", i / H);
         printf(" %*s", width, mark(&s, out));
     }
-    printf("\np previous token, d duplicate token, i induction, \",\" delimiter, 1 first token, ! collapsed\n");
+    printf("\np previous, d duplicate, i induction, \",\" delimiter, 1 first token, ! collapsed%s\n",
+           nan ? ",\n? rows that are not finite, and left out" : "");
 }
 
 /* --- the verdict --- */
@@ -147,11 +152,11 @@ static void print_test(const heed_cli_heads *seen)
 
     if (seen->repeated == NULL)
         return;
-    printf("\nPrevious token, duplicate token and induction heads are those of random tokens that are\n"
-           "repeated, %lld times %lld%s: %.2f nats a token, and %.2f when they come again.\n"
-           "All else is of the text.\n",
-           (long long)t->batch, (long long)t->length,
-           t->first >= 0 ? " behind the token that begins a text" : "", t->first_loss, t->second_loss);
+    printf("\nPrevious token, duplicate token and induction heads are found on random tokens\n"
+           "that are repeated, %lld times %lld%s: %.2f nats a token,\n"
+           "and %.2f when they come again. All else is of the text.\n",
+           (long long)t->batch, (long long)t->length, t->first >= 0 ? " behind a token that begins a text" : "",
+           t->first_loss, t->second_loss);
 }
 
 /* A line with the heads that `has` is true of; how many there are. */
@@ -191,6 +196,12 @@ static bool is_idle(const heed_head_scores *s, int unused)
     return s->collapsed && !named;
 }
 
+static bool has_nan(const heed_head_scores *s, int unused)
+{
+    (void)unused;
+    return s->not_finite > 0;
+}
+
 static void print_verdict(const heed_cli_heads *seen)
 {
     int n = 0;
@@ -201,22 +212,7 @@ static void print_verdict(const heed_cli_heads *seen)
     if (n == 0)
         printf("no head has a role: none finds clearly more than chance does\n");
     print_those(seen, "collapsed", is_idle, 0);
-}
-
-static void print_not_finite(const heed_cli_heads *seen)
-{
-    const int L = heed_heads_n_layers(seen->heads), H = heed_heads_n_heads(seen->heads);
-
-    for (int i = 0; i < L * H; i++) {
-        heed_head_scores s;
-        heed_heads_scores(seen->heads, 0, i / H, i % H, &s);
-        if (s.not_finite > 0) {
-            printf("\nfrom layer %d, head %d on there are rows with nan or inf (%lld of its %lld), which are "
-                   "left out\n",
-                   i / H, i % H, (long long)s.not_finite, (long long)heed_heads_length(seen->heads));
-            return;
-        }
-    }
+    print_those(seen, "not finite", has_nan, 0);
 }
 
 /* --- what else is asked for --- */
@@ -301,7 +297,6 @@ static heed_status print_text(const heed_cli_look *look, const heed_cli_heads_op
     print_grid(seen);
     print_test(seen);
     print_verdict(seen);
-    print_not_finite(seen);
     print_similar(seen);
     if (own->n_largest > 0)
         print_largest(look, seen);

@@ -2,8 +2,8 @@
 /*
  * The heads of a model on ids, and which of these part words or sentences.
  *
- * Batch elements run one after the other, and a pattern is measured as soon as its layer has run. So at most one
- * layer's patterns of one element exist at a time.
+ * A pattern is measured as soon as its layer has run, so at most one layer's patterns exist at a time. Elements run
+ * together where those patterns are small, else one after the other: a run of its own packs the weights again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,10 +68,12 @@ bool heed_head_delimiters(const heed_model *model, const int32_t *ids, int64_t n
 
 /* --- running the model --- */
 
+#define PATTERNS_BYTES ((int64_t)64 << 20) /* of a layer's patterns that run together */
+
 typedef struct looking {
     heed_heads *heads;
-    int64_t element;
-    heed_node **nodes; /* [n_layers] patterns, then the losses of tokens where they are wanted */
+    int64_t element, n; /* these run */
+    heed_node **nodes;  /* [n_layers] patterns, then the losses of tokens where they are wanted */
     int n_layers;
     float *losses; /* [batch, length] or NULL */
 } looking;
@@ -85,14 +87,14 @@ static void show(void *context, const heed_node *node, const heed_tensor *value)
         if (node == l->nodes[layer])
             heed_heads_take(l->heads, layer, l->element, value);
     }
-    for (int64_t t = 0; node == l->nodes[l->n_layers] && t < T; t++)
+    for (int64_t t = 0; node == l->nodes[l->n_layers] && t < l->n * T; t++)
         l->losses[l->element * T + t] = heed_tensor_get(value, t);
 }
 
-static heed_status look_at_element(const heed_model *model, looking *l, int threads, heed_error *err)
+static heed_status look_at_elements(const heed_model *model, looking *l, int threads, heed_error *err)
 {
     const int64_t T = heed_heads_length(l->heads);
-    const heed_forward_ids in = {heed_heads_ids(l->heads) + l->element * T, NULL, 1, T};
+    const heed_forward_ids in = {heed_heads_ids(l->heads) + l->element * T, NULL, l->n, T};
     heed_forward *f = NULL;
     char name[HEED_MAX_NAME];
     heed_status status = heed_forward_create(model, &in, false, threads, &f, err);
@@ -112,14 +114,19 @@ static heed_status look_at_element(const heed_model *model, looking *l, int thre
 heed_status heed_heads_run(heed_heads *heads, const heed_model *model, int threads, float *losses,
                            heed_error *err)
 {
+    const int64_t T = heed_heads_length(heads), B = heed_heads_batch(heads);
+    const double each = (double)heed_heads_n_heads(heads) * (double)T * (double)T * sizeof(float);
+    const int64_t together = each < PATTERNS_BYTES ? PATTERNS_BYTES / (int64_t)each : 1;
     looking l = {.heads = heads, .n_layers = heed_heads_n_layers(heads), .losses = losses};
     heed_status status = HEED_OK;
 
     l.nodes = calloc((size_t)l.n_layers + 1, sizeof(heed_node *));
     if (l.nodes == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of activations");
-    for (; l.element < heed_heads_batch(heads) && status == HEED_OK; l.element++)
-        status = look_at_element(model, &l, threads, err);
+    for (; l.element < B && status == HEED_OK; l.element += l.n) {
+        l.n = B - l.element < together ? B - l.element : together;
+        status = look_at_elements(model, &l, threads, err);
+    }
     free(l.nodes);
     return status;
 }
