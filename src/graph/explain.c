@@ -62,10 +62,9 @@ heed_status heed_explain(const heed_op_args *a, int output, int64_t element, hee
     if (e->arena == NULL || setjmp(e->out_of_memory) != 0)
         return heed_fail(err, HEED_ERR_MEMORY, "%s: not enough memory to list its operands", node->name);
     a->node->op->explain(a, output, element, e);
-    if (e->n_lines > 0)
-        conclude(e, node->tensor.dtype);
-    else if (node->tensor.dtype == HEED_BF16)
-        e->value = heed_float_of_bf16(heed_bf16_of_float(e->value));
+    if (e->n_lines == 0)
+        return heed_fail(err, HEED_ERR_INTERNAL, "%s: a %s explains nothing", node->name, a->node->op->name);
+    conclude(e, node->tensor.dtype);
     return HEED_OK;
 }
 
@@ -159,9 +158,4 @@ void heed_explain_formula(heed_explanation *e, const char *format, ...)
     va_start(args, format);
     vsnprintf(e->formula, sizeof e->formula, format, args);
     va_end(args);
-}
-
-void heed_explain_value(heed_explanation *e, float value)
-{
-    e->value = value;
 }

@@ -132,7 +132,6 @@ float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, 
 /** The values of a series that was read, for what is decided by them. */
 const float *heed_explain_values(const heed_explanation *e, heed_series series);
 void heed_explain_formula(heed_explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void heed_explain_value(heed_explanation *e, float value);
 
 /* --- figures */
 heed_figure heed_constant(double value);
@@ -144,6 +143,12 @@ heed_series heed_series_part(heed_series series, int64_t start, int64_t step);
 /** Room for n figures that are found one by one, and the series of them. */
 heed_figure *heed_explain_figures(heed_explanation *e, int64_t n);
 heed_series heed_series_of(const heed_figure *figures);
+/* Figures of which nobody knows beforehand how many there are: {0} at first. */
+typedef struct heed_figure_list {
+    heed_figure *figures;
+    int64_t n, capacity;
+} heed_figure_list;
+void heed_explain_add(heed_explanation *e, heed_figure_list *list, heed_figure figure);
 /** A label with an index, "s[3]". */
 const char *heed_explain_label(heed_explanation *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -159,9 +164,6 @@ heed_figure heed_explain_sum(heed_explanation *e, const char *label, int64_t n, 
 /** The same from `start` on instead of 0, and in double if so wished. */
 heed_figure heed_explain_sum_from(heed_explanation *e, heed_arithmetic in, const char *label, heed_figure start,
                                   int64_t n, const char *formula, ...);
-/** sum_i x_i y_i in float; formula names the two, such as "q[d] * k[d]". */
-heed_figure heed_explain_dot(heed_explanation *e, const char *label, const char *formula, heed_series x,
-                             heed_series y, int64_t n);
 /** The running one is x > running ? x : running, from -inf on. */
 heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_series x);
 /** A number that is looked up or decided; the sentence says how. */

@@ -62,6 +62,20 @@ heed_series heed_series_of(const heed_figure *figures)
     return (heed_series){.figures = figures, .step = 1};
 }
 
+void heed_explain_add(heed_explanation *e, heed_figure_list *list, heed_figure figure)
+{
+    if (list->n == list->capacity) {
+        const int64_t capacity = list->capacity * 2 + 8;
+        heed_figure *bigger = heed_explain_figures(e, capacity);
+
+        if (list->n > 0)
+            memcpy(bigger, list->figures, (size_t)list->n * sizeof *bigger);
+        list->figures = bigger;
+        list->capacity = capacity;
+    }
+    list->figures[list->n++] = figure;
+}
+
 heed_series heed_explain_same(heed_explanation *e, heed_figure figure)
 {
     heed_figure *copy = heed_explain_figures(e, 1);
@@ -272,12 +286,6 @@ heed_figure heed_explain_sum_from(heed_explanation *e, heed_arithmetic in, const
     result = sum_of(e, line, series);
     va_end(series);
     return result;
-}
-
-heed_figure heed_explain_dot(heed_explanation *e, const char *label, const char *formula, heed_series x,
-                             heed_series y, int64_t n)
-{
-    return heed_explain_sum(e, label, n, formula, x, y);
 }
 
 heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_series x)

@@ -323,9 +323,10 @@ static double one_of(heed_arithmetic in, int what, double a)
 
 double heed_formula_compute(const heed_formula *f, heed_arithmetic in, const double *values)
 {
-    double stack[HEED_FORMULA_CODES] = {(double)NAN};
+    double stack[HEED_FORMULA_CODES];
     int n = 0;
 
+    stack[0] = (double)NAN; /* of a formula without codes */
     for (int i = 0; i < f->n_codes; i++) {
         const heed_formula_code *code = &f->codes[i];
         const int what = code->what;

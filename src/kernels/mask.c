@@ -25,6 +25,44 @@ bool heed_mask_sees(const heed_mask *m, int64_t i, int64_t j)
            (m->pairs == NULL || m->pairs[i * m->pairs_stride + j]);
 }
 
+static heed_hiding order_hides(const heed_mask *m, int64_t back)
+{
+    if (m->causal && back < 0)
+        return HEED_HIDDEN_LATER;
+    if (m->window > 0 && back >= m->window)
+        return HEED_HIDDEN_WINDOW;
+    return HEED_HIDDEN_STRIDE;
+}
+
+heed_hiding heed_mask_hides(const heed_mask *m, int64_t i, int64_t j)
+{
+    if (heed_mask_sees(m, i, j))
+        return HEED_HIDDEN_NOT;
+    if (!order_sees(m, m->position + i, j))
+        return order_hides(m, m->position + i - j);
+    if (m->keys != NULL && !m->keys[j])
+        return HEED_HIDDEN_PADDING;
+    if (m->key_documents != NULL && m->query_documents[i] != m->key_documents[j])
+        return HEED_HIDDEN_DOCUMENT;
+    if (m->blocks != NULL && !m->blocks[i / m->block * m->blocks_stride + j / m->block])
+        return HEED_HIDDEN_BLOCK;
+    return HEED_HIDDEN_PAIR;
+}
+
+const char *heed_hiding_text(heed_hiding why)
+{
+    static const char *const texts[] = {"not hidden",
+                                        "later than the query",
+                                        "further back than the window reaches",
+                                        "between the strides",
+                                        "padding",
+                                        "of another document",
+                                        "in a block that is hidden",
+                                        "hidden by the table of pairs"};
+
+    return texts[why];
+}
+
 /* --- blocks of them --- */
 
 static int64_t smaller(int64_t a, int64_t b)

@@ -18,6 +18,23 @@ typedef struct heed_key_range {
     int64_t begin, end; /* empty: begin == end */
 } heed_key_range;
 
+/* Which rule hides a key from a query; the first that does, in this order. */
+typedef enum heed_hiding {
+    HEED_HIDDEN_NOT,
+    HEED_HIDDEN_LATER,
+    HEED_HIDDEN_WINDOW,
+    HEED_HIDDEN_STRIDE,
+    HEED_HIDDEN_PADDING,
+    HEED_HIDDEN_DOCUMENT,
+    HEED_HIDDEN_BLOCK,
+    HEED_HIDDEN_PAIR,
+} heed_hiding;
+
+/** HEED_HIDDEN_NOT where heed_mask_sees() says yes. */
+heed_hiding heed_mask_hides(const heed_mask *mask, int64_t i, int64_t j);
+/** "later than the query" and the like. */
+const char *heed_hiding_text(heed_hiding why);
+
 /**
  * Keys outside this range are hidden from every query of query_begin .. query_end-1; inside, some may be. Found from
  * order (causal, window, prefix) and from documents and padding at the ends; never wider than 0 .. n_key.

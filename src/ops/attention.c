@@ -20,6 +20,7 @@
  */
 #include <math.h>
 
+#include "kernels/mask.h"
 #include "ops/attention_fast.h"
 #include "ops/list.h"
 
@@ -238,6 +239,75 @@ static void describe(heed_explanation *e, const heed_attention_row *row, int out
     }
 }
 
+/* z_i, or the entropy of the weights: both go over the keys that take part. */
+static void explain_mean(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                         const heed_attention_figures *figures, int output, int64_t d)
+{
+    const heed_attention_run *run = row->run;
+    const heed_series v = output == Z ? heed_attention_read_keys(e, a, V, "v", row, run->v_dim, 0, run->n_key)
+                                      : (heed_series){0};
+    heed_figure_list p = {0}, values = {0};
+
+    heed_explain_enter(e);
+    for (int64_t j = 0; j < run->n_key; j++) {
+        if (!heed_attention_weighs(row, j))
+            continue;
+        const heed_figure p_j = heed_attention_explain_weight(e, row, j, figures->scores[j], figures->m,
+                                                              figures->sum);
+        if (output == ENTROPY && p_j.value == 0.0) /* p log p goes to 0 with p */
+            continue;
+        heed_explain_add(e, &p, p_j);
+        if (output == Z)
+            heed_explain_add(e, &values, heed_explain_at(e, v, j * run->v_dim + d));
+    }
+    heed_explain_leave(e);
+    if (output == Z)
+        heed_explain_sum(e, "z", p.n, "p[j] * v[j]", heed_series_of(p.figures), heed_series_of(values.figures));
+    else
+        heed_explain_sum(e, "entropy", p.n, "-(p[j] * log(p[j]))", heed_series_of(p.figures));
+}
+
+/* False for a key that is hidden or does not exist yet. */
+static bool is_shown(const heed_attention_row *row, int output, int64_t j)
+{
+    return j < row->run->n_key &&
+           (output == SCORES ? heed_attention_sees(row, j) : heed_attention_weighs(row, j));
+}
+
+static void explain_hidden_pair(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                                int output, int64_t j)
+{
+    const char *label = output == SCORES ? "score" : "p";
+    const double value = (double)shown_pair(row, output, j);
+
+    heed_attention_explain_mask(e, a, row->run, EXTRA, row);
+    if (j >= row->run->n_key)
+        heed_explain_found(e, label, value, "key %lld does not exist yet", (long long)j);
+    else
+        heed_explain_found(e, label, value, "query %lld does not see key %lld: %s", (long long)row->i,
+                           (long long)j, heed_hiding_text(heed_mask_hides(&row->mask, row->i, j)));
+}
+
+/* What is made of the whole row. */
+static void explain_row(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row, int output,
+                        int64_t c)
+{
+    heed_attention_figures figures = heed_attention_explain_scores(e, a, row, EXTRA);
+    const heed_figure scale = heed_constant((double)row->run->attrs->scale);
+
+    if (output == MAX)
+        return;
+    heed_attention_explain_sum(e, row, &figures);
+    if (output == LSE && row->blind)
+        heed_explain_step(e, "lse", "-1e9 + log(sum)", figures.sum);
+    else if (output == LSE)
+        heed_explain_step(e, "lse", "scale * m + log(sum)", scale, figures.m, figures.sum);
+    else if (output == PATTERN)
+        heed_attention_explain_weight(e, row, c, figures.scores[c], figures.m, figures.sum);
+    else if (output != SUM)
+        explain_mean(e, a, row, &figures, output, c);
+}
+
 static void attention_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const heed_attention_run all = heed_attention_run_of(a, EXTRA, true);
@@ -245,21 +315,15 @@ static void attention_explain(const heed_op_args *a, int output, int64_t element
     const int64_t number = element / columns, c = element % columns; /* of the query; its element */
     const int64_t bh = number / all.n_query, b = bh / all.n_heads, h = bh % all.n_heads;
     const heed_attention_run run = heed_attention_run_in(&all, b);
-    const heed_attention_row row = heed_attention_row_of(&run, b, h, number % run.n_query);
+    const heed_attention_row row = heed_attention_row_begin(&run, b, h, number % run.n_query);
 
-    heed_attention_explain_row(e, a, &row, EXTRA);
-    if (output == Z)
-        heed_explain_read(e, a, V, "v", (b * run.n_kv_heads + h / run.group) * run.capacity * run.v_dim + c,
-                          run.v_dim, run.n_key);
     describe(e, &row, output, c);
-    if (output == Z) {
-        float z;
-
-        sum_values(&row, c, 1, &z);
-        heed_explain_value(e, a->out->dtype == HEED_BF16 ? heed_float_of_bf16(heed_bf16_of_float(z)) : z);
-    } else {
-        heed_explain_value(e, output >= SCORES ? shown_pair(&row, output, c) : statistic(&row, output));
-    }
+    if (output >= SCORES && !is_shown(&row, output, c))
+        explain_hidden_pair(e, a, &row, output, c);
+    else if (output == SCORES)
+        heed_attention_explain_scaled(e, a, &row, EXTRA, c);
+    else
+        explain_row(e, a, &row, output, c);
 }
 
 const heed_op heed_op_attention = {

@@ -122,17 +122,53 @@ float heed_attention_pattern(const heed_attention_row *row, int64_t j);
 float heed_attention_lse(const heed_attention_row *row);
 float heed_attention_entropy(const heed_attention_row *row);
 
-/* --- attention_explain.c ------------------------------------------------------------------------- */
+/* --- attention_explain.c: the lines, step by step those of attention_pairs.c --------------------- */
+
+/* Operands of one query and of keys begin .. end - 1 that explain() has read. */
+typedef struct heed_attention_operands {
+    const heed_attention_row *row;
+    int64_t begin, end;
+    heed_series q, k;                       /* [D], [end - begin, D] */
+    heed_series bias, q_relative, relative; /* [end - begin], [D], rows from relative_begin on */
+    int64_t relative_begin;
+} heed_attention_operands;
 
 /** Notes what decides who sees whom. */
 void heed_attention_explain_mask(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run,
                                  int extra, const heed_attention_row *row);
-/** Notes what all scores of one query are made from. */
-void heed_attention_explain_row(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
-                                int extra);
-/** Notes what the score of one pair that is seen is made from, but for k and v. */
-void heed_attention_explain_pair(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
-                                 int extra, int64_t j);
+/** Rows begin .. end - 1 of input `input` [B, Hkv, n_key, n]: keys or values. */
+heed_series heed_attention_read_keys(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                     const heed_attention_row *row, int64_t n, int64_t begin, int64_t end);
+/** Notes what the scores of the query with these keys are made from; k: of these keys, read before. */
+heed_attention_operands heed_attention_read(heed_explanation *e, const heed_op_args *a,
+                                            const heed_attention_row *row, int extra, heed_series k,
+                                            int64_t begin, int64_t end);
+/** s_ij of a key that is seen, before the scale. */
+heed_figure heed_attention_explain_score(heed_explanation *e, const heed_attention_operands *operands,
+                                         int64_t j);
+/** scale s_ij, with all that it is made from. */
+void heed_attention_explain_scaled(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                                   int extra, int64_t j);
+/** One line for each run of keys that are hidden for the same reason. */
+void heed_attention_explain_hidden(heed_explanation *e, const heed_attention_row *row);
+
+/* A row of scores, and what they become. */
+typedef struct heed_attention_figures {
+    heed_figure *scores;     /* [n_key], of keys that are seen */
+    heed_figure max, m, sum; /* m: max as it is subtracted, 0 where nothing is seen */
+} heed_attention_figures;
+
+/** m of the largest score. */
+heed_figure heed_attention_explain_shift(heed_explanation *e, heed_figure max);
+/** All scores of the query, one deeper, and the largest of them. */
+heed_attention_figures heed_attention_explain_scores(heed_explanation *e, const heed_op_args *a,
+                                                     const heed_attention_row *row, int extra);
+/** Sets m and sum. */
+void heed_attention_explain_sum(heed_explanation *e, const heed_attention_row *row,
+                                heed_attention_figures *figures);
+/** p_ij of a key that takes part; score: unread where the row is blind. */
+heed_figure heed_attention_explain_weight(heed_explanation *e, const heed_attention_row *row, int64_t j,
+                                          heed_figure score, heed_figure m, heed_figure sum);
 
 /* --- attention_head.c: the kernels' view --------------------------------------------------------- */
 

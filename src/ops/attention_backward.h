@@ -23,9 +23,6 @@ enum { HEED_BACKWARD_DBIAS = 3, HEED_BACKWARD_DQ_RELATIVE, HEED_BACKWARD_DRELATI
 
 /** True for an output whose input is not there: a scalar 0. */
 bool heed_attention_backward_is_absent(const heed_attention_run *run, int output);
-/** Element `element` of an output, by plain sums: what forward writes and explain recomputes. */
-float heed_attention_backward_element(const heed_op_args *a, const heed_attention_run *run, int output,
-                                      int64_t element);
 /** The plain loops. */
 void heed_attention_backward_plain(const heed_op_args *a);
 

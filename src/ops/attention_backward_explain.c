@@ -1,75 +1,204 @@
 /* SPDX-License-Identifier: MIT */
-/* Where one number of a gradient of attention came from. */
+/* Where one number of a gradient of attention came from: the pairs that reach it, as attention_backward_plain.c sums them. */
+#include "kernels/mask.h"
 #include "ops/attention_backward.h"
 
-/* Notes what one query contributes to any gradient, but for the values it looked at. */
-static void note_query(const heed_op_args *a, const heed_attention_row *row, heed_explanation *e)
+/* --- one pair ------------------------------------------------------------------------------------- */
+
+/* A query with what all of its pairs share; dz, delta and the keys are read where gradients of scores are asked for. */
+typedef struct query_lines {
+    heed_attention_row row;
+    heed_attention_operands operands;
+    heed_series dz, v;
+    heed_figure m, sum, delta; /* delta: dz_i . z_i */
+} query_lines;
+
+/* Notes query i with keys begin .. end - 1, whose k and v have been read. */
+static query_lines read_query(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                              heed_series k, heed_series v, int64_t begin, int64_t end)
 {
     const heed_attention_run *run = row->run;
     const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i, Dv = run->v_dim;
+    query_lines q = {.row = *row, .v = v};
 
-    heed_attention_explain_row(e, a, row, HEED_BACKWARD_EXTRA);
-    heed_explain_read(e, a, HEED_BACKWARD_Z, "z", number * Dv, 1, Dv);
-    heed_explain_read(e, a, HEED_BACKWARD_DZ, "dz", number * Dv, 1, Dv);
-    heed_explain_read1(e, a, HEED_BACKWARD_MAX, "max", number);
-    heed_explain_read1(e, a, HEED_BACKWARD_SUM, "sum", number);
+    q.m = heed_attention_explain_shift(e, heed_explain_figure(e, a, HEED_BACKWARD_MAX, "max", number));
+    q.sum = heed_explain_figure(e, a, HEED_BACKWARD_SUM, "sum", number);
+    q.operands = heed_attention_read(e, a, row, HEED_BACKWARD_EXTRA, k, begin, end);
+    q.dz = heed_explain_series(e, a, HEED_BACKWARD_DZ, "dz", number * Dv, 1, Dv);
+    return q;
 }
 
-/* Values begin .. end-1 of key/value head (b, h_kv). */
-static void note_values(const heed_op_args *a, const heed_attention_run *run, int64_t b, int64_t h_kv,
-                        int64_t begin, int64_t end, heed_explanation *e)
+static void explain_delta(heed_explanation *e, const heed_op_args *a, query_lines *q)
 {
-    const int64_t first = (b * run->n_kv_heads + h_kv) * run->capacity, Dv = run->v_dim;
+    const heed_attention_row *row = &q->row;
+    const int64_t number = (row->b * row->run->n_heads + row->h) * row->run->n_query + row->i;
+    const int64_t Dv = row->run->v_dim;
+    const heed_series z = heed_explain_series(e, a, HEED_BACKWARD_Z, "z", number * Dv, 1, Dv);
 
-    heed_explain_read(e, a, HEED_BACKWARD_V, "v", (first + begin) * Dv, 1, (end - begin) * Dv);
+    q->delta = heed_explain_sum(e, "delta", Dv, "dz[c] * z[c]", q->dz, z);
 }
 
-static void note_all(const heed_op_args *a, const heed_attention_run *run, int64_t b, int64_t h,
-                     heed_explanation *e)
+/* The weight of key j, which takes part. */
+static heed_figure explain_weight(heed_explanation *e, const query_lines *q, int64_t j)
 {
-    note_values(a, run, b, h / run->group, 0, run->n_key, e);
-    for (int64_t i = 0; i < run->n_query; i++) {
-        const heed_attention_row row = heed_attention_row_begin(run, b, h, i);
+    const heed_figure none = heed_constant(0.0);
+    const heed_figure s = q->row.blind ? none : heed_attention_explain_score(e, &q->operands, j);
 
-        note_query(a, &row, e);
+    return heed_attention_explain_weight(e, &q->row, j, s, q->m, q->sum);
+}
+
+/* The gradient of the scaled score of a key that is seen; times the scale for those of q and k. */
+static heed_figure explain_score_gradient(heed_explanation *e, const query_lines *q, int64_t j, bool scaled)
+{
+    const int64_t Dv = q->row.run->v_dim;
+    const heed_figure p = explain_weight(e, q, j);
+    const heed_figure met = heed_explain_sum(e, "met", Dv, "dz[c] * v[c]", q->dz,
+                                             heed_series_part(q->v, (j - q->operands.begin) * Dv, 1));
+    const char *label = heed_explain_label(e, "ds[%lld,%lld]", (long long)q->row.i, (long long)j);
+
+    if (!scaled)
+        return heed_explain_step(e, label, "p * (met - delta)", p, met, q->delta);
+    return heed_explain_step(e, label, "scale * (p * (met - delta))",
+                             heed_constant((double)q->row.run->attrs->scale), p, met, q->delta);
+}
+
+/* --- what reaches one number ---------------------------------------------------------------------- */
+
+typedef struct terms {
+    heed_figure_list factor, x;
+} terms;
+
+/* dq and dq_relative: one query against all keys that it sees. */
+static void add_keys(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row, int output,
+                     int64_t d, terms *t)
+{
+    const heed_attention_run *run = row->run;
+    const heed_key_range range = heed_mask_range(&row->mask, row->i, row->i + 1, run->n_key);
+    const int64_t D = run->head_dim, back = run->position + row->i;
+
+    heed_attention_explain_mask(e, a, run, HEED_BACKWARD_EXTRA, row);
+    const heed_series k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", row, D, range.begin, range.end);
+    const heed_series v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", row, run->v_dim, range.begin,
+                                                   range.end);
+    query_lines q = read_query(e, a, row, k, v, range.begin, range.end);
+
+    explain_delta(e, a, &q);
+    heed_attention_explain_hidden(e, row);
+    for (int64_t j = range.begin; j < range.end; j++) {
+        const int64_t relative = run->attrs->relative_zero + j - back - q.operands.relative_begin;
+
+        if (!heed_attention_sees(row, j))
+            continue;
+        heed_explain_add(e, &t->factor, explain_score_gradient(e, &q, j, true));
+        heed_explain_add(e, &t->x,
+                         output == HEED_BACKWARD_Q ? heed_explain_at(e, k, (j - range.begin) * D + d)
+                                                   : heed_explain_at(e, q.operands.relative, relative * D + d));
     }
 }
 
-/* dq and dq_relative: one query against all keys. */
-static void note_for_query(const heed_op_args *a, const heed_attention_run *run, int64_t number,
-                           heed_explanation *e)
+/* The others: one key of one query, when they meet. */
+static void add_pair(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row, int output,
+                     int64_t j, int64_t d, heed_series k, heed_series v, terms *t)
 {
-    const int64_t h = number / run->n_query % run->n_heads, b = number / run->n_query / run->n_heads;
-    const heed_attention_row row = heed_attention_row_begin(run, b, h, number % run->n_query);
+    const bool takes_part = output == HEED_BACKWARD_V ? heed_attention_weighs(row, j)
+                                                      : heed_attention_sees(row, j);
 
-    note_query(a, &row, e);
-    note_values(a, run, b, h / run->group, 0, run->n_key, e);
+    heed_attention_explain_mask(e, a, row->run, HEED_BACKWARD_EXTRA, row);
+    if (!takes_part)
+        return;
+    query_lines q = read_query(e, a, row, k, v, j, j + 1);
+
+    if (output == HEED_BACKWARD_V) {
+        heed_explain_add(e, &t->factor, explain_weight(e, &q, j));
+        heed_explain_add(e, &t->x, heed_explain_at(e, q.dz, d));
+        return;
+    }
+    explain_delta(e, a, &q);
+    heed_explain_add(e, &t->factor, explain_score_gradient(e, &q, j, output != HEED_BACKWARD_DBIAS));
+    if (output == HEED_BACKWARD_K)
+        heed_explain_add(e, &t->x, heed_explain_at(e, q.operands.q, d));
+    else if (output == HEED_BACKWARD_DRELATIVE)
+        heed_explain_add(e, &t->x, heed_explain_at(e, q.operands.q_relative, d));
 }
 
 /* dk and dv: one key against all queries of its heads. */
-static void note_for_key(const heed_op_args *a, const heed_attention_run *run, int64_t number,
-                         heed_explanation *e)
+static void add_queries(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run, int output,
+                        int64_t number, int64_t d, terms *t)
 {
-    const int64_t h_kv = number / run->capacity % run->n_kv_heads, b = number / run->capacity / run->n_kv_heads;
+    const int64_t j = number % run->capacity, h_kv = number / run->capacity % run->n_kv_heads;
+    const int64_t b = number / run->capacity / run->n_kv_heads, first = h_kv * run->group;
 
-    for (int64_t h = h_kv * run->group; h < (h_kv + 1) * run->group; h++)
-        note_all(a, run, b, h, e);
+    if (j >= run->n_key)
+        return;
+    const heed_attention_row any = heed_attention_row_begin(run, b, first, 0);
+    const heed_series k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &any, run->head_dim, j, j + 1);
+    const heed_series v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &any, run->v_dim, j, j + 1);
+
+    for (int64_t h = first; h < first + run->group; h++) {
+        for (int64_t i = 0; i < run->n_query; i++) {
+            const heed_attention_row row = heed_attention_row_begin(run, b, h, i);
+
+            add_pair(e, a, &row, output, j, d, k, v, t);
+        }
+    }
 }
 
-/* dbias and drelative: the batches and heads that share the row. */
-static void note_for_shared(const heed_op_args *a, const heed_attention_run *run, int output, int64_t number,
-                            heed_explanation *e)
+/* dbias (query `only`, key j) and drelative (only -1: all queries, key j ahead of query 0): in one head. */
+static void add_head(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run, int output,
+                     int64_t b, int64_t h, int64_t only, int64_t j, int64_t d, terms *t)
+{
+    for (int64_t i = only < 0 ? 0 : only; i < (only < 0 ? run->n_query : only + 1); i++) {
+        const heed_attention_row row = heed_attention_row_begin(run, b, h, i);
+        const int64_t key = only < 0 ? j + i : j;
+
+        if (key < 0 || key >= run->n_key)
+            continue;
+        const heed_series k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &row, run->head_dim, key,
+                                                       key + 1);
+        const heed_series v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &row, run->v_dim, key,
+                                                       key + 1);
+
+        add_pair(e, a, &row, output, key, d, k, v, t);
+    }
+}
+
+/* dbias and drelative: the batches and heads that share the row, batches outside. */
+static void add_shared(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run, int output,
+                       int64_t number, int64_t d, terms *t)
 {
     const int rank = a->outs[output]->shape.rank;
-    const int64_t leading = number / a->outs[output]->shape.size[rank - 2];
+    const int64_t rows = a->outs[output]->shape.size[rank - 2], leading = number / rows;
+    const bool bias = output == HEED_BACKWARD_DBIAS;
+    const int64_t ahead = number % rows - run->attrs->relative_zero + run->position;
 
     for (int64_t b = 0; b < run->batch; b++) {
         for (int64_t h = 0; h < run->n_heads; h++) {
             if ((rank < 4 || b == leading / run->n_heads) && (rank < 3 || h == leading % run->n_heads))
-                note_all(a, run, b, h, e);
+                add_head(e, a, run, output, b, h, bias ? number % rows : -1, bias ? d : ahead, d, t);
         }
     }
 }
+
+static terms terms_of(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run, int output,
+                      int64_t element)
+{
+    const int64_t number = element / heed_cols(a->outs[output]), d = element % heed_cols(a->outs[output]);
+    terms t = {{0}, {0}};
+
+    if (output == HEED_BACKWARD_Q || output == HEED_BACKWARD_DQ_RELATIVE) {
+        const int64_t h = number / run->n_query % run->n_heads, b = number / run->n_query / run->n_heads;
+        const heed_attention_row row = heed_attention_row_begin(run, b, h, number % run->n_query);
+
+        add_keys(e, a, &row, output, d, &t);
+    } else if (output == HEED_BACKWARD_K || output == HEED_BACKWARD_V) {
+        add_queries(e, a, run, output, number, d, &t);
+    } else {
+        add_shared(e, a, run, output, number, d, &t);
+    }
+    return t;
+}
+
+/* --- the sum -------------------------------------------------------------------------------------- */
 
 void heed_attention_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
@@ -81,29 +210,25 @@ void heed_attention_backward_explain(const heed_op_args *a, int output, int64_t 
         "dq_relative_i = sum_j ds_ij relative[j - i], ds_ij = %g p_ij (dz_i . v_j - dz_i . z_i)",
         "drelative[j - i] = sum_i ds_ij q_relative_i, ds_ij = %g p_ij (dz_i . v_j - dz_i . z_i)",
     };
+    static const struct {
+        const char *label, *formula;
+    } sums[] = {{"dq", "ds[j] * k[j]"}, {"dk", "ds[i] * q[i]"},           {"dv", "p[i] * dz[i]"},
+                {"dbias", "ds"},        {"dq_relative", "ds * relative"}, {"drelative", "ds * q_relative"}};
     const heed_attention_run run = heed_attention_run_of(a, HEED_BACKWARD_EXTRA, true);
-    const int64_t number = element / heed_cols(a->outs[output]);
 
     if (heed_attention_backward_is_absent(&run, output)) {
         heed_explain_formula(e, "0: what this would be the gradient of is not there");
-        heed_explain_value(e, 0.0f);
+        heed_explain_found(e, "d", 0.0, "what this would be the gradient of is not there");
         return;
-    }
-    switch (output) {
-    case HEED_BACKWARD_Q:
-    case HEED_BACKWARD_DQ_RELATIVE:
-        note_for_query(a, &run, number, e);
-        break;
-    case HEED_BACKWARD_K:
-    case HEED_BACKWARD_V:
-        note_for_key(a, &run, number, e);
-        break;
-    default:
-        note_for_shared(a, &run, output, number, e);
     }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     heed_explain_formula(e, formulas[output], (double)run.attrs->scale);
 #pragma GCC diagnostic pop
-    heed_explain_value(e, heed_attention_backward_element(a, &run, output, element));
+    heed_explain_enter(e);
+    const terms t = terms_of(e, a, &run, output, element);
+
+    heed_explain_leave(e);
+    heed_explain_sum(e, sums[output].label, t.factor.n, sums[output].formula, heed_series_of(t.factor.figures),
+                     heed_series_of(t.x.figures));
 }

@@ -188,16 +188,6 @@ static void sum_row(const heed_op_args *a, const heed_attention_run *run, int ou
     }
 }
 
-float heed_attention_backward_element(const heed_op_args *a, const heed_attention_run *run, int output,
-                                      int64_t element)
-{
-    const int64_t columns = heed_cols(a->outs[output]);
-    float sum;
-
-    sum_row(a, run, output, element / columns, element % columns, 1, &sum);
-    return a->outs[output]->dtype == HEED_BF16 ? heed_float_of_bf16(heed_bf16_of_float(sum)) : sum;
-}
-
 void heed_attention_backward_plain(const heed_op_args *a)
 {
     const heed_attention_run run = heed_attention_run_of(a, HEED_BACKWARD_EXTRA, true);

@@ -127,15 +127,17 @@ static void lookup_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t taken = taken_key(&run, b, h, row.i);
 
     (void)output;
-    heed_attention_explain_row(e, a, &row, EXTRA);
-    if (taken >= 0)
-        heed_explain_read1(e, a, V, "v",
-                           ((b * run.n_kv_heads + h / run.group) * run.capacity + taken) * run.v_dim + d);
-    if (taken >= 0)
-        heed_explain_formula(e, "v_j of key %lld, whose score is the largest", (long long)taken);
-    else
+    heed_attention_explain_scores(e, a, &row, EXTRA);
+    if (taken < 0) {
         heed_explain_formula(e, "no key has a score");
-    heed_explain_value(e, number_of(&run, b, h, taken, d));
+        heed_explain_found(e, "z", (double)number_of(&run, b, h, taken, d), "no key has a score");
+        return;
+    }
+    heed_explain_formula(e, "v_j of key %lld, whose score is the largest", (long long)taken);
+    heed_explain_note(e, "key %lld is the first that has it", (long long)taken);
+    const heed_series v = heed_attention_read_keys(e, a, V, "v", &row, run.v_dim, taken, taken + 1);
+
+    heed_explain_step(e, "z", "v", heed_explain_at(e, v, d));
 }
 
 const heed_op heed_op_attention_lookup = {
@@ -197,21 +199,25 @@ static void lookup_backward_explain(const heed_op_args *a, int output, int64_t e
     const heed_attention_run run = heed_attention_run_of(a, B_EXTRA, true);
     const int64_t key = element / run.v_dim, d = element % run.v_dim, kv = key / run.capacity;
     const int64_t b = kv / run.n_kv_heads, first = kv % run.n_kv_heads * run.group;
-    float sum = 0.0f;
+    heed_figure_list dz = {0};
 
     (void)output;
+    heed_explain_formula(e, "sum of dz_i over the queries that took key %lld", (long long)(key % run.capacity));
+    heed_explain_enter(e);
     for (int64_t h = first; h < first + run.group; h++) {
         for (int64_t i = 0; i < run.n_query; i++) {
             const heed_attention_row row = heed_attention_row_begin(&run, b, h, i);
 
-            heed_attention_explain_row(e, a, &row, B_EXTRA);
+            heed_attention_explain_scores(e, a, &row, B_EXTRA);
             if (taken_key(&run, b, h, i) == key % run.capacity)
-                sum += heed_explain_read1(e, a, DZ, "dz",
-                                          ((b * run.n_heads + h) * run.n_query + i) * run.v_dim + d);
+                heed_explain_add(
+                    e, &dz,
+                    heed_explain_figure(e, a, DZ, "dz",
+                                        ((b * run.n_heads + h) * run.n_query + i) * run.v_dim + d));
         }
     }
-    heed_explain_formula(e, "sum of dz_i over the queries that took key %lld", (long long)(key % run.capacity));
-    heed_explain_value(e, sum);
+    heed_explain_leave(e);
+    heed_explain_sum(e, "dv", dz.n, "dz[i]", heed_series_of(dz.figures));
 }
 
 const heed_op heed_op_attention_lookup_backward = {

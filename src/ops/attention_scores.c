@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "base/parallel.h"
+#include "kernels/mask.h"
 #include "ops/attention.h"
 #include "ops/list.h"
 
@@ -146,25 +147,27 @@ static void scores_explain(const heed_op_args *a, int output, int64_t element, h
 {
     const heed_attention_run run = heed_attention_run_of(a, EXTRA, false);
     const heed_attention_row row = row_number(&run, element / run.capacity);
-    const int64_t j = element % run.capacity, D = run.head_dim;
-    const int64_t key = (row.b * run.n_kv_heads + row.h / run.group) * run.capacity + j;
-    const bool exists = j < run.n_key;
+    const int64_t j = element % run.capacity;
+    const long long i = (long long)row.i, key = (long long)j;
 
     (void)output;
-    heed_attention_explain_mask(e, a, &run, EXTRA, &row);
-    if (exists && heed_attention_sees(&row, j)) {
-        heed_explain_read(e, a, Q, "q", element / run.capacity * D, 1, D);
-        heed_explain_read(e, a, K, "k", key * D, 1, D);
-        heed_attention_explain_pair(e, a, &row, EXTRA, j);
+    if (j < run.n_key && heed_attention_sees(&row, j)) {
         heed_explain_formula(e, "s_ij = %g sum_d q_id k_jd%s", (double)run.attrs->scale,
                              run.attrs->alibi || a->in[EXTRA + HEED_ATTENTION_BIAS] != NULL ||
                                      a->in[EXTRA + HEED_ATTENTION_RELATIVE] != NULL
                                  ? " + what its position and the bias add"
                                  : "");
-    } else {
-        heed_explain_formula(e, "query %lld does not see key %lld", (long long)row.i, (long long)j);
+        heed_attention_explain_scaled(e, a, &row, EXTRA, j);
+        return;
     }
-    heed_explain_value(e, exists ? heed_attention_shown_score(&row, j) : -INFINITY);
+    heed_attention_explain_mask(e, a, &run, EXTRA, &row);
+    heed_explain_formula(e, "query %lld does not see key %lld", i, key);
+    if (j >= run.n_key)
+        heed_explain_found(e, "score", (double)-INFINITY, "key %lld does not exist yet", key);
+    else
+        heed_explain_found(e, "score", (double)heed_attention_shown_score(&row, j),
+                           "query %lld does not see key %lld: %s", i, key,
+                           heed_hiding_text(heed_mask_hides(&row.mask, row.i, j)));
 }
 
 const heed_op heed_op_attention_scores = {

@@ -157,45 +157,68 @@ static int64_t met_index(const pair *p, int output)
     return query * run->head_dim;
 }
 
-static void scores_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+static const char *role_of(int output)
+{
+    static const char *const roles[] = {"k", "q", "ds", "relative", "q_relative"};
+
+    return roles[output];
+}
+
+/* What one element of an output adds up. */
+typedef struct met_pairs {
+    heed_figure_list ds, x;
+} met_pairs;
+
+/* Adds the pairs of one query that reach column d of the output's row at `place`. */
+static void explain_query(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row, int output,
+                          int64_t place, int64_t d, met_pairs *pairs)
 {
     static const int met[] = {K, Q, DS, EXTRA + HEED_ATTENTION_RELATIVE, EXTRA + HEED_ATTENTION_Q_RELATIVE};
-    static const char *const roles[] = {"k", "q", "ds", "relative", "q_relative"};
+    const heed_attention_run *run = row->run;
+    const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i;
+    bool noted = false;
+
+    for (int64_t j = 0; j < run->n_key; j++) {
+        const pair p = {.row = row, .j = j};
+
+        if (row_of_output(&p, output, a->outs[output]).at != place || (output == DBIAS && j != d))
+            continue;
+        if (!noted)
+            heed_attention_explain_mask(e, a, run, EXTRA, row);
+        noted = true;
+        if (!heed_attention_sees(row, j))
+            continue;
+        heed_explain_add(e, &pairs->ds, heed_explain_figure(e, a, DS, "ds", number * run->capacity + j));
+        if (output != DBIAS)
+            heed_explain_add(
+                e, &pairs->x,
+                heed_explain_figure(e, a, met[output], role_of(output), met_index(&p, output) + d));
+    }
+}
+
+static void scores_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
+{
     const heed_attention_run run = heed_attention_run_of(a, EXTRA, false);
-    const heed_tensor *y = a->outs[output];
-    const int64_t columns = heed_cols(y), d = element % columns;
-    const int64_t place = heed_tensor_offset(y, element - d);
-    float sum = 0.0f;
+    const heed_figure scale = heed_constant((double)run.attrs->scale);
+    const int64_t d = element % heed_cols(a->outs[output]);
+    const int64_t place = heed_tensor_offset(a->outs[output], element - d);
+    met_pairs pairs = {{0}, {0}};
 
     for (int64_t number = 0; a->in[input_of(output)] != NULL && number < heed_rows(a->in[DS]); number++) {
         const int64_t bh = number / run.n_query;
         const heed_attention_row row = heed_attention_row_begin(&run, bh / run.n_heads, bh % run.n_heads,
                                                                 number % run.n_query);
-        bool noted = false;
-
-        for (int64_t j = 0; j < run.n_key; j++) {
-            pair p = {.row = &row, .j = j};
-
-            if (row_of_output(&p, output, y).at != place || (output == DBIAS && j != d))
-                continue;
-            if (!noted)
-                heed_attention_explain_mask(e, a, &run, EXTRA, &row);
-            noted = true;
-            if (!heed_attention_sees(&row, j))
-                continue;
-            p.ds = heed_explain_read1(e, a, DS, "ds", number * run.capacity + j);
-            sum += output == DBIAS
-                       ? p.ds
-                       : run.attrs->scale * p.ds *
-                             heed_explain_read1(e, a, met[output], roles[output], met_index(&p, output) + d);
-        }
+        explain_query(e, a, &row, output, place, d, &pairs);
     }
-    if (output == DBIAS)
+    if (output == DBIAS) {
         heed_explain_formula(e, "sum of ds_ij over the heads and batches that share it");
-    else
-        heed_explain_formula(e, "sum of %g ds_ij %s over the pairs that meet here", (double)run.attrs->scale,
-                             roles[output]);
-    heed_explain_value(e, sum);
+        heed_explain_sum(e, "dbias", pairs.ds.n, "ds", heed_series_of(pairs.ds.figures));
+        return;
+    }
+    heed_explain_formula(e, "sum of %g ds_ij %s over the pairs that meet here", (double)run.attrs->scale,
+                         role_of(output));
+    heed_explain_sum(e, "sum", pairs.ds.n, "scale * ds * x", heed_explain_same(e, scale),
+                     heed_series_of(pairs.ds.figures), heed_series_of(pairs.x.figures));
 }
 
 const heed_op heed_op_attention_scores_backward = {

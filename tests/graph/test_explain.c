@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "graph/explain.h"
+#include "graph/check_lines.h"
 #include "ops/ops.h"
 #include "train/step.h"
 
@@ -120,6 +120,7 @@ static void check(const heed_op_args *a, int k, int64_t element, heed_explanatio
         fail_msg("%s[%lld] is %.9g, explained as %.9g = %s", a->node->outputs[k]->name, (long long)element,
                  (double)expected, (double)got, heed_explanation_formula(e));
     assert_true(heed_explanation_formula(e)[0] != '\0');
+    check_lines(e, a->node->outputs[k]->name);
 }
 
 static int explain_all(step_under_test *s)

@@ -188,8 +188,7 @@ static void lines_step(const op_case *of, const heed_device *device, const heed_
         const int64_t element = count == n ? s : heed_rng_below(&rng, count);
 
         check_value(of, heed_device_name(device), a, k, element, e, 0.0);
-        if (heed_explanation_n_lines(e) > 0)
-            check_lines(e, of->name);
+        check_lines(e, of->name);
     }
 }
 
