@@ -131,11 +131,11 @@ float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, 
     return value[0];
 }
 
-heed_series heed_explain_series(heed_explanation *e, const heed_op_args *a, int input, const char *role,
-                                int64_t start, int64_t step, int64_t count)
+heed_figures heed_explain_operand(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                  int64_t start, int64_t step, int64_t count)
 {
     heed_explain_read(e, a, input, role, start, step, count);
-    return (heed_series){.operand = e->n_operands - 1, .step = 1};
+    return (heed_figures){.operand = e->n_operands - 1, .step = 1};
 }
 
 heed_figure heed_explain_figure(heed_explanation *e, const heed_op_args *a, int input, const char *role,
@@ -146,7 +146,7 @@ heed_figure heed_explain_figure(heed_explanation *e, const heed_op_args *a, int 
     return (heed_figure){(double)value, HEED_FIGURE_OPERAND, e->n_operands - 1, 0};
 }
 
-const float *heed_explain_values(const heed_explanation *e, heed_series series)
+const float *heed_explain_values(const heed_explanation *e, heed_figures series)
 {
     return e->operands[series.operand].values + series.first;
 }

@@ -6,7 +6,7 @@
  * computed as it is written, in float or in double, and the last line's result is the value. In reference arithmetic it
  * has the bits of the element itself, so the lines are the plain loop's own steps, in its order.
  *
- *     const heed_series x = heed_explain_series(e, a, 0, "x", row * n, 1, n);     n elements from row * n, step 1
+ *     const heed_figures x = heed_explain_operand(e, a, 0, "x", row * n, 1, n);     n elements from row * n, step 1
  *     const heed_figure m = heed_explain_largest(e, "m", n, x);
  *     const heed_figure sum = heed_explain_sum(e, "sum", n, "exp(x[j] - m)", x, heed_explain_same(e, m));
  *
@@ -46,11 +46,11 @@ typedef struct heed_figure {
 } heed_figure;
 
 /* Figures one by one, or elements of an operand. */
-typedef struct heed_series {
+typedef struct heed_figures {
     const heed_figure *figures; /* NULL: elements of the operand */
     int operand;
     int64_t first, step;
-} heed_series;
+} heed_figures;
 
 typedef enum heed_line_kind {
     HEED_LINE_STEP,    /* label = formula */
@@ -67,9 +67,9 @@ typedef struct heed_line {
     const char *label; /* what later formulas call the result; NULL in a note */
     const char *text;  /* the formula; a sentence where found or noted */
     int n_inputs;
-    const heed_series *inputs; /* for each name in the formula, in order */
-    heed_figure start;         /* of a sum */
-    int64_t n_terms;           /* of a sum, or of those of which the largest is taken */
+    const heed_figures *inputs; /* for each name in the formula, in order */
+    heed_figure start;          /* of a sum */
+    int64_t n_terms;            /* of a sum, or of those of which the largest is taken */
     /* n_terms each: a term, and the total (or the largest) up to and with it. NULL: too many to be kept. */
     const double *terms, *running;
     double result;
@@ -121,8 +121,8 @@ int64_t heed_figure_index(const heed_explanation *e, heed_figure figure);
  */
 
 /* --- operands: to calculate with, and to decide by (an id, a mask) */
-heed_series heed_explain_series(heed_explanation *e, const heed_op_args *a, int input, const char *role,
-                                int64_t start, int64_t step, int64_t count);
+heed_figures heed_explain_operand(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                  int64_t start, int64_t step, int64_t count);
 heed_figure heed_explain_figure(heed_explanation *e, const heed_op_args *a, int input, const char *role,
                                 int64_t element);
 const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int input, const char *role,
@@ -130,19 +130,19 @@ const float *heed_explain_read(heed_explanation *e, const heed_op_args *a, int i
 float heed_explain_read1(heed_explanation *e, const heed_op_args *a, int input, const char *role,
                          int64_t element);
 /** The values of a series that was read, for what is decided by them. */
-const float *heed_explain_values(const heed_explanation *e, heed_series series);
+const float *heed_explain_values(const heed_explanation *e, heed_figures series);
 void heed_explain_formula(heed_explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- figures */
 heed_figure heed_constant(double value);
-heed_figure heed_explain_at(const heed_explanation *e, heed_series series, int64_t i);
+heed_figure heed_explain_at(const heed_explanation *e, heed_figures series, int64_t i);
 /** The same figure again and again, as in sum_j exp(x_j - m). */
-heed_series heed_explain_same(heed_explanation *e, heed_figure figure);
+heed_figures heed_explain_same(heed_explanation *e, heed_figure figure);
 /** Elements start, start + step, … of a series. */
-heed_series heed_series_part(heed_series series, int64_t start, int64_t step);
+heed_figures heed_figures_part(heed_figures series, int64_t start, int64_t step);
 /** Room for n figures that are found one by one, and the series of them. */
-heed_figure *heed_explain_figures(heed_explanation *e, int64_t n);
-heed_series heed_series_of(const heed_figure *figures);
+heed_figure *heed_explain_room(heed_explanation *e, int64_t n);
+heed_figures heed_figures_of(const heed_figure *figures);
 /* Figures of which nobody knows beforehand how many there are: {0} at first. */
 typedef struct heed_figure_list {
     heed_figure *figures;
@@ -154,7 +154,7 @@ const char *heed_explain_label(heed_explanation *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * --- lines. For each name in the formula follows one heed_figure (in a step) or one heed_series of n figures (in a sum).
+ * --- lines. For each name in the formula follows one heed_figure (in a step) or one heed_figures of n figures (in a sum).
  * Every result may go into later lines.
  */
 heed_figure heed_explain_step(heed_explanation *e, const char *label, const char *formula, ...);
@@ -165,7 +165,7 @@ heed_figure heed_explain_sum(heed_explanation *e, const char *label, int64_t n, 
 heed_figure heed_explain_sum_from(heed_explanation *e, heed_arithmetic in, const char *label, heed_figure start,
                                   int64_t n, const char *formula, ...);
 /** The running one is x > running ? x : running, from -inf on. */
-heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_series x);
+heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_figures x);
 /** A number that is looked up or decided; the sentence says how. */
 heed_figure heed_explain_found(heed_explanation *e, const char *label, double value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

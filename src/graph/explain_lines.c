@@ -35,7 +35,7 @@ heed_figure heed_constant(double value)
     return (heed_figure){value, HEED_FIGURE_CONSTANT, 0, 0};
 }
 
-heed_figure heed_explain_at(const heed_explanation *e, heed_series series, int64_t i)
+heed_figure heed_explain_at(const heed_explanation *e, heed_figures series, int64_t i)
 {
     const int64_t element = series.first + i * series.step;
 
@@ -45,28 +45,28 @@ heed_figure heed_explain_at(const heed_explanation *e, heed_series series, int64
                          series.operand, element};
 }
 
-heed_series heed_series_part(heed_series series, int64_t start, int64_t step)
+heed_figures heed_figures_part(heed_figures series, int64_t start, int64_t step)
 {
     series.first += start * series.step;
     series.step *= step;
     return series;
 }
 
-heed_figure *heed_explain_figures(heed_explanation *e, int64_t n)
+heed_figure *heed_explain_room(heed_explanation *e, int64_t n)
 {
     return heed_explain_alloc(e, (size_t)n * sizeof(heed_figure));
 }
 
-heed_series heed_series_of(const heed_figure *figures)
+heed_figures heed_figures_of(const heed_figure *figures)
 {
-    return (heed_series){.figures = figures, .step = 1};
+    return (heed_figures){.figures = figures, .step = 1};
 }
 
 void heed_explain_add(heed_explanation *e, heed_figure_list *list, heed_figure figure)
 {
     if (list->n == list->capacity) {
         const int64_t capacity = list->capacity * 2 + 8;
-        heed_figure *bigger = heed_explain_figures(e, capacity);
+        heed_figure *bigger = heed_explain_room(e, capacity);
 
         if (list->n > 0)
             memcpy(bigger, list->figures, (size_t)list->n * sizeof *bigger);
@@ -76,12 +76,12 @@ void heed_explain_add(heed_explanation *e, heed_figure_list *list, heed_figure f
     list->figures[list->n++] = figure;
 }
 
-heed_series heed_explain_same(heed_explanation *e, heed_figure figure)
+heed_figures heed_explain_same(heed_explanation *e, heed_figure figure)
 {
-    heed_figure *copy = heed_explain_figures(e, 1);
+    heed_figure *copy = heed_explain_room(e, 1);
 
     *copy = figure;
-    return (heed_series){.figures = copy};
+    return (heed_figures){.figures = copy};
 }
 
 static const char *keep_text(heed_explanation *e, const char *format, va_list args)
@@ -133,9 +133,9 @@ static heed_figure keep_line(heed_explanation *e, heed_line line)
     return (heed_figure){line.result, HEED_FIGURE_LINE, e->n_lines++, 0};
 }
 
-static const heed_series *keep_inputs(heed_explanation *e, const heed_series *inputs, int n)
+static const heed_figures *keep_inputs(heed_explanation *e, const heed_figures *inputs, int n)
 {
-    heed_series *copy;
+    heed_figures *copy;
 
     if (is_full(e))
         return NULL;
@@ -158,7 +158,7 @@ static heed_figure step(heed_explanation *e, heed_arithmetic in, const char *lab
                         va_list figures)
 {
     heed_line line = {.kind = HEED_LINE_STEP, .in = in, .label = label, .text = text};
-    heed_series inputs[HEED_FORMULA_NAMES];
+    heed_figures inputs[HEED_FORMULA_NAMES];
     double values[HEED_FORMULA_NAMES];
     heed_formula f;
 
@@ -220,7 +220,7 @@ static double joined(const heed_line *line, double running, double term)
 }
 
 static double term_of(const heed_explanation *e, const heed_line *line, const heed_formula *f,
-                      const heed_series *inputs, int64_t i)
+                      const heed_figures *inputs, int64_t i)
 {
     double values[HEED_FORMULA_NAMES];
 
@@ -230,7 +230,8 @@ static double term_of(const heed_explanation *e, const heed_line *line, const he
 }
 
 /* Adds up line's terms, from line->start on, and keeps it. */
-static heed_figure add_up(heed_explanation *e, heed_line line, const heed_formula *f, const heed_series *inputs)
+static heed_figure add_up(heed_explanation *e, heed_line line, const heed_formula *f,
+                          const heed_figures *inputs)
 {
     double *terms = room_for_terms(e, line.n_terms), *running = terms != NULL ? terms + line.n_terms : NULL;
 
@@ -253,12 +254,12 @@ static heed_figure add_up(heed_explanation *e, heed_line line, const heed_formul
 
 static heed_figure sum_of(heed_explanation *e, heed_line line, va_list series)
 {
-    heed_series inputs[HEED_FORMULA_NAMES];
+    heed_figures inputs[HEED_FORMULA_NAMES];
     heed_formula f;
 
     parse(&f, line.text);
     for (int k = 0; k < f.n_names; k++)
-        inputs[k] = va_arg(series, heed_series);
+        inputs[k] = va_arg(series, heed_figures);
     return add_up(e, line, &f, inputs);
 }
 
@@ -288,7 +289,7 @@ heed_figure heed_explain_sum_from(heed_explanation *e, heed_arithmetic in, const
     return result;
 }
 
-heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_series x)
+heed_figure heed_explain_largest(heed_explanation *e, const char *label, int64_t n, heed_figures x)
 {
     const heed_line line = {.kind = HEED_LINE_LARGEST,
                             .label = label,

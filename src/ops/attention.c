@@ -244,8 +244,8 @@ static void explain_mean(heed_explanation *e, const heed_op_args *a, const heed_
                          const heed_attention_figures *figures, int output, int64_t d)
 {
     const heed_attention_run *run = row->run;
-    const heed_series v = output == Z ? heed_attention_read_keys(e, a, V, "v", row, run->v_dim, 0, run->n_key)
-                                      : (heed_series){0};
+    const heed_figures v = output == Z ? heed_attention_read_keys(e, a, V, "v", row, run->v_dim, 0, run->n_key)
+                                       : (heed_figures){0};
     heed_figure_list p = {0}, values = {0};
 
     heed_explain_enter(e);
@@ -262,9 +262,10 @@ static void explain_mean(heed_explanation *e, const heed_op_args *a, const heed_
     }
     heed_explain_leave(e);
     if (output == Z)
-        heed_explain_sum(e, "z", p.n, "p[j] * v[j]", heed_series_of(p.figures), heed_series_of(values.figures));
+        heed_explain_sum(e, "z", p.n, "p[j] * v[j]", heed_figures_of(p.figures),
+                         heed_figures_of(values.figures));
     else
-        heed_explain_sum(e, "entropy", p.n, "-(p[j] * log(p[j]))", heed_series_of(p.figures));
+        heed_explain_sum(e, "entropy", p.n, "-(p[j] * log(p[j]))", heed_figures_of(p.figures));
 }
 
 /* False for a key that is hidden or does not exist yet. */

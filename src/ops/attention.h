@@ -128,8 +128,8 @@ float heed_attention_entropy(const heed_attention_row *row);
 typedef struct heed_attention_operands {
     const heed_attention_row *row;
     int64_t begin, end;
-    heed_series q, k;                       /* [D], [end - begin, D] */
-    heed_series bias, q_relative, relative; /* [end - begin], [D], rows from relative_begin on */
+    heed_figures q, k;                       /* [D], [end - begin, D] */
+    heed_figures bias, q_relative, relative; /* [end - begin], [D], rows from relative_begin on */
     int64_t relative_begin;
 } heed_attention_operands;
 
@@ -137,11 +137,11 @@ typedef struct heed_attention_operands {
 void heed_attention_explain_mask(heed_explanation *e, const heed_op_args *a, const heed_attention_run *run,
                                  int extra, const heed_attention_row *row);
 /** Rows begin .. end - 1 of input `input` [B, Hkv, n_key, n]: keys or values. */
-heed_series heed_attention_read_keys(heed_explanation *e, const heed_op_args *a, int input, const char *role,
-                                     const heed_attention_row *row, int64_t n, int64_t begin, int64_t end);
+heed_figures heed_attention_read_keys(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                      const heed_attention_row *row, int64_t n, int64_t begin, int64_t end);
 /** Notes what the scores of the query with these keys are made from; k: of these keys, read before. */
 heed_attention_operands heed_attention_read(heed_explanation *e, const heed_op_args *a,
-                                            const heed_attention_row *row, int extra, heed_series k,
+                                            const heed_attention_row *row, int extra, heed_figures k,
                                             int64_t begin, int64_t end);
 /** s_ij of a key that is seen, before the scale. */
 heed_figure heed_attention_explain_score(heed_explanation *e, const heed_attention_operands *operands,

@@ -9,13 +9,13 @@
 typedef struct query_lines {
     heed_attention_row row;
     heed_attention_operands operands;
-    heed_series dz, v;
+    heed_figures dz, v;
     heed_figure m, sum, delta; /* delta: dz_i . z_i */
 } query_lines;
 
 /* Notes query i with keys begin .. end - 1, whose k and v have been read. */
 static query_lines read_query(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
-                              heed_series k, heed_series v, int64_t begin, int64_t end)
+                              heed_figures k, heed_figures v, int64_t begin, int64_t end)
 {
     const heed_attention_run *run = row->run;
     const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i, Dv = run->v_dim;
@@ -24,7 +24,7 @@ static query_lines read_query(heed_explanation *e, const heed_op_args *a, const 
     q.m = heed_attention_explain_shift(e, heed_explain_figure(e, a, HEED_BACKWARD_MAX, "max", number));
     q.sum = heed_explain_figure(e, a, HEED_BACKWARD_SUM, "sum", number);
     q.operands = heed_attention_read(e, a, row, HEED_BACKWARD_EXTRA, k, begin, end);
-    q.dz = heed_explain_series(e, a, HEED_BACKWARD_DZ, "dz", number * Dv, 1, Dv);
+    q.dz = heed_explain_operand(e, a, HEED_BACKWARD_DZ, "dz", number * Dv, 1, Dv);
     return q;
 }
 
@@ -33,7 +33,7 @@ static void explain_delta(heed_explanation *e, const heed_op_args *a, query_line
     const heed_attention_row *row = &q->row;
     const int64_t number = (row->b * row->run->n_heads + row->h) * row->run->n_query + row->i;
     const int64_t Dv = row->run->v_dim;
-    const heed_series z = heed_explain_series(e, a, HEED_BACKWARD_Z, "z", number * Dv, 1, Dv);
+    const heed_figures z = heed_explain_operand(e, a, HEED_BACKWARD_Z, "z", number * Dv, 1, Dv);
 
     q->delta = heed_explain_sum(e, "delta", Dv, "dz[c] * z[c]", q->dz, z);
 }
@@ -53,7 +53,7 @@ static heed_figure explain_score_gradient(heed_explanation *e, const query_lines
     const int64_t Dv = q->row.run->v_dim;
     const heed_figure p = explain_weight(e, q, j);
     const heed_figure met = heed_explain_sum(e, "met", Dv, "dz[c] * v[c]", q->dz,
-                                             heed_series_part(q->v, (j - q->operands.begin) * Dv, 1));
+                                             heed_figures_part(q->v, (j - q->operands.begin) * Dv, 1));
     const char *label = heed_explain_label(e, "ds[%lld,%lld]", (long long)q->row.i, (long long)j);
 
     if (!scaled)
@@ -77,9 +77,9 @@ static void add_keys(heed_explanation *e, const heed_op_args *a, const heed_atte
     const int64_t D = run->head_dim, back = run->position + row->i;
 
     heed_attention_explain_mask(e, a, run, HEED_BACKWARD_EXTRA, row);
-    const heed_series k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", row, D, range.begin, range.end);
-    const heed_series v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", row, run->v_dim, range.begin,
-                                                   range.end);
+    const heed_figures k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", row, D, range.begin, range.end);
+    const heed_figures v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", row, run->v_dim, range.begin,
+                                                    range.end);
     query_lines q = read_query(e, a, row, k, v, range.begin, range.end);
 
     explain_delta(e, a, &q);
@@ -98,7 +98,7 @@ static void add_keys(heed_explanation *e, const heed_op_args *a, const heed_atte
 
 /* The others: one key of one query, when they meet. */
 static void add_pair(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row, int output,
-                     int64_t j, int64_t d, heed_series k, heed_series v, terms *t)
+                     int64_t j, int64_t d, heed_figures k, heed_figures v, terms *t)
 {
     const bool takes_part = output == HEED_BACKWARD_V ? heed_attention_weighs(row, j)
                                                       : heed_attention_sees(row, j);
@@ -131,8 +131,8 @@ static void add_queries(heed_explanation *e, const heed_op_args *a, const heed_a
     if (j >= run->n_key)
         return;
     const heed_attention_row any = heed_attention_row_begin(run, b, first, 0);
-    const heed_series k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &any, run->head_dim, j, j + 1);
-    const heed_series v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &any, run->v_dim, j, j + 1);
+    const heed_figures k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &any, run->head_dim, j, j + 1);
+    const heed_figures v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &any, run->v_dim, j, j + 1);
 
     for (int64_t h = first; h < first + run->group; h++) {
         for (int64_t i = 0; i < run->n_query; i++) {
@@ -153,10 +153,10 @@ static void add_head(heed_explanation *e, const heed_op_args *a, const heed_atte
 
         if (key < 0 || key >= run->n_key)
             continue;
-        const heed_series k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &row, run->head_dim, key,
-                                                       key + 1);
-        const heed_series v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &row, run->v_dim, key,
-                                                       key + 1);
+        const heed_figures k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &row, run->head_dim, key,
+                                                        key + 1);
+        const heed_figures v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &row, run->v_dim, key,
+                                                        key + 1);
 
         add_pair(e, a, &row, output, key, d, k, v, t);
     }
@@ -229,6 +229,6 @@ void heed_attention_backward_explain(const heed_op_args *a, int output, int64_t 
     const terms t = terms_of(e, a, &run, output, element);
 
     heed_explain_leave(e);
-    heed_explain_sum(e, sums[output].label, t.factor.n, sums[output].formula, heed_series_of(t.factor.figures),
-                     heed_series_of(t.x.figures));
+    heed_explain_sum(e, sums[output].label, t.factor.n, sums[output].formula, heed_figures_of(t.factor.figures),
+                     heed_figures_of(t.x.figures));
 }

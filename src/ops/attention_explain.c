@@ -48,17 +48,17 @@ static int64_t first_row(const heed_tensor *x, const heed_attention_row *row)
     }
 }
 
-heed_series heed_attention_read_keys(heed_explanation *e, const heed_op_args *a, int input, const char *role,
-                                     const heed_attention_row *row, int64_t n, int64_t begin, int64_t end)
+heed_figures heed_attention_read_keys(heed_explanation *e, const heed_op_args *a, int input, const char *role,
+                                      const heed_attention_row *row, int64_t n, int64_t begin, int64_t end)
 {
     const heed_attention_run *run = row->run;
     const int64_t kv = (row->b * run->n_kv_heads + row->h / run->group) * run->capacity;
 
-    return heed_explain_series(e, a, input, role, (kv + begin) * n, 1, (end - begin) * n);
+    return heed_explain_operand(e, a, input, role, (kv + begin) * n, 1, (end - begin) * n);
 }
 
 heed_attention_operands heed_attention_read(heed_explanation *e, const heed_op_args *a,
-                                            const heed_attention_row *row, int extra, heed_series k,
+                                            const heed_attention_row *row, int extra, heed_figures k,
                                             int64_t begin, int64_t end)
 {
     const heed_attention_run *run = row->run;
@@ -67,22 +67,22 @@ heed_attention_operands heed_attention_read(heed_explanation *e, const heed_op_a
     const int64_t D = run->head_dim, query = (row->b * run->n_heads + row->h) * run->n_query + row->i;
     heed_attention_operands operands = {.row = row, .begin = begin, .end = end, .k = k};
 
-    operands.q = heed_explain_series(e, a, 0, "q", query * D, 1, D);
+    operands.q = heed_explain_operand(e, a, 0, "q", query * D, 1, D);
     if (bias != NULL)
-        operands.bias = heed_explain_series(e, a, extra + HEED_ATTENTION_BIAS, "bias",
-                                            (first_row(bias, row) + row->i) * run->capacity + begin, 1,
-                                            end - begin);
+        operands.bias = heed_explain_operand(e, a, extra + HEED_ATTENTION_BIAS, "bias",
+                                             (first_row(bias, row) + row->i) * run->capacity + begin, 1,
+                                             end - begin);
     if (relative != NULL) {
         const int64_t n = relative->shape.size[relative->shape.rank - 2];
         const int64_t zero = run->attrs->relative_zero - run->position - row->i;
         const int64_t from = zero + begin > 0 ? zero + begin : 0, to = zero + end < n ? zero + end : n;
 
         operands.relative_begin = from;
-        operands.q_relative = heed_explain_series(e, a, extra + HEED_ATTENTION_Q_RELATIVE, "q_relative",
-                                                  query * D, 1, D);
-        operands.relative = heed_explain_series(e, a, extra + HEED_ATTENTION_RELATIVE, "relative",
-                                                (first_row(relative, row) + from) * D, 1,
-                                                to > from ? (to - from) * D : 0);
+        operands.q_relative = heed_explain_operand(e, a, extra + HEED_ATTENTION_Q_RELATIVE, "q_relative",
+                                                   query * D, 1, D);
+        operands.relative = heed_explain_operand(e, a, extra + HEED_ATTENTION_RELATIVE, "relative",
+                                                 (first_row(relative, row) + from) * D, 1,
+                                                 to > from ? (to - from) * D : 0);
     }
     return operands;
 }
@@ -96,7 +96,7 @@ static heed_figure explain_relative(heed_explanation *e, const heed_attention_op
     const int64_t D = operands->row->run->head_dim;
     const int64_t at = operands->row->run->attrs->relative_zero - distance - operands->relative_begin;
     const heed_figure met = heed_explain_sum(e, "met", D, "q_relative[d] * relative[d]", operands->q_relative,
-                                             heed_series_part(operands->relative, at * D, 1));
+                                             heed_figures_part(operands->relative, at * D, 1));
 
     return heed_explain_step(e, label, "s + met", s, met);
 }
@@ -113,7 +113,7 @@ heed_figure heed_attention_explain_score(heed_explanation *e, const heed_attenti
     const heed_figure slope = heed_constant((double)row->slope), back = heed_constant((double)distance);
     const heed_figure scale = heed_constant((double)run->attrs->scale);
     heed_figure s = heed_explain_sum(e, relative || biased || leans ? "q . k" : label, D, "q[d] * k[d]",
-                                     operands->q, heed_series_part(operands->k, nth * D, 1));
+                                     operands->q, heed_figures_part(operands->k, nth * D, 1));
 
     if (relative)
         s = explain_relative(e, operands, biased || leans ? "q . (k + relative)" : label, distance, s);
@@ -130,7 +130,7 @@ void heed_attention_explain_scaled(heed_explanation *e, const heed_op_args *a, c
                                    int extra, int64_t j)
 {
     heed_attention_explain_mask(e, a, row->run, extra, row);
-    const heed_series k = heed_attention_read_keys(e, a, 1, "k", row, row->run->head_dim, j, j + 1);
+    const heed_figures k = heed_attention_read_keys(e, a, 1, "k", row, row->run->head_dim, j, j + 1);
     const heed_attention_operands operands = heed_attention_read(e, a, row, extra, k, j, j + 1);
     const heed_figure s = heed_attention_explain_score(e, &operands, j);
 
@@ -162,11 +162,11 @@ heed_attention_figures heed_attention_explain_scores(heed_explanation *e, const 
 {
     const heed_attention_run *run = row->run;
     const heed_key_range range = heed_mask_range(&row->mask, row->i, row->i + 1, run->n_key);
-    heed_attention_figures figures = {.scores = heed_explain_figures(e, run->n_key)};
+    heed_attention_figures figures = {.scores = heed_explain_room(e, run->n_key)};
     heed_figure_list seen = {0};
 
     heed_attention_explain_mask(e, a, run, extra, row);
-    const heed_series k = heed_attention_read_keys(e, a, 1, "k", row, run->head_dim, range.begin, range.end);
+    const heed_figures k = heed_attention_read_keys(e, a, 1, "k", row, run->head_dim, range.begin, range.end);
     const heed_attention_operands operands = heed_attention_read(e, a, row, extra, k, range.begin, range.end);
 
     heed_attention_explain_hidden(e, row);
@@ -183,7 +183,7 @@ heed_attention_figures heed_attention_explain_scores(heed_explanation *e, const 
         heed_explain_add(e, &seen, figures.scores[j]);
     }
     heed_explain_leave(e);
-    figures.max = heed_explain_largest(e, "max", seen.n, heed_series_of(seen.figures));
+    figures.max = heed_explain_largest(e, "max", seen.n, heed_figures_of(seen.figures));
     return figures;
 }
 
@@ -211,7 +211,7 @@ void heed_attention_explain_sum(heed_explanation *e, const heed_attention_row *r
     }
     figures->sum = heed_explain_sum(e, "sum", seen.n, "exp(scale * (s[j] - m))",
                                     heed_explain_same(e, heed_constant((double)run->attrs->scale)),
-                                    heed_series_of(seen.figures), heed_explain_same(e, figures->m));
+                                    heed_figures_of(seen.figures), heed_explain_same(e, figures->m));
 }
 
 heed_figure heed_attention_explain_weight(heed_explanation *e, const heed_attention_row *row, int64_t j,

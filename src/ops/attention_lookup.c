@@ -135,7 +135,7 @@ static void lookup_explain(const heed_op_args *a, int output, int64_t element, h
     }
     heed_explain_formula(e, "v_j of key %lld, whose score is the largest", (long long)taken);
     heed_explain_note(e, "key %lld is the first that has it", (long long)taken);
-    const heed_series v = heed_attention_read_keys(e, a, V, "v", &row, run.v_dim, taken, taken + 1);
+    const heed_figures v = heed_attention_read_keys(e, a, V, "v", &row, run.v_dim, taken, taken + 1);
 
     heed_explain_step(e, "z", "v", heed_explain_at(e, v, d));
 }
@@ -217,7 +217,7 @@ static void lookup_backward_explain(const heed_op_args *a, int output, int64_t e
         }
     }
     heed_explain_leave(e);
-    heed_explain_sum(e, "dv", dz.n, "dz[i]", heed_series_of(dz.figures));
+    heed_explain_sum(e, "dv", dz.n, "dz[i]", heed_figures_of(dz.figures));
 }
 
 const heed_op heed_op_attention_lookup_backward = {

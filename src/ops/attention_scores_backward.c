@@ -212,13 +212,13 @@ static void scores_backward_explain(const heed_op_args *a, int output, int64_t e
     }
     if (output == DBIAS) {
         heed_explain_formula(e, "sum of ds_ij over the heads and batches that share it");
-        heed_explain_sum(e, "dbias", pairs.ds.n, "ds", heed_series_of(pairs.ds.figures));
+        heed_explain_sum(e, "dbias", pairs.ds.n, "ds", heed_figures_of(pairs.ds.figures));
         return;
     }
     heed_explain_formula(e, "sum of %g ds_ij %s over the pairs that meet here", (double)run.attrs->scale,
                          role_of(output));
     heed_explain_sum(e, "sum", pairs.ds.n, "scale * ds * x", heed_explain_same(e, scale),
-                     heed_series_of(pairs.ds.figures), heed_series_of(pairs.x.figures));
+                     heed_figures_of(pairs.ds.figures), heed_figures_of(pairs.x.figures));
 }
 
 const heed_op heed_op_attention_scores_backward = {

@@ -68,10 +68,10 @@ static void balance_cost(const heed_node *y, heed_cost *cost)
 static void balance_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n_tokens = heed_rows(a->in[0]), n_experts = heed_cols(a->in[0]);
-    const heed_series p = heed_explain_series(e, a, 0, "p", 0, 1, n_tokens * n_experts);
-    const heed_series load = heed_explain_series(e, a, 1, "load", 0, 1, n_experts);
+    const heed_figures p = heed_explain_operand(e, a, 0, "p", 0, 1, n_tokens * n_experts);
+    const heed_figures load = heed_explain_operand(e, a, 1, "load", 0, 1, n_experts);
     const heed_figure zero = heed_constant(0.0);
-    heed_figure *weighed = heed_explain_figures(e, n_tokens);
+    heed_figure *weighed = heed_explain_room(e, n_tokens);
 
     (void)output;
     (void)element;
@@ -79,11 +79,11 @@ static void balance_explain(const heed_op_args *a, int output, int64_t element, 
     for (int64_t t = 0; t < n_tokens; t++)
         weighed[t] = heed_explain_sum_from(
             e, HEED_IN_DOUBLE, heed_explain_label(e, "weighed[%lld]", (long long)t), zero, n_experts,
-            "load[e] * p[t, e]", load, heed_series_part(p, t * n_experts, 1));
+            "load[e] * p[t, e]", load, heed_figures_part(p, t * n_experts, 1));
     heed_explain_leave(e);
     heed_explain_formula(e, "y = %lld sum_e load[e] mean_t p[t, e]", (long long)n_experts);
     const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", zero, n_tokens, "weighed[t]",
-                                                  heed_series_of(weighed));
+                                                  heed_figures_of(weighed));
 
     heed_explain_step_in(e, HEED_IN_DOUBLE, "y", "f32(experts * sum / tokens)",
                          heed_constant((double)n_experts), sum, heed_constant((double)n_tokens));

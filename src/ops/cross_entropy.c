@@ -226,9 +226,9 @@ static void cross_entropy_backward_cost(const heed_node *node, heed_cost *cost)
 static void explain_loss(const heed_op_args *a, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), V = heed_cols(a->in[0]);
-    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, rows * V);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", 0, 1, rows * V);
     const float *targets = heed_explain_read(e, a, 1, "target", 0, 1, rows);
-    heed_figure *losses = heed_explain_figures(e, rows);
+    heed_figure *losses = heed_explain_room(e, rows);
     int64_t n = 0;
 
     heed_explain_formula(
@@ -239,7 +239,7 @@ static void explain_loss(const heed_op_args *a, heed_explanation *e)
     heed_explain_enter(e);
     for (int64_t r = 0; r < rows; r++) {
         losses[r] = heed_explain_row_loss(e, heed_explain_label(e, "loss[%lld]", (long long)r),
-                                          heed_series_part(x, r * V, 1), V, (int64_t)targets[r]);
+                                          heed_figures_part(x, r * V, 1), V, (int64_t)targets[r]);
         n += (int64_t)targets[r] != HEED_IGNORE_TARGET;
     }
     heed_explain_leave(e);
@@ -257,7 +257,7 @@ static void cross_entropy_backward_explain(const heed_op_args *a, int output, in
         explain_loss(a, e);
         return;
     }
-    const heed_series x = heed_explain_series(e, a, 0, "x", r * V, 1, V);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", r * V, 1, V);
     const float *targets = heed_explain_read(e, a, 1, "target", 0, 1, rows);
 
     heed_explain_formula(
@@ -349,7 +349,7 @@ static void cross_entropy_cost(const heed_node *y, heed_cost *cost)
 static void cross_entropy_rows_explain(const heed_op_args *a, int output, int64_t r, heed_explanation *e)
 {
     const int64_t V = heed_cols(a->in[0]);
-    const heed_series x = heed_explain_series(e, a, 0, "x", r * V, 1, V);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", r * V, 1, V);
     const int64_t target = (int64_t)heed_explain_read1(e, a, 1, "target", r);
 
     (void)output;

@@ -9,16 +9,16 @@
 #include "ops/loss_lines.h"
 
 typedef struct given {
-    heed_series x, w, teacher_x, teacher_w;
+    heed_figures x, w, teacher_x, teacher_w;
     const float *target;
     int64_t rows, d, teacher_d, V, n; /* n: rows that count */
     heed_figure scale;                /* 1 / T */
     const heed_distill_options *options;
 } given;
 
-static heed_series read_all(const heed_op_args *a, int input, const char *role, heed_explanation *e)
+static heed_figures read_all(const heed_op_args *a, int input, const char *role, heed_explanation *e)
 {
-    return heed_explain_series(e, a, input, role, 0, 1, heed_tensor_count(a->in[input]));
+    return heed_explain_operand(e, a, input, role, 0, 1, heed_tensor_count(a->in[input]));
 }
 
 static given read_given(const heed_op_args *a, heed_explanation *e)
@@ -43,20 +43,20 @@ static given read_given(const heed_op_args *a, heed_explanation *e)
 /* --- one row: p, q or u --------------------------------------------------------------------------- */
 
 typedef struct soft {
-    heed_series logits;
+    heed_figures logits;
     heed_row_figures row;
 } soft;
 
 /* softmax of the logits x . W_j, times scale. */
-static soft explain_soft(heed_explanation *e, const given *all, const char *what, heed_series x, heed_series w,
-                         int64_t d, heed_figure scale)
+static soft explain_soft(heed_explanation *e, const given *all, const char *what, heed_figures x,
+                         heed_figures w, int64_t d, heed_figure scale)
 {
-    heed_figure *logits = heed_explain_figures(e, all->V);
-    soft s = {.logits = heed_series_of(logits)};
+    heed_figure *logits = heed_explain_room(e, all->V);
+    soft s = {.logits = heed_figures_of(logits)};
 
     heed_explain_enter(e);
     for (int64_t j = 0; j < all->V; j++) {
-        const heed_figure dot = heed_explain_sum(e, "dot", d, "x[k] * W[k]", x, heed_series_part(w, j * d, 1));
+        const heed_figure dot = heed_explain_sum(e, "dot", d, "x[k] * W[k]", x, heed_figures_part(w, j * d, 1));
 
         logits[j] = heed_explain_step(e, heed_explain_label(e, "%s[%lld]", what, (long long)j), "dot * scale",
                                       dot, scale);
@@ -68,18 +68,18 @@ static soft explain_soft(heed_explanation *e, const given *all, const char *what
 
 static soft explain_hard(heed_explanation *e, const given *all, int64_t r)
 {
-    return explain_soft(e, all, "s", heed_series_part(all->x, r * all->d, 1), all->w, all->d,
+    return explain_soft(e, all, "s", heed_figures_part(all->x, r * all->d, 1), all->w, all->d,
                         heed_constant(1.0));
 }
 
 static soft explain_student(heed_explanation *e, const given *all, int64_t r)
 {
-    return explain_soft(e, all, "s/T", heed_series_part(all->x, r * all->d, 1), all->w, all->d, all->scale);
+    return explain_soft(e, all, "s/T", heed_figures_part(all->x, r * all->d, 1), all->w, all->d, all->scale);
 }
 
 static soft explain_teacher(heed_explanation *e, const given *all, int64_t r)
 {
-    return explain_soft(e, all, "t/T", heed_series_part(all->teacher_x, r * all->teacher_d, 1), all->teacher_w,
+    return explain_soft(e, all, "t/T", heed_figures_part(all->teacher_x, r * all->teacher_d, 1), all->teacher_w,
                         all->teacher_d, all->scale);
 }
 
@@ -113,14 +113,14 @@ static heed_figure explain_kl(heed_explanation *e, const given *all, int64_t r)
                                   HEED_IGNORE_TARGET);
     const soft t = explain_teacher(e, all, r), s = explain_student(e, all, r);
     const heed_figure t_log = explain_log(e, &t), s_log = explain_log(e, &s);
-    heed_figure *share = heed_explain_figures(e, all->V);
+    heed_figure *share = heed_explain_room(e, all->V);
 
     for (int64_t j = 0; j < all->V; j++)
         share[j] = heed_explain_step(e, heed_explain_label(e, "share[%lld]", (long long)j), "exp(t - t_m)",
                                      heed_explain_at(e, t.logits, j), t.row.max);
     return heed_explain_sum_from(e, HEED_IN_DOUBLE, label, heed_constant(0.0), all->V,
                                  "share[j] / t_sum * (t[j] - t_m - t_log - (s[j] - s_m - s_log))",
-                                 heed_series_of(share), heed_explain_same(e, t.row.sum), t.logits,
+                                 heed_figures_of(share), heed_explain_same(e, t.row.sum), t.logits,
                                  heed_explain_same(e, t.row.max), heed_explain_same(e, t_log), s.logits,
                                  heed_explain_same(e, s.row.max), heed_explain_same(e, s_log));
 }
@@ -161,14 +161,14 @@ static void explain_ds(heed_explanation *e, const given *all, int64_t r, int64_t
 static heed_figure total_of(heed_explanation *e, const char *label, const given *all,
                             heed_figure (*term)(heed_explanation *, const given *, int64_t))
 {
-    heed_figure *terms = heed_explain_figures(e, all->rows);
+    heed_figure *terms = heed_explain_room(e, all->rows);
 
     heed_explain_enter(e);
     for (int64_t r = 0; r < all->rows; r++)
         terms[r] = term(e, all, r);
     heed_explain_leave(e);
     return heed_explain_sum_from(e, HEED_IN_DOUBLE, label, heed_constant(0.0), all->rows, "term[r]",
-                                 heed_series_of(terms));
+                                 heed_figures_of(terms));
 }
 
 /* The value of one of the three. */
@@ -216,24 +216,25 @@ void heed_distill_explain(const heed_op_args *a, int output, int64_t element, he
 
 static void explain_dx(heed_explanation *e, const given *all, int64_t r, int64_t k, heed_figure factor)
 {
-    heed_figure *ds = heed_explain_figures(e, all->V);
+    heed_figure *ds = heed_explain_room(e, all->V);
 
     heed_explain_enter(e);
     explain_ds(e, all, r, 0, all->V, factor, ds);
     heed_explain_leave(e);
-    heed_explain_sum(e, "dx", all->V, "ds[j] * W[j]", heed_series_of(ds), heed_series_part(all->w, k, all->d));
+    heed_explain_sum(e, "dx", all->V, "ds[j] * W[j]", heed_figures_of(ds),
+                     heed_figures_part(all->w, k, all->d));
 }
 
 static void explain_dw(heed_explanation *e, const given *all, int64_t j, int64_t k, heed_figure factor)
 {
-    heed_figure *ds = heed_explain_figures(e, all->rows);
+    heed_figure *ds = heed_explain_room(e, all->rows);
 
     heed_explain_enter(e);
     for (int64_t r = 0; r < all->rows; r++)
         explain_ds(e, all, r, j, j + 1, factor, ds + r);
     heed_explain_leave(e);
-    heed_explain_sum(e, "dW", all->rows, "ds[r] * x[r]", heed_series_of(ds),
-                     heed_series_part(all->x, k, all->d));
+    heed_explain_sum(e, "dW", all->rows, "ds[r] * x[r]", heed_figures_of(ds),
+                     heed_figures_part(all->x, k, all->d));
 }
 
 void heed_distill_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)

@@ -216,7 +216,7 @@ static void embedding_backward_explain(const heed_op_args *a, int output, int64_
     const float *ids = heed_explain_read(e, a, 0, "id", 0, 1, n_tokens);
     const heed_figure base = a->in[2] != NULL ? heed_explain_figure(e, a, 2, "base", element)
                                               : heed_constant(0.0);
-    heed_figure *dy = heed_explain_figures(e, n_tokens);
+    heed_figure *dy = heed_explain_room(e, n_tokens);
     int64_t n = 0;
 
     (void)output;
@@ -228,7 +228,7 @@ static void embedding_backward_explain(const heed_op_args *a, int output, int64_
                          a->in[2] != NULL ? "base[v, j] + " : "");
     heed_explain_note(e, "%lld of %lld tokens have the id %lld", (long long)n, (long long)n_tokens,
                       (long long)v);
-    heed_explain_sum_from(e, HEED_IN_FLOAT, "dtable", base, n, "dy[t]", heed_series_of(dy));
+    heed_explain_sum_from(e, HEED_IN_FLOAT, "dtable", base, n, "dy[t]", heed_figures_of(dy));
 }
 
 const heed_op heed_op_embedding_backward = {

@@ -115,7 +115,7 @@ static void combine_explain(const heed_op_args *a, int output, int64_t element, 
 {
     const int64_t d = heed_cols(a->out), k = heed_cols(a->in[GATES]), t = element / d;
     const float *row = heed_explain_read(e, a, ROW, "row", t * k, 1, k);
-    heed_figure *gates = heed_explain_figures(e, k), *z = heed_explain_figures(e, k);
+    heed_figure *gates = heed_explain_room(e, k), *z = heed_explain_room(e, k);
     int64_t n = 0;
 
     (void)output;
@@ -126,7 +126,7 @@ static void combine_explain(const heed_op_args *a, int output, int64_t element, 
         z[n++] = heed_explain_figure(e, a, Z, "z", (int64_t)row[j] * d + element % d);
     }
     heed_explain_formula(e, "y[t, i] = sum over j with row[t, j] >= 0 of gates[t, j] z[row[t, j], i]");
-    heed_explain_sum(e, "y", n, "gates[j] * z[j]", heed_series_of(gates), heed_series_of(z));
+    heed_explain_sum(e, "y", n, "gates[j] * z[j]", heed_figures_of(gates), heed_figures_of(z));
 }
 
 const heed_op heed_op_expert_combine = {
@@ -277,8 +277,8 @@ static void dgates_explain(const heed_op_args *a, int64_t element, heed_explanat
         heed_explain_found(e, "dgates", 0.0, "the expert had no room for the token");
         return;
     }
-    const heed_series z = heed_explain_series(e, a, Z, "z", row * d, 1, d);
-    const heed_series dy = heed_explain_series(e, a, DY, "dy", element / k * d, 1, d);
+    const heed_figures z = heed_explain_operand(e, a, Z, "z", row * d, 1, d);
+    const heed_figures dy = heed_explain_operand(e, a, DY, "dy", element / k * d, 1, d);
 
     heed_explain_sum(e, "dgates", d, "z[i] * dy[i]", z, dy);
 }

@@ -179,7 +179,7 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
 {
     const int64_t d = heed_cols(a->out), k = heed_cols(a->in[1]), t = element / d;
     const float *row = heed_explain_read(e, a, 1, "row", t * k, 1, k);
-    heed_figure *dy = heed_explain_figures(e, k);
+    heed_figure *dy = heed_explain_room(e, k);
     int64_t n = 0;
 
     (void)output;
@@ -188,7 +188,7 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
             dy[n++] = heed_explain_figure(e, a, 0, "dy", (int64_t)row[j] * d + element % d);
     }
     heed_explain_formula(e, "dx[t, i] = sum over j with row[t, j] >= 0 of dy[row[t, j], i]");
-    heed_explain_sum(e, "dx", n, "dy[j]", heed_series_of(dy));
+    heed_explain_sum(e, "dx", n, "dy[j]", heed_figures_of(dy));
 }
 
 const heed_op heed_op_expert_dispatch_backward = {

@@ -109,7 +109,7 @@ static heed_figure read_chosen(heed_explanation *e, const heed_op_args *a, int64
 static heed_figure *read_all_chosen(heed_explanation *e, const heed_op_args *a, int64_t t, const float *index,
                                     int64_t k)
 {
-    heed_figure *p = heed_explain_figures(e, k);
+    heed_figure *p = heed_explain_room(e, k);
 
     for (int64_t j = 0; j < k; j++)
         p[j] = read_chosen(e, a, t, index[j]);
@@ -126,7 +126,7 @@ static void gates_explain(const heed_op_args *a, int output, int64_t element, he
     heed_explain_formula(e, k > 1 ? "gates[t, j] = p[t, index[t, j]] / sum_l p[t, index[t, l]]"
                                   : "gates[t, 0] = p[t, index[t, 0]]");
     if (k > 1) {
-        const heed_figure sum = heed_explain_sum(e, "sum", k, "p[l]", heed_series_of(p));
+        const heed_figure sum = heed_explain_sum(e, "sum", k, "p[l]", heed_figures_of(p));
         heed_explain_step(e, "gates", "p / sum", p[element % k], sum);
     } else {
         heed_explain_step(e, "gates", "p", p[0]);
@@ -214,7 +214,7 @@ static void backward_cost(const heed_node *dp, heed_cost *cost)
 
 /* Reads gates and probabilities only of a token that chose the expert: elsewhere dp is 0, whatever they are. */
 /* The places among a token's k at which expert i stands, most often none or one. */
-static int64_t places_of(const float *index, int64_t k, int64_t i, heed_explanation *e, heed_series all,
+static int64_t places_of(const float *index, int64_t k, int64_t i, heed_explanation *e, heed_figures all,
                          heed_figure *found)
 {
     int64_t n = 0;
@@ -230,8 +230,8 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
 {
     const int64_t n_experts = heed_cols(a->out), k = heed_cols(a->in[1]), t = element / n_experts;
     const float *index = heed_explain_read(e, a, 1, "index", t * k, 1, k);
-    const heed_series dgates = heed_explain_series(e, a, 3, "dgates", t * k, 1, k);
-    heed_figure *mine = heed_explain_figures(e, k);
+    const heed_figures dgates = heed_explain_operand(e, a, 3, "dgates", t * k, 1, k);
+    heed_figure *mine = heed_explain_room(e, k);
     const int64_t n = places_of(index, k, element % n_experts, e, dgates, mine);
 
     (void)output;
@@ -243,15 +243,15 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
         heed_explain_found(e, "dp", 0.0, "the token does not go to expert %lld",
                            (long long)(element % n_experts));
     } else if (k == 1) {
-        heed_explain_sum(e, "dp", n, "dgates[j]", heed_series_of(mine));
+        heed_explain_sum(e, "dp", n, "dgates[j]", heed_figures_of(mine));
     } else {
         const heed_figure dot = heed_explain_sum(e, "dot", k, "gates[l] * dgates[l]",
-                                                 heed_explain_series(e, a, 2, "gates", t * k, 1, k), dgates);
+                                                 heed_explain_operand(e, a, 2, "gates", t * k, 1, k), dgates);
         const heed_figure sum = heed_explain_sum(e, "sum", k, "p[l]",
-                                                 heed_series_of(read_all_chosen(e, a, t, index, k)));
+                                                 heed_figures_of(read_all_chosen(e, a, t, index, k)));
 
-        heed_explain_sum(e, "dp", n, "(dgates[j] - dot) / sum", heed_series_of(mine), heed_explain_same(e, dot),
-                         heed_explain_same(e, sum));
+        heed_explain_sum(e, "dp", n, "(dgates[j] - dot) / sum", heed_figures_of(mine),
+                         heed_explain_same(e, dot), heed_explain_same(e, sum));
     }
 }
 

@@ -156,8 +156,8 @@ static void linear_explain(const heed_op_args *a, int output, int64_t element, h
         heed_explain_found(e, "y", 0.0, "no expert has row %lld", (long long)r);
         return;
     }
-    const heed_series x = heed_explain_series(e, a, X, "x", r * n_in, 1, n_in);
-    const heed_series w = heed_explain_series(e, a, WEIGHT, "W", expert * n_in * n_out + o, n_out, n_in);
+    const heed_figures x = heed_explain_operand(e, a, X, "x", r * n_in, 1, n_in);
+    const heed_figures w = heed_explain_operand(e, a, WEIGHT, "W", expert * n_in * n_out + o, n_out, n_in);
 
     heed_explain_note(e, "row %lld is expert %lld's", (long long)r, (long long)expert);
     const heed_figure sum = heed_explain_sum(e, a->in[BIAS] != NULL ? "sum" : "y", n_in, "x[k] * W[k]", x, w);

@@ -113,8 +113,8 @@ static void input_explain(const heed_op_args *a, int output, int64_t element, he
         heed_explain_found(e, "dx", 0.0, "no expert has row %lld", (long long)r);
         return;
     }
-    const heed_series dy = heed_explain_series(e, a, DY, "dy", r * n_out, 1, n_out);
-    const heed_series w = heed_explain_series(e, a, WEIGHT, "W", (expert * n_in + k) * n_out, 1, n_out);
+    const heed_figures dy = heed_explain_operand(e, a, DY, "dy", r * n_out, 1, n_out);
+    const heed_figures w = heed_explain_operand(e, a, WEIGHT, "W", (expert * n_in + k) * n_out, 1, n_out);
 
     heed_explain_formula(e, "dx[r, k] = sum_o dy[r, o] W[%lld, k, o]", (long long)expert);
     heed_explain_note(e, "row %lld is expert %lld's", (long long)r, (long long)expert);
@@ -263,14 +263,14 @@ static void weight_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t k = element / n_out % n_in, o = element % n_out;
     const float *offsets = heed_explain_read(e, a, OFFSETS, "offsets", expert, 1, 2);
     const int64_t first = (int64_t)offsets[0], rows = (int64_t)offsets[1] - first;
-    const heed_series dy = heed_explain_series(e, a, ROWS_DY, "dy", first * n_out + o, n_out, rows);
+    const heed_figures dy = heed_explain_operand(e, a, ROWS_DY, "dy", first * n_out + o, n_out, rows);
 
     heed_explain_formula(e, "%s over r from %lld to %lld",
                          output == 0 ? "dW[e, k, o] = sum x[r, k] dy[r, o]" : "db[e, o] = sum dy[r, o]",
                          (long long)first, (long long)(first + rows - 1));
     if (output == 0)
         heed_explain_sum(e, "dW", rows, "x[r] * dy[r]",
-                         heed_explain_series(e, a, ROWS_X, "x", first * n_in + k, n_in, rows), dy);
+                         heed_explain_operand(e, a, ROWS_X, "x", first * n_in + k, n_in, rows), dy);
     else
         heed_explain_sum(e, "db", rows, "dy[r]", dy);
 }

@@ -161,13 +161,13 @@ static void explain_row(heed_explanation *e, const float *index, int64_t n, int6
 
 static void explain_offset(heed_explanation *e, const float *index, int64_t n, int64_t expert, int64_t limit)
 {
-    heed_figure *assignments = heed_explain_figures(e, expert);
+    heed_figure *assignments = heed_explain_room(e, expert);
 
     heed_explain_formula(e, "offsets[e] = sum over experts i < e of min(assignments to i, %" PRId64 ")", limit);
     for (int64_t i = 0; i < expert; i++)
         assignments[i] = heed_explain_found(e, heed_explain_label(e, "assignments[%lld]", (long long)i),
                                             (double)count_of(index, n, i), "to expert %lld", (long long)i);
-    heed_explain_sum(e, "offsets", expert, "min(assignments[i], limit)", heed_series_of(assignments),
+    heed_explain_sum(e, "offsets", expert, "min(assignments[i], limit)", heed_figures_of(assignments),
                      heed_explain_same(e, heed_constant((double)limit)));
 }
 

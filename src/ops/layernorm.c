@@ -176,7 +176,7 @@ typedef struct figures_of_row {
     heed_figure mean, rstd;
 } figures_of_row;
 
-static figures_of_row explain_stats(heed_explanation *e, heed_series x, int64_t n, float eps)
+static figures_of_row explain_stats(heed_explanation *e, heed_figures x, int64_t n, float eps)
 {
     const heed_figure zero = heed_constant(0.0), count = heed_constant((double)n);
     const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", zero, n, "x[j]", x);
@@ -198,9 +198,9 @@ static void explain_dx(const heed_op_args *a, int64_t element, heed_explanation 
 {
     const int64_t n = heed_cols(a->in[0]), i = element % n, first = element - i;
     const heed_figure zero = heed_constant(0.0), count = heed_constant((double)n);
-    const heed_series x = heed_explain_series(e, a, 0, "x", first, 1, n);
-    const heed_series gamma = heed_explain_series(e, a, 1, "gamma", 0, 1, n);
-    const heed_series dy = heed_explain_series(e, a, 2, "dy", first, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", first, 1, n);
+    const heed_figures gamma = heed_explain_operand(e, a, 1, "gamma", 0, 1, n);
+    const heed_figures dy = heed_explain_operand(e, a, 2, "dy", first, 1, n);
     const figures_of_row s = explain_stats(e, x, n, eps_of(a));
     const heed_figure sum_g = heed_explain_sum_from(e, HEED_ADDED_IN_DOUBLE, "sum g", zero, n,
                                                     "gamma[j] * dy[j]", gamma, dy);
@@ -225,28 +225,28 @@ static void explain_dx(const heed_op_args *a, int64_t element, heed_explanation 
 static void explain_dgamma(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
-    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, rows * n);
-    const heed_series dy = heed_explain_series(e, a, 2, "dy", i, n, rows);
-    heed_figure *xhat = heed_explain_figures(e, rows);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", 0, 1, rows * n);
+    const heed_figures dy = heed_explain_operand(e, a, 2, "dy", i, n, rows);
+    heed_figure *xhat = heed_explain_room(e, rows);
 
     heed_explain_formula(
         e, "dgamma[%lld] = sum_r dy[r, %lld] * xhat[r, %lld], xhat = (x - mean x) * rstd of row r",
         (long long)i, (long long)i, (long long)i);
     heed_explain_enter(e);
     for (int64_t r = 0; r < rows; r++) {
-        const figures_of_row s = explain_stats(e, heed_series_part(x, r * n, 1), n, eps_of(a));
+        const figures_of_row s = explain_stats(e, heed_figures_part(x, r * n, 1), n, eps_of(a));
 
         xhat[r] = explain_normalized(e, heed_explain_label(e, "xhat[%lld]", (long long)r),
                                      heed_explain_at(e, x, r * n + i), s);
     }
     heed_explain_leave(e);
-    heed_explain_sum(e, "dgamma", rows, "dy[r] * xhat[r]", dy, heed_series_of(xhat));
+    heed_explain_sum(e, "dgamma", rows, "dy[r] * xhat[r]", dy, heed_figures_of(xhat));
 }
 
 static void explain_dbeta(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
-    const heed_series dy = heed_explain_series(e, a, 2, "dy", i, n, rows);
+    const heed_figures dy = heed_explain_operand(e, a, 2, "dy", i, n, rows);
 
     heed_explain_formula(e, "dbeta[%lld] = sum_r dy[r, %lld]", (long long)i, (long long)i);
     heed_explain_sum(e, "dbeta", rows, "dy[r]", dy);
@@ -337,7 +337,7 @@ static void layernorm_cost(const heed_node *y, heed_cost *cost)
 static void layernorm_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n;
-    const heed_series x = heed_explain_series(e, a, 0, "x", element - i, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", element - i, 1, n);
     const heed_figure gamma = heed_explain_figure(e, a, 1, "gamma", i);
     const figures_of_row s = explain_stats(e, x, n, eps_of(a));
     const heed_figure xhat = explain_normalized(e, "xhat", heed_explain_at(e, x, i), s);

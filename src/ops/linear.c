@@ -140,8 +140,8 @@ static void linear_explain(const heed_op_args *a, int output, int64_t element, h
     const int64_t n_in = heed_cols(a->in[0]), n_out = heed_cols(a->out), r = element / n_out,
                   o = element % n_out;
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT, bf16 = heed_linear_attrs_of(a->node)->bf16;
-    const heed_series x = heed_explain_series(e, a, 0, "x", r * n_in, 1, n_in);
-    const heed_series w = heed_explain_series(e, a, 1, "W", in_out ? o : o * n_in, in_out ? n_out : 1, n_in);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", r * n_in, 1, n_in);
+    const heed_figures w = heed_explain_operand(e, a, 1, "W", in_out ? o : o * n_in, in_out ? n_out : 1, n_in);
     const heed_figure sum = heed_explain_sum(e, a->in[2] != NULL ? "sum" : "y", n_in,
                                              bf16 ? "x[k] * bf16(W[k])" : "x[k] * W[k]", x, w);
 

@@ -101,8 +101,8 @@ static void input_explain(const heed_op_args *a, int output, int64_t element, he
 {
     const int64_t n_in = heed_cols(a->out), n_out = heed_cols(a->in[0]), r = element / n_in, k = element % n_in;
     const bool in_out = layout_of(a->node) == HEED_WEIGHT_IN_OUT;
-    const heed_series dy = heed_explain_series(e, a, 0, "dy", r * n_out, 1, n_out);
-    const heed_series w = heed_explain_series(e, a, 1, "W", in_out ? k * n_out : k, in_out ? 1 : n_in, n_out);
+    const heed_figures dy = heed_explain_operand(e, a, 0, "dy", r * n_out, 1, n_out);
+    const heed_figures w = heed_explain_operand(e, a, 1, "W", in_out ? k * n_out : k, in_out ? 1 : n_in, n_out);
     const bool bf16 = heed_linear_attrs_of(a->node)->bf16;
 
     (void)output;
@@ -238,7 +238,7 @@ static void weight_cost(const heed_node *dw, heed_cost *cost)
 static void bias_explain(const heed_op_args *a, int64_t o, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[1]), n_out = heed_cols(a->in[1]);
-    const heed_series dy = heed_explain_series(e, a, 1, "dy", o, n_out, rows);
+    const heed_figures dy = heed_explain_operand(e, a, 1, "dy", o, n_out, rows);
 
     heed_explain_formula(e, "db[o] = sum_r dy[r, o]");
     heed_explain_sum(e, "db", rows, "dy[r]", dy);
@@ -254,8 +254,8 @@ static void weight_explain(const heed_op_args *a, int output, int64_t element, h
         bias_explain(a, element, e);
         return;
     }
-    const heed_series x = heed_explain_series(e, a, 0, "x", k, n_in, rows);
-    const heed_series dy = heed_explain_series(e, a, 1, "dy", o, n_out, rows);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", k, n_in, rows);
+    const heed_figures dy = heed_explain_operand(e, a, 1, "dy", o, n_out, rows);
 
     heed_explain_formula(e, "dW[%s] = sum_r x[r, k] dy[r, o]%s", in_out ? "k, o" : "o, k",
                          bf16 ? ", dy rounded to bf16" : "");

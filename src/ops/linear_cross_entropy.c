@@ -93,7 +93,7 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
                                          heed_explanation *e)
 {
     const heed_head_given given = heed_head_read(e, a, 0, heed_rows(a->in[HEED_HEAD_X]));
-    heed_figure *losses = heed_explain_figures(e, given.rows);
+    heed_figure *losses = heed_explain_room(e, given.rows);
 
     (void)output;
     (void)element;
@@ -104,8 +104,8 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
         (long long)given.n, given.bf16 ? ", W rounded to bf16" : "");
     heed_explain_enter(e);
     for (int64_t r = 0; r < given.rows; r++) {
-        const heed_series logits = heed_head_explain_logits(e, &given,
-                                                            heed_series_part(given.x, r * given.d, 1));
+        const heed_figures logits = heed_head_explain_logits(e, &given,
+                                                             heed_figures_part(given.x, r * given.d, 1));
 
         losses[r] = heed_explain_row_loss(e, heed_explain_label(e, "loss[%lld]", (long long)r), logits, given.V,
                                           (int64_t)given.target[r]);

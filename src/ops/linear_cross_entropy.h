@@ -45,7 +45,7 @@ bool heed_head_check(heed_graph *g, const heed_node *node);
 
 /* Operands that explain() has read. */
 typedef struct heed_head_given {
-    heed_series x, w; /* of all rows; or x of one row alone */
+    heed_figures x, w; /* of all rows; or x of one row alone */
     const float *target;
     int64_t rows, d, V, n; /* n: rows that count */
     bool bf16;
@@ -54,7 +54,7 @@ typedef struct heed_head_given {
 /** Notes x of rows first .. first + rows - 1, W and all targets. */
 heed_head_given heed_head_read(heed_explanation *e, const heed_op_args *a, int64_t first, int64_t rows);
 /** logit_j = sum_k x_k W_jk for the whole vocabulary; x: the row's. */
-heed_series heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_series x);
+heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_figures x);
 
 /* --- in tiles --- */
 

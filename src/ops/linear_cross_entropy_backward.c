@@ -215,7 +215,7 @@ static void backward_cost(const heed_node *node, heed_cost *cost)
 
 /* d loss / d logit_j of a row, from its logits. */
 static heed_figure explain_dlogit(heed_explanation *e, const heed_head_given *given, const char *label,
-                                  heed_series logits, int64_t target, int64_t j, heed_figure scale)
+                                  heed_figures logits, int64_t target, int64_t j, heed_figure scale)
 {
     heed_figure none;
 
@@ -230,27 +230,27 @@ static heed_figure explain_dlogit(heed_explanation *e, const heed_head_given *gi
 static void explain_dw(heed_explanation *e, const heed_head_given *given, int64_t j, int64_t k,
                        heed_figure scale)
 {
-    heed_figure *dlogit = heed_explain_figures(e, given->rows);
+    heed_figure *dlogit = heed_explain_room(e, given->rows);
 
     heed_explain_enter(e);
     for (int64_t r = 0; r < given->rows; r++) {
-        const heed_series logits = heed_head_explain_logits(e, given,
-                                                            heed_series_part(given->x, r * given->d, 1));
+        const heed_figures logits = heed_head_explain_logits(e, given,
+                                                             heed_figures_part(given->x, r * given->d, 1));
 
         dlogit[r] = explain_dlogit(e, given, heed_explain_label(e, "dlogit[%lld]", (long long)r), logits,
                                    (int64_t)given->target[r], j, scale);
     }
     heed_explain_leave(e);
-    heed_explain_sum(e, "dW", given->rows, "dlogit[r] * x[r]", heed_series_of(dlogit),
-                     heed_series_part(given->x, k, given->d));
+    heed_explain_sum(e, "dW", given->rows, "dlogit[r] * x[r]", heed_figures_of(dlogit),
+                     heed_figures_part(given->x, k, given->d));
 }
 
 /* dx_k of a row: its gradient at every token. */
 static void explain_dx(heed_explanation *e, const heed_head_given *given, int64_t target, int64_t k,
                        heed_figure scale)
 {
-    const heed_series logits = heed_head_explain_logits(e, given, given->x);
-    heed_figure *dlogit = heed_explain_figures(e, given->V), none;
+    const heed_figures logits = heed_head_explain_logits(e, given, given->x);
+    heed_figure *dlogit = heed_explain_room(e, given->V), none;
 
     if (heed_explain_no_target(e, "dlogit", target, given->V, &none)) {
         for (int64_t j = 0; j < given->V; j++)
@@ -265,7 +265,7 @@ static void explain_dx(heed_explanation *e, const heed_head_given *given, int64_
         heed_explain_leave(e);
     }
     heed_explain_sum(e, "dx", given->V, given->bf16 ? "dlogit[j] * bf16(W[j])" : "dlogit[j] * W[j]",
-                     heed_series_of(dlogit), heed_series_part(given->w, k, given->d));
+                     heed_figures_of(dlogit), heed_figures_part(given->w, k, given->d));
 }
 
 static heed_figure explain_scale(heed_explanation *e, const heed_op_args *a, int64_t n)

@@ -9,23 +9,23 @@ heed_head_given heed_head_read(heed_explanation *e, const heed_op_args *a, int64
     const int64_t all = heed_rows(a->in[HEED_HEAD_X]);
     heed_head_given given = {.rows = rows, .d = d, .V = V, .bf16 = a->in[HEED_HEAD_X]->dtype == HEED_BF16};
 
-    given.x = heed_explain_series(e, a, HEED_HEAD_X, "x", first * d, 1, rows * d);
-    given.w = heed_explain_series(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
+    given.x = heed_explain_operand(e, a, HEED_HEAD_X, "x", first * d, 1, rows * d);
+    given.w = heed_explain_operand(e, a, HEED_HEAD_W, "W", 0, 1, V * d);
     given.target = heed_explain_read(e, a, HEED_HEAD_TARGETS, "target", 0, 1, all);
     for (int64_t r = 0; r < all; r++)
         given.n += (int64_t)given.target[r] != HEED_IGNORE_TARGET;
     return given;
 }
 
-heed_series heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_series x)
+heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_figures x)
 {
-    heed_figure *logits = heed_explain_figures(e, given->V);
+    heed_figure *logits = heed_explain_room(e, given->V);
 
     heed_explain_enter(e);
     for (int64_t j = 0; j < given->V; j++)
         logits[j] = heed_explain_sum(e, heed_explain_label(e, "logit[%lld]", (long long)j), given->d,
                                      given->bf16 ? "x[k] * bf16(W[k])" : "x[k] * W[k]", x,
-                                     heed_series_part(given->w, j * given->d, 1));
+                                     heed_figures_part(given->w, j * given->d, 1));
     heed_explain_leave(e);
-    return heed_series_of(logits);
+    return heed_figures_of(logits);
 }

@@ -83,8 +83,8 @@ static void log_softmax_backward_explain(const heed_op_args *a, int output, int6
                                          heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n, first = element - i;
-    const heed_series y = heed_explain_series(e, a, 0, "y", first, 1, n);
-    const heed_series dy = heed_explain_series(e, a, 1, "dy", first, 1, n);
+    const heed_figures y = heed_explain_operand(e, a, 0, "y", first, 1, n);
+    const heed_figures dy = heed_explain_operand(e, a, 1, "dy", first, 1, n);
 
     (void)output;
     heed_explain_formula(e, "dx[%lld] = dy[%lld] - exp(y[%lld]) * sum_j dy[j]", (long long)i, (long long)i,
@@ -179,7 +179,7 @@ static void log_softmax_cost(const heed_node *y, heed_cost *cost)
 static void log_softmax_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n;
-    const heed_series x = heed_explain_series(e, a, 0, "x", element - i, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", element - i, 1, n);
     heed_figure m = heed_explain_largest(e, "m", n, x);
 
     (void)output;

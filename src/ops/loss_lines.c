@@ -5,7 +5,7 @@
 
 #include "ops/ops.h"
 
-heed_row_figures heed_explain_row(heed_explanation *e, heed_series x, int64_t V)
+heed_row_figures heed_explain_row(heed_explanation *e, heed_figures x, int64_t V)
 {
     const heed_figure m = heed_explain_largest(e, "m", V, x);
 
@@ -26,7 +26,7 @@ bool heed_explain_no_target(heed_explanation *e, const char *label, int64_t targ
     return true;
 }
 
-heed_figure heed_explain_row_loss(heed_explanation *e, const char *label, heed_series x, int64_t V,
+heed_figure heed_explain_row_loss(heed_explanation *e, const char *label, heed_figures x, int64_t V,
                                   int64_t target)
 {
     heed_figure loss;
@@ -62,7 +62,7 @@ heed_figure heed_explain_mean_loss(heed_explanation *e, const heed_figure *losse
     if (n == 0)
         return heed_explain_found(e, "loss", 0.0, "no row counts");
     const heed_figure total = heed_explain_sum_from(e, HEED_IN_DOUBLE, "total", heed_constant(0.0), rows,
-                                                    "loss[r]", heed_series_of(losses));
+                                                    "loss[r]", heed_figures_of(losses));
 
     return heed_explain_step_in(e, HEED_IN_DOUBLE, "loss", "f32(total / N)", total, heed_constant((double)n));
 }

@@ -10,12 +10,12 @@ typedef struct heed_row_figures {
     heed_figure max, sum;
 } heed_row_figures;
 
-heed_row_figures heed_explain_row(heed_explanation *e, heed_series x, int64_t V);
+heed_row_figures heed_explain_row(heed_explanation *e, heed_figures x, int64_t V);
 /** Where the target is no token: true, and what the row's loss or gradient is then. */
 bool heed_explain_no_target(heed_explanation *e, const char *label, int64_t target, int64_t V,
                             heed_figure *found);
 /** log sum_j exp(x_j) - x_target. */
-heed_figure heed_explain_row_loss(heed_explanation *e, const char *label, heed_series x, int64_t V,
+heed_figure heed_explain_row_loss(heed_explanation *e, const char *label, heed_figures x, int64_t V,
                                   int64_t target);
 /** exp(x - m) / sum, rounded to float. */
 heed_figure heed_explain_probability(heed_explanation *e, const char *label, const heed_row_figures *row,

@@ -159,8 +159,8 @@ static void matmul_explain(const heed_op_args *args, int output, int64_t element
     const int64_t which = element / (s.m * s.n), i = element / s.n % s.m, j = element % s.n;
     const int64_t a_start = which * s.m * s.k + (s.transpose_a ? i : i * s.k);
     const int64_t b_start = which * s.k * s.n + (s.transpose_b ? j * s.k : j);
-    const heed_series a = heed_explain_series(e, args, 0, "a", a_start, s.transpose_a ? s.m : 1, s.k);
-    const heed_series b = heed_explain_series(e, args, 1, "b", b_start, s.transpose_b ? 1 : s.n, s.k);
+    const heed_figures a = heed_explain_operand(e, args, 0, "a", a_start, s.transpose_a ? s.m : 1, s.k);
+    const heed_figures b = heed_explain_operand(e, args, 1, "b", b_start, s.transpose_b ? 1 : s.n, s.k);
 
     (void)output;
     heed_explain_formula(e, "y[i, j] = sum_l a[%s] b[%s]", s.transpose_a ? "l, i" : "i, l",

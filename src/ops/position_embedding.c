@@ -161,7 +161,7 @@ static void position_embedding_backward_explain(const heed_op_args *a, int outpu
 {
     const int64_t B = heed_past_rows(a->in[1]), T = heed_rows(a->in[0]) / B;
     const int64_t d = heed_cols(a->out), p = element / d, j = element % d;
-    heed_figure *dy = heed_explain_figures(e, B);
+    heed_figure *dy = heed_explain_room(e, B);
     int64_t n = 0;
 
     (void)output;
@@ -172,7 +172,7 @@ static void position_embedding_backward_explain(const heed_op_args *a, int outpu
             dy[n++] = heed_explain_figure(e, a, 0, "dy", (b * T + t) * d + j);
     }
     heed_explain_formula(e, "dtable[p, j] = sum_b dy[b, p - past_b, j] where that exists");
-    heed_explain_sum(e, "dtable", n, "dy[b]", heed_series_of(dy));
+    heed_explain_sum(e, "dtable", n, "dy[b]", heed_figures_of(dy));
 }
 
 const heed_op heed_op_position_embedding_backward = {

@@ -139,7 +139,7 @@ static void rmsnorm_backward_cost(const heed_node *node, heed_cost *cost)
 
 /* --- its lines --- */
 
-static heed_figure explain_rstd(heed_explanation *e, heed_series x, int64_t n, float eps)
+static heed_figure explain_rstd(heed_explanation *e, heed_figures x, int64_t n, float eps)
 {
     const heed_figure squares = heed_explain_sum_from(e, HEED_IN_DOUBLE, "squares", heed_constant(0.0), n,
                                                       "x[j] * x[j]", x);
@@ -156,9 +156,9 @@ static heed_figure explain_normalized(heed_explanation *e, const char *label, he
 static void explain_dx(const heed_op_args *a, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->in[0]), i = element % n, first = element - i;
-    const heed_series x = heed_explain_series(e, a, 0, "x", first, 1, n);
-    const heed_series gamma = heed_explain_series(e, a, 1, "gamma", 0, 1, n);
-    const heed_series dy = heed_explain_series(e, a, 2, "dy", first, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", first, 1, n);
+    const heed_figures gamma = heed_explain_operand(e, a, 1, "gamma", 0, 1, n);
+    const heed_figures dy = heed_explain_operand(e, a, 2, "dy", first, 1, n);
     const heed_figure rstd = explain_rstd(e, x, n, eps_of(a));
     const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum g xhat", heed_constant(0.0), n,
                                                   "f32(gamma[j] * dy[j]) * f32(x[j] * rstd)", gamma, dy, x,
@@ -180,22 +180,22 @@ static void explain_dx(const heed_op_args *a, int64_t element, heed_explanation 
 static void explain_dgamma(const heed_op_args *a, int64_t i, heed_explanation *e)
 {
     const int64_t rows = heed_rows(a->in[0]), n = heed_cols(a->in[0]);
-    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, rows * n);
-    const heed_series dy = heed_explain_series(e, a, 2, "dy", i, n, rows);
-    heed_figure *xhat = heed_explain_figures(e, rows);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", 0, 1, rows * n);
+    const heed_figures dy = heed_explain_operand(e, a, 2, "dy", i, n, rows);
+    heed_figure *xhat = heed_explain_room(e, rows);
 
     heed_explain_formula(
         e, "dgamma[%lld] = sum_r dy[r, %lld] * xhat[r, %lld], xhat = x / sqrt(mean x^2 + %g) of row r",
         (long long)i, (long long)i, (long long)i, (double)eps_of(a));
     heed_explain_enter(e);
     for (int64_t r = 0; r < rows; r++) {
-        const heed_figure rstd = explain_rstd(e, heed_series_part(x, r * n, 1), n, eps_of(a));
+        const heed_figure rstd = explain_rstd(e, heed_figures_part(x, r * n, 1), n, eps_of(a));
 
         xhat[r] = explain_normalized(e, heed_explain_label(e, "xhat[%lld]", (long long)r),
                                      heed_explain_at(e, x, r * n + i), rstd);
     }
     heed_explain_leave(e);
-    heed_explain_sum(e, "dgamma", rows, "dy[r] * xhat[r]", dy, heed_series_of(xhat));
+    heed_explain_sum(e, "dgamma", rows, "dy[r] * xhat[r]", dy, heed_figures_of(xhat));
 }
 
 static void rmsnorm_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
@@ -275,7 +275,7 @@ static void rmsnorm_cost(const heed_node *y, heed_cost *cost)
 static void rmsnorm_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), i = element % n;
-    const heed_series x = heed_explain_series(e, a, 0, "x", element - i, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", element - i, 1, n);
     const heed_figure gamma = heed_explain_figure(e, a, 1, "gamma", i);
     const heed_figure rstd = explain_rstd(e, x, n, eps_of(a));
     const heed_figure xhat = explain_normalized(e, "xhat", heed_explain_at(e, x, i), rstd);

@@ -105,9 +105,9 @@ static int64_t next_after(const float *p, int64_t n, int64_t last)
 static void top_k_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->in[0]), k = heed_cols(a->out), place = element % k;
-    const heed_series p = heed_explain_series(e, a, 0, "p", element / k * n, 1, n);
+    const heed_figures p = heed_explain_operand(e, a, 0, "p", element / k * n, 1, n);
     const float *values = heed_explain_values(e, p);
-    heed_figure *left = heed_explain_figures(e, n);
+    heed_figure *left = heed_explain_room(e, n);
     int64_t found = -1, n_left = 0;
 
     (void)output;
@@ -122,7 +122,7 @@ static void top_k_explain(const heed_op_args *a, int output, int64_t element, he
     found = next_after(values, n, found);
     heed_explain_formula(e, "index[t, %lld] = the expert with the largest p[t, :] but for %lld",
                          (long long)place, (long long)place);
-    heed_explain_largest(e, "largest", n_left, heed_series_of(left));
+    heed_explain_largest(e, "largest", n_left, heed_figures_of(left));
     heed_explain_found(e, "index", (double)found, "the first expert that has it, but for the %lld before",
                        (long long)place);
 }

@@ -42,15 +42,15 @@ static void running_mean_backward_explain(const heed_op_args *a, int output, int
                                           heed_explanation *e)
 {
     const int64_t T = length_of(a->out), n = heed_cols(a->out), t = element / n % T;
-    const heed_series dy = heed_explain_series(e, a, 0, "dy", element, n, T - t);
-    heed_figure *tokens = heed_explain_figures(e, T - t); /* that a mean is taken over */
+    const heed_figures dy = heed_explain_operand(e, a, 0, "dy", element, n, T - t);
+    heed_figure *tokens = heed_explain_room(e, T - t); /* that a mean is taken over */
 
     (void)output;
     for (int64_t s = t; s < T; s++)
         tokens[s - t] = heed_constant((double)(s + 1));
     heed_explain_formula(e, "dx_t = sum of dy_s / (s + 1), s = %lld .. %lld", (long long)t, (long long)(T - 1));
-    heed_explain_sum(e, "dx", T - t, "dy[s] / tokens", heed_series_part(dy, T - 1 - t, -1),
-                     heed_series_part(heed_series_of(tokens), T - 1 - t, -1));
+    heed_explain_sum(e, "dx", T - t, "dy[s] / tokens", heed_figures_part(dy, T - 1 - t, -1),
+                     heed_figures_part(heed_figures_of(tokens), T - 1 - t, -1));
 }
 
 const heed_op heed_op_running_mean_backward = {
@@ -103,7 +103,7 @@ static void running_mean_grad(heed_graph *g, heed_node *y, heed_node *const *dy,
 static void running_mean_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t T = length_of(a->out), n = heed_cols(a->out), t = element / n % T;
-    const heed_series x = heed_explain_series(e, a, 0, "x", element - t * n, n, t + 1);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", element - t * n, n, t + 1);
     const heed_figure sum = heed_explain_sum(e, "sum", t + 1, "x[s]", x);
 
     (void)output;

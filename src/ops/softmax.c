@@ -66,8 +66,8 @@ static void softmax_backward_cost(const heed_node *dx, heed_cost *cost)
 static void softmax_backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), first = element - element % n;
-    const heed_series y = heed_explain_series(e, a, 0, "y", first, 1, n);
-    const heed_series dy = heed_explain_series(e, a, 1, "dy", first, 1, n);
+    const heed_figures y = heed_explain_operand(e, a, 0, "y", first, 1, n);
+    const heed_figures dy = heed_explain_operand(e, a, 1, "dy", first, 1, n);
     const heed_figure dot = heed_explain_sum(e, "dot", n, "y[j] * dy[j]", y, dy);
 
     (void)output;
@@ -153,7 +153,7 @@ static void softmax_cost(const heed_node *y, heed_cost *cost)
     heed_cost_elementwise(y, 5, cost);
 }
 
-static heed_figure explain_shift(heed_explanation *e, heed_series x, int64_t n)
+static heed_figure explain_shift(heed_explanation *e, heed_figures x, int64_t n)
 {
     const heed_figure m = heed_explain_largest(e, "m", n, x);
 
@@ -165,7 +165,7 @@ static heed_figure explain_shift(heed_explanation *e, heed_series x, int64_t n)
 static void softmax_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), first = element - element % n;
-    const heed_series x = heed_explain_series(e, a, 0, "x", first, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", first, 1, n);
     const heed_figure m = explain_shift(e, x, n);
     const heed_figure sum = heed_explain_sum(e, "sum", n, "exp(x[j] - m)", x, heed_explain_same(e, m));
 

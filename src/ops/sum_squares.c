@@ -62,7 +62,7 @@ static void sum_squares_cost(const heed_node *y, heed_cost *cost)
 static void sum_squares_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_tensor_count(a->in[0]);
-    const heed_series x = heed_explain_series(e, a, 0, "x", 0, 1, n);
+    const heed_figures x = heed_explain_operand(e, a, 0, "x", 0, 1, n);
     const heed_figure sum = heed_explain_sum_from(e, HEED_IN_DOUBLE, "sum", heed_constant(0.0), n,
                                                   "x[i] * x[i]", x);
 

@@ -65,6 +65,36 @@ static void the_definition_is_each_rule_on_its_own(void **state)
     assert_true(!heed_mask_sees(&block, 1, 1) && heed_mask_sees(&block, 1, 2));
 }
 
+/* Nothing but the rule itself hides the pair, so it is the one that is named. */
+static void what_hides_a_key_is_named(void **state)
+{
+    const uint8_t none[] = {0, 0, 0, 0};
+    const int32_t documents[] = {7, 8};
+    const struct {
+        heed_mask mask;
+        int64_t i, j;
+        heed_hiding why;
+    } cases[] = {
+        {{.causal = true}, 0, 0, HEED_HIDDEN_NOT},
+        {{.causal = true}, 0, 1, HEED_HIDDEN_LATER},
+        {{.causal = true, .window = 2, .position = 5}, 0, 3, HEED_HIDDEN_WINDOW},
+        {{.causal = true, .stride = 2, .position = 5}, 0, 2, HEED_HIDDEN_STRIDE},
+        {{.keys = none}, 0, 1, HEED_HIDDEN_PADDING},
+        {{.query_documents = documents, .key_documents = documents}, 0, 1, HEED_HIDDEN_DOCUMENT},
+        {{.blocks = none, .block = 2, .blocks_stride = 2}, 0, 1, HEED_HIDDEN_BLOCK},
+        {{.pairs = none, .pairs_stride = 2}, 1, 1, HEED_HIDDEN_PAIR},
+    };
+
+    (void)state;
+    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        const heed_hiding why = heed_mask_hides(&cases[n].mask, cases[n].i, cases[n].j);
+
+        if (why != cases[n].why)
+            fail_msg("case %zu: %s, expected %s", n, heed_hiding_text(why), heed_hiding_text(cases[n].why));
+        assert_int_equal(why == HEED_HIDDEN_NOT, heed_mask_sees(&cases[n].mask, cases[n].i, cases[n].j));
+    }
+}
+
 static void keys_outside_of_a_range_are_hidden(void **state)
 {
     uint32_t x = 1u;
@@ -182,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_definition_is_each_rule_on_its_own),
+        cmocka_unit_test(what_hides_a_key_is_named),
         cmocka_unit_test(keys_outside_of_a_range_are_hidden),
         cmocka_unit_test(a_range_ends_at_keys_that_are_seen),
         cmocka_unit_test(a_tile_is_said_to_be_seen_or_hidden_only_where_it_is),
