@@ -31,6 +31,11 @@ HEED_API heed_status heed_model_open(const char *folder, heed_model **model, hee
 /** A new model with random weights and without a tokenizer, to measure or to train. HEED_ERR_USAGE, HEED_ERR_MEMORY. */
 HEED_API heed_status heed_model_create(const heed_config *config, uint64_t seed, heed_model **model,
                                        heed_error *err);
+/**
+ * A model without numbers, whatever its size: its parameters have names and sizes, and what it costs can be counted. It
+ * cannot be run, and its parameters read as zeros. HEED_ERR_USAGE, HEED_ERR_MEMORY.
+ */
+HEED_API heed_status heed_model_describe(const heed_config *config, heed_model **model, heed_error *err);
 HEED_API void heed_model_close(heed_model *model); /* NULL is allowed */
 
 /** Lent by the model. */

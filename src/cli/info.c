@@ -345,7 +345,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     if (status == HEED_OK)
         status = heed_cli_measure_step(&found.accounts, &config, err);
     if (status == HEED_OK && model == NULL)
-        status = heed_model_create(&config, 0, &model, err);
+        status = heed_model_describe(&config, &model, err);
     found.model = model;
     if (status == HEED_OK)
         status = find_out(&found, &own, err);

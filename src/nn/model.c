@@ -48,6 +48,21 @@ heed_status heed_model_create(const heed_config *config, uint64_t seed, heed_mod
     return heed_model_wrap(weights, NULL, model, err);
 }
 
+heed_status heed_model_describe(const heed_config *config, heed_model **model, heed_error *err)
+{
+    heed_weights *weights = NULL;
+    heed_status status = heed_config_check(config, err);
+
+    *model = NULL;
+    if (status == HEED_OK)
+        status = heed_weights_create(config, &weights, err);
+    if (status != HEED_OK)
+        return status;
+    for (int i = 0; i < weights->n; i++)
+        weights->list[i].bytes = weights->list[i].count * (int64_t)sizeof(float);
+    return heed_model_wrap(weights, NULL, model, err);
+}
+
 void heed_model_close(heed_model *model)
 {
     if (model == NULL)
@@ -176,7 +191,10 @@ void heed_model_read_parameter(const heed_model *model, int i, float *out)
 {
     const heed_parameter *p = &model->weights->list[i];
 
-    heed_parameter_read(p, 0, p->count, out);
+    if (p->numbers == NULL) /* only described */
+        memset(out, 0, (size_t)p->count * sizeof *out);
+    else
+        heed_parameter_read(p, 0, p->count, out);
 }
 
 heed_parameter heed_model_parameter(const heed_model *model, int i)

@@ -115,6 +115,39 @@ static void what_waits_in_bf16_is_little_more_than_half(void **state)
     heed_model_close(model);
 }
 
+/* 1.6 TB of weights: what they cost is known all the same. */
+static void a_described_model_is_counted_as_one_with_numbers(void **state)
+{
+    heed_config config = heed_config_default();
+    heed_accounting with, without;
+    heed_error err = {0};
+    heed_model *model, *described = NULL;
+
+    (void)state;
+    config.vocab_size = 65;
+    model = make_model(&config);
+    assert_int_equal(heed_model_describe(&config, &described, &err), HEED_OK);
+    assert_int_equal(heed_model_account_forward(model, 2, 64, &with, &err), HEED_OK);
+    assert_int_equal(heed_model_account_forward(described, 2, 64, &without, &err), HEED_OK);
+    assert_true(with.flops == without.flops && with.arena_bytes == without.arena_bytes);
+    assert_true(with.state_bytes == without.state_bytes && with.parameters == without.parameters);
+    assert_true(with.bytes_read == without.bytes_read && with.n_nodes == without.n_nodes);
+    assert_int_equal(heed_model_n_parameters(described), heed_model_n_parameters(model));
+    for (int i = 0; i < heed_model_n_parameters(model); i++) {
+        const heed_parameter a = heed_model_parameter(model, i), b = heed_model_parameter(described, i);
+        assert_true(a.count == b.count && a.bytes == b.bytes && a.precision == b.precision && b.data == NULL);
+    }
+    heed_model_close(model);
+    heed_model_close(described);
+    config.n_layers = 96;
+    config.d_model = 16384;
+    config.d_mlp = 81920;
+    assert_int_equal(heed_model_describe(&config, &described, &err), HEED_OK);
+    assert_int_equal(heed_model_account_forward(described, 1, 1, &without, &err), HEED_OK);
+    assert_true(without.parameters > 3e11 && without.state_bytes == 4.0 * without.parameters);
+    heed_model_close(described);
+}
+
 static void sizes_that_do_not_fit_the_model_are_refused(void **state)
 {
     heed_config config = heed_config_default();
@@ -141,6 +174,7 @@ int main(void)
         cmocka_unit_test(traffic_grows_with_the_length_not_its_square),
         cmocka_unit_test(a_large_vocabulary_takes_no_room_for_its_logits),
         cmocka_unit_test(what_waits_in_bf16_is_little_more_than_half),
+        cmocka_unit_test(a_described_model_is_counted_as_one_with_numbers),
         cmocka_unit_test(sizes_that_do_not_fit_the_model_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
