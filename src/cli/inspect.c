@@ -327,6 +327,7 @@ const heed_cli_command heed_cli_inspect = {
     .examples = "  heed inspect story\n"
                 "  heed inspect story --text \"The cat sat down.\" --layer 1 --head 0\n"
                 "  heed inspect story --picture attention.png\n"
+                "  heed inspect story --show heads --largest-weights 3\n"
                 "  heed inspect story --text \"The cat sat down.\" --show lens,predictions\n"
                 "  heed inspect story --text \"The cat sat\" --attribute \" down\" --against \" up\"\n"
                 "  heed inspect story --activation blocks.0.attn.pattern --to pattern.npy\n"

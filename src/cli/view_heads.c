@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/token_out.h"
 #include "cli/view.h"
 #include "cli/view_heads.h"
 
@@ -217,29 +218,21 @@ static void print_verdict(const heed_cli_heads *seen)
 
 /* --- what else is asked for --- */
 
-static void print_token(const heed_model *model, int32_t id)
-{
-    size_t n = 0;
-    const char *piece = heed_model_piece(model, id, &n);
-    char text[64], shown[80];
-
-    snprintf(text, sizeof text, "%.*s", piece != NULL ? (int)n : 1, piece != NULL ? piece : "?");
-    printf("\"%s\"", heed_cli_quote(shown, 24, text));
-}
+enum { TOKEN_COLUMNS = 12 };
 
 static void print_largest(const heed_cli_look *look, const heed_cli_heads *seen)
 {
     const int L = heed_heads_n_layers(seen->heads), H = heed_heads_n_heads(seen->heads);
 
-    printf("\nlargest weights\nlayer  head  weight  query            key\n");
+    printf("\nlargest weights\nlayer  head  weight   query               looks at\n");
     for (int i = 0; i < L * H; i++) {
         int n;
         const heed_head_weight *w = heed_heads_largest(seen->heads, 0, i / H, i % H, &n);
         for (int k = 0; k < n; k++) {
-            printf("%5d %5d %7.3f  %lld ", i / H, i % H, (double)w[k].weight, (long long)w[k].query);
-            print_token(look->model, look->ids[w[k].query]);
-            printf(" -> %lld ", (long long)w[k].key);
-            print_token(look->model, look->ids[w[k].key]);
+            printf("%5d %5d %7.3f %7lld ", i / H, i % H, (double)w[k].weight, (long long)w[k].query);
+            heed_cli_put_token(look->model, look->ids[w[k].query], TOKEN_COLUMNS);
+            printf(" %7lld ", (long long)w[k].key);
+            heed_cli_put_token(look->model, look->ids[w[k].key], TOKEN_COLUMNS);
             printf("\n");
         }
     }
