@@ -10,10 +10,23 @@
 
 enum { NAME_COLUMNS = 9, CELL_COLUMNS = 10, TOKEN_COLUMNS = 5 };
 
+enum { SHOW_LIKELIEST, SHOW_NEXT, SHOW_ENTROPY, SHOW_DIVERGENCE };
+
 typedef struct lens_options {
     const char *positions;
     int64_t top;
+    int cells;
 } lens_options;
+
+static const char *const kinds[] = {"likeliest", "next", "entropy", "divergence", NULL};
+
+/* What stands above the table of each kind. */
+static const char *const explained[] = {
+    "what the model would say next if it stopped there, with its probability in %\n* is what comes",
+    "how likely what comes would be if the model stopped there, in %, and its rank",
+    "entropy of what the model would say next if it stopped there, in nats",
+    "divergence from what the model says at the end, in nats",
+};
 
 static const lens_options defaults = {.top = 5};
 
@@ -24,6 +37,7 @@ static const heed_cli_text texts[] = {
 };
 
 static const heed_field fields[] = {
+    {"lens_cells", "what the table shows", HEED_FIELD_CHOICE, offsetof(lens_options, cells), 0, 0, kinds},
     {"lens_top", "likeliest tokens of each place under --json", HEED_FIELD_INTEGER, offsetof(lens_options, top),
      1, HEED_LENS_MOST_TOP, NULL},
 };
@@ -64,7 +78,7 @@ static void put_place(const char *name)
 }
 
 /* The likeliest token and its probability in percent; a star where it is the one that comes. */
-static void put_cell(const heed_model *model, const heed_prediction *p, heed_palette palette)
+static void put_likeliest(const heed_model *model, const heed_prediction *p, heed_palette palette)
 {
     const bool right = p->n_top > 0 && p->top[0].id == p->next;
     const bool coloured = right && palette != HEED_PALETTE_NONE;
@@ -77,6 +91,21 @@ static void put_cell(const heed_model *model, const heed_prediction *p, heed_pal
         printf("%4.0f%s", 100.0 * exp(p->top[0].log_probability), right ? "*" : " ");
     }
     printf("%s", coloured ? "\033[0m" : "");
+}
+
+static void put_cell(const heed_model *model, const heed_prediction *p, int kind, heed_palette palette)
+{
+    char rank[24] = "";
+
+    if (kind == SHOW_LIKELIEST) {
+        put_likeliest(model, p, palette);
+    } else if (kind != SHOW_NEXT) {
+        printf("%-*.3f", CELL_COLUMNS, kind == SHOW_ENTROPY ? p->entropy : p->divergence);
+    } else {
+        if (p->next >= 0)
+            snprintf(rank, sizeof rank, "%.0f #%lld", 100.0 * exp(p->log_probability), (long long)p->rank);
+        printf("%-*s", CELL_COLUMNS, rank);
+    }
 }
 
 static void put_tokens(const heed_cli_look *look, const char *title, int64_t first, int64_t last, int64_t shift)
@@ -93,7 +122,7 @@ static void put_tokens(const heed_cli_look *look, const char *title, int64_t fir
 }
 
 /* Positions first .. last, all places. */
-static void print_block(const heed_cli_look *look, const heed_lens *lens, int64_t first, int64_t last)
+static void print_block(const heed_cli_look *look, const heed_lens *lens, int kind, int64_t first, int64_t last)
 {
     const heed_palette palette = heed_cli_palette(stdout);
 
@@ -105,7 +134,7 @@ static void print_block(const heed_cli_look *look, const heed_lens *lens, int64_
     for (int place = 0; place < heed_lens_n_places(lens); place++) {
         put_place(heed_lens_name(lens, place));
         for (int64_t p = first; p <= last; p++)
-            put_cell(look->model, heed_lens_at(lens, place, p), palette);
+            put_cell(look->model, heed_lens_at(lens, place, p), kind, palette);
         printf("\n");
     }
     put_tokens(look, "comes", first, last, 1);
@@ -139,12 +168,11 @@ static void print_text(const heed_cli_look *look, const lens_options *own, const
 {
     const int64_t first = heed_lens_first(lens), last = heed_lens_last(lens), across = n_across();
 
-    printf("what the model would say next if it stopped there, with its probability in %%\n"
-           "* is what comes\n\n");
+    printf("%s\n\n", explained[own->cells]);
     for (int64_t p = first; p <= last; p += across) {
         if (p > first)
             printf("\n");
-        print_block(look, lens, p, p + across - 1 < last ? p + across - 1 : last);
+        print_block(look, lens, own->cells, p, p + across - 1 < last ? p + across - 1 : last);
     }
     if (first > 0 && own->positions == NULL)
         printf("positions %lld to %lld of %zu; --lens-positions all shows them all\n", (long long)first,

@@ -37,6 +37,11 @@ expect '^comes  '
 expect ' 1 post'
 expect 'positions 9 to 15 of 16; --lens-positions all shows them all'
 narrow
+for cells in next entropy divergence; do
+    allow inspect m --text "$text" --lens-cells $cells
+    narrow
+done
+expect ' 1 post  0.000 '
 allow inspect m --text "$text" --lens-positions 0-2 --json
 expect '"first_position": 0, "last_position": 2'
 expect '"name": "blocks.1.resid_post"'
