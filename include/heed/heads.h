@@ -39,7 +39,7 @@ extern "C" {
  * The first three are those of TransformerLens (transformer_lens/head_detector.py); so an induction head may look at its own
  * token where that repeats the one before. Delimiters: Clark et al. 2019 (arXiv:1906.04341) 3.2, where heads rest on
  * separators, periods and commas; token 0 is left to the sink. First token: Xiao et al. 2024 (arXiv:2309.17453) 3.1; the
- * score is alpha_1 of Gu et al. 2025 (arXiv:2410.10781) 3.1.
+ * score is alpha_1 of Gu et al. 2025 (arXiv:2410.10781).
  */
 typedef enum heed_head_role {
     HEED_HEAD_PREVIOUS,
