@@ -39,6 +39,7 @@
 #include <heed/train.h>
 #include <heed/verify.h>
 #include <heed/vocab.h>
+#include <heed/workbook.h>
 
 /** "0.1.0" */
 HEED_API const char *heed_version(void);

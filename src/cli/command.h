@@ -31,6 +31,7 @@ extern const heed_cli_command heed_cli_plot;
 extern const heed_cli_command heed_cli_verify;
 extern const heed_cli_command heed_cli_convert;
 extern const heed_cli_command heed_cli_pull;
+extern const heed_cli_command heed_cli_workbook;
 extern const heed_cli_command heed_cli_bench;
 extern const heed_cli_command heed_cli_help;
 extern const heed_cli_command heed_cli_version;

@@ -12,13 +12,13 @@
 #include "cli/output.h"
 
 const heed_cli_command *const heed_cli_commands[] = {
-    &heed_cli_train,   &heed_cli_generate, &heed_cli_eval,    &heed_cli_tokenize,
-    &heed_cli_info,    &heed_cli_shapes,   &heed_cli_trace,   &heed_cli_inspect,
-    &heed_cli_plot,    &heed_cli_verify,   &heed_cli_convert,
+    &heed_cli_train,    &heed_cli_generate, &heed_cli_eval,    &heed_cli_tokenize, &heed_cli_info,
+    &heed_cli_shapes,   &heed_cli_trace,    &heed_cli_inspect, &heed_cli_plot,     &heed_cli_verify,
+    &heed_cli_convert,
 #ifdef HEED_HAVE_CURL
     &heed_cli_pull,
 #endif
-    &heed_cli_bench,  &heed_cli_help,     &heed_cli_version, NULL,
+    &heed_cli_workbook, &heed_cli_bench,    &heed_cli_help,    &heed_cli_version,  NULL,
 };
 
 heed_status heed_cli_find_command(const char *name, const heed_cli_command **command, heed_error *err)

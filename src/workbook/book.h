@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The workbook from inside: the exercises beside their words. */
+#ifndef HEED_WORKBOOK_BOOK_H
+#define HEED_WORKBOOK_BOOK_H
+
+#include "workbook/exercise.h"
+#include "workbook/texts.h"
+
+typedef struct heed_part {
+    const heed_exercise *exercise;
+    const heed_part_text *text; /* NULL: it has none, which a test forbids */
+    heed_exercise_info info;
+} heed_part;
+
+struct heed_workbook {
+    heed_arena *arena;
+    heed_part *parts;
+    int n;
+};
+
+struct heed_posing {
+    const heed_part *part;
+    int64_t variant; /* -1: parameters were given */
+    heed_arena *arena;
+    json_t *params, *answer, *steps;
+    char *params_text;
+    const char *question, *why;
+    const char *hints[HEED_TEXT_MOST], *key_points[HEED_TEXT_MOST];
+    heed_posing_option options[HEED_TEXT_MOST];
+    heed_posing_field fields[HEED_MAX_FIELDS]; /* that a person is asked for */
+    const heed_field_spec *specs[HEED_MAX_FIELDS];
+    int n_fields;
+    heed_field_spec given[HEED_MAX_FIELDS]; /* specs of parameters, where these are asked for */
+};
+
+/** The answer of the exercise for the parameters, going wrong by the slip; *answer is new. */
+heed_status heed_exercise_solve(const heed_exercise *exercise, const json_t *params, heed_slip slip,
+                                json_t *steps, json_t **answer, heed_error *err);
+/** Parameters of a variant, 0 being the source's; *params is new. */
+heed_status heed_exercise_vary(const heed_exercise *exercise, int64_t variant, json_t **params,
+                               heed_error *err);
+/** The slip that makes given of a field whose right value it is not; HEED_SLIP_NONE. */
+heed_slip heed_exercise_slip(const heed_exercise *exercise, const json_t *params, const heed_field_spec *field,
+                             const json_t *expected, const json_t *given);
+const heed_field_spec *heed_exercise_field(const heed_exercise *exercise, const char *name);
+
+#endif

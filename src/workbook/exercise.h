@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract of an exercise: a question whose numbers may vary, and whose answer the engine works out.
+ *
+ *     static void triangle(heed_solving *s)
+ *     {
+ *         const int64_t n = heed_take_int(s, "seq_len", 1, 4096);
+ *         heed_grid mask = heed_grid_make(s, n, n);
+ *         …
+ *         heed_put_grid(s, "value", mask);
+ *     }
+ *     static void vary_triangle(heed_varying *v)
+ *     {
+ *         heed_vary_int(v, "seq_len", 2, 8);
+ *     }
+ *     const heed_exercise heed_exercises_masks[] = {
+ *         {.id = "pp.q10", .seed = "000 Q10", .kind = HEED_EXERCISE_MATRIX, .params = "{\"seq_len\": 3}",
+ *          .vary = vary_triangle, .solve = triangle, .fields = {{"value", HEED_ANSWER_MATRIX, HEED_EXACT}}},
+ *         {.id = NULL}};
+ *
+ * Right answers, the steps of the explanation and the answers of typical slips come from one function: solve() is called
+ * with a slip, and whatever it computes with then goes wrong in that way. Nothing is answered from a stored number. The
+ * texts, in words, are in workbook/GROUP.md: texts.h.
+ *
+ * Values are JSON: numbers, lists, nested lists (rows are queries, columns keys), texts, truths; "nan", "inf" and "-inf"
+ * stand for numbers that JSON has not.
+ */
+#ifndef HEED_WORKBOOK_EXERCISE_H
+#define HEED_WORKBOOK_EXERCISE_H
+
+#include <heed/workbook.h>
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+
+/* --- slips: what people do wrong, and what a given answer is compared with --- */
+
+typedef enum heed_slip {
+    HEED_SLIP_NONE,
+    HEED_SLIP_NO_SCALE,     /* scores not divided by sqrt(head_dim) */
+    HEED_SLIP_HEAD_DIM,     /* divided by head_dim, not by its root */
+    HEED_SLIP_COLUMNS,      /* softmax over columns */
+    HEED_SLIP_MASK_LATE,    /* masked after the softmax, rows not renormalised */
+    HEED_SLIP_MASK_TURNED,  /* the mask transposed */
+    HEED_SLIP_TRANSPOSED,   /* rows and columns swapped in the result */
+    HEED_SLIP_TURNED_INPUT, /* Q or K transposed, or taken for one another */
+    HEED_SLIP_NO_BIAS,      /* biases forgotten */
+    HEED_SLIP_NO_HEADS,     /* the number of heads forgotten */
+    HEED_SLIP_OFF_BY_ONE,   /* counted from 1 where it is from 0, or the other way round */
+    HEED_SLIP_MEBI,         /* MB taken for MiB, or GB for GiB */
+    HEED_SLIP_PERCENT,      /* a share where per cent are asked for, or the other way round */
+    HEED_SLIP_NO_MASK,      /* the mask forgotten */
+    HEED_SLIP_SAMPLE,       /* divided by n - 1 where by n, or the other way round */
+    HEED_SLIP_LOG_BASE,     /* the logarithm of another base */
+    HEED_SLIP_SIGN,         /* the sign */
+    HEED_N_SLIPS
+} heed_slip;
+
+#define HEED_SLIP(s) (1u << (s))
+/* Of scaled dot-product attention with and without a mask. */
+#define HEED_SLIPS_ATTENTION                                                                        \
+    (HEED_SLIP(HEED_SLIP_NO_SCALE) | HEED_SLIP(HEED_SLIP_HEAD_DIM) | HEED_SLIP(HEED_SLIP_COLUMNS) | \
+     HEED_SLIP(HEED_SLIP_TURNED_INPUT))
+#define HEED_SLIPS_MASKED                                                                       \
+    (HEED_SLIPS_ATTENTION | HEED_SLIP(HEED_SLIP_MASK_LATE) | HEED_SLIP(HEED_SLIP_MASK_TURNED) | \
+     HEED_SLIP(HEED_SLIP_NO_MASK))
+
+/** What seems to have happened, in words: "this is the softmax over columns". */
+const char *heed_slip_words(heed_slip slip);
+
+/* --- fields of an answer --- */
+
+typedef enum heed_tolerance_kind {
+    HEED_TOLERANCE_EXACT, /* whole numbers equal, others to 1e-6 max(1, |x|): what the engine's floats hold */
+    HEED_TOLERANCE_ABS,
+    HEED_TOLERANCE_REL,
+    HEED_TOLERANCE_PROGRAM, /* |a - x| <= t max(1, |x|) */
+    HEED_TOLERANCE_MIXED,   /* whole numbers exact, others absolute */
+} heed_tolerance_kind;
+
+typedef struct heed_tolerance {
+    heed_tolerance_kind kind;
+    double t;
+} heed_tolerance;
+
+#define HEED_EXACT                \
+    {                             \
+        HEED_TOLERANCE_EXACT, 0.0 \
+    }
+#define HEED_ABS(x)           \
+    {                         \
+        HEED_TOLERANCE_ABS, x \
+    }
+#define HEED_REL(x)           \
+    {                         \
+        HEED_TOLERANCE_REL, x \
+    }
+#define HEED_T2 HEED_ABS(0.005)
+#define HEED_T3 HEED_ABS(0.001)
+#define HEED_R1 HEED_REL(0.01)
+#define HEED_E5                      \
+    {                                \
+        HEED_TOLERANCE_PROGRAM, 1e-5 \
+    }
+#define HEED_MIXED                  \
+    {                               \
+        HEED_TOLERANCE_MIXED, 0.005 \
+    }
+
+/* How a field is read beside its kind. */
+enum {
+    HEED_ASKED_ANY_ONE =
+        1,              /* a list of which one name is enough, and more of them are right too, in any order */
+    HEED_ASKED_SET = 2, /* a list in any order */
+    HEED_ASKED_POSITION = 4, /* a place or a count of places: off by one is a slip */
+    HEED_ASKED_HIDDEN = 8,   /* part of solve and mark, but not asked of a person */
+    HEED_ASKED_FREE = 16,    /* taken as it is, never wrong */
+    HEED_ASKED_PERCENT = 32, /* 40% is 40, elsewhere 0.4 */
+};
+
+typedef struct heed_field_spec {
+    const char *name;
+    heed_answer_kind kind;
+    heed_tolerance tolerance;
+    unsigned flags;
+} heed_field_spec;
+
+#define HEED_MAX_FIELDS 24
+
+typedef struct heed_solving heed_solving;
+typedef struct heed_varying heed_varying;
+
+typedef struct heed_exercise {
+    const char *id, *seed; /* "pp.q06", "000 Q6" */
+    heed_exercise_kind kind;
+    const char *params;            /* JSON of the seed's numbers, "{}": nothing varies */
+    void (*vary)(heed_varying *v); /* NULL: nothing varies */
+    void (*solve)(heed_solving *s);
+    unsigned slips;                          /* bits HEED_SLIP(…) that solve() knows */
+    heed_field_spec fields[HEED_MAX_FIELDS]; /* ends with a NULL name */
+    const char *demo;                        /* "D02"; NULL: none */
+    /*
+     * Where a person does not answer with numbers but gives parameters that must have a property: names of these, with commas
+     * between, and the truth among the fields that judges them. NULL: the fields are asked for.
+     */
+    const char *given, *property;
+} heed_exercise;
+
+/** The groups, ended by NULL; each a list that ends with a NULL id. */
+extern const heed_exercise *const heed_exercise_groups[];
+
+/* --- solving --- */
+
+/* The first failure is kept; from then on what is taken is 0 or empty, and nothing is put. */
+struct heed_solving {
+    const json_t *params;
+    heed_slip slip; /* go wrong in this way; HEED_SLIP_NONE: do not */
+    json_t *answer; /* fields */
+    json_t *steps;  /* lines of text; NULL: nobody reads them */
+    heed_arena *arena;
+    heed_status status;
+    heed_error *err;
+};
+
+/* [rows, columns]; of the arena. A vector is one row. */
+typedef struct heed_grid {
+    int64_t rows, columns;
+    double *data;
+} heed_grid;
+
+int64_t heed_take_int(heed_solving *s, const char *name, int64_t least, int64_t most);
+double heed_take_number(heed_solving *s, const char *name);
+bool heed_take_bool(heed_solving *s, const char *name);
+const char *heed_take_text(heed_solving *s, const char *name);
+/** A list of numbers as one row. */
+heed_grid heed_take_list(heed_solving *s, const char *name);
+heed_grid heed_take_grid(heed_solving *s, const char *name);
+/** A member as it is, NULL after a failure or where it is absent (then also a failure). */
+const json_t *heed_take_json(heed_solving *s, const char *name);
+/** Nested lists of `rank` axes with equal lengths, size [rank]; dense, row-major. */
+const double *heed_take_tensor(heed_solving *s, const char *name, int rank, int64_t *size);
+bool heed_takes(const heed_solving *s, const char *name); /* is it given? */
+
+heed_grid heed_grid_make(heed_solving *s, int64_t rows, int64_t columns); /* zeros */
+heed_grid heed_grid_row(heed_grid x, int64_t row);                        /* lent by x */
+heed_grid heed_grid_turn(heed_solving *s, heed_grid x);                   /* transposed */
+
+void heed_put_number(heed_solving *s, const char *name, double x);
+void heed_put_bool(heed_solving *s, const char *name, bool x);
+void heed_put_text(heed_solving *s, const char *name, const char *x);
+void heed_put_list(heed_solving *s, const char *name, heed_grid x); /* all numbers of x in a row */
+void heed_put_grid(heed_solving *s, const char *name, heed_grid x);
+void heed_put_tensor(heed_solving *s, const char *name, int rank, const int64_t *size, const double *x);
+/** n whole numbers follow, as int64_t. */
+void heed_put_shape(heed_solving *s, const char *name, int n, ...);
+void heed_put_json(heed_solving *s, const char *name, json_t *x); /* takes x over */
+
+/** A line of the worked solution. */
+void heed_step(heed_solving *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** "title" and a matrix below it. */
+void heed_step_grid(heed_solving *s, heed_grid x, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** Records a failure: HEED_ERR_USAGE for parameters that do not fit each other. Returns false. */
+bool heed_solve_fail(heed_solving *s, heed_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- varying --- */
+
+struct heed_varying {
+    heed_rng rng;
+    json_t *params; /* begins as the seed's */
+    bool again;     /* set by vary(): these numbers would be degenerate, draw others */
+};
+
+int64_t heed_vary_int(heed_varying *v, const char *name, int64_t least, int64_t most);
+/** One of n numbers, which follow as double. */
+double heed_vary_pick(heed_varying *v, const char *name, int n, ...);
+/** The same of int64_t, for shapes. */
+int64_t heed_vary_pick_int(heed_varying *v, const char *name, int n, ...);
+/** Whole numbers least .. most in [rows, columns]; rows 0: a plain list. */
+void heed_vary_whole(heed_varying *v, const char *name, int64_t rows, int64_t columns, int64_t least,
+                     int64_t most);
+/** Normal ones times scale, with two digits behind the point. */
+void heed_vary_normal(heed_varying *v, const char *name, int64_t rows, int64_t columns, double scale);
+void heed_vary_set_int(heed_varying *v, const char *name, int64_t x);
+void heed_vary_set_number(heed_varying *v, const char *name, double x);
+void heed_vary_set_text(heed_varying *v, const char *name, const char *x);
+void heed_vary_set_json(heed_varying *v, const char *name, json_t *x); /* takes x over */
+int64_t heed_draw_int(heed_varying *v, int64_t least, int64_t most);   /* without setting anything */
+
+/* --- values --- */
+
+/** A number, or one of the words "nan", "inf", "-inf"; false for anything else. */
+bool heed_json_to_double(const json_t *value, double *x);
+/** Whole numbers become integers; what is not finite becomes a word. */
+json_t *heed_json_of_double(double x);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Each group is a file of its name: its exercises, ended by a NULL id. */
+#ifndef HEED_WORKBOOK_GROUPS_H
+#define HEED_WORKBOOK_GROUPS_H
+
+#include "workbook/exercise.h"
+
+extern const heed_exercise heed_exercises_masks[];
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "workbook/judge.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MINUS_INFINITE_ENOUGH (-1e9)
+
+/* --- numbers --- */
+
+static double allowed(const heed_tolerance *t, double expected)
+{
+    const bool whole = expected == floor(expected);
+    const double size = fabs(expected) > 1.0 ? fabs(expected) : 1.0;
+
+    switch (t->kind) {
+    case HEED_TOLERANCE_EXACT:
+        return whole ? 1e-6 : 1e-6 * size;
+    case HEED_TOLERANCE_ABS:
+        return t->t + 1e-9;
+    case HEED_TOLERANCE_REL:
+        return t->t * fabs(expected) * (1.0 + 1e-9);
+    case HEED_TOLERANCE_PROGRAM:
+        return t->t * size;
+    case HEED_TOLERANCE_MIXED:
+        return whole ? 1e-6 : t->t + 1e-9;
+    }
+    return 0.0;
+}
+
+/* factor: of the tolerance. */
+static bool near(const heed_tolerance *t, double factor, double expected, double given)
+{
+    if (isnan(expected) || isnan(given))
+        return isnan(expected) && isnan(given);
+    if (isinf(expected))
+        return given == expected || (expected < 0.0 && given <= MINUS_INFINITE_ENOUGH);
+    return isfinite(given) && fabs(given - expected) <= factor * allowed(t, expected);
+}
+
+/* --- words --- */
+
+/* Letters and digits alone, in lower case. */
+static void squeeze(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (; *text != '\0' && n + 1 < size; text++) {
+        if (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80)
+            out[n++] = (char)tolower((unsigned char)*text);
+    }
+    out[n] = '\0';
+}
+
+/* Texts of blanks and signs alone are compared as they are. */
+static bool same_text(const char *a, const char *b)
+{
+    char x[512], y[512];
+
+    squeeze(a, x, sizeof x);
+    squeeze(b, y, sizeof y);
+    return x[0] == '\0' && y[0] == '\0' ? strcmp(a, b) == 0 : strcmp(x, y) == 0;
+}
+
+/* --- any value --- */
+
+/* Where two values first differ. */
+typedef struct difference {
+    int depth;
+    int64_t place[8];
+    const json_t *expected, *given;
+    bool shape; /* the lists have not the same lengths */
+} difference;
+
+static bool same(const heed_field_spec *f, double factor, const json_t *expected, const json_t *given,
+                 difference *d);
+
+static bool same_lists(const heed_field_spec *f, double factor, const json_t *expected, const json_t *given,
+                       difference *d)
+{
+    const size_t n = json_array_size(expected);
+
+    if (!json_is_array(given) || json_array_size(given) != n) {
+        d->expected = expected;
+        d->given = given;
+        d->shape = true;
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (d->depth < 8)
+            d->place[d->depth] = (int64_t)i;
+        d->depth++;
+        if (!same(f, factor, json_array_get(expected, i), json_array_get(given, i), d))
+            return false;
+        d->depth--;
+    }
+    return true;
+}
+
+static bool same(const heed_field_spec *f, double factor, const json_t *expected, const json_t *given,
+                 difference *d)
+{
+    double x, y;
+    bool ok;
+
+    if (json_is_array(expected))
+        return same_lists(f, factor, expected, given, d);
+    if (heed_json_to_double(expected, &x))
+        ok = heed_json_to_double(given, &y) && near(&f->tolerance, factor, x, y);
+    else if (json_is_boolean(expected))
+        ok = json_is_boolean(given) && json_is_true(given) == json_is_true(expected);
+    else if (json_is_string(expected))
+        ok = json_is_string(given) && same_text(json_string_value(expected), json_string_value(given));
+    else
+        ok = json_equal(expected, given);
+    if (!ok) {
+        d->expected = expected;
+        d->given = given;
+    }
+    return ok;
+}
+
+static bool holds(const json_t *list, const json_t *word, const heed_field_spec *f)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        difference d = {0};
+        if (same(f, 1.0, json_array_get(list, i), word, &d))
+            return true;
+    }
+    return false;
+}
+
+/* Any one or more of the names, in any order; or all of them. A single text counts as a list of one. */
+static bool same_set(const heed_field_spec *f, const json_t *expected, const json_t *given)
+{
+    const size_t n = json_array_size(given);
+
+    if (json_is_string(given))
+        return holds(expected, given, f) &&
+               ((f->flags & HEED_ASKED_ANY_ONE) != 0 || json_array_size(expected) == 1);
+    for (size_t i = 0; i < n; i++) {
+        if (!holds(expected, json_array_get(given, i), f))
+            return false;
+    }
+    for (size_t i = 0; (f->flags & HEED_ASKED_ANY_ONE) == 0 && i < json_array_size(expected); i++) {
+        if (!holds(given, json_array_get(expected, i), f))
+            return false;
+    }
+    return json_is_array(given) && n > 0;
+}
+
+/* --- what is wrong --- */
+
+static void place_words(const difference *d, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (d->depth == 1)
+        snprintf(out, size, "entry %lld: ", (long long)d->place[0] + 1);
+    else if (d->depth == 2)
+        snprintf(out, size, "row %lld, column %lld: ", (long long)d->place[0] + 1, (long long)d->place[1] + 1);
+    for (int i = 0; d->depth > 2 && i < d->depth && i < 8; i++)
+        snprintf(out + strlen(out), size - strlen(out), "%s%lld%s", i == 0 ? "entry [" : ", ",
+                 (long long)d->place[i], i == d->depth - 1 ? "]: " : "");
+}
+
+static void tell(const difference *d, heed_judged *j)
+{
+    char place[96], got[80];
+
+    place_words(d, place, sizeof place);
+    if (d->shape) {
+        snprintf(j->words, sizeof j->words, "%sexpected %zu %s, got %zu", place, json_array_size(d->expected),
+                 json_is_array(json_array_get(d->expected, 0)) ? "rows" : "numbers",
+                 json_is_array(d->given) ? json_array_size(d->given) : (size_t)(d->given != NULL));
+        return;
+    }
+    heed_value_text(d->given, 6, got, sizeof got);
+    snprintf(j->words, sizeof j->words, "%s%s is not right", place, got);
+}
+
+/* -inf where a finite number stands that is as good as that. */
+static bool has_stand_in(const json_t *expected, const json_t *given)
+{
+    double x, y;
+
+    for (size_t i = 0; json_is_array(expected) && i < json_array_size(expected); i++) {
+        if (has_stand_in(json_array_get(expected, i), json_array_get(given, i)))
+            return true;
+    }
+    return heed_json_to_double(expected, &x) && heed_json_to_double(given, &y) && x == -INFINITY && isfinite(y);
+}
+
+heed_judged heed_judge(const heed_field_spec *f, const json_t *expected, const json_t *given)
+{
+    heed_judged j = {.ok = false};
+    difference d = {0};
+
+    if (f->flags & HEED_ASKED_FREE) {
+        j.ok = true;
+        return j;
+    }
+    if (given == NULL || json_is_null(given)) {
+        j.ok = json_is_null(expected);
+        snprintf(j.words, sizeof j.words, "%s", j.ok ? "" : "no answer");
+        return j;
+    }
+    if (f->flags & (HEED_ASKED_ANY_ONE | HEED_ASKED_SET)) {
+        j.ok = same_set(f, expected, given);
+        snprintf(j.words, sizeof j.words, "%s", j.ok ? "" : "these are not the ones");
+        return j;
+    }
+    j.ok = same(f, 1.0, expected, given, &d);
+    if (!j.ok)
+        tell(&d, &j);
+    if (j.ok && has_stand_in(expected, given))
+        j.remark = "a large negative number stands for -inf here; in float16 it is one, and on a row that is "
+                   "masked all "
+                   "over it gives uniform weights: see hard.h2.3a";
+    return j;
+}
+
+bool heed_judge_slip(const heed_field_spec *f, const json_t *expected, const json_t *wrong, const json_t *given)
+{
+    difference d = {0};
+
+    if (wrong == NULL || given == NULL || same(f, 2.0, expected, wrong, &d))
+        return false;
+    d = (difference){0};
+    return same(f, 1.0, wrong, given, &d);
+}
+
+/* --- slips that need no computation --- */
+
+static json_t *turned(const json_t *rows)
+{
+    json_t *all = json_array();
+    const size_t n = json_array_size(json_array_get(rows, 0));
+
+    for (size_t j = 0; j < n; j++) {
+        json_t *row = json_array();
+        for (size_t i = 0; i < json_array_size(rows); i++)
+            json_array_append(row, json_array_get(json_array_get(rows, i), j));
+        json_array_append_new(all, row);
+    }
+    return all;
+}
+
+/* [[1], [2]] for [1, 2], and the other way round, is a matter of how it is written. */
+static bool is_turned(const heed_field_spec *f, const json_t *expected, const json_t *given)
+{
+    json_t *other;
+    bool yes;
+
+    if (!json_is_array(json_array_get(expected, 0)) ||
+        json_is_array(json_array_get(json_array_get(expected, 0), 0)))
+        return false;
+    other = turned(expected);
+    yes = heed_judge_slip(f, expected, other, given);
+    json_decref(other);
+    return yes;
+}
+
+static bool ends_with_unit(const char *name)
+{
+    return strstr(name, "MB") != NULL || strstr(name, "GB") != NULL || strstr(name, "MiB") != NULL ||
+           strstr(name, "GiB") != NULL;
+}
+
+static bool by_factor(const heed_field_spec *f, double expected, double given, double factor)
+{
+    const double wrong = expected * factor;
+
+    return !near(&f->tolerance, 2.0, expected, wrong) && near(&f->tolerance, 1.0, wrong, given);
+}
+
+heed_slip heed_judge_plain_slip(const heed_field_spec *f, const json_t *expected, const json_t *given)
+{
+    double x, y;
+
+    if (is_turned(f, expected, given))
+        return HEED_SLIP_TRANSPOSED;
+    if (!heed_json_to_double(expected, &x) || !heed_json_to_double(given, &y) || !isfinite(x) || !isfinite(y))
+        return HEED_SLIP_NONE;
+    if (ends_with_unit(f->name)) {
+        static const double factors[] = {1.048576, 1.0 / 1.048576, 1.073741824, 1.0 / 1.073741824};
+        for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++) {
+            if (by_factor(f, x, y, factors[i]))
+                return HEED_SLIP_MEBI;
+        }
+    }
+    if ((f->flags & HEED_ASKED_POSITION) && fabs(fabs(y - x) - 1.0) < 1e-9)
+        return HEED_SLIP_OFF_BY_ONE;
+    if (x != 0.0 && (by_factor(f, x, y, 100.0) || by_factor(f, x, y, 0.01)))
+        return HEED_SLIP_PERCENT;
+    if (x != 0.0 && by_factor(f, x, y, -1.0))
+        return HEED_SLIP_SIGN;
+    return HEED_SLIP_NONE;
+}
+
+/* --- as text --- */
+
+static void put_value(const json_t *value, int digits, char *out, size_t size)
+{
+    const size_t n = json_array_size(value);
+    const bool rows = n > 0 && json_is_array(json_array_get(value, 0));
+    double x;
+
+    if (json_is_array(value)) {
+        snprintf(out, size, "[");
+        for (size_t i = 0; i < n && strlen(out) + 8 < size; i++) {
+            if (i > 0)
+                snprintf(out + strlen(out), size - strlen(out), "%s", rows ? "; " : " ");
+            put_value(json_array_get(value, i), digits, out + strlen(out), size - strlen(out));
+        }
+        snprintf(out + strlen(out), size - strlen(out), "%s", strlen(out) + 8 < size ? "]" : "...");
+    } else if (heed_json_to_double(value, &x)) {
+        if (x == floor(x) && fabs(x) < 1e15)
+            snprintf(out, size, "%.0f", x);
+        else
+            snprintf(out, size, "%.*g", digits, x);
+    } else if (json_is_string(value))
+        snprintf(out, size, "%s", json_string_value(value));
+    else if (json_is_boolean(value))
+        snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
+    else
+        snprintf(out, size, "nothing");
+}
+
+void heed_value_text(const json_t *value, int digits, char *out, size_t size)
+{
+    out[0] = '\0';
+    put_value(value, digits, out, size);
+}

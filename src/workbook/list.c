@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The groups of exercises, in the order of the workbook: a new one is one line in each list. */
+#include "workbook/groups.h"
+
+const heed_exercise *const heed_exercise_groups[] = {
+    heed_exercises_masks,
+    NULL,
+};

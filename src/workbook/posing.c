@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* An exercise with numbers: what is asked, hinted and explained. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "workbook/book.h"
+
+/* --- what a person is asked for --- */
+
+static const char *ask_of(const heed_part_text *text, const char *name)
+{
+    for (int i = 0; text != NULL && i < text->n_answers; i++) {
+        if (text->answers[i].name != NULL && strcmp(text->answers[i].name, name) == 0)
+            return text->answers[i].text;
+    }
+    return name;
+}
+
+static void add_field(heed_posing *p, const heed_field_spec *spec)
+{
+    const char *ask = heed_text_fill(ask_of(p->part->text, spec->name), p->params, p->arena);
+
+    p->fields[p->n_fields] = (heed_posing_field){spec->name, spec->kind, ask != NULL ? ask : spec->name};
+    p->specs[p->n_fields++] = spec;
+}
+
+/* The parameters that a person gives, "Wq,Wk", as fields of matrices. */
+static void ask_given(heed_posing *p, const char *names)
+{
+    for (int n = 0; *names != '\0' && n < HEED_MAX_FIELDS; n++) {
+        const size_t length = strcspn(names, ",");
+        const char *name = heed_arena_format(p->arena, "%.*s", (int)length, names);
+
+        if (name == NULL)
+            return;
+        p->given[n] = (heed_field_spec){name, HEED_ANSWER_MATRIX, HEED_EXACT, HEED_ASKED_FREE};
+        add_field(p, &p->given[n]);
+        names += length + (names[length] == ',');
+    }
+}
+
+static void ask(heed_posing *p)
+{
+    const heed_exercise *x = p->part->exercise;
+
+    if (x->given != NULL) {
+        ask_given(p, x->given);
+        return;
+    }
+    for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
+        if ((x->fields[i].flags & HEED_ASKED_HIDDEN) == 0)
+            add_field(p, &x->fields[i]);
+    }
+}
+
+/* Options in an order that the variant shuffles. */
+static bool shuffle(heed_posing *p)
+{
+    const heed_part_text *t = p->part->text;
+    heed_rng rng = heed_rng_make(0x6865656475u, (uint64_t)(p->variant + 1));
+
+    for (int i = 0; i < t->n_options; i++) {
+        const char *text = heed_text_fill(t->options[i].text, p->params, p->arena);
+        const int at = (int)heed_rng_below(&rng, i + 1);
+
+        if (text == NULL)
+            return false;
+        p->options[i] = p->options[at];
+        p->options[at] = (heed_posing_option){t->options[i].name, text};
+    }
+    return true;
+}
+
+static heed_status fill_texts(heed_posing *p, heed_error *err)
+{
+    const heed_part_text *t = p->part->text;
+    bool whole = true;
+
+    p->question = p->why = "";
+    if (t == NULL)
+        return HEED_OK;
+    p->question = heed_text_fill(t->question, p->params, p->arena);
+    p->why = heed_text_fill(t->why, p->params, p->arena);
+    for (int i = 0; i < t->n_hints; i++)
+        whole = (p->hints[i] = heed_text_fill(t->hints[i], p->params, p->arena)) != NULL && whole;
+    for (int i = 0; i < t->n_key_points; i++)
+        whole = (p->key_points[i] = heed_text_fill(t->key_points[i], p->params, p->arena)) != NULL && whole;
+    if (!whole || p->question == NULL || p->why == NULL || !shuffle(p))
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an exercise");
+    return HEED_OK;
+}
+
+/* --- posing --- */
+
+/* Takes params over. */
+static heed_status pose(const heed_part *part, int64_t variant, json_t *params, heed_posing **out,
+                        heed_error *err)
+{
+    heed_posing *p = calloc(1, sizeof *p);
+    heed_status status = HEED_OK;
+
+    *out = NULL;
+    if (p == NULL) {
+        json_decref(params);
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an exercise");
+    }
+    *p = (heed_posing){.part = part,
+                       .variant = variant,
+                       .arena = heed_arena_create(),
+                       .params = params,
+                       .steps = json_array(),
+                       .params_text = json_dumps(params, JSON_COMPACT)};
+    if (p->arena == NULL || p->steps == NULL || p->params_text == NULL)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an exercise");
+    if (status == HEED_OK)
+        status = heed_exercise_solve(part->exercise, params, HEED_SLIP_NONE, p->steps, &p->answer, err);
+    if (status == HEED_OK)
+        status = fill_texts(p, err);
+    if (status != HEED_OK) {
+        heed_posing_destroy(p);
+        return status;
+    }
+    ask(p);
+    *out = p;
+    return HEED_OK;
+}
+
+heed_status heed_workbook_pose(const heed_workbook *book, const char *id, int64_t variant, heed_posing **posing,
+                               heed_error *err)
+{
+    const int i = heed_workbook_find(book, id, err);
+    json_t *params = NULL;
+    heed_status status;
+
+    *posing = NULL;
+    if (i < 0)
+        return HEED_ERR_USAGE;
+    if (variant < 0)
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected a variant of 0 or more, got %lld", id,
+                         (long long)variant);
+    status = heed_exercise_vary(book->parts[i].exercise, variant, &params, err);
+    return status == HEED_OK ? pose(&book->parts[i], variant, params, posing, err) : status;
+}
+
+/* Puts the given parameters over the source's; each must be one that the exercise has. */
+static heed_status put_over(const heed_exercise *x, json_t *params, const json_t *given, heed_error *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)given, name, value)
+    {
+        char shown[64];
+
+        if (json_object_get(params, name) == NULL)
+            return heed_fail(err, HEED_ERR_USAGE, "%s has no parameter \"%s\"", x->id,
+                             heed_quote(shown, sizeof shown, name, strlen(name)));
+        json_object_set(params, name, value);
+    }
+    return HEED_OK;
+}
+
+heed_status heed_workbook_pose_with(const heed_workbook *book, const char *id, const char *text,
+                                    heed_posing **posing, heed_error *err)
+{
+    const int i = heed_workbook_find(book, id, err);
+    json_t *params = NULL, *given;
+    heed_status status;
+
+    *posing = NULL;
+    if (i < 0)
+        return HEED_ERR_USAGE;
+    given = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(given)) {
+        json_decref(given);
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected its parameters as a JSON object", id);
+    }
+    status = heed_exercise_vary(book->parts[i].exercise, 0, &params, err);
+    if (status == HEED_OK)
+        status = put_over(book->parts[i].exercise, params, given, err);
+    json_decref(given);
+    if (status == HEED_OK)
+        return pose(&book->parts[i], -1, params, posing, err);
+    json_decref(params);
+    return status;
+}
+
+void heed_posing_destroy(heed_posing *p)
+{
+    if (p == NULL)
+        return;
+    json_decref(p->params);
+    json_decref(p->answer);
+    json_decref(p->steps);
+    free(p->params_text);
+    heed_arena_destroy(p->arena);
+    free(p);
+}
+
+/* --- asking --- */
+
+const heed_exercise_info *heed_posing_info(const heed_posing *p)
+{
+    return &p->part->info;
+}
+
+const char *heed_posing_params(const heed_posing *p)
+{
+    return p->params_text;
+}
+
+const char *heed_posing_question(const heed_posing *p)
+{
+    return p->question;
+}
+
+int heed_posing_n_hints(const heed_posing *p)
+{
+    return p->part->text != NULL ? p->part->text->n_hints : 0;
+}
+
+const char *heed_posing_hint(const heed_posing *p, int i)
+{
+    return p->hints[i];
+}
+
+const char *heed_posing_why(const heed_posing *p)
+{
+    return p->why;
+}
+
+int heed_posing_n_steps(const heed_posing *p)
+{
+    return (int)json_array_size(p->steps);
+}
+
+const char *heed_posing_step(const heed_posing *p, int i)
+{
+    return json_string_value(json_array_get(p->steps, (size_t)i));
+}
+
+int heed_posing_n_key_points(const heed_posing *p)
+{
+    return p->part->text != NULL ? p->part->text->n_key_points : 0;
+}
+
+const char *heed_posing_key_point(const heed_posing *p, int i)
+{
+    return p->key_points[i];
+}
+
+int heed_posing_n_options(const heed_posing *p)
+{
+    return p->part->text != NULL ? p->part->text->n_options : 0;
+}
+
+heed_posing_option heed_posing_option_at(const heed_posing *p, int i)
+{
+    return p->options[i];
+}
+
+int heed_posing_n_fields(const heed_posing *p)
+{
+    return p->n_fields;
+}
+
+const heed_posing_field *heed_posing_field_at(const heed_posing *p, int i)
+{
+    return &p->fields[i];
+}
+
+heed_status heed_posing_solve(const heed_posing *p, char **json, heed_error *err)
+{
+    json_t *all = json_pack("{s:s, s:O, s:O, s:O}", "id", p->part->info.id, "params", p->params, "answer",
+                            p->answer, "steps", p->steps);
+
+    *json = all != NULL ? json_dumps(all, JSON_REAL_PRECISION(13)) : NULL;
+    json_decref(all);
+    return *json != NULL ? HEED_OK : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an answer");
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "workbook/exercise.h"
+
+static const char *const words[HEED_N_SLIPS] = {
+    [HEED_SLIP_NONE] = "",
+    [HEED_SLIP_NO_SCALE] = "the scores seem not to be divided by sqrt(head_dim)",
+    [HEED_SLIP_HEAD_DIM] = "the scores seem to be divided by head_dim, not by its square root",
+    [HEED_SLIP_COLUMNS] = "this is the softmax over columns; each row is a query, and adds up to 1",
+    [HEED_SLIP_MASK_LATE] =
+        "the mask seems to come after the softmax, without making the rows add up to 1 again",
+    [HEED_SLIP_MASK_TURNED] = "the mask seems to be transposed: a query may look back, not ahead",
+    [HEED_SLIP_TRANSPOSED] = "rows and columns seem to be swapped",
+    [HEED_SLIP_TURNED_INPUT] = "Q and K seem to be swapped, or one of them transposed",
+    [HEED_SLIP_NO_BIAS] = "the biases seem to be forgotten",
+    [HEED_SLIP_NO_HEADS] = "the number of heads seems to be forgotten",
+    [HEED_SLIP_OFF_BY_ONE] = "this seems to count from 1 where it is from 0, or the other way round",
+    [HEED_SLIP_MEBI] = "MB and MiB (or GB and GiB) seem to be mixed up: 10^6 and 2^20 are not the same",
+    [HEED_SLIP_PERCENT] = "per cent and shares seem to be mixed up: the factor is 100",
+    [HEED_SLIP_NO_MASK] = "the mask seems to be forgotten",
+    [HEED_SLIP_SAMPLE] = "n and n - 1 seem to be mixed up in a mean of squares",
+    [HEED_SLIP_LOG_BASE] = "this seems to be the logarithm of another base; nats are of e",
+    [HEED_SLIP_SIGN] = "the sign seems to be the other way round",
+};
+
+const char *heed_slip_words(heed_slip slip)
+{
+    return words[slip];
+}
