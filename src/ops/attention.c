@@ -239,17 +239,31 @@ static void describe(heed_explanation *e, const heed_attention_row *row, int out
     }
 }
 
+/* Number d of the values of these keys. */
+static heed_figures read_column(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
+                                heed_key_range range, int64_t d)
+{
+    const heed_attention_run *run = row->run;
+    const int64_t kv = (row->b * run->n_kv_heads + row->h / run->group) * run->capacity;
+
+    return heed_explain_operand(e, a, V, "v", (kv + range.begin) * run->v_dim + d, run->v_dim,
+                                range.end - range.begin);
+}
+
 /* z_i, or the entropy of the weights: both go over the keys that take part. */
 static void explain_mean(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
                          const heed_attention_figures *figures, int output, int64_t d)
 {
     const heed_attention_run *run = row->run;
-    const heed_figures v = output == Z ? heed_attention_read_keys(e, a, V, "v", row, run->v_dim, 0, run->n_key)
-                                       : (heed_figures){0};
+    heed_key_range range = heed_mask_range(&row->mask, row->i, row->i + 1, run->n_key);
     heed_figure_list p = {0}, values = {0};
 
+    if (row->blind)
+        range = (heed_key_range){0, run->n_key};
+    const heed_figures v = output == Z ? read_column(e, a, row, range, d) : (heed_figures){0};
+
     heed_explain_enter(e);
-    for (int64_t j = 0; j < run->n_key; j++) {
+    for (int64_t j = range.begin; j < range.end; j++) {
         if (!heed_attention_weighs(row, j))
             continue;
         const heed_figure p_j = heed_attention_explain_weight(e, row, j, figures->scores[j], figures->m,
@@ -258,7 +272,7 @@ static void explain_mean(heed_explanation *e, const heed_op_args *a, const heed_
             continue;
         heed_explain_add(e, &p, p_j);
         if (output == Z)
-            heed_explain_add(e, &values, heed_explain_at(e, v, j * run->v_dim + d));
+            heed_explain_add(e, &values, heed_explain_at(e, v, j - range.begin));
     }
     heed_explain_leave(e);
     if (output == Z)

@@ -5,36 +5,38 @@
 
 /* --- one pair ------------------------------------------------------------------------------------- */
 
-/* A query with what all of its pairs share; dz, delta and the keys are read where gradients of scores are asked for. */
+/* A query with keys: what their weights are made from, and the gradients of their scores. */
 typedef struct query_lines {
     heed_attention_row row;
+    int64_t number;
     heed_attention_operands operands;
-    heed_figures dz, v;
-    heed_figure m, sum, delta; /* delta: dz_i . z_i */
+    heed_figure m, sum;
+    heed_figures dz, v; /* [Dv], [keys, Dv] */
+    heed_figure delta;  /* dz_i . z_i */
 } query_lines;
 
-/* Notes query i with keys begin .. end - 1, whose k and v have been read. */
+/* Notes query i with keys begin .. end - 1, whose k has been read: enough for weights. */
 static query_lines read_query(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
-                              heed_figures k, heed_figures v, int64_t begin, int64_t end)
+                              heed_figures k, int64_t begin, int64_t end)
 {
     const heed_attention_run *run = row->run;
-    const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i, Dv = run->v_dim;
-    query_lines q = {.row = *row, .v = v};
+    const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i;
+    query_lines q = {.row = *row, .number = number};
 
     q.m = heed_attention_explain_shift(e, heed_explain_figure(e, a, HEED_BACKWARD_MAX, "max", number));
     q.sum = heed_explain_figure(e, a, HEED_BACKWARD_SUM, "sum", number);
     q.operands = heed_attention_read(e, a, row, HEED_BACKWARD_EXTRA, k, begin, end);
-    q.dz = heed_explain_operand(e, a, HEED_BACKWARD_DZ, "dz", number * Dv, 1, Dv);
     return q;
 }
 
-static void explain_delta(heed_explanation *e, const heed_op_args *a, query_lines *q)
+/* What the gradients of its scores need, too. v: of the same keys, read before. */
+static void read_gradient(heed_explanation *e, const heed_op_args *a, query_lines *q, heed_figures v)
 {
-    const heed_attention_row *row = &q->row;
-    const int64_t number = (row->b * row->run->n_heads + row->h) * row->run->n_query + row->i;
-    const int64_t Dv = row->run->v_dim;
-    const heed_figures z = heed_explain_operand(e, a, HEED_BACKWARD_Z, "z", number * Dv, 1, Dv);
+    const int64_t Dv = q->row.run->v_dim;
+    const heed_figures z = heed_explain_operand(e, a, HEED_BACKWARD_Z, "z", q->number * Dv, 1, Dv);
 
+    q->v = v;
+    q->dz = heed_explain_operand(e, a, HEED_BACKWARD_DZ, "dz", q->number * Dv, 1, Dv);
     q->delta = heed_explain_sum(e, "delta", Dv, "dz[c] * z[c]", q->dz, z);
 }
 
@@ -80,9 +82,9 @@ static void add_keys(heed_explanation *e, const heed_op_args *a, const heed_atte
     const heed_figures k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", row, D, range.begin, range.end);
     const heed_figures v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", row, run->v_dim, range.begin,
                                                     range.end);
-    query_lines q = read_query(e, a, row, k, v, range.begin, range.end);
+    query_lines q = read_query(e, a, row, k, range.begin, range.end);
 
-    explain_delta(e, a, &q);
+    read_gradient(e, a, &q, v);
     heed_attention_explain_hidden(e, row);
     for (int64_t j = range.begin; j < range.end; j++) {
         const int64_t relative = run->attrs->relative_zero + j - back - q.operands.relative_begin;
@@ -106,14 +108,15 @@ static void add_pair(heed_explanation *e, const heed_op_args *a, const heed_atte
     heed_attention_explain_mask(e, a, row->run, HEED_BACKWARD_EXTRA, row);
     if (!takes_part)
         return;
-    query_lines q = read_query(e, a, row, k, v, j, j + 1);
+    query_lines q = read_query(e, a, row, k, j, j + 1);
 
     if (output == HEED_BACKWARD_V) {
         heed_explain_add(e, &t->factor, explain_weight(e, &q, j));
-        heed_explain_add(e, &t->x, heed_explain_at(e, q.dz, d));
+        heed_explain_add(e, &t->x,
+                         heed_explain_figure(e, a, HEED_BACKWARD_DZ, "dz", q.number * row->run->v_dim + d));
         return;
     }
-    explain_delta(e, a, &q);
+    read_gradient(e, a, &q, v);
     heed_explain_add(e, &t->factor, explain_score_gradient(e, &q, j, output != HEED_BACKWARD_DBIAS));
     if (output == HEED_BACKWARD_K)
         heed_explain_add(e, &t->x, heed_explain_at(e, q.operands.q, d));
@@ -132,7 +135,9 @@ static void add_queries(heed_explanation *e, const heed_op_args *a, const heed_a
         return;
     const heed_attention_row any = heed_attention_row_begin(run, b, first, 0);
     const heed_figures k = heed_attention_read_keys(e, a, HEED_BACKWARD_K, "k", &any, run->head_dim, j, j + 1);
-    const heed_figures v = heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v", &any, run->v_dim, j, j + 1);
+    const heed_figures v = output == HEED_BACKWARD_V ? (heed_figures){0}
+                                                     : heed_attention_read_keys(e, a, HEED_BACKWARD_V, "v",
+                                                                                &any, run->v_dim, j, j + 1);
 
     for (int64_t h = first; h < first + run->group; h++) {
         for (int64_t i = 0; i < run->n_query; i++) {
