@@ -7,7 +7,7 @@
  *   fast      the same result through the device's kernels (optional)
  *   grad      which ordinary nodes compute the gradients of the inputs
  *   cost      FLOPs and bytes
- *   explain   for one element of an output: the formula and the operands it was made from
+ *   explain   for one element of an output: the formula, the operands it was made from, and the calculation in lines
  *
  *     static bool relu_shape(heed_graph *g, heed_node *y)
  *     {
