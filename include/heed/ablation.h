@@ -87,9 +87,10 @@ typedef struct heed_ablate_options {
     int method;               /* heed_ablate_method */
     const int32_t *reference; /* ids of a text for mean and resample; NULL: the text itself */
     size_t n_reference;
-    uint64_t seed;                     /* of what is drawn */
-    int64_t n_controls;                /* of each kind, for each ablation */
-    int64_t threads;                   /* 0: one a processor */
+    uint64_t seed;        /* of what is drawn */
+    int64_t n_controls;   /* of each kind, for each ablation */
+    int64_t n_controlled; /* of a sweep: parts that get any, those that change the loss most; 0: all */
+    int64_t threads;      /* 0: one a processor */
     heed_ablate_progress_fn *progress; /* NULL: none */
     void *progress_context;
 } heed_ablate_options;
@@ -141,9 +142,9 @@ typedef struct heed_sweep_entry {
 typedef struct heed_ablation_sweep heed_ablation_sweep;
 
 /**
- * Ablates each head and each feed-forward of the model, one after the other, each beside n_controls random directions of its
- * own. options NULL: the default, but one control for each part, which makes as many controls as parts. Without controls
- * their numbers are NaN. Errors as above.
+ * Ablates each head and each feed-forward of the model, one after the other; then the n_controlled parts that change the loss
+ * most each get n_controls random directions of their own. options NULL: the default, but one control for each of 24
+ * parts. Numbers of controls that there are not are NaN. Errors as above.
  */
 HEED_API heed_status heed_ablation_sweep_create(const heed_model *model, const int32_t *ids, size_t n,
                                                 const heed_ablate_options *options, heed_ablation_sweep **sweep,

@@ -25,6 +25,7 @@ static const heed_cli_view *const views[] = {
     &heed_cli_view_run,
     &heed_cli_view_ablation,
     &heed_cli_view_patch,
+    &heed_cli_view_compare,
 };
 /* clang-format on */
 

@@ -50,14 +50,14 @@ typedef struct heed_cli_view {
 extern const heed_cli_view heed_cli_view_ablation;
 extern const heed_cli_view heed_cli_view_activations;
 extern const heed_cli_view heed_cli_view_attribution;
+extern const heed_cli_view heed_cli_view_compare;
 extern const heed_cli_view heed_cli_view_gradients;
 extern const heed_cli_view heed_cli_view_heads;
 extern const heed_cli_view heed_cli_view_lens;
 extern const heed_cli_view heed_cli_view_maps;
 extern const heed_cli_view heed_cli_view_neighbours;
-extern const heed_cli_view heed_cli_view_activations;
-extern const heed_cli_view heed_cli_view_run;
 extern const heed_cli_view heed_cli_view_patch;
 extern const heed_cli_view heed_cli_view_predictions;
+extern const heed_cli_view heed_cli_view_run;
 
 #endif

@@ -13,7 +13,7 @@ enum { MAX_PARTS = 512, N_WORST = 10, TOKEN_COLUMNS = 12 };
 
 #define AT(member) offsetof(heed_cli_ablation, member)
 
-static const heed_cli_ablation defaults = {.n_controls = -1, .seed = 1337};
+static const heed_cli_ablation defaults = {.n_controls = -1, .n_controlled = 24, .seed = 1337};
 
 static const heed_cli_text texts[] = {
     {"ablate", "PARTS",
@@ -30,8 +30,10 @@ static const heed_field fields[] = {
      "what stands in for a part: zeros, its mean over positions, or its output at other positions, drawn at "
      "random",
      HEED_FIELD_CHOICE, AT(method), 0, 0, methods},
-    {"controls", "random controls of each kind; -1: 10, and 1 for each part of a sweep", HEED_FIELD_INTEGER,
-     AT(n_controls), -1, HEED_ABLATE_MAX_CONTROLS, NULL},
+    {"controls", "random controls of each kind; -1: 10, and one for each part of a sweep that gets any",
+     HEED_FIELD_INTEGER, AT(n_controls), -1, HEED_ABLATE_MAX_CONTROLS, NULL},
+    {"controlled", "parts of a sweep that get controls, those that change the loss most; 0: all",
+     HEED_FIELD_INTEGER, AT(n_controlled), 0, 1e6, NULL},
     {"ablate_seed", "where controls and other positions are drawn from", HEED_FIELD_INTEGER, AT(seed), 0, 9e15,
      NULL},
 };
@@ -327,6 +329,7 @@ static heed_status show(const heed_cli_look *look, const void *given, heed_error
     options.method = own->method;
     options.seed = (uint64_t)own->seed;
     options.n_controls = own->n_controls >= 0 ? own->n_controls : sweep ? 1 : options.n_controls;
+    options.n_controlled = own->n_controlled;
     options.progress = heed_cli_count_run;
     options.progress_context = &count;
     if (own->reference != NULL) {

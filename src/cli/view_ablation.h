@@ -10,7 +10,7 @@
 typedef struct heed_cli_ablation {
     const char *parts, *reference;
     int method;
-    int64_t n_controls, seed;
+    int64_t n_controls, n_controlled, seed;
 } heed_cli_ablation;
 
 /** Each part by itself, in the order of the model and sorted. options: with what the line says. */

@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "inspect/ablate.h"
 
+#define DEFAULT_CONTROLLED 24
+
 struct heed_ablation_sweep {
     heed_sweep_entry *entries;
     int n;
@@ -45,14 +47,6 @@ static heed_component *list_parts(const heed_config *c, int *n)
 
 /* --- one of them --- */
 
-/* By position. */
-typedef struct changes {
-    double *losses;  /* of the whole model */
-    double *effect;  /* by which they change */
-    double *control; /* the mean of the controls' changes */
-    double *scratch;
-} changes;
-
 static double mean_of(const double *x, int64_t n)
 {
     double sum = 0.0;
@@ -62,47 +56,50 @@ static double mean_of(const double *x, int64_t n)
     return sum / (double)n;
 }
 
-static heed_status run_controls(heed_ablation_sweep *s, heed_ablator *a, const heed_component *part, int number,
-                                const changes *c, heed_error *err)
+/* By position, of all parts: how far their ablation changes the loss. */
+typedef struct changes {
+    double *losses; /* of the whole model */
+    double *effect; /* [n_parts, positions] */
+    double *control, *scratch;
+} changes;
+
+static heed_status run_part(heed_ablation_sweep *s, heed_ablator *a, int i, const changes *c, heed_error *err)
 {
-    const int64_t n_controls = a->options.n_controls;
+    const int64_t n = a->n_positions;
+    double *effect = c->effect + i * n;
+    heed_status status = heed_ablator_run(a, &s->entries[i].part, 1, HEED_ABLATE_PLAINLY, effect, err);
+
+    for (int64_t p = 0; p < n && status == HEED_OK; p++)
+        effect[p] -= c->losses[p];
+    return status == HEED_OK ? heed_effect_of(effect, (size_t)n, a->options.seed, &s->entries[i].effect, err)
+                             : status;
+}
+
+/* The mean of a part's controls, and what its ablation does beyond it. */
+static heed_status run_controls(heed_ablation_sweep *s, heed_ablator *a, int i, const changes *c,
+                                heed_error *err)
+{
+    const int64_t n = a->n_positions, n_controls = a->options.n_controls;
+    heed_sweep_entry *entry = &s->entries[i];
     heed_status status = HEED_OK;
 
-    for (int64_t p = 0; p < a->n_positions; p++)
-        c->control[p] = n_controls > 0 ? 0.0 : NAN;
+    for (int64_t p = 0; p < n; p++)
+        c->control[p] = 0.0;
     for (int64_t k = 0; k < n_controls && status == HEED_OK; k++) {
-        status = heed_ablator_run(a, part, 1, number * n_controls + k, c->scratch, err);
-        for (int64_t p = 0; p < a->n_positions && status == HEED_OK; p++) {
+        status = heed_ablator_run(a, &entry->part, 1, i * n_controls + k, c->scratch, err);
+        for (int64_t p = 0; p < n && status == HEED_OK; p++) {
             c->scratch[p] -= c->losses[p];
             c->control[p] += c->scratch[p] / (double)n_controls;
         }
         if (status == HEED_OK)
-            s->controls[s->n_controls++] = mean_of(c->scratch, a->n_positions);
+            s->controls[s->n_controls++] = mean_of(c->scratch, n);
     }
-    return status;
-}
-
-static heed_status run_part(heed_ablation_sweep *s, heed_ablator *a, const heed_component *part, int number,
-                            const changes *c, heed_error *err)
-{
-    const size_t n = (size_t)a->n_positions;
-    heed_sweep_entry *entry = &s->entries[s->n++];
-    heed_status status = heed_ablator_run(a, part, 1, HEED_ABLATE_PLAINLY, c->effect, err);
-
-    entry->part = *part;
+    for (int64_t p = 0; p < n; p++)
+        c->scratch[p] = c->effect[i * n + p] - c->control[p];
     if (status == HEED_OK)
-        status = run_controls(s, a, part, number, c, err);
-    for (size_t p = 0; p < n && status == HEED_OK; p++) {
-        c->effect[p] -= c->losses[p];
-        c->scratch[p] = c->effect[p] - c->control[p];
-    }
-    if (status == HEED_OK)
-        status = heed_effect_of(c->effect, n, a->options.seed, &entry->effect, err);
-    if (status == HEED_OK)
-        status = heed_effect_of(c->control, n, a->options.seed, &entry->control, err);
-    if (status == HEED_OK)
-        status = heed_effect_of(c->scratch, n, a->options.seed, &entry->beyond, err);
-    return status;
+        status = heed_effect_of(c->control, (size_t)n, a->options.seed, &entry->control, err);
+    return status == HEED_OK ? heed_effect_of(c->scratch, (size_t)n, a->options.seed, &entry->beyond, err)
+                             : status;
 }
 
 /* --- all of them --- */
@@ -131,24 +128,63 @@ static void find_band(heed_ablation_sweep *s)
     s->high = s->controls[(int)(0.95 * (n - 1) + 0.5)];
 }
 
-static heed_status run_all(heed_ablation_sweep *s, heed_ablator *a, const heed_component *parts, int n_parts,
-                           heed_error *err)
+/* Is entry i among the n whose effect is largest? Of equal ones the earlier are. */
+static bool is_controlled(const heed_ablation_sweep *s, int i, int64_t n)
 {
-    const size_t n = (size_t)a->n_positions;
-    double *numbers = calloc(4 * n, sizeof *numbers);
-    const changes c = {numbers, numbers + n, numbers + 2 * n, numbers + 3 * n};
+    const double size = fabs(s->entries[i].effect.mean);
+    int64_t n_larger = 0;
+
+    for (int k = 0; k < s->n && n > 0; k++) {
+        const double other = fabs(s->entries[k].effect.mean);
+        n_larger += other > size || (other == size && k < i);
+    }
+    return n == 0 || n_larger < n;
+}
+
+static int64_t n_controlled_of(const heed_ablation_sweep *s, const heed_ablate_options *o)
+{
+    return o->n_controlled > 0 && o->n_controlled < s->n ? o->n_controlled : s->n;
+}
+
+static heed_status run_all(heed_ablation_sweep *s, heed_ablator *a, const changes *c, heed_error *err)
+{
+    const heed_effect unknown = {NAN, NAN, NAN};
     heed_status status;
 
-    if (numbers == NULL)
-        return out_of_memory(err);
-    a->n_runs = 1 + n_parts * (1 + a->options.n_controls);
-    status = heed_ablator_run(a, NULL, 0, HEED_ABLATE_PLAINLY, c.losses, err);
-    s->loss = mean_of(c.losses, a->n_positions);
-    for (int i = 0; i < n_parts && status == HEED_OK; i++)
-        status = run_part(s, a, &parts[i], i, &c, err);
-    free(numbers);
+    a->n_runs = 1 + s->n + n_controlled_of(s, &a->options) * a->options.n_controls;
+    status = heed_ablator_run(a, NULL, 0, HEED_ABLATE_PLAINLY, c->losses, err);
+    s->loss = mean_of(c->losses, a->n_positions);
+    for (int i = 0; i < s->n && status == HEED_OK; i++) {
+        s->entries[i].control = s->entries[i].beyond = unknown;
+        status = run_part(s, a, i, c, err);
+    }
+    for (int i = 0; i < s->n && status == HEED_OK && a->options.n_controls > 0; i++) {
+        if (is_controlled(s, i, a->options.n_controlled))
+            status = run_controls(s, a, i, c, err);
+    }
     if (status == HEED_OK)
         find_band(s);
+    return status;
+}
+
+static heed_status sweep_over(heed_ablation_sweep *s, heed_ablator *a, const heed_component *parts, int n_parts,
+                              heed_error *err)
+{
+    const size_t n = (size_t)a->n_positions;
+    double *numbers = calloc(((size_t)n_parts + 3) * n, sizeof *numbers);
+    const changes c = {numbers, numbers + 3 * n, numbers + n, numbers + 2 * n};
+    heed_status status = HEED_OK;
+
+    s->n_tokens = a->n_tokens;
+    s->entries = calloc((size_t)n_parts, sizeof *s->entries);
+    s->controls = calloc((size_t)n_parts * (size_t)a->options.n_controls + 1, sizeof *s->controls);
+    if (numbers == NULL || s->entries == NULL || s->controls == NULL)
+        status = out_of_memory(err);
+    for (int i = 0; i < n_parts && status == HEED_OK; i++)
+        s->entries[s->n++].part = parts[i];
+    if (status == HEED_OK)
+        status = run_all(s, a, &c, err);
+    free(numbers);
     return status;
 }
 
@@ -164,19 +200,16 @@ heed_status heed_ablation_sweep_create(const heed_model *model, const int32_t *i
     heed_status status = s != NULL && parts != NULL ? HEED_OK : out_of_memory(err);
 
     *sweep = NULL;
-    if (given == NULL)
+    if (given == NULL) {
         options.n_controls = 1;
+        options.n_controlled = DEFAULT_CONTROLLED;
+    }
     if (status == HEED_OK && n_parts == 0)
         status = heed_fail(err, HEED_ERR_USAGE, "the model has neither heads nor feed-forwards to ablate");
     if (status == HEED_OK)
         status = heed_ablator_open(&a, model, ids, n, parts, n_parts, &options, err);
-    if (status == HEED_OK) {
-        s->n_tokens = a.n_tokens;
-        s->entries = calloc((size_t)n_parts, sizeof *s->entries);
-        s->controls = calloc((size_t)n_parts * (size_t)options.n_controls + 1, sizeof *s->controls);
-        status = s->entries != NULL && s->controls != NULL ? run_all(s, &a, parts, n_parts, err)
-                                                           : out_of_memory(err);
-    }
+    if (status == HEED_OK)
+        status = sweep_over(s, &a, parts, n_parts, err);
     heed_ablator_close(&a);
     free(parts);
     if (status != HEED_OK) {

@@ -109,6 +109,28 @@ refuse 2 'there is no head 5' inspect m --text 'the cat sat' --patch-text 'the d
 refuse 2 'patch-position: expected positions from 0 to 10' \
     inspect m --text 'the cat sat' --patch-text 'the dog sat' --patch 0.1 --patch-position 11
 refuse 2 'a grid has all positions' inspect m --text 'the cat sat' --patch-text 'the dog sat' --patch-position 3
+# ---- comparing ----
+
+allow train --out later --steps 40 --n-layers 2 --n-heads 2 --d-model 32 --context-length 24 --quiet
+allow inspect m --text "$text" --compare later --compare-list 3
+expect '^loss [0-9.]* nats a token, now [0-9.]*$'
+expect '^change [-+]'
+expect '^layer 1 attention '
+expect '^how far patterns moved'
+expect '^heads whose role changed (->): [0-9]* of 4$'
+expect '^position  token '
+narrow
+allow inspect m --text "$text" --compare m --json
+expect '"compare": {"with": "m", "loss_change": {"mean": 0, "low": 0, "high": 0}, "roles_on_repeated_tokens": true, '
+expect '"variation": 0, "divergence": 0, "roles_before": \['
+expect '{"component": "attention", "layer": 0, "numbers": 4224, '
+allow inspect two --text "$text" --compare two
+refuse 2 'compare: expected two models of one shape, their kind is gpt and bigram' \
+    inspect m --text "$text" --compare two --json
+[ -s out ] && fail 'a refusal under --json: expected nothing on stdout'
+refuse 2 'compare: expected a text of at least two tokens' inspect m --text O --compare later
+refuse 3 'nowhere' inspect m --text "$text" --compare nowhere
+
 # ---- numbers that are not finite ----
 
 cp -r m bad

@@ -73,6 +73,41 @@ static void a_part_stands_beside_its_own_controls(void **state)
     heed_model_close(model);
 }
 
+/* Those that change the loss most are controlled, with the numbers that they have when all are. */
+static void the_largest_changes_get_controls(void **state)
+{
+    const heed_config config = small_config();
+    heed_ablate_options options = heed_ablate_default();
+    heed_model *model = small_model(&config, 46);
+    heed_ablation_sweep *all, *some;
+    double least = INFINITY, most = 0.0;
+    int n_controlled = 0;
+
+    (void)state;
+    options.n_controls = 1;
+    all = sweep(model, &options);
+    options.n_controlled = 2;
+    some = sweep(model, &options);
+    for (int k = 0; k < heed_ablation_sweep_count(some); k++) {
+        const heed_sweep_entry *x = heed_ablation_sweep_at(some, k), *y = heed_ablation_sweep_at(all, k);
+        assert_memory_equal(&x->effect, &y->effect, sizeof x->effect);
+        assert_true(!isnan(y->control.mean));
+        if (isnan(x->control.mean)) {
+            most = fmax(most, fabs(x->effect.mean));
+            continue;
+        }
+        n_controlled++;
+        least = fmin(least, fabs(x->effect.mean));
+        assert_memory_equal(&x->control, &y->control, sizeof x->control);
+        assert_memory_equal(&x->beyond, &y->beyond, sizeof x->beyond);
+    }
+    assert_int_equal(n_controlled, 2);
+    assert_true(least > most);
+    heed_ablation_sweep_destroy(all);
+    heed_ablation_sweep_destroy(some);
+    heed_model_close(model);
+}
+
 static void the_loss_is_that_of_the_whole_model(void **state)
 {
     const heed_config config = small_config();
@@ -141,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_the_ablation_of_its_part),
         cmocka_unit_test(a_part_stands_beside_its_own_controls),
+        cmocka_unit_test(the_largest_changes_get_controls),
         cmocka_unit_test(the_loss_is_that_of_the_whole_model),
         cmocka_unit_test(sweeps_of_one_seed_are_equal),
         cmocka_unit_test(a_model_without_parts_has_no_sweep),

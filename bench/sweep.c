@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sweep over all heads and feed-forwards: bench_sweep [TOKENS [CONTROLLED [PRESET]]]
+ *
+ * A model of GPT-2's 124M shape with random weights reads 512 random tokens; each part is ablated by itself, and the 24
+ * that change the loss most beside a control. The table says what the runs of each layer took: they begin there. The last line holds the work, counted by
+ * walking the graph of a whole run, against what this machine's matrix product does at its best.
+ */
+#include <heed/heed.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/rng.h"
+
+#define MAX_LAYERS 64
+
+static int fail(const char *words)
+{
+    fprintf(stderr, "bench_sweep: %s\n", words);
+    exit(EXIT_FAILURE);
+}
+
+/* When the runs of each layer ended. */
+typedef struct watch {
+    int64_t runs_a_layer;
+    double begin, ready, ended[MAX_LAYERS];
+} watch;
+
+static bool note(void *context, int64_t n_done, int64_t n_runs)
+{
+    watch *w = context;
+
+    (void)n_runs;
+    if (n_done == 1)
+        w->ready = heed_clock_s();
+    else if ((n_done - 1) % w->runs_a_layer == 0 && (n_done - 1) / w->runs_a_layer <= MAX_LAYERS)
+        w->ended[(n_done - 1) / w->runs_a_layer - 1] = heed_clock_s();
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const int64_t n = argc > 1 ? atoll(argv[1]) : 512, controlled = argc > 2 ? atoll(argv[2]) : 24;
+    heed_ablate_options options = heed_ablate_default();
+    heed_config config;
+    heed_model *model = NULL;
+    heed_ablation_sweep *sweep = NULL;
+    heed_accounting whole;
+    heed_machine machine;
+    heed_error err = {0};
+    watch w = {0};
+    char described[128], processor[128];
+    int32_t *ids;
+    double last, total, head, flops = 0.0;
+
+    if (heed_config_preset(argc > 3 ? argv[3] : "gpt2", &config, &err) != HEED_OK)
+        fail(err.message);
+    config.vocab_size = 50257;
+    ids = malloc((size_t)(n > 0 ? n : 1) * sizeof *ids);
+    if (ids == NULL || config.n_layers > MAX_LAYERS)
+        fail("not enough memory, or too many layers");
+    if (heed_model_create(&config, 1, &model, &err) != HEED_OK ||
+        heed_machine_describe(0, described, sizeof described, processor, &err) != HEED_OK ||
+        heed_machine_measure(0, 1.0, &machine, &err) != HEED_OK ||
+        heed_model_account_forward(model, 1, n - 1, &whole, &err) != HEED_OK)
+        fail(err.message);
+    heed_rng rng = heed_rng_make(1, 99);
+    for (int64_t i = 0; i < n; i++)
+        ids[i] = (int32_t)heed_rng_below(&rng, config.vocab_size);
+    options.n_controls = controlled > 0;
+    options.n_controlled = controlled;
+    options.progress = note;
+    options.progress_context = &w;
+    w.runs_a_layer = config.n_heads + 1;
+    w.begin = heed_clock_s();
+    if (heed_ablation_sweep_create(model, ids, (size_t)n, &options, &sweep, &err) != HEED_OK)
+        fail(err.message);
+    total = heed_clock_s() - w.begin;
+
+    printf("%s, %s\n%lld tokens, %d parts, %lld controls: %.1f s, %.0f MB at most\n\n", processor, described,
+           (long long)n, heed_ablation_sweep_count(sweep), (long long)controlled, total,
+           (double)heed_memory_peak() / 1e6);
+    printf("| layer | runs | seconds | ms a run |\n|---|---|---|---|\n| whole | 2 | %.2f | |\n",
+           w.ready - w.begin);
+    head = 2.0 * (double)(n - 1) * (double)config.d_model * (double)config.vocab_size;
+    last = w.ready;
+    for (int64_t layer = 0; layer < config.n_layers; layer++) {
+        printf("| %lld | %lld | %.2f | %.1f |\n", (long long)layer, (long long)w.runs_a_layer,
+               w.ended[layer] - last, 1e3 * (w.ended[layer] - last) / (double)w.runs_a_layer);
+        last = w.ended[layer];
+        flops += (double)w.runs_a_layer *
+                 (head + (whole.flops - head) * (double)(config.n_layers - layer) / (double)config.n_layers);
+    }
+    printf("| controls | %lld | %.2f | |\n", (long long)controlled, w.begin + total - last);
+    printf("\n%.1f TFLOP in the runs of layers, %.0f GFLOP/s: %.0f %% of the f32 product's %.0f\n",
+           flops / 1e12, flops / (last - w.ready) / 1e9, 100.0 * flops / (last - w.ready) / machine.f32_flops,
+           machine.f32_flops / 1e9);
+    heed_ablation_sweep_destroy(sweep);
+    heed_model_close(model);
+    free(ids);
+    return 0;
+}
