@@ -5,8 +5,7 @@
 
 #include "cli/trace_print.h"
 
-/* JSON has no word for what is not finite: text then. */
-static void put_number(heed_cli_json *json, const char *key, double value)
+void heed_cli_trace_json_value(heed_cli_json *json, const char *key, double value)
 {
     if (isfinite(value))
         heed_cli_json_number(json, key, value);
@@ -25,7 +24,7 @@ static void put_operand(const heed_trace *trace, const heed_trace_operand *o, he
     heed_cli_json_integer(json, "step", o->step);
     heed_cli_json_open(json, "values", '[');
     for (int64_t i = 0; i < o->count; i++)
-        put_number(json, NULL, (double)o->values[i]);
+        heed_cli_trace_json_value(json, NULL, (double)o->values[i]);
     heed_cli_json_close(json, ']');
     heed_cli_json_close(json, '}');
 }
@@ -43,14 +42,14 @@ static void put_line(const heed_trace_explanation *e, int i, heed_cli_json *json
     heed_cli_json_text(json, "formula", line->formula);
     if (line->kind != HEED_TRACE_NOTE) {
         heed_cli_json_text(json, "arithmetic", line->in_double ? "double" : "float");
-        put_number(json, "result", line->result);
+        heed_cli_trace_json_value(json, "result", line->result);
     }
     if (line->kind == HEED_TRACE_SUM_OF)
-        put_number(json, "start", line->start);
+        heed_cli_trace_json_value(json, "start", line->start);
     if (line->terms != NULL) {
         heed_cli_json_open(json, "terms", '[');
         for (int64_t t = 0; t < line->n_terms; t++)
-            put_number(json, NULL, line->terms[t]);
+            heed_cli_trace_json_value(json, NULL, line->terms[t]);
         heed_cli_json_close(json, ']');
     }
     heed_cli_json_close(json, '}');
@@ -61,7 +60,7 @@ static void put_explanation(const heed_trace *trace, const heed_trace_explanatio
     char address[HEED_TRACE_ADDRESS_BYTES];
 
     heed_cli_json_text(json, "address", heed_trace_address(trace, e->element, address));
-    put_number(json, "value", (double)e->value);
+    heed_cli_trace_json_value(json, "value", (double)e->value);
     if (e->given != NULL)
         heed_cli_json_text(json, "given", e->given);
     if (e->is_taken)
@@ -79,10 +78,10 @@ static void put_explanation(const heed_trace *trace, const heed_trace_explanatio
     for (int i = 0; i < e->n_lines; i++)
         put_line(e, i, json);
     heed_cli_json_close(json, ']');
-    put_number(json, "recomputed", (double)e->recomputed);
+    heed_cli_trace_json_value(json, "recomputed", (double)e->recomputed);
     heed_cli_json_bool(json, "same_bits", e->same_bits);
     if (heed_trace_fast_device(trace) != NULL)
-        put_number(json, "fast", (double)heed_trace_fast_value(trace, e->element));
+        heed_cli_trace_json_value(json, "fast", (double)heed_trace_fast_value(trace, e->element));
 }
 
 /* The numbers behind a view or what was taken over, up to the one that was computed or given. */
@@ -112,31 +111,6 @@ static heed_status put_shown(const heed_trace *trace, const heed_trace_explanati
     return status;
 }
 
-static heed_status put_readers(const heed_trace *trace, heed_trace_element element, heed_cli_json *json,
-                               heed_error *err)
-{
-    char address[HEED_TRACE_ADDRESS_BYTES];
-    heed_trace_reader *list = NULL;
-    int n = 0;
-    const heed_status status = heed_trace_readers(trace, element, &list, &n, err);
-
-    heed_cli_json_open(json, "read_by", '[');
-    for (int i = 0; i < n; i++) {
-        heed_cli_json_open(json, NULL, '{');
-        heed_cli_json_open(json, "first", '[');
-        for (int k = 0; k < HEED_TRACE_SHOWN && k < list[i].n; k++)
-            heed_cli_json_text(json, NULL, heed_trace_address(trace, list[i].first[k], address));
-        heed_cli_json_close(json, ']');
-        heed_cli_json_integer(json, "n", list[i].n);
-        heed_cli_json_integer(json, "n_asked", list[i].n_asked);
-        heed_cli_json_integer(json, "n_elements", list[i].n_elements);
-        heed_cli_json_close(json, '}');
-    }
-    heed_cli_json_close(json, ']');
-    free(list);
-    return status;
-}
-
 heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element element,
                                 const heed_cli_trace_options *o, heed_cli_json *json, heed_error *err)
 {
@@ -148,8 +122,16 @@ heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element elem
     heed_cli_json_open(json, NULL, '{');
     put_explanation(trace, e, json);
     status = put_shown(trace, e, json, err);
-    if (status == HEED_OK && o->up)
-        status = put_readers(trace, element, json, err);
+    if (status == HEED_OK && o->down) {
+        heed_cli_json_open(json, "made_of", '[');
+        status = heed_cli_trace_down_json(trace, element, heed_cli_trace_depth(o, false), o->all, json, err);
+        heed_cli_json_close(json, ']');
+    }
+    if (status == HEED_OK && o->up) {
+        heed_cli_json_open(json, "read_by", '[');
+        status = heed_cli_trace_up_json(trace, element, heed_cli_trace_depth(o, true), json, err);
+        heed_cli_json_close(json, ']');
+    }
     heed_cli_json_close(json, '}');
     heed_trace_explanation_free(e);
     return status;

@@ -223,6 +223,11 @@ static heed_status follow(const heed_trace *trace, heed_trace_explanation **e, h
     return HEED_OK;
 }
 
+int64_t heed_cli_trace_depth(const heed_cli_trace_options *o, bool up)
+{
+    return o->depth > 0 ? o->depth : up ? 1 : 2;
+}
+
 heed_status heed_cli_trace_print(const heed_trace *trace, heed_trace_element element,
                                  const heed_cli_trace_options *o, heed_error *err)
 {
@@ -242,11 +247,11 @@ heed_status heed_cli_trace_print(const heed_trace *trace, heed_trace_element ele
     heed_trace_explanation_free(e);
     if (status == HEED_OK && o->down) {
         printf("made of\n");
-        status = heed_cli_trace_down(trace, element, o->depth > 0 ? o->depth : 2, o->all, err);
+        status = heed_cli_trace_down(trace, element, heed_cli_trace_depth(o, false), o->all, err);
     }
     if (status == HEED_OK && o->up) {
         printf("read by\n");
-        status = heed_cli_trace_up(trace, element, o->depth > 0 ? o->depth : 1, err);
+        status = heed_cli_trace_up(trace, element, heed_cli_trace_depth(o, true), err);
     }
     return status;
 }

@@ -29,6 +29,16 @@ heed_status heed_cli_trace_down(const heed_trace *trace, heed_trace_element elem
 heed_status heed_cli_trace_up(const heed_trace *trace, heed_trace_element element, int64_t depth,
                               heed_error *err);
 
+/** The same as elements of the open list. */
+heed_status heed_cli_trace_down_json(const heed_trace *trace, heed_trace_element element, int64_t depth,
+                                     bool all, heed_cli_json *json, heed_error *err);
+heed_status heed_cli_trace_up_json(const heed_trace *trace, heed_trace_element element, int64_t depth,
+                                   heed_cli_json *json, heed_error *err);
+/** The depth that was asked for, or the usual one. */
+int64_t heed_cli_trace_depth(const heed_cli_trace_options *options, bool up);
+/** A number; what is not finite, for which JSON has no word, as text. */
+void heed_cli_trace_json_value(heed_cli_json *json, const char *key, double value);
+
 /** The calculation, line by line; all: no line and no term is left out. */
 void heed_cli_trace_put_lines(const heed_trace_explanation *e, bool all);
 

@@ -207,6 +207,46 @@ heed_status heed_cli_trace_down(const heed_trace *trace, heed_trace_element elem
     return down(&t, element, "", 0, depth, err);
 }
 
+/* The same as nested objects: an address, its value and what made it, and in "made_of" what that was made of. */
+static heed_status down_json(tree *t, heed_trace_element element, const char *role, int64_t depth,
+                             heed_cli_json *json, heed_error *err)
+{
+    char address[HEED_TRACE_ADDRESS_BYTES];
+    heed_trace_explanation *e = NULL;
+    branches b = {.n = 0};
+    heed_status status = ++t->n_lines > MOST_LINES ? HEED_OK : explain_origin(t, element, &e, err);
+
+    if (e == NULL)
+        return status;
+    heed_cli_json_open(json, NULL, '{');
+    heed_cli_json_text(json, "role", role);
+    heed_cli_json_text(json, "address", heed_trace_address(t->trace, element, address));
+    if (element.tensor != e->element.tensor)
+        heed_cli_json_text(json, "is", heed_trace_address(t->trace, e->element, address));
+    heed_cli_trace_json_value(json, "value", (double)e->value);
+    heed_cli_json_text(json, e->op != NULL ? "op" : "given", e->op != NULL ? e->op : e->given);
+    if (depth > 0 && e->op != NULL)
+        find_branches(t, e, &b);
+    if (b.failed)
+        status = heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a tree");
+    heed_cli_json_open(json, "made_of", '[');
+    for (int i = 0; i < b.n && status == HEED_OK && t->n_lines <= MOST_LINES; i++)
+        status = down_json(t, b.list[i].at, b.list[i].role, depth - 1, json, err);
+    heed_cli_json_close(json, ']');
+    heed_cli_json_close(json, '}');
+    free(b.list);
+    heed_trace_explanation_free(e);
+    return status;
+}
+
+heed_status heed_cli_trace_down_json(const heed_trace *trace, heed_trace_element element, int64_t depth,
+                                     bool all, heed_cli_json *json, heed_error *err)
+{
+    tree t = {.trace = trace, .all = all};
+
+    return down_json(&t, element, "", depth, json, err);
+}
+
 /* --- who reads it --- */
 
 static heed_status up(tree *t, heed_trace_element element, int level, int64_t depth, heed_error *err);
@@ -253,4 +293,40 @@ heed_status heed_cli_trace_up(const heed_trace *trace, heed_trace_element elemen
     tree t = {.trace = trace};
 
     return up(&t, element, 0, depth, err);
+}
+
+static heed_status up_json(tree *t, heed_trace_element element, int64_t depth, heed_cli_json *json,
+                           heed_error *err)
+{
+    char address[HEED_TRACE_ADDRESS_BYTES];
+    heed_trace_reader *list = NULL;
+    int n = 0;
+    heed_status status = ++t->n_lines > MOST_LINES ? HEED_OK
+                                                   : heed_trace_readers(t->trace, element, &list, &n, err);
+
+    for (int i = 0; i < n && status == HEED_OK; i++) {
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_open(json, "first", '[');
+        for (int k = 0; k < HEED_TRACE_SHOWN && k < list[i].n; k++)
+            heed_cli_json_text(json, NULL, heed_trace_address(t->trace, list[i].first[k], address));
+        heed_cli_json_close(json, ']');
+        heed_cli_json_integer(json, "n", list[i].n);
+        heed_cli_json_integer(json, "n_asked", list[i].n_asked);
+        heed_cli_json_integer(json, "n_elements", list[i].n_elements);
+        heed_cli_json_open(json, "read_by", '[');
+        if (depth > 1 && list[i].n > 0)
+            status = up_json(t, list[i].first[0], depth - 1, json, err);
+        heed_cli_json_close(json, ']');
+        heed_cli_json_close(json, '}');
+    }
+    free(list);
+    return status;
+}
+
+heed_status heed_cli_trace_up_json(const heed_trace *trace, heed_trace_element element, int64_t depth,
+                                   heed_cli_json *json, heed_error *err)
+{
+    tree t = {.trace = trace};
+
+    return up_json(&t, element, depth, json, err);
 }
