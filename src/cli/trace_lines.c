@@ -10,9 +10,9 @@
 #include "cli/trace_print.h"
 
 enum {
-    FEW_TERMS = 12, /* of a sum, that are all shown */
-    LARGEST = 8,    /* of a longer one */
-    FEW_DEEPER = 6, /* lines of how a number came about, that are all shown */
+    FEW_TERMS = 12,  /* of a sum, that are all shown */
+    LARGEST = 8,     /* of a longer one */
+    FEW_DEEPER = 12, /* lines of how a number came about, that are all shown */
     INDENT = 8,
     FORMULA = 400,    /* bytes */
     LEAST_WIDTH = 96, /* columns that a line may take where the terminal is narrower */
@@ -173,6 +173,8 @@ static void put_sum(const printer *p, int i)
     if (line->kind == HEED_TRACE_SUM_OF && line->start != 0.0)
         printf(", from %.9g on", line->start);
     printf(" = %.9g\n", line->result);
+    if (line->depth > 0 && !p->all)
+        return; /* how a number in the calculation came about: its terms by --all */
     if (line->terms == NULL)
         printf("%*sits terms are too many to be kept\n", indent_of(line) + 2, "");
     else if (!put_terms(p, i))

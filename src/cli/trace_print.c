@@ -9,6 +9,7 @@
 #include "cli/output.h"
 
 enum {
+    FEW_OPERANDS = 12,
     FEW = 12,       /* numbers of an operand that are listed one by one */
     MOST_HOPS = 32, /* views over views */
 };
@@ -122,14 +123,21 @@ static void put_operand(const heed_trace *trace, const heed_trace_operand *o, in
 
 static void put_operands(const heed_trace *trace, const heed_trace_explanation *e, bool all)
 {
+    const int shown = all || e->n_operands <= FEW_OPERANDS ? e->n_operands : FEW_OPERANDS;
     int width = 0;
+    int64_t left_out = 0;
 
-    for (int i = 0; i < e->n_operands; i++)
+    for (int i = 0; i < shown; i++)
         width = (int)strlen(e->operands[i].role) > width ? (int)strlen(e->operands[i].role) : width;
-    for (int i = 0; i < e->n_operands; i++) {
+    for (int i = 0; i < shown; i++) {
         printf("%-8s", i == 0 ? "from" : "");
         put_operand(trace, &e->operands[i], width, all);
     }
+    for (int i = shown; i < e->n_operands; i++)
+        left_out += e->operands[i].count;
+    if (shown < e->n_operands)
+        printf("        and %d further ranges of %lld numbers: --all\n", e->n_operands - shown,
+               (long long)left_out);
 }
 
 /* --- the explanation --- */

@@ -132,7 +132,19 @@ static void add_largest(branches *b, const heed_trace_operand *o, int most)
     free(picks);
 }
 
-/* By the lines of the calculation, as far as they say; else by the size of the operands' numbers. */
+static int count_role(const branches *b, const char *role)
+{
+    int n = 0;
+
+    for (int i = 0; i < b->n; i++)
+        n += strcmp(b->list[i].role, role) == 0;
+    return n;
+}
+
+/*
+ * By the lines of the calculation, as far as they say;
+ * the others by the size of the operands' numbers.
+ */
 static void find_branches(const tree *t, const heed_trace_explanation *e, branches *b)
 {
     const int most = t->all ? MOST_LINES : BRANCHES;
@@ -147,8 +159,11 @@ static void find_branches(const tree *t, const heed_trace_explanation *e, branch
     }
     for (int i = 0; i < e->n_operands && b->n < MOST_LINES; i++) {
         const heed_trace_operand *o = &e->operands[i];
-        if (o->count == 1 || b->n == 0 || e->n_lines == 0)
-            add_largest(b, o, o->count < most ? (int)o->count : most);
+        const int n = count_role(b, o->role), own = o->count < most ? (int)o->count : most;
+        if (e->n_lines == 0)
+            add_largest(b, o, own);
+        else if (t->all ? o->count == 1 : n < (o->count == 1 ? BRANCHES : 1)) /* what earlier lines read */
+            add_largest(b, o, 1);
     }
 }
 
