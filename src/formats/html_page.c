@@ -124,13 +124,19 @@ static void put_loss(maker *m)
     heed_text_puts(&m->out, "],\n");
 }
 
-/* [layer, head, levels] of each. */
+/* [layer, head, levels] of each, and what is said of it. */
 static void put_heads(maker *m)
 {
     heed_text_puts(&m->out, "\"heads\": [");
     for (int k = 0; k < m->page->n_heads; k++)
         heed_text_printf(&m->out, "%s[%d,%d,%d]", k > 0 ? "," : "", m->page->heads[k].layer,
                          m->page->heads[k].head, m->levels[k]);
+    heed_text_puts(&m->out, "],\n\"words\": [");
+    for (int k = 0; k < m->page->n_heads; k++) {
+        const char *words = m->page->heads[k].words != NULL ? m->page->heads[k].words : "";
+        heed_text_puts(&m->out, k > 0 ? "," : "");
+        heed_json_put_bytes(&m->out, words, strlen(words));
+    }
     heed_text_puts(&m->out, "],\n");
 }
 

@@ -22,6 +22,7 @@
 typedef struct heed_page_head {
     int layer, head;
     const float *pattern; /* [n_tokens, n_tokens]; what lies above the diagonal is not read */
+    const char *words;    /* what is said of it, such as a role; NULL or "": nothing */
 } heed_page_head;
 
 typedef struct heed_page {

@@ -7,6 +7,7 @@
  */
 #include "inspect/attention_maps.h"
 
+#include <heed/heads.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,21 @@ static bool label_tokens(heed_attention_maps *maps, const heed_model *model, con
     return maps->labels != NULL;
 }
 
+/* What heads are measured by: the ids, delimiters where there is a tokenizer, the mask. */
+static bool keep_ids(heed_attention_maps *maps, const heed_model *model, const int32_t *ids)
+{
+    const size_t n = (size_t)maps->n_tokens;
+    uint8_t *delimiters = heed_arena_alloc(maps->arena, n);
+
+    maps->ids = heed_arena_alloc(maps->arena, n * sizeof *maps->ids);
+    if (maps->ids == NULL || delimiters == NULL)
+        return false;
+    memcpy(maps->ids, ids, n * sizeof *maps->ids);
+    maps->delimiters = heed_head_delimiters(model, ids, maps->n_tokens, delimiters) ? delimiters : NULL;
+    maps->mask = (heed_mask){.causal = true, .window = model->config.window};
+    return true;
+}
+
 /* Memory for the selected heads, if there is twice as much: the run takes some. */
 static bool make_room(heed_attention_maps *maps)
 {
@@ -190,7 +206,8 @@ static heed_status fill(heed_attention_maps *maps, const heed_model *model,
 {
     heed_status status = maps->arena != NULL ? select_heads(maps, selection, err) : HEED_ERR_MEMORY;
 
-    if (status == HEED_OK && (!make_room(maps) || !label_tokens(maps, model, ids)))
+    if (status == HEED_OK &&
+        (!make_room(maps) || !label_tokens(maps, model, ids) || !keep_ids(maps, model, ids)))
         status = HEED_ERR_MEMORY;
     if (status == HEED_ERR_MEMORY)
         return heed_fail(err, status, "the attention of %d heads to %d tokens takes more memory than there is",

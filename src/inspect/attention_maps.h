@@ -4,6 +4,7 @@
 #define HEED_INSPECT_ATTENTION_MAPS_H
 
 #include <heed/inspect.h>
+#include <heed/mask.h>
 
 #include "base/memory.h"
 
@@ -15,6 +16,9 @@ struct heed_attention_maps {
     float *patterns;               /* [n_chosen_layers, n_chosen_heads, n_tokens, n_tokens] */
     float *shares;                 /* [n_layers, n_experts] of the tokens */
     float *losses;                 /* [n_tokens] of each token after those before it; the first NaN */
+    int32_t *ids;                  /* [n_tokens] */
+    uint8_t *delimiters;           /* [n_tokens] 1: the token parts words or sentences; NULL: not known */
+    heed_mask mask;                /* which keys a query sees */
     const char **labels;           /* [n_tokens] the text of each token */
 };
 

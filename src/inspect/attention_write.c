@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention maps in files, each kind by the ending of its name. */
+#include <heed/heads.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,26 +106,61 @@ static heed_status write_json(const heed_attention_maps *maps, const char *path,
 
 /* --- .html --- */
 
+/* The roles that the head has on this text, in words. */
+static heed_status say(const heed_attention_maps *maps, const float *pattern, char out[HEED_HEAD_WORDS],
+                       heed_error *err)
+{
+    const heed_head_pattern measured = {.weights = pattern,
+                                        .ids = maps->ids,
+                                        .delimiters = maps->delimiters,
+                                        .n = maps->n_tokens,
+                                        .mask = &maps->mask};
+    heed_head_scores scores;
+    const heed_status status = heed_head_measure(&measured, &scores, err);
+
+    if (status == HEED_OK)
+        heed_head_say(&scores, out);
+    return status;
+}
+
+static heed_status list_heads(const heed_attention_maps *maps, heed_page_head *heads,
+                              char (*words)[HEED_HEAD_WORDS], heed_error *err)
+{
+    heed_status status = HEED_OK;
+    int n = 0;
+
+    for (int i = 0; i < maps->n_layers * maps->n_heads && status == HEED_OK; i++) {
+        const float *pattern = heed_attention_maps_pattern(maps, i / maps->n_heads, i % maps->n_heads);
+
+        if (pattern == NULL)
+            continue;
+        heads[n] = (heed_page_head){i / maps->n_heads, i % maps->n_heads, pattern, words[n]};
+        status = say(maps, pattern, words[n], err);
+        n++;
+    }
+    return status;
+}
+
 static heed_status write_html(const heed_attention_maps *maps, const char *path, heed_error *err)
 {
     const int n = maps->n_chosen_layers * maps->n_chosen_heads;
     heed_page_head *heads = calloc((size_t)n, sizeof *heads);
-    heed_page page = {.title = "Attention",
-                      .tokens = maps->labels,
-                      .n_tokens = maps->n_tokens,
-                      .loss = maps->losses,
-                      .heads = heads};
+    char(*words)[HEED_HEAD_WORDS] = calloc((size_t)n, sizeof *words);
+    const heed_page page = {.title = "Attention",
+                            .tokens = maps->labels,
+                            .n_tokens = maps->n_tokens,
+                            .loss = maps->losses,
+                            .heads = heads,
+                            .n_heads = n};
     heed_status status;
 
-    if (heads == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write %d heads", n);
-    for (int i = 0; i < maps->n_layers * maps->n_heads; i++) {
-        const float *pattern = heed_attention_maps_pattern(maps, i / maps->n_heads, i % maps->n_heads);
-
-        if (pattern != NULL)
-            heads[page.n_heads++] = (heed_page_head){i / maps->n_heads, i % maps->n_heads, pattern};
-    }
-    status = heed_page_write(path, &page, err);
+    if (heads == NULL || words == NULL)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write %d heads", n);
+    else
+        status = list_heads(maps, heads, words, err);
+    if (status == HEED_OK)
+        status = heed_page_write(path, &page, err);
+    free(words);
     free(heads);
     return status;
 }

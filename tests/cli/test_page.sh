@@ -39,7 +39,7 @@ allow train text --steps 2 --n-layers 2 --n-heads 3 --d-model 12 --context-lengt
     --out model --sample-tokens 0
 allow inspect model --text 'a <b> & "c" said: <!-- no' --picture all.html
 look all.html
-shows all.html 'Layer 0 head 0</h2>'
+shows all.html 'Layer 0 head 0'
 [ "$(grep -o '<button type="button" title="layer' dom | wc -l)" -eq 6 ] || fail "all.html: expected a button for each of 6 heads"
 shows all.html 'On average: spread over'
 shows all.html 'role="alert" hidden=""'
@@ -48,7 +48,7 @@ shows all.html '>&lt;</span>'
 
 allow inspect model --text 'a' --layer 1 --heads 1-2 --picture some.html
 look some.html
-shows some.html 'Layer 1 head 1</h2>'
+shows some.html 'Layer 1 head 1'
 shows some.html 'role="alert" hidden=""'
 
 [ $failures -eq 0 ] || exit 1

@@ -121,7 +121,8 @@ static void make_patterns(void)
     patterns[1][5 * TOKENS + 2] = NAN;
 }
 
-static const heed_page_head heads[HEADS] = {{0, 1, patterns[0]}, {0, 3, patterns[1]}, {2, 1, patterns[2]}};
+static const heed_page_head heads[HEADS] = {
+    {0, 1, patterns[0], "previous token 0.9"}, {0, 3, patterns[1], NULL}, {2, 1, patterns[2], "</script>"}};
 
 static char *written(const heed_page *page)
 {
@@ -228,6 +229,10 @@ static void the_facts_hold_each_token_as_it_is_shown(void **state)
     assert_int_equal(json_array_size(json_object_get(facts, "heads")), HEADS);
     assert_int_equal(json_integer_value(json_array_get(json_array_get(json_object_get(facts, "heads"), 1), 1)),
                      3);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(facts, "words"), 0)),
+                        "previous token 0.9");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(facts, "words"), 1)), "");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(facts, "words"), 2)), "</script>");
     assert_int_equal(json_string_length(json_object_get(facts, "colours")), 6 * 257);
     json_decref(facts);
     free(page);
@@ -298,7 +303,7 @@ static void a_page_keeps_its_size_by_taking_fewer_levels(void **state)
     enum { N = 300 };
     static float noise[N * N];
     static const char *many[N];
-    heed_page_head head = {0, 0, noise};
+    heed_page_head head = {0, 0, noise, NULL};
     heed_page page = {.title = "", .tokens = many, .n_tokens = N, .heads = &head, .n_heads = 1};
     heed_rng rng = heed_rng_make(8, 0);
     heed_error err = {0};

@@ -1,6 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Small maps of all heads, layers downwards and heads to the right; each is a button that opens its head. */
 
+function nameOf(k) {
+  return 'layer ' + facts.heads[k][0] + ' head ' + facts.heads[k][1];
+}
+
+/* A button for each head of which something is said. */
+function listRoles(box, onOpen) {
+  facts.words.forEach((words, k) => {
+    if (words === '') return;
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = nameOf(k) + ': ' + words;
+    button.addEventListener('click', () => onOpen(k));
+    box.append(button);
+    box.hidden = false;
+  });
+}
+
 class Overview {
   constructor(box, onOpen) {
     this.buttons = [];
@@ -11,7 +28,7 @@ class Overview {
       if (k % heads.length === 0) box.append(Overview.name('layer ' + layer));
       const button = document.createElement('button');
       button.type = 'button';
-      button.title = 'layer ' + layer + ' head ' + head;
+      button.title = nameOf(k) + (facts.words[k] === '' ? '' : ': ' + facts.words[k]);
       button.setAttribute('aria-label', button.title);
       button.append(document.createElement('canvas'));
       button.addEventListener('click', () => onOpen(k));

@@ -15,8 +15,7 @@ async function openHead(k) {
   open = await loadHead(k);
   map.show(open, colours());
   overview.mark(k);
-  const name = 'layer ' + open.layer + ' head ' + open.head;
-  byId('map-title').textContent = name[0].toUpperCase() + name.slice(1);
+  byId('map-title').textContent = 'L' + nameOf(k).slice(1) + (facts.words[k] === '' ? '' : ': ' + facts.words[k]);
   history.replaceState(null, '', '#' + open.layer + '.' + open.head);
   tellFigures();
   drawLegend();
@@ -130,6 +129,7 @@ function complain(error) {
     : 'This page cannot be shown: ' + error.message;
 }
 
+listRoles(byId('roles'), openHead);
 /* Of many tokens a row gives most so little that all would look like nothing. */
 byId('colours').value = nTokens > 48 ? 'root' : 'even';
 listen();
