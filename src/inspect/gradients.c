@@ -43,11 +43,13 @@ static void measure(void *context, const heed_node *node, const heed_tensor *val
         m->out->loss = (double)heed_tensor_get(value, 0);
         return;
     }
-    for (int64_t i = 0; entry != NULL && i < entry->count; i++) {
-        const double d = (double)heed_tensor_get(value, i);
-        squares += d * d;
-        entry->n_zero += d == 0.0;
-        entry->n_bad += !isfinite(d);
+    for (int64_t r = 0; entry != NULL && r < heed_rows(value); r++) {
+        const float *row = heed_row(value, r);
+        for (int64_t i = 0; i < heed_cols(value); i++) {
+            squares += (double)row[i] * (double)row[i];
+            entry->n_zero += row[i] == 0.0f;
+            entry->n_bad += !isfinite(row[i]);
+        }
     }
     if (entry != NULL)
         entry->gradient = sqrt(squares);

@@ -81,25 +81,37 @@ static void looking_at_everything_changes_no_bit_of_the_logits(void **state)
     }
 }
 
+enum { LONG = 150 }; /* longer than a tile of keys or queries on any device */
+
+/* A model for LONG tokens, and such tokens. */
+static heed_model *long_model(int32_t long_ids[LONG])
+{
+    heed_config config = small_config();
+
+    config.context_length = LONG;
+    for (int i = 0; i < LONG; i++)
+        long_ids[i] = (7 * i + i * i) % SMALL_VOCAB;
+    return small_model(&config, 5);
+}
+
 static void the_cost_of_looking_is_measured(void **state)
 {
-    static const char *const names[] = {"blocks.0.attn.pattern", "blocks.1.resid_post"};
-    const heed_config config = small_config();
-    heed_model *model = small_model(&config, 5);
+    static const char *const names[] = {"blocks.0.attn.pattern", "blocks.1.resid_post", "blocks.1.attn.scores",
+                                        "blocks.0.attn.entropy"};
+    int32_t long_ids[LONG];
+    heed_model *model = long_model(long_ids);
     heed_observing cost;
     heed_error err = {0};
 
     (void)state;
-    assert_int_equal(heed_model_measure_observing(model, ids, LENGTH, names, 2, &cost, &err), HEED_OK);
-    assert_true(cost.bytes == 4.0 * (2 * LENGTH * LENGTH + LENGTH * 16));
+    assert_int_equal(heed_model_measure_observing(model, long_ids, LONG, names, 4, &cost, &err), HEED_OK);
+    assert_true(cost.bytes == 4.0 * (2 * 2 * LONG * LONG + LONG * 16 + 2 * LONG));
     assert_true(cost.same_logits);
     assert_true(cost.seconds > 0.0 && cost.seconds_without > 0.0 && isfinite(cost.seconds));
     heed_model_close(model);
 }
 
 /* --- patterns --- */
-
-enum { LONG = 150 }; /* longer than a tile of keys or queries on any device */
 
 typedef struct kept {
     float q[2 * LONG * 8], k[2 * LONG * 8], pattern[2 * LONG * LONG];
@@ -117,15 +129,12 @@ static void keep_heads(void *context, const char *name, int rank, const int64_t 
     memcpy(to, numbers, count * sizeof(float));
 }
 
-static void keep_pattern_of_layer(const heed_model *model, int layer, kept *it)
+static void keep_pattern_of_layer(const heed_model *model, const int32_t *long_ids, int layer, kept *it)
 {
     char names[3][32];
     const char *list[3] = {names[0], names[1], names[2]};
-    int32_t long_ids[LONG];
     heed_error err = {0};
 
-    for (int i = 0; i < LONG; i++)
-        long_ids[i] = (7 * i + i * i) % SMALL_VOCAB;
     snprintf(names[0], sizeof names[0], "blocks.%d.attn.q", layer);
     snprintf(names[1], sizeof names[1], "blocks.%d.attn.k", layer);
     snprintf(names[2], sizeof names[2], "blocks.%d.attn.pattern", layer);
@@ -136,16 +145,14 @@ static void keep_pattern_of_layer(const heed_model *model, int layer, kept *it)
 /* softmax(q k / sqrt(8)) in double against what the device's attention writes down of the same q and k: 1e-6. */
 static void patterns_are_those_of_the_formula(void **state)
 {
-    heed_config config = small_config();
-    heed_model *model;
+    int32_t long_ids[LONG];
+    heed_model *model = long_model(long_ids);
     kept *it = malloc(sizeof *it);
 
     (void)state;
     assert_non_null(it);
-    config.context_length = LONG;
-    model = small_model(&config, 5);
     for (int layer = 0; layer < 2; layer++) {
-        keep_pattern_of_layer(model, layer, it);
+        keep_pattern_of_layer(model, long_ids, layer, it);
         for (int row = 0; row < 2 * LONG; row++) {
             double e[LONG], most = -INFINITY, sum = 0.0;
             for (int j = 0; j <= row % LONG; j++) {
