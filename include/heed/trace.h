@@ -142,7 +142,7 @@ typedef enum heed_trace_line_kind {
 typedef struct heed_trace_line {
     heed_trace_line_kind kind;
     int depth; /* 0: the calculation; deeper: how a number in it came about, before the line that needs it */
-    bool in_double;      /* computed in double, not in float */
+    bool in_double;      /* computed, or added up, in double and not in float */
     const char *label;   /* what later lines call the result; NULL in a note */
     const char *formula; /* with the letters of operands and lines */
     int n_inputs;        /* letters in it */

@@ -90,7 +90,7 @@ static heed_status list_lines(explained *x, heed_error *err)
         const heed_line *line = heed_explanation_line(x->graph, i);
         x->lines[i] = (heed_trace_line){.kind = kinds[line->kind],
                                         .depth = line->depth,
-                                        .in_double = line->in == HEED_IN_DOUBLE,
+                                        .in_double = line->in != HEED_IN_FLOAT,
                                         .label = line->label,
                                         .formula = line->text,
                                         .n_inputs = line->n_inputs,

@@ -13,11 +13,11 @@
  * Source: Kingma and Ba 2015 (arXiv:1412.6980); decoupled decay: Loshchilov and Hutter 2019 (arXiv:1711.05101).
  */
 #include <math.h>
-#include <stdio.h>
 
 #include "ops/common.h"
 #include "ops/list.h"
 #include "ops/ops.h"
+#include "ops/update_lines.h"
 
 enum { P, M, V, GRAD, LR, T, FACTOR, MARKS };
 enum { ZEROS = 1024 };
@@ -178,22 +178,6 @@ static void adamw_cost(const heed_node *node, heed_cost *cost)
 }
 
 /* The gradient that joins the moments; how it is made goes into `how`. */
-/* The gradient with what clipping and l2 do to it, and how that reads in the formula. */
-static heed_figure explain_gradient(heed_explanation *e, const heed_op_args *a, int64_t element, float l2,
-                                    char *how, size_t size)
-{
-    heed_figure g = heed_explain_figure(e, a, GRAD, "grad", element);
-    const int n = snprintf(how, size, "%sgrad", a->in[FACTOR] != NULL ? "factor * " : "");
-
-    if (a->in[FACTOR] != NULL)
-        g = heed_explain_step(e, "g", "factor * grad", heed_explain_figure(e, a, FACTOR, "factor", 0), g);
-    if (l2 == 0.0f)
-        return g;
-    snprintf(how + n, size - (size_t)n, " + %g * p", (double)l2);
-    return heed_explain_step(e, "g", "g + l2 * p", g, heed_constant((double)l2),
-                             heed_explain_figure(e, a, P, "p", element));
-}
-
 static heed_figure explain_m(heed_explanation *e, const heed_op_args *a, int64_t element, heed_figure g)
 {
     return heed_explain_step(e, "m'", "beta1 * m + (1 - beta1) * g",
@@ -233,7 +217,8 @@ static void adamw_explain(const heed_op_args *a, int output, int64_t element, he
     const heed_adamw_options *o = a->attrs;
     const double b1 = (double)o->beta1, b2 = (double)o->beta2;
     char how[64];
-    const heed_figure g = explain_gradient(e, a, element, o->l2, how, sizeof how);
+    const heed_figure g = heed_explain_gradient(e, a, (heed_update_inputs){P, GRAD, FACTOR}, element, o->l2,
+                                                how, sizeof how);
 
     if (output == 0) {
         const heed_figure m = explain_m(e, a, element, g), v = explain_v(e, a, element, g);

@@ -15,6 +15,7 @@
 #include "ops/common.h"
 #include "ops/list.h"
 #include "ops/ops.h"
+#include "ops/update_lines.h"
 
 enum { P, M, GRAD, LR, FACTOR };
 
@@ -90,28 +91,13 @@ static void momentum_cost(const heed_node *node, heed_cost *cost)
     heed_cost_elementwise(node, 7, cost);
 }
 
-/* The gradient with what clipping and l2 do to it, and how that reads in the formula. */
-static heed_figure explain_gradient(heed_explanation *e, const heed_op_args *a, int64_t element, float l2,
-                                    char *how, size_t size)
-{
-    heed_figure g = heed_explain_figure(e, a, GRAD, "grad", element);
-    const int n = snprintf(how, size, "%sgrad", a->in[FACTOR] != NULL ? "factor * " : "");
-
-    if (a->in[FACTOR] != NULL)
-        g = heed_explain_step(e, "g", "factor * grad", heed_explain_figure(e, a, FACTOR, "factor", 0), g);
-    if (l2 == 0.0f)
-        return g;
-    snprintf(how + n, size - (size_t)n, " + %g * p", (double)l2);
-    return heed_explain_step(e, "g", "g + l2 * p", g, heed_constant((double)l2),
-                             heed_explain_figure(e, a, P, "p", element));
-}
-
 static void momentum_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const heed_momentum_options *o = a->attrs;
     const heed_figure momentum = heed_constant((double)o->momentum);
     char how[64], step[48] = "m'";
-    heed_figure g = explain_gradient(e, a, element, o->l2, how, sizeof how);
+    heed_figure g = heed_explain_gradient(e, a, (heed_update_inputs){P, GRAD, FACTOR}, element, o->l2, how,
+                                          sizeof how);
     const heed_figure m = heed_explain_step(e, "m'", "momentum * m + g", momentum,
                                             heed_explain_figure(e, a, M, "m", element), g);
 

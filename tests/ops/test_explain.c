@@ -10,7 +10,7 @@
 #include "graph/check_lines.h"
 
 /* Elements of each output: compared to the bit, on kernels, line by line, and with all but the listed operands poisoned. */
-enum { SAMPLES = 20, NEAR_SAMPLES = 4, LINES_SAMPLES = 5, POISONED_SAMPLES = 4 };
+enum { SAMPLES = 12, NEAR_SAMPLES = 4, LINES_SAMPLES = 5, POISONED_SAMPLES = 3 };
 
 static bool same_bits(float a, float b)
 {
