@@ -4,6 +4,7 @@
 #include <heed/activations.h>
 #include <heed/label.h>
 #include <math.h>
+#include <string.h>
 
 #include "cli/output.h"
 
@@ -27,24 +28,30 @@ static const char *word_of(double value)
 
 static void print_text(const heed_cli_look *look, const heed_nonfinite *f)
 {
-    char at[96], label[HEED_LABEL_BYTES];
+    char at[96], label[HEED_LABEL_BYTES], token[HEED_LABEL_BYTES + 32] = "", text[1600], why[640];
 
-    printf("NOT FINITE: %s%s is %s", f->node, place(at, sizeof at, f->rank, f->index), word_of(f->value));
     if (f->position >= 0) {
         heed_token_label(look->model, look->ids[f->position], 20, label, sizeof label);
-        printf(" at token %lld \"%s\"", (long long)f->position, label);
+        snprintf(token, sizeof token, " at token %lld \"%s\"", (long long)f->position, label);
     }
-    printf(", the first of the run; in this node there are %lld.\n", (long long)f->n);
     if (f->parameter[0] != '\0')
-        printf("It reads the weights %s, of which %lld %s not finite, the first at %s: the model is damaged.\n"
-               "Get it anew, or go back to a checkpoint from before (heed train --keep-last).\n\n",
-               f->parameter, (long long)f->parameter_n, f->parameter_n == 1 ? "is" : "are",
-               place(at, sizeof at, f->parameter_rank, f->parameter_index));
+        snprintf(why, sizeof why,
+                 "It reads the weights %s, of which %lld %s not finite, the first at %s: the model is damaged. "
+                 "Get it "
+                 "anew, or go back to a checkpoint from before (heed train --keep-last).",
+                 f->parameter, (long long)f->parameter_n, f->parameter_n == 1 ? "is" : "are",
+                 place(at, sizeof at, f->parameter_rank, f->parameter_index));
     else
-        printf("The weights that it reads are finite: numbers grew beyond single precision on the way. Look at "
-               "what\n"
-               "it reads with --activation; a lower --learning-rate or --clip-norm keeps training from "
-               "it.\n\n");
+        snprintf(why, sizeof why,
+                 "The weights that it reads are finite: numbers grew beyond single precision on the way. Look "
+                 "at what "
+                 "it reads with --activation; a lower --learning-rate or --clip-norm keeps training from it.");
+    snprintf(text, sizeof text,
+             "%s%s is %s%s: the first number of the run that is not finite, of %lld in its node. %s", f->node,
+             place(at, sizeof at, f->rank, f->index), word_of(f->value), token, (long long)f->n, why);
+    printf("NOT FINITE\n");
+    heed_cli_put_paragraph(stdout, text, strlen(text), heed_cli_columns(stdout));
+    printf("\n");
 }
 
 static void print_json(heed_cli_json *json, const heed_nonfinite *f)

@@ -71,22 +71,28 @@ static void print_layers(const heed_gradients *g, int64_t n_layers)
     }
 }
 
+enum { MOST_REMARKS = 8 };
+
 /* Parameters that the text says nothing about, and those whose gradients are not finite. */
 static void print_remarks(const heed_gradients *g)
 {
-    bool any = false;
+    int n = 0;
 
     for (int i = 0; i < g->n; i++) {
         const heed_gradient_norms *p = &g->list[i];
-        if (p->n_zero == p->count)
-            printf("%s  %s: the whole gradient is 0\n", any ? "" : "\n", p->name);
-        else if (p->n_bad > 0)
-            printf("%s  %s: %lld of %lld gradients are not finite\n", any ? "" : "\n", p->name,
-                   (long long)p->n_bad, (long long)p->count);
-        else
+        if (p->n_zero < p->count && p->n_bad == 0)
             continue;
-        any = true;
+        if (n++ >= MOST_REMARKS)
+            continue;
+        printf("%s", n == 1 ? "\n" : "");
+        if (p->n_bad > 0)
+            printf("  %s: %lld of %lld gradients are not finite\n", p->name, (long long)p->n_bad,
+                   (long long)p->count);
+        else
+            printf("  %s: the whole gradient is 0\n", p->name);
     }
+    if (n > MOST_REMARKS)
+        printf("  and so are %d more of %d parameters; --json has them all\n", n - MOST_REMARKS, g->n);
 }
 
 /* --- as JSON --- */

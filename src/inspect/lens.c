@@ -130,9 +130,10 @@ static int find_top(const float *row, int64_t V, heed_likelihood *top, int n_top
     return n;
 }
 
+/* 0 where the logit is no number. */
 static int64_t rank_of(const float *row, int64_t V, int32_t id)
 {
-    int64_t rank = 1;
+    int64_t rank = isnan(row[id]) ? 0 : 1;
 
     for (int64_t j = 0; j < V; j++)
         rank += row[j] > row[id];
@@ -148,7 +149,7 @@ static void measure_row(const float *row, const float *final, int64_t V, heed_pr
         const double l = (double)row[j], f = (double) final[j];
         if (l != -INFINITY)
             entropy -= exp(l) * l;
-        if (row != final && f != -INFINITY)
+        if (f != -INFINITY)
             divergence += exp(f) * (f - l);
     }
     p->entropy = entropy;
@@ -169,7 +170,7 @@ static void read_rows(void *context, int64_t begin, int64_t end, int thread)
 
         p->n_top = find_top(row, lens->V, top, n_top);
         p->top = top;
-        measure_row(r->place == lens->n_places - 1 ? final : row, final, lens->V, p);
+        measure_row(row, final, lens->V, p);
         p->rank = p->next >= 0 ? rank_of(row, lens->V, p->next) : 0;
         p->log_probability = p->next >= 0 ? (double)row[p->next] : NAN;
     }

@@ -303,6 +303,24 @@ static void parts_that_are_absent_leave_no_place(void **state)
     }
 }
 
+static void what_is_not_a_number_has_no_rank(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 5);
+    const heed_lens_options options = heed_lens_default();
+    heed_lens *lens;
+
+    (void)state;
+    ((float *)(uintptr_t)heed_weights_find(model->weights, "h.1.mlp.c_fc.weight")->data)[3] = NAN;
+    lens = look(model, &options);
+    assert_true(heed_lens_at(lens, 3, 1)->rank > 0 && heed_lens_at(lens, 3, 1)->n_top == 5);
+    assert_true(heed_lens_at(lens, 4, 1)->rank == 0 && heed_lens_at(lens, 4, 1)->n_top == 0);
+    assert_true(isnan(heed_lens_at(lens, 4, 1)->log_probability) &&
+                isnan(heed_lens_at(lens, 4, 1)->divergence));
+    heed_lens_destroy(lens);
+    heed_model_close(model);
+}
+
 /* --- what is refused --- */
 
 static void expect_refusal(const heed_model *model, const heed_lens_options *options, size_t n,
@@ -351,6 +369,7 @@ int main(void)
         cmocka_unit_test(each_place_is_the_final_norm_and_the_head_on_its_residual),
         cmocka_unit_test(a_range_of_positions_shows_what_all_of_them_show),
         cmocka_unit_test(parts_that_are_absent_leave_no_place),
+        cmocka_unit_test(what_is_not_a_number_has_no_rank),
         cmocka_unit_test(what_is_not_there_is_refused),
     };
 
