@@ -13,9 +13,10 @@ extern "C" {
 
 typedef struct heed_attention_maps heed_attention_maps;
 
-/* Layers and heads to look at: numbers and ranges, such as "0,2-3"; NULL: all. */
+/* What of a run is looked at. */
 typedef struct heed_head_selection {
-    const char *layers, *heads;
+    const char *layers, *heads; /* numbers and ranges, such as "0,2-3"; NULL: all */
+    bool losses;                /* the loss of each token as well: it costs the head of the model */
 } heed_head_selection;
 
 /**
@@ -42,7 +43,7 @@ HEED_API int heed_attention_maps_n_heads(const heed_attention_maps *maps);
 HEED_API int heed_attention_maps_n_tokens(const heed_attention_maps *maps);
 /** pattern [n_tokens, n_tokens] of a head, row = query; lent by maps. NULL: it is not among the selected ones. */
 HEED_API const float *heed_attention_maps_pattern(const heed_attention_maps *maps, int layer, int head);
-/** [n_tokens] the loss of each token, in nats, after those before it; NaN for the first; lent by maps. */
+/** [n_tokens] the loss of each token, in nats, after those before it; NaN for the first; lent. NULL: not selected. */
 HEED_API const float *heed_attention_maps_losses(const heed_attention_maps *maps);
 /** Experts of a layer; 0 where feed-forwards are not mixtures. */
 HEED_API int heed_attention_maps_n_experts(const heed_attention_maps *maps);
@@ -58,7 +59,7 @@ typedef enum heed_palette { HEED_PALETTE_NONE, HEED_PALETTE_16, HEED_PALETTE_TRU
  *     .png .svg .pdf   a picture: layers downwards, heads to the right, a scale; tokens at the axes where they fit
  *     .html            one page that needs nothing else: any head, any token, zoom (docs/formats.md says what is inside)
  *     .npy             floats [selected layers, selected heads, n_tokens, n_tokens]
- *     .json            tokens, their losses, and layer, head and pattern of each
+ *     .json            tokens, their losses where selected, and layer, head and pattern of each
  *
  * HEED_ERR_USAGE: another ending, or more heads and tokens than such a file is to hold; HEED_ERR_FILE.
  */

@@ -292,8 +292,9 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
 {
     const maps_options *own = options;
     char layer[24], head[24];
-    const heed_head_selection selection = {list_of(own->layers, own->layer, layer),
-                                           list_of(own->heads, own->head, head)};
+    const heed_head_selection selection = {.layers = list_of(own->layers, own->layer, layer),
+                                           .heads = list_of(own->heads, own->head, head),
+                                           .losses = own->picture != NULL};
     heed_attention_maps *maps = NULL;
     heed_status status = heed_attention_maps_create_selected(look->model, look->text, look->n_text, &selection,
                                                              &maps, err);

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/text_buffer.h"
 #include "formats/base64.h"
 #include "formats/colour.h"
@@ -29,14 +30,21 @@
 
 extern const char heed_page_style[], heed_page_script[], heed_page_skeleton[];
 
+/* A head as it comes to stand in the page. */
+typedef struct packed_head {
+    unsigned char *bytes;
+    size_t n_bytes;
+    int levels;  /* 0: none is few enough */
+    bool failed; /* memory was out */
+} packed_head;
+
 /* A page being made. */
 typedef struct maker {
     const heed_page *page;
     heed_text_buffer out;
-    heed_text_buffer heads; /* what is packed of each head */
-    unsigned char *codes;   /* [n_tokens (n_tokens + 1) / 2] of one head */
-    unsigned char *small;   /* [n_heads, side, side], by 254 levels */
-    unsigned char *levels;  /* [n_heads] */
+    packed_head *heads;   /* [n_heads] */
+    unsigned char *codes; /* [n_threads, n_tokens (n_tokens + 1) / 2] of one head each */
+    unsigned char *small; /* [n_heads, side, side], by 254 levels */
     int side;
     size_t bytes; /* of all heads in base64, at most */
     size_t room;  /* bytes that a packed head may take */
@@ -44,57 +52,65 @@ typedef struct maker {
 
 /* --- the heads --- */
 
-/* With as many levels as there is room for. */
-static heed_status pack_head(maker *m, int k, heed_error *err)
+static size_t count_of(const maker *m)
 {
-    const int64_t n = m->page->n_tokens;
-    const size_t count = (size_t)n * (size_t)(n + 1) / 2;
-    unsigned char *packed = NULL;
-    size_t n_packed = 0;
-    int levels = HEED_WEIGHT_LEVELS;
-    heed_status status;
+    return (size_t)m->page->n_tokens * ((size_t)m->page->n_tokens + 1) / 2;
+}
 
-    heed_weight_codes(m->page->heads[k].pattern, n, levels, m->codes);
-    heed_weight_codes_shrink(m->codes, n, m->side, m->small + (size_t)k * (size_t)m->side * (size_t)m->side);
-    for (;;) {
-        status = heed_bytes_pack(m->codes, count, &packed, &n_packed, err);
-        if (status != HEED_OK || n_packed <= m->room)
-            break;
-        free(packed);
-        if (levels / 2 < LEAST_LEVELS)
-            return heed_fail(err, HEED_ERR_USAGE,
-                             "%d heads of %d tokens are more than a page of %.3g MB holds: choose layers or "
-                             "heads, or a shorter text",
-                             m->page->n_heads, m->page->n_tokens, (double)m->bytes * 1e-6);
-        levels /= 2;
-        heed_weight_codes(m->page->heads[k].pattern, n, levels, m->codes);
+/* With as many levels as there is room for. */
+static void pack_head(const maker *m, int64_t k, unsigned char *codes)
+{
+    packed_head *head = &m->heads[k];
+
+    for (int levels = HEED_WEIGHT_LEVELS; levels >= LEAST_LEVELS; levels /= 2) {
+        heed_weight_codes(m->page->heads[k].pattern, m->page->n_tokens, levels, codes);
+        if (levels == HEED_WEIGHT_LEVELS)
+            heed_weight_codes_shrink(codes, m->page->n_tokens, m->side, m->small + k * m->side * m->side);
+        if (heed_bytes_pack(codes, count_of(m), &head->bytes, &head->n_bytes, NULL) != HEED_OK) {
+            head->failed = true;
+            return;
+        }
+        if (head->n_bytes <= m->room) {
+            head->levels = levels;
+            return;
+        }
+        free(head->bytes);
+        head->bytes = NULL;
     }
-    if (status != HEED_OK)
-        return status;
-    m->levels[k] = (unsigned char)levels;
-    heed_text_printf(&m->heads, "<script type=\"text/plain\" id=\"head-%d\">", k);
-    heed_base64_put(&m->heads, packed, n_packed);
-    heed_text_puts(&m->heads, "</script>\n");
-    free(packed);
-    return HEED_OK;
+}
+
+static void pack_range(void *context, int64_t begin, int64_t end, int thread)
+{
+    const maker *m = context;
+
+    for (int64_t k = begin; k < end; k++)
+        pack_head(m, k, m->codes + (size_t)thread * count_of(m));
 }
 
 static heed_status pack_heads(maker *m, heed_error *err)
 {
     const size_t n = (size_t)m->page->n_tokens, n_heads = (size_t)m->page->n_heads;
-    heed_status status = HEED_OK;
+    const int n_threads = heed_processor_count();
 
     m->side = n < SMALL_SIDE ? (int)n : SMALL_SIDE;
     m->bytes = m->page->bytes != 0 ? m->page->bytes : HEED_PAGE_BYTES;
     m->room = m->bytes / 4 * 3 / n_heads;
-    m->codes = malloc(n * (n + 1) / 2);
+    m->heads = calloc(n_heads, sizeof *m->heads);
+    m->codes = malloc((size_t)n_threads * count_of(m));
     m->small = malloc(n_heads * (size_t)m->side * (size_t)m->side);
-    m->levels = malloc(n_heads);
-    if (m->codes == NULL || m->small == NULL || m->levels == NULL)
+    if (m->heads == NULL || m->codes == NULL || m->small == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to pack heads of %zu tokens", n);
-    for (int k = 0; k < m->page->n_heads && status == HEED_OK; k++)
-        status = pack_head(m, k, err);
-    return status;
+    heed_parallel(n_threads, m->page->n_heads, 1, pack_range, m);
+    for (size_t k = 0; k < n_heads; k++) {
+        if (m->heads[k].failed)
+            return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to pack heads of %zu tokens", n);
+        if (m->heads[k].levels == 0)
+            return heed_fail(err, HEED_ERR_USAGE,
+                             "%zu heads of %zu tokens are more than a page of %.3g MB holds: choose layers or "
+                             "heads, or a shorter text",
+                             n_heads, n, (double)m->bytes * 1e-6);
+    }
+    return HEED_OK;
 }
 
 /* --- the facts --- */
@@ -130,7 +146,7 @@ static void put_heads(maker *m)
     heed_text_puts(&m->out, "\"heads\": [");
     for (int k = 0; k < m->page->n_heads; k++)
         heed_text_printf(&m->out, "%s[%d,%d,%d]", k > 0 ? "," : "", m->page->heads[k].layer,
-                         m->page->heads[k].head, m->levels[k]);
+                         m->page->heads[k].head, m->heads[k].levels);
     heed_text_puts(&m->out, "],\n\"words\": [");
     for (int k = 0; k < m->page->n_heads; k++) {
         const char *words = m->page->heads[k].words != NULL ? m->page->heads[k].words : "";
@@ -211,6 +227,25 @@ static heed_status put_page(maker *m, heed_error *err)
     return status;
 }
 
+static void put_packed(maker *m)
+{
+    for (int k = 0; k < m->page->n_heads; k++) {
+        heed_text_printf(&m->out, "<script type=\"text/plain\" id=\"head-%d\">", k);
+        heed_base64_put(&m->out, m->heads[k].bytes, m->heads[k].n_bytes);
+        heed_text_puts(&m->out, "</script>\n");
+    }
+}
+
+static void free_maker(maker *m)
+{
+    for (int k = 0; m->heads != NULL && k < m->page->n_heads; k++)
+        free(m->heads[k].bytes);
+    heed_text_free(&m->out);
+    free(m->heads);
+    free(m->codes);
+    free(m->small);
+}
+
 heed_status heed_page_write(const char *path, const heed_page *page, heed_error *err)
 {
     static const char begin[] = "<script>\n", end[] = "</script>\n</body>\n</html>\n";
@@ -223,20 +258,17 @@ heed_status heed_page_write(const char *path, const heed_page *page, heed_error 
     status = pack_heads(&m, err);
     if (status == HEED_OK)
         status = put_page(&m, err);
-    if (status == HEED_OK && (m.out.failed || m.heads.failed))
+    if (status == HEED_OK)
+        put_packed(&m);
+    if (status == HEED_OK && m.out.failed)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a page of %d heads", page->n_heads);
     if (status == HEED_OK)
         status = heed_file_write(path,
                                  (const heed_bytes[]){{m.out.data, m.out.size},
-                                                      {m.heads.data, m.heads.size},
                                                       {begin, sizeof begin - 1},
                                                       {heed_page_script, strlen(heed_page_script)},
                                                       {end, sizeof end - 1}},
-                                 5, err);
-    heed_text_free(&m.out);
-    heed_text_free(&m.heads);
-    free(m.codes);
-    free(m.small);
-    free(m.levels);
+                                 4, err);
+    free_maker(&m);
     return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention maps as pictures and as text. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,6 +134,16 @@ static void put_window(heed_text_buffer *out, const heed_attention_maps *maps, i
     heed_text_puts(out, "\n");
 }
 
+/* Rows and columns first .. first + n - 1, of what is seen. */
+static bool all_finite(const float *pattern, int n_tokens, int first, int n)
+{
+    for (int i = first; i < first + n; i++)
+        for (int j = first; j <= i; j++)
+            if (!isfinite(pattern[(size_t)i * (size_t)n_tokens + (size_t)j]))
+                return false;
+    return true;
+}
+
 static void put_head(heed_text_buffer *out, const heed_attention_maps *maps, int layer, int head, int first,
                      int columns, heed_palette palette)
 {
@@ -155,6 +166,8 @@ static void put_head(heed_text_buffer *out, const heed_attention_maps *maps, int
     picture.n_rows = picture.n_cols = n;
     picture.row_labels = picture.col_labels = maps->labels + first;
     heed_terminal_heat_maps(out, &picture, columns, (heed_colours)palette);
+    if (!all_finite(pattern, maps->n_tokens, first, n))
+        heed_text_puts(out, "\"!\": not a finite number\n");
     if (n < maps->n_tokens)
         put_window(out, maps, first, n);
 }

@@ -124,7 +124,7 @@ static heed_status run(heed_attention_maps *maps, const heed_model *model, const
         if (maps->n_experts > 0)
             add_node(&w, f, "mlp.expert_load", layer, true);
     }
-    if (status == HEED_OK && (w.losses = heed_forward_find(f, "token_loss")) != NULL)
+    if (status == HEED_OK && maps->losses != NULL && (w.losses = heed_forward_find(f, "token_loss")) != NULL)
         w.nodes[w.n] = w.losses;
     if (status == HEED_OK)
         status = heed_forward_run(f, w.nodes, w.n + (w.losses != NULL), keep, &w, err);
@@ -173,7 +173,7 @@ static bool keep_ids(heed_attention_maps *maps, const heed_model *model, const i
 }
 
 /* Memory for the selected heads, if there is twice as much: the run takes some. */
-static bool make_room(heed_attention_maps *maps)
+static bool make_room(heed_attention_maps *maps, bool losses)
 {
     const size_t n = (size_t)maps->n_tokens;
     size_t bytes = 0;
@@ -184,10 +184,10 @@ static bool make_room(heed_attention_maps *maps)
         return false;
     maps->patterns = malloc(bytes);
     maps->shares = calloc((size_t)(maps->n_layers * maps->n_experts) + 1, sizeof(float));
-    maps->losses = malloc(n * sizeof *maps->losses);
+    maps->losses = losses ? malloc(n * sizeof *maps->losses) : NULL;
     for (size_t i = 0; maps->losses != NULL && i < n; i++)
         maps->losses[i] = NAN;
-    return maps->patterns != NULL && maps->shares != NULL && maps->losses != NULL;
+    return maps->patterns != NULL && maps->shares != NULL && (maps->losses != NULL) == losses;
 }
 
 /* Beyond the context, too, where positions have values there. */
@@ -207,7 +207,7 @@ static heed_status fill(heed_attention_maps *maps, const heed_model *model,
     heed_status status = maps->arena != NULL ? select_heads(maps, selection, err) : HEED_ERR_MEMORY;
 
     if (status == HEED_OK &&
-        (!make_room(maps) || !label_tokens(maps, model, ids) || !keep_ids(maps, model, ids)))
+        (!make_room(maps, selection->losses) || !label_tokens(maps, model, ids) || !keep_ids(maps, model, ids)))
         status = HEED_ERR_MEMORY;
     if (status == HEED_ERR_MEMORY)
         return heed_fail(err, status, "the attention of %d heads to %d tokens takes more memory than there is",

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/text_buffer.h"
 #include "formats/html_page.h"
 #include "formats/json_put.h"
@@ -68,8 +69,8 @@ static heed_status fill_json(void *context, heed_file_sink *sink, heed_error *er
         heed_text_puts(&text, i > 0 ? ", " : "");
         heed_json_put_bytes(&text, maps->labels[i], strlen(maps->labels[i]));
     }
-    heed_text_puts(&text, "],\n\"losses\": [");
-    for (int i = 0; i < maps->n_tokens; i++) {
+    heed_text_puts(&text, maps->losses != NULL ? "],\n\"losses\": [" : "");
+    for (int i = 0; maps->losses != NULL && i < maps->n_tokens; i++) {
         heed_text_puts(&text, i > 0 ? ", " : "");
         heed_json_put_float(&text, maps->losses[i]);
     }
@@ -106,62 +107,78 @@ static heed_status write_json(const heed_attention_maps *maps, const char *path,
 
 /* --- .html --- */
 
-/* The roles that the head has on this text, in words. */
-static heed_status say(const heed_attention_maps *maps, const float *pattern, char out[HEED_HEAD_WORDS],
-                       heed_error *err)
-{
-    const heed_head_pattern measured = {.weights = pattern,
-                                        .ids = maps->ids,
-                                        .delimiters = maps->delimiters,
-                                        .n = maps->n_tokens,
-                                        .mask = &maps->mask};
-    heed_head_scores scores;
-    const heed_status status = heed_head_measure(&measured, &scores, err);
+/* The heads of a page, and what is said of them. */
+typedef struct page_heads {
+    const heed_attention_maps *maps;
+    heed_page_head *heads;          /* [n] */
+    char (*words)[HEED_HEAD_WORDS]; /* [n] */
+    bool *failed;                   /* [n] memory was out */
+    int n;
+} page_heads;
 
-    if (status == HEED_OK)
-        heed_head_say(&scores, out);
-    return status;
+/* The roles that heads have on this text, in words. */
+static void say(void *context, int64_t begin, int64_t end, int thread)
+{
+    const page_heads *all = context;
+    const heed_attention_maps *maps = all->maps;
+
+    (void)thread;
+    for (int64_t k = begin; k < end; k++) {
+        const heed_head_pattern measured = {.weights = all->heads[k].pattern,
+                                            .ids = maps->ids,
+                                            .delimiters = maps->delimiters,
+                                            .n = maps->n_tokens,
+                                            .mask = &maps->mask};
+        heed_head_scores scores;
+
+        all->failed[k] = heed_head_measure(&measured, &scores, NULL) != HEED_OK;
+        if (!all->failed[k])
+            heed_head_say(&scores, all->words[k]);
+    }
 }
 
-static heed_status list_heads(const heed_attention_maps *maps, heed_page_head *heads,
-                              char (*words)[HEED_HEAD_WORDS], heed_error *err)
+static bool list_heads(page_heads *all)
 {
-    heed_status status = HEED_OK;
-    int n = 0;
+    const heed_attention_maps *maps = all->maps;
+    bool failed = false;
 
-    for (int i = 0; i < maps->n_layers * maps->n_heads && status == HEED_OK; i++) {
+    for (int i = 0; i < maps->n_layers * maps->n_heads; i++) {
         const float *pattern = heed_attention_maps_pattern(maps, i / maps->n_heads, i % maps->n_heads);
 
         if (pattern == NULL)
             continue;
-        heads[n] = (heed_page_head){i / maps->n_heads, i % maps->n_heads, pattern, words[n]};
-        status = say(maps, pattern, words[n], err);
-        n++;
+        all->heads[all->n] = (heed_page_head){i / maps->n_heads, i % maps->n_heads, pattern,
+                                              all->words[all->n]};
+        all->n++;
     }
-    return status;
+    heed_parallel(heed_processor_count(), all->n, 1, say, all);
+    for (int k = 0; k < all->n; k++)
+        failed = failed || all->failed[k];
+    return !failed;
 }
 
 static heed_status write_html(const heed_attention_maps *maps, const char *path, heed_error *err)
 {
-    const int n = maps->n_chosen_layers * maps->n_chosen_heads;
-    heed_page_head *heads = calloc((size_t)n, sizeof *heads);
-    char(*words)[HEED_HEAD_WORDS] = calloc((size_t)n, sizeof *words);
+    const size_t n = (size_t)(maps->n_chosen_layers * maps->n_chosen_heads);
+    page_heads all = {.maps = maps,
+                      .heads = calloc(n, sizeof *all.heads),
+                      .words = calloc(n, sizeof *all.words),
+                      .failed = calloc(n, sizeof *all.failed)};
     const heed_page page = {.title = "Attention",
                             .tokens = maps->labels,
                             .n_tokens = maps->n_tokens,
                             .loss = maps->losses,
-                            .heads = heads,
-                            .n_heads = n};
+                            .heads = all.heads,
+                            .n_heads = (int)n};
     heed_status status;
 
-    if (heads == NULL || words == NULL)
-        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write %d heads", n);
+    if (all.heads == NULL || all.words == NULL || all.failed == NULL || !list_heads(&all))
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory to write %zu heads", n);
     else
-        status = list_heads(maps, heads, words, err);
-    if (status == HEED_OK)
         status = heed_page_write(path, &page, err);
-    free(words);
-    free(heads);
+    free(all.failed);
+    free(all.words);
+    free(all.heads);
     return status;
 }
 

@@ -143,6 +143,35 @@ static void a_labelled_map_shows_each_cell(void **state)
     heed_text_free(&out);
 }
 
+/* A window with what lies before it, a number that is none, and a wide character that keeps the columns in line. */
+static void a_window_shows_what_lies_before_and_what_is_not_finite(void **state)
+{
+    static const char *const tokens[] = {" the", "\u65e5\u672c"};
+    static const float values[] = {0.5f, 0, NAN, 1}, before[] = {0.5f, 0};
+    const heed_heat_map map = {.title = "L0 H0", .values = values, .before = before};
+    const heed_heat_maps maps = {.maps = &map,
+                                 .n_maps = 1,
+                                 .n_rows = 2,
+                                 .n_cols = 2,
+                                 .row_labels = tokens,
+                                 .col_labels = tokens,
+                                 .causal = true};
+    heed_text_buffer out = {0}, coloured = {0};
+
+    (void)state;
+    heed_terminal_heat_maps(&out, &maps, 40, HEED_COLOURS_NONE);
+    assert_string_equal(out.data, "L0 H0\n"
+                                  "     < t \u65e5\n"
+                                  "\u2423the ++++  \n"
+                                  "\u65e5\u672c ..!!@@\n"
+                                  "0 .:::--===++***##%%%@ 1\n");
+    heed_terminal_heat_maps(&coloured, &maps, 40, HEED_COLOURS_16);
+    assert_non_null(strstr(coloured.data, "\x1b[95m!!\x1b[0m"));
+    assert_non_null(strstr(coloured.data, "\x1b[1;31m@@\x1b[0m"));
+    heed_text_free(&out);
+    heed_text_free(&coloured);
+}
+
 static void maps_keep_the_width_in_any_mode(void **state)
 {
     static float values[200 * 200];
@@ -232,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_rising_line_goes_from_the_lower_left_to_the_upper_right),
         cmocka_unit_test(without_colours_the_series_have_signs_of_their_own),
         cmocka_unit_test(a_labelled_map_shows_each_cell),
+        cmocka_unit_test(a_window_shows_what_lies_before_and_what_is_not_finite),
         cmocka_unit_test(maps_keep_the_width_in_any_mode),
         cmocka_unit_test(a_sparkline_has_the_lowest_and_the_highest_bar),
         cmocka_unit_test(labels_are_cut_by_columns),
