@@ -55,6 +55,13 @@ static void exchange(heed_attend_inputs *in)
     swap(&in->b_q, &in->b_k);
 }
 
+/* Q K^T of the keys' transpose is Q K: where there are as many keys as columns. */
+static void leave_unturned(heed_solving *s, heed_attend_inputs *in)
+{
+    if (given(in->k) && in->n_heads <= 1 && in->k.rows == in->k.columns)
+        in->k = heed_grid_turn(s, in->k);
+}
+
 /* The causal mask and the table as one table, transposed; where it is square. */
 static void turn_mask(heed_solving *s, heed_attend_inputs *in)
 {
@@ -86,6 +93,9 @@ static void go_wrong(heed_solving *s, heed_attend_inputs *in)
         break;
     case HEED_SLIP_TURNED_INPUT:
         exchange(in);
+        break;
+    case HEED_SLIP_NOT_TURNED:
+        leave_unturned(s, in);
         break;
     case HEED_SLIP_MASK_TURNED:
         turn_mask(s, in);
@@ -280,19 +290,26 @@ static heed_grid rows_of(heed_grid x, int64_t first, int64_t n)
     return (heed_grid){n, x.columns, x.data + first * x.columns};
 }
 
-/* W of one head by columns, or without the hidden pairs. */
+/* x with 0 where the masked scores are -inf. */
+static heed_grid with_zeros(heed_solving *s, heed_grid x, heed_grid masked)
+{
+    heed_grid out = heed_grid_make(s, x.rows, x.columns);
+
+    for (int64_t i = 0; i < out.rows * out.columns; i++)
+        out.data[i] = isinf(masked.data[i]) ? 0.0 : x.data[i];
+    return out;
+}
+
+/* W of one head: by columns, with the mask behind it, or with zeros in front of it. */
 static heed_grid other_weights(heed_solving *s, const heed_attended *a, int64_t first, int64_t n)
 {
-    heed_grid w;
+    const heed_grid scaled = rows_of(a->scaled, first, n), masked = rows_of(a->masked, first, n);
 
     if (s->slip == HEED_SLIP_COLUMNS)
-        return heed_softmax_of_columns(s, rows_of(a->masked, first, n));
-    w = heed_softmax_of_rows(s, rows_of(a->scaled, first, n));
-    for (int64_t i = 0; i < w.rows * w.columns; i++) {
-        if (isinf(a->masked.data[first * w.columns + i]))
-            w.data[i] = 0.0;
-    }
-    return w;
+        return heed_softmax_of_columns(s, masked);
+    if (s->slip == HEED_SLIP_ZERO_MASK)
+        return heed_softmax_of_rows(s, with_zeros(s, scaled, masked));
+    return with_zeros(s, heed_softmax_of_rows(s, scaled), masked);
 }
 
 /* The output of one head with weights w, in its columns. */
@@ -335,7 +352,9 @@ static void go_wrong_in_softmax(heed_solving *s, const heed_attend_inputs *in, h
     }
     a->y = map_out(s, in, a->output);
     forward = (heed_attended){.q = a->q, .k = a->k, .v = a->v, .scores = a->scores, .scaled = a->scaled};
-    forward.masked = s->slip == HEED_SLIP_MASK_LATE ? a->scaled : a->masked;
+    forward.masked = s->slip == HEED_SLIP_MASK_LATE   ? a->scaled
+                     : s->slip == HEED_SLIP_ZERO_MASK ? with_zeros(s, a->scaled, a->masked)
+                                                      : a->masked;
     forward.weights = a->weights;
     forward.output = a->output;
     forward.y = a->y;
@@ -379,7 +398,8 @@ heed_attended heed_attend(heed_solving *s, const heed_attend_inputs *given_input
     n_heads = in.n_heads > 0 ? in.n_heads : 1;
     a = from_paper(s, paper, n_heads);
     heed_paper_destroy(paper);
-    if (s->status == HEED_OK && (s->slip == HEED_SLIP_COLUMNS || s->slip == HEED_SLIP_MASK_LATE))
+    if (s->status == HEED_OK &&
+        (s->slip == HEED_SLIP_COLUMNS || s->slip == HEED_SLIP_MASK_LATE || s->slip == HEED_SLIP_ZERO_MASK))
         go_wrong_in_softmax(s, &in, &a, n_heads);
     return s->status == HEED_OK ? a : (heed_attended){0};
 }
@@ -408,20 +428,37 @@ static void explain_scaled(heed_solving *s, const heed_attend_inputs *in, const 
                        sqrt((double)head_dim));
 }
 
+#define EASY_EXPONENT 20.0 /* e^20 is 5e8: larger ones are easier without the largest score */
+
+/* What is taken from the scores of a row first; nothing where they are small. */
+static double shift_of(heed_grid x, int64_t row)
+{
+    double largest = -INFINITY;
+
+    for (int64_t j = 0; j < x.columns; j++)
+        largest = x.data[row * x.columns + j] > largest ? x.data[row * x.columns + j] : largest;
+    return isfinite(largest) && fabs(largest) > EASY_EXPONENT ? largest : 0.0;
+}
+
 /* One row of the softmax with its sum: the last, which sees most. */
 static void explain_weights(heed_solving *s, const heed_attended *a)
 {
     const int64_t n = a->masked.columns, last = a->masked.rows - 1;
+    const double shift = shift_of(a->masked, last);
     char terms[400] = "";
     size_t used = 0;
     double sum = 0.0;
 
     for (int64_t j = 0; j < n; j++) {
-        const double e = exp(a->masked.data[last * n + j]);
+        const double e = exp(a->masked.data[last * n + j] - shift);
         sum += e;
         if (j < 8 && used + 40 < sizeof terms)
             used += (size_t)snprintf(terms + used, sizeof terms - used, "%s%.4g", j > 0 ? " + " : "", e);
     }
+    if (shift != 0.0)
+        heed_step(s,
+                  "the largest score of row %lld, %.5g, is subtracted: it changes nothing but keeps e^x small",
+                  (long long)last + 1, shift);
     heed_step(s, "softmax of row %lld: e^x of each score, %s%s = %.5g, and each divided by that sum",
               (long long)last + 1, terms, n > 8 ? " + .." : "", sum);
     heed_step_grid(s, a->weights, "weights A = softmax of every row");

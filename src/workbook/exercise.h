@@ -54,6 +54,12 @@ typedef enum heed_slip {
     HEED_SLIP_SAMPLE,       /* divided by n - 1 where by n, or the other way round */
     HEED_SLIP_LOG_BASE,     /* the logarithm of another base */
     HEED_SLIP_SIGN,         /* the sign */
+    HEED_SLIP_NOT_TURNED,   /* Q K where Q K^T is asked for; both exist where there are head_dim tokens */
+    HEED_SLIP_ZERO_MASK,    /* hidden scores set to 0, not to -inf */
+    HEED_SLIP_DIAGONAL,     /* the diagonal hidden too */
+    HEED_SLIP_MASK_FORM,    /* 1 where a key is hidden, not where it is seen */
+    HEED_SLIP_NO_MEAN,      /* of the gradient of a softmax: p g, the mean of g not subtracted */
+    HEED_SLIP_VARIANCE,     /* the variance where its root is asked for */
     HEED_N_SLIPS
 } heed_slip;
 
@@ -61,10 +67,10 @@ typedef enum heed_slip {
 /* Of scaled dot-product attention with and without a mask. */
 #define HEED_SLIPS_ATTENTION                                                                        \
     (HEED_SLIP(HEED_SLIP_NO_SCALE) | HEED_SLIP(HEED_SLIP_HEAD_DIM) | HEED_SLIP(HEED_SLIP_COLUMNS) | \
-     HEED_SLIP(HEED_SLIP_TURNED_INPUT))
+     HEED_SLIP(HEED_SLIP_TURNED_INPUT) | HEED_SLIP(HEED_SLIP_NOT_TURNED))
 #define HEED_SLIPS_MASKED                                                                       \
     (HEED_SLIPS_ATTENTION | HEED_SLIP(HEED_SLIP_MASK_LATE) | HEED_SLIP(HEED_SLIP_MASK_TURNED) | \
-     HEED_SLIP(HEED_SLIP_NO_MASK))
+     HEED_SLIP(HEED_SLIP_NO_MASK) | HEED_SLIP(HEED_SLIP_ZERO_MASK))
 
 /** What seems to have happened, in words: "this is the softmax over columns". */
 const char *heed_slip_words(heed_slip slip);
@@ -113,10 +119,11 @@ enum {
     HEED_ASKED_ANY_ONE =
         1,              /* a list of which one name is enough, and more of them are right too, in any order */
     HEED_ASKED_SET = 2, /* a list in any order */
-    HEED_ASKED_POSITION = 4, /* a place or a count of places: off by one is a slip */
-    HEED_ASKED_HIDDEN = 8,   /* part of solve and mark, but not asked of a person */
-    HEED_ASKED_FREE = 16,    /* taken as it is, never wrong */
-    HEED_ASKED_PERCENT = 32, /* 40% is 40, elsewhere 0.4 */
+    HEED_ASKED_POSITION = 4,  /* a place or a count of places: off by one is a slip */
+    HEED_ASKED_HIDDEN = 8,    /* part of solve and mark, but not asked of a person */
+    HEED_ASKED_FREE = 16,     /* taken as it is, never wrong */
+    HEED_ASKED_PERCENT = 32,  /* 40% is 40, elsewhere 0.4 */
+    HEED_ASKED_INFINITE = 64, /* no large negative number stands for -inf */
 };
 
 typedef struct heed_field_spec {

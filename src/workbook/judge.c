@@ -108,7 +108,8 @@ static bool same(const heed_field_spec *f, double factor, const json_t *expected
     if (json_is_array(expected))
         return same_lists(f, factor, expected, given, d);
     if (heed_json_to_double(expected, &x))
-        ok = heed_json_to_double(given, &y) && near(&f->tolerance, factor, x, y);
+        ok = heed_json_to_double(given, &y) && near(&f->tolerance, factor, x, y) &&
+             !((f->flags & HEED_ASKED_INFINITE) && isfinite(x) != isfinite(y));
     else if (json_is_boolean(expected))
         ok = json_is_boolean(given) && json_is_true(given) == json_is_true(expected);
     else if (json_is_string(expected))

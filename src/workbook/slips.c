@@ -20,6 +20,13 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_SAMPLE] = "n and n - 1 seem to be mixed up in a mean of squares",
     [HEED_SLIP_LOG_BASE] = "this seems to be the logarithm of another base; nats are of e",
     [HEED_SLIP_SIGN] = "the sign seems to be the other way round",
+    [HEED_SLIP_NOT_TURNED] = "K seems not to be transposed: this is Q K, where Q K^T is asked for",
+    [HEED_SLIP_ZERO_MASK] = "hidden scores seem to be 0, which is a score like any other; -inf hides",
+    [HEED_SLIP_DIAGONAL] = "the diagonal seems to be hidden; a token may look at itself",
+    [HEED_SLIP_MASK_FORM] =
+        "the mask seems to be the other way round: 1 where a key is hidden, not where it is seen",
+    [HEED_SLIP_NO_MEAN] = "the mean of the gradient by the weights seems not to be subtracted",
+    [HEED_SLIP_VARIANCE] = "variance and standard deviation seem to be mixed up: one is the root of the other",
 };
 
 const char *heed_slip_words(heed_slip slip)

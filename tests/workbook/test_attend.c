@@ -43,9 +43,10 @@ static void expect_near(const char *what, heed_grid x, const double *expected, i
 typedef struct oracle {
     int64_t T, S, d, dv;
     const double *q, *k, *v;
-    double factor;       /* of the scores */
-    const double *sees;  /* [T, S] 1 or 0, before the softmax */
-    const double *keeps; /* [T, S] 1 or 0, behind it */
+    double factor;         /* of the scores */
+    const double *sees;    /* [T, S] 1 or 0, before the softmax */
+    const double *keeps;   /* [T, S] 1 or 0, behind it */
+    const double *factors; /* [T, S] of the scores, or NULL */
     bool by_columns;
 } oracle;
 
@@ -58,6 +59,7 @@ static void attend_by_definition(const oracle *o, double *weights, double *out)
             double dot = 0.0;
             for (int64_t c = 0; c < o->d; c++)
                 dot += o->q[i * o->d + c] * o->k[j * o->d + c];
+            dot *= o->factors != NULL ? o->factors[i * o->S + j] : 1.0;
             e[i * o->S + j] = o->sees[i * o->S + j] != 0.0 ? exp(o->factor * dot) : 0.0;
         }
     }
@@ -106,25 +108,32 @@ static void expect_attention(heed_slip slip, bool causal)
         heed_error err = {0};
         heed_solving s = begin(slip, &err);
         const pair p = make_pair(&s, &rng, T, d, dv);
-        const bool masked = causal && slip != HEED_SLIP_NO_MASK && slip != HEED_SLIP_MASK_LATE;
-        const oracle o = {.T = T,
-                          .S = T,
-                          .d = d,
-                          .dv = dv,
-                          .q = slip == HEED_SLIP_TURNED_INPUT ? p.k.data : p.q.data,
-                          .k = slip == HEED_SLIP_TURNED_INPUT ? p.q.data : p.k.data,
-                          .v = p.v.data,
-                          .factor = slip == HEED_SLIP_NO_SCALE   ? 1.0
-                                    : slip == HEED_SLIP_HEAD_DIM ? 1.0 / (double)d
-                                                                 : 1.0 / sqrt((double)d),
-                          .sees = masked ? slip == HEED_SLIP_MASK_TURNED ? p.anticausal : p.causal : p.all,
-                          .keeps = causal && slip == HEED_SLIP_MASK_LATE ? p.causal : p.all,
-                          .by_columns = slip == HEED_SLIP_COLUMNS};
+        const bool masked = causal && slip != HEED_SLIP_NO_MASK && slip != HEED_SLIP_MASK_LATE &&
+                            slip != HEED_SLIP_ZERO_MASK;
+        double turned[MOST];
+        oracle o = {.T = T,
+                    .S = T,
+                    .d = d,
+                    .dv = dv,
+                    .q = slip == HEED_SLIP_TURNED_INPUT ? p.k.data : p.q.data,
+                    .k = slip == HEED_SLIP_TURNED_INPUT ? p.q.data : p.k.data,
+                    .v = p.v.data,
+                    .factor = slip == HEED_SLIP_NO_SCALE   ? 1.0
+                              : slip == HEED_SLIP_HEAD_DIM ? 1.0 / (double)d
+                                                           : 1.0 / sqrt((double)d),
+                    .sees = masked ? slip == HEED_SLIP_MASK_TURNED ? p.anticausal : p.causal : p.all,
+                    .keeps = causal && slip == HEED_SLIP_MASK_LATE ? p.causal : p.all,
+                    .factors = causal && slip == HEED_SLIP_ZERO_MASK ? p.causal : NULL,
+                    .by_columns = slip == HEED_SLIP_COLUMNS};
         const heed_attend_inputs in = {.q = p.q, .k = p.k, .v = p.v, .causal = causal};
         const heed_attended a = heed_attend(&s, &in);
         double weights[MOST], out[MOST];
 
         assert_int_equal(s.status, HEED_OK);
+        for (int64_t i = 0; slip == HEED_SLIP_NOT_TURNED && T == d && i < T * T; i++)
+            turned[i] = p.k.data[i % T * T + i / T];
+        if (slip == HEED_SLIP_NOT_TURNED && T == d)
+            o.k = turned;
         attend_by_definition(&o, weights, out);
         expect_near("weights", a.weights, weights, T * T);
         expect_near("output", a.output, out, T * dv);
@@ -142,9 +151,9 @@ static void attention_is_that_of_its_definition(void **state)
 
 static void each_slip_is_the_definition_gone_wrong_in_that_way(void **state)
 {
-    static const heed_slip slips[] = {HEED_SLIP_NO_SCALE,     HEED_SLIP_HEAD_DIM,  HEED_SLIP_COLUMNS,
-                                      HEED_SLIP_TURNED_INPUT, HEED_SLIP_MASK_LATE, HEED_SLIP_MASK_TURNED,
-                                      HEED_SLIP_NO_MASK};
+    static const heed_slip slips[] = {HEED_SLIP_NO_SCALE,     HEED_SLIP_HEAD_DIM,   HEED_SLIP_COLUMNS,
+                                      HEED_SLIP_TURNED_INPUT, HEED_SLIP_MASK_LATE,  HEED_SLIP_MASK_TURNED,
+                                      HEED_SLIP_NO_MASK,      HEED_SLIP_NOT_TURNED, HEED_SLIP_ZERO_MASK};
 
     (void)state;
     for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++) {
