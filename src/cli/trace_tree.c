@@ -280,8 +280,8 @@ static heed_status up_reader(tree *t, const heed_trace_reader *r, int level, int
             status = up(t, r->first[i], level + 1, depth - 1, err);
     }
     if (r->n_asked < r->n_elements && !is_full(t))
-        printf("%*s%lld of the %lld elements that were asked, of %lld\n", INDENT + 2 * level, "",
-               (long long)r->n, (long long)r->n_asked, (long long)r->n_elements);
+        printf("%*s%lld read it of %lld that were asked; the tensor has %lld elements\n", INDENT + 2 * level,
+               "", (long long)r->n, (long long)r->n_asked, (long long)r->n_elements);
     else if (r->n > shown && !is_full(t))
         printf("%*sand %lld more of the %lld elements of that tensor\n", INDENT + 2 * level, "",
                (long long)(r->n - shown), (long long)r->n_elements);

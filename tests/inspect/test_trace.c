@@ -190,6 +190,102 @@ static void what_has_no_gradient_says_so(void **state)
     heed_model_close(model);
 }
 
+/* The operand of that letter, as it is written. */
+static void expect_range(const heed_trace *trace, const char *address, const char *role, const char *range)
+{
+    char got[HEED_TRACE_ADDRESS_BYTES] = "no such operand";
+    heed_trace_explanation *e = NULL;
+
+    assert_int_equal(heed_trace_explain(trace, find(trace, address), &e, NULL), HEED_OK);
+    for (int i = e->n_operands - 1; i >= 0; i--) {
+        if (strcmp(e->operands[i].role, role) == 0)
+            heed_trace_range(trace, &e->operands[i], got);
+    }
+    assert_string_equal(got, range);
+    heed_trace_explanation_free(e);
+}
+
+static void operands_are_written_as_the_parts_of_tensors_that_they_are(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 7);
+    heed_trace *trace = read_text(model, true);
+    const heed_trace_operand row = {"x", {find(trace, "blocks.0.attn.q[0,0,1,2]").tensor, 10}, 1, 9, NULL};
+    char range[HEED_TRACE_ADDRESS_BYTES];
+
+    (void)state;
+    expect_range(trace, "blocks.0.attn.scores[0,1,7,3]", "q", "blocks.0.attn.q[0,1,7,:]");
+    expect_range(trace, "blocks.0.attn.scores[0,1,7,3]", "k", "blocks.0.attn.k[0,1,3,:]");
+    expect_range(trace, "blocks.0.attn.pattern[0,1,4,3]", "k", "blocks.0.attn.k[0,1,0:5,:]");
+    expect_range(trace, "logits[0,2,\"c\"]", "W", "wte.weight[2,:]");
+    expect_range(trace, "blocks.0.attn.qkv[0,2,9]", "W", "h.0.attn.c_attn.weight[:,9]");
+    expect_range(trace, "d.blocks.0.attn.W_K[2,3]", "dy", "d.blocks.0.attn.qkv[0,:,19]");
+    expect_range(trace, "loss", "W", "wte.weight[:,:]");
+    expect_range(trace, "blocks.0.attn.q[0,1,2,3]", "x", "blocks.0.attn.narrow[0,2,11]");
+    /* from the middle of a row to the middle of the next but one: no box */
+    assert_string_equal(heed_trace_range(trace, &row, range), "blocks.0.attn.q[0,0,1,2]..[0,0,2,2]");
+    heed_trace_close(trace);
+    heed_model_close(model);
+}
+
+/* The total of the last term is the result, and letters lead to numbers of the run. */
+static void lines_can_be_followed_to_the_numbers_in_them(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 7);
+    heed_trace *trace = read_text(model, false);
+    const heed_trace_element k = find(trace, "blocks.0.attn.k[0,1,3,5]");
+    heed_trace_explanation *e;
+    heed_trace_element at;
+    char text[128];
+
+    (void)state;
+    assert_int_equal(heed_trace_explain(trace, find(trace, "blocks.0.attn.scores[0,1,7,3]"), &e, NULL),
+                     HEED_OK);
+    assert_int_equal(e->n_lines, 2);
+    assert_int_equal(e->lines[0].kind, HEED_TRACE_SUM_OF);
+    assert_int_equal(e->lines[0].n_terms, 8);
+    assert_float_equal((float)e->lines[0].running[7], (float)e->lines[0].result, 0.0f);
+    assert_true(heed_trace_line_element(e, 0, 1, 5, &at));
+    assert_int_equal(at.tensor, k.tensor);
+    assert_int_equal(at.element, k.element);
+    assert_false(heed_trace_line_element(e, 1, 0, 0, &at)); /* the line before */
+    assert_string_equal(heed_trace_line_write(e, 0, 5, HEED_TRACE_LETTERS, text, sizeof text),
+                        "q[0,1,7,5] * k[0,1,3,5]");
+    assert_string_equal(heed_trace_line_write(e, 0, 5, HEED_TRACE_LETTERS, text, 12), "q[0,1,7,...");
+    heed_trace_explanation_free(e);
+    heed_trace_close(trace);
+    heed_model_close(model);
+}
+
+static void nothing_is_explained_before_the_run(void **state)
+{
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 7);
+    heed_trace *trace = NULL;
+    heed_trace_explanation *e;
+    heed_trace_reader *list;
+    int n;
+
+    (void)state;
+    assert_int_equal(heed_trace_text(model, "abc", 3, false, &trace, NULL), HEED_OK);
+    assert_true(isnan(heed_trace_value(trace, find(trace, "loss"))));
+    assert_int_equal(heed_trace_explain(trace, find(trace, "loss"), &e, NULL), HEED_ERR_USAGE);
+    assert_int_equal(heed_trace_readers(trace, find(trace, "loss"), &list, &n, NULL), HEED_ERR_USAGE);
+    assert_int_equal(heed_trace_run(trace, NULL), HEED_OK);
+    assert_int_equal(heed_trace_token(trace, find(trace, "ids[0,2]")), 2);
+    assert_int_equal(heed_trace_token(trace, find(trace, "logits[0,1,7]")), 7);
+    assert_int_equal(heed_trace_token(trace, find(trace, "wte.weight[3,7]")), 3);
+    assert_int_equal(heed_trace_token(trace, find(trace, "blocks.0.attn.q[0,1,1,3]")), -1);
+    heed_trace_close(trace);
+    assert_int_equal(heed_trace_text(model, "abz", 3, false, &trace, NULL), HEED_ERR_USAGE);
+    assert_int_equal(heed_trace_text(model, "abcabcabc", 9, false, &trace, NULL), HEED_ERR_USAGE);
+    assert_int_equal(heed_trace_text(model, "a", 1, true, &trace, NULL), HEED_ERR_USAGE);
+    assert_int_equal(heed_trace_step(inside("nothing"), "abc", 3, NULL, &trace, NULL), HEED_ERR_FILE);
+    assert_null(trace);
+    heed_model_close(model);
+}
+
 /* Each element that reads a number lists it, and asking all of them finds no other one. */
 static void readers_of_a_number_are_those_that_list_it(void **state)
 {
@@ -414,6 +510,9 @@ int main(void)
         cmocka_unit_test(a_score_is_what_its_queries_and_keys_make),
         cmocka_unit_test(bad_addresses_are_refused_with_what_was_expected),
         cmocka_unit_test(what_has_no_gradient_says_so),
+        cmocka_unit_test(operands_are_written_as_the_parts_of_tensors_that_they_are),
+        cmocka_unit_test(lines_can_be_followed_to_the_numbers_in_them),
+        cmocka_unit_test(nothing_is_explained_before_the_run),
         cmocka_unit_test(readers_of_a_number_are_those_that_list_it),
         cmocka_unit_test(a_number_that_is_not_finite_is_traced_to_the_first_one),
         cmocka_unit_test(a_traced_step_is_the_step_that_training_takes),
