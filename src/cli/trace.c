@@ -151,7 +151,7 @@ static heed_status print_text(const heed_trace *trace, const heed_cli_options *o
         if (i > 1)
             putchar('\n');
         if (status == HEED_OK)
-            status = heed_cli_trace_print(trace, element, &own->show, err);
+            status = heed_cli_trace_print(trace, options->operands[i], element, &own->show, err);
     }
     return status;
 }
@@ -171,7 +171,7 @@ static heed_status print_json(const heed_trace *trace, const heed_cli_options *o
         heed_trace_element element;
         status = heed_trace_find(trace, options->operands[i], &element, err);
         if (status == HEED_OK)
-            status = heed_cli_trace_json(trace, element, &own->show, &json, err);
+            status = heed_cli_trace_json(trace, options->operands[i], element, &own->show, &json, err);
     }
     heed_cli_json_close(&json, ']');
     heed_cli_json_close(&json, '}');

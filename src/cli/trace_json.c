@@ -111,7 +111,7 @@ static heed_status put_shown(const heed_trace *trace, const heed_trace_explanati
     return status;
 }
 
-heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element element,
+heed_status heed_cli_trace_json(const heed_trace *trace, const char *asked, heed_trace_element element,
                                 const heed_cli_trace_options *o, heed_cli_json *json, heed_error *err)
 {
     heed_trace_explanation *e = NULL;
@@ -120,6 +120,7 @@ heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element elem
     if (status != HEED_OK)
         return status;
     heed_cli_json_open(json, NULL, '{');
+    heed_cli_json_text(json, "asked", asked);
     put_explanation(trace, e, json);
     status = put_shown(trace, e, json, err);
     if (status == HEED_OK && o->down) {

@@ -231,12 +231,21 @@ static heed_status follow(const heed_trace *trace, heed_trace_explanation **e, h
     return HEED_OK;
 }
 
+/* Another name of it, an index that counts from the end or was left out: what was asked beside what it is. */
+static void put_asked(const heed_trace *trace, const char *asked, heed_trace_element element)
+{
+    char address[HEED_TRACE_ADDRESS_BYTES], shown[HEED_TRACE_ADDRESS_BYTES];
+
+    if (strcmp(asked, heed_trace_address(trace, element, address)) != 0)
+        printf("asked   %s, which is\n", heed_cli_quote(shown, sizeof shown, asked));
+}
+
 int64_t heed_cli_trace_depth(const heed_cli_trace_options *o, bool up)
 {
     return o->depth > 0 ? o->depth : up ? 1 : 2;
 }
 
-heed_status heed_cli_trace_print(const heed_trace *trace, heed_trace_element element,
+heed_status heed_cli_trace_print(const heed_trace *trace, const char *asked, heed_trace_element element,
                                  const heed_cli_trace_options *o, heed_error *err)
 {
     heed_trace_explanation *e = NULL;
@@ -244,6 +253,7 @@ heed_status heed_cli_trace_print(const heed_trace *trace, heed_trace_element ele
 
     if (status != HEED_OK)
         return status;
+    put_asked(trace, asked, element);
     printf("number  ");
     heed_cli_trace_put_number(trace, element);
     putchar('\n');

@@ -13,11 +13,11 @@ typedef struct heed_cli_trace_options {
     int64_t depth; /* of the trees; 0: one of readers, two of operands */
 } heed_cli_trace_options;
 
-/** Everything about one number. */
-heed_status heed_cli_trace_print(const heed_trace *trace, heed_trace_element element,
+/** Everything about one number; asked: the address that led to it, as it was given. */
+heed_status heed_cli_trace_print(const heed_trace *trace, const char *asked, heed_trace_element element,
                                  const heed_cli_trace_options *options, heed_error *err);
 /** The same as an object of the open list. */
-heed_status heed_cli_trace_json(const heed_trace *trace, heed_trace_element element,
+heed_status heed_cli_trace_json(const heed_trace *trace, const char *asked, heed_trace_element element,
                                 const heed_cli_trace_options *options, heed_cli_json *json, heed_error *err);
 /** The tensors that can be asked, with their shapes. */
 void heed_cli_trace_list(const heed_trace *trace, bool all);
