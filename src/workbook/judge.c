@@ -61,7 +61,7 @@ static bool same_text(const char *a, const char *b)
 
     squeeze(a, x, sizeof x);
     squeeze(b, y, sizeof y);
-    return x[0] == '\0' && y[0] == '\0' ? strcmp(a, b) == 0 : strcmp(x, y) == 0;
+    return x[0] == '\0' && y[0] == '\0' ? strcmp(a, b) == 0 : strcmp(x, y) == 0 || heed_same_words(x, y);
 }
 
 /* --- any value --- */
@@ -305,14 +305,16 @@ heed_slip heed_judge_plain_slip(const heed_field_spec *f, const json_t *expected
 static void put_value(const json_t *value, int digits, char *out, size_t size)
 {
     const size_t n = json_array_size(value);
-    const bool rows = n > 0 && json_is_array(json_array_get(value, 0));
+    const bool rows = n > 0 && json_is_array(json_array_get(value, 0)),
+               texts = n > 0 && json_is_string(json_array_get(value, 0)) &&
+                       !heed_json_to_double(json_array_get(value, 0), &(double){0.0});
     double x;
 
     if (json_is_array(value)) {
         snprintf(out, size, "[");
         for (size_t i = 0; i < n && strlen(out) + 8 < size; i++) {
             if (i > 0)
-                snprintf(out + strlen(out), size - strlen(out), "%s", rows ? "; " : " ");
+                snprintf(out + strlen(out), size - strlen(out), "%s", rows ? "; " : texts ? ", " : " ");
             put_value(json_array_get(value, i), digits, out + strlen(out), size - strlen(out));
         }
         snprintf(out + strlen(out), size - strlen(out), "%s", strlen(out) + 8 < size ? "]" : "...");

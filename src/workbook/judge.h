@@ -24,6 +24,9 @@ bool heed_judge_slip(const heed_field_spec *field, const json_t *expected, const
 /** A slip that needs no computation: transposed, off by one, MB for MiB, per cent, sign. HEED_SLIP_NONE: none. */
 heed_slip heed_judge_plain_slip(const heed_field_spec *field, const json_t *expected, const json_t *given);
 
+/** Do two words, in lower case and without signs, mean the same? "headdim" and "dk". */
+bool heed_same_words(const char *a, const char *b);
+
 /** A value as people write it: 3, 0.5, [1 2; 3 4]. Numbers to `digits`. */
 void heed_value_text(const json_t *value, int digits, char *out, size_t size);
 
