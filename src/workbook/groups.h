@@ -5,6 +5,7 @@
 
 #include "workbook/exercise.h"
 
+extern const heed_exercise heed_exercises_counts[];
 extern const heed_exercise heed_exercises_masks[];
 
 #endif

@@ -4,5 +4,6 @@
 
 const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_masks,
+    heed_exercises_counts,
     NULL,
 };
