@@ -140,11 +140,16 @@ static void add_queries(heed_explanation *e, const heed_op_args *a, const heed_a
                                                                                 &any, run->v_dim, j, j + 1);
 
     for (int64_t h = first; h < first + run->group; h++) {
+        const int64_t before = t->factor.n;
+
         for (int64_t i = 0; i < run->n_query; i++) {
             const heed_attention_row row = heed_attention_row_begin(run, b, h, i);
 
             add_pair(e, a, &row, output, j, d, k, v, t);
         }
+        heed_explain_note(e, "%lld of the %lld queries of head %lld see key %lld",
+                          (long long)(t->factor.n - before), (long long)run->n_query, (long long)h,
+                          (long long)j);
     }
 }
 

@@ -109,7 +109,7 @@ heed_figure heed_attention_explain_score(heed_explanation *e, const heed_attenti
     const int64_t distance = run->position + row->i - j, D = run->head_dim, nth = j - operands->begin;
     const bool biased = run->extra[HEED_ATTENTION_BIAS] != NULL, leans = row->slope != 0.0f;
     const bool relative = run->extra[HEED_ATTENTION_RELATIVE] != NULL;
-    const char *label = heed_explain_label(e, "s[%lld]", (long long)j);
+    const char *label = heed_explain_label(e, "s[%lld,%lld]", (long long)row->i, (long long)j);
     const heed_figure slope = heed_constant((double)row->slope), back = heed_constant((double)distance);
     const heed_figure scale = heed_constant((double)run->attrs->scale);
     heed_figure s = heed_explain_sum(e, relative || biased || leans ? "q . k" : label, D, "q[d] * k[d]",
@@ -217,7 +217,7 @@ void heed_attention_explain_sum(heed_explanation *e, const heed_attention_row *r
 heed_figure heed_attention_explain_weight(heed_explanation *e, const heed_attention_row *row, int64_t j,
                                           heed_figure score, heed_figure m, heed_figure sum)
 {
-    const char *label = heed_explain_label(e, "p[%lld]", (long long)j);
+    const char *label = heed_explain_label(e, "p[%lld,%lld]", (long long)row->i, (long long)j);
 
     if (row->blind)
         return heed_explain_step(e, label, "1 / sum", sum);

@@ -48,7 +48,7 @@ typedef struct soft {
 } soft;
 
 /* softmax of the logits x . W_j, times scale. */
-static soft explain_soft(heed_explanation *e, const given *all, const char *what, heed_figures x,
+static soft explain_soft(heed_explanation *e, const given *all, const char *what, int64_t r, heed_figures x,
                          heed_figures w, int64_t d, heed_figure scale)
 {
     heed_figure *logits = heed_explain_room(e, all->V);
@@ -58,8 +58,9 @@ static soft explain_soft(heed_explanation *e, const given *all, const char *what
     for (int64_t j = 0; j < all->V; j++) {
         const heed_figure dot = heed_explain_sum(e, "dot", d, "x[k] * W[k]", x, heed_figures_part(w, j * d, 1));
 
-        logits[j] = heed_explain_step(e, heed_explain_label(e, "%s[%lld]", what, (long long)j), "dot * scale",
-                                      dot, scale);
+        logits[j] = heed_explain_step(e,
+                                      heed_explain_label(e, "%s[%lld,%lld]", what, (long long)r, (long long)j),
+                                      "dot * scale", dot, scale);
     }
     heed_explain_leave(e);
     s.row = heed_explain_row(e, s.logits, all->V);
@@ -68,19 +69,19 @@ static soft explain_soft(heed_explanation *e, const given *all, const char *what
 
 static soft explain_hard(heed_explanation *e, const given *all, int64_t r)
 {
-    return explain_soft(e, all, "s", heed_figures_part(all->x, r * all->d, 1), all->w, all->d,
+    return explain_soft(e, all, "s", r, heed_figures_part(all->x, r * all->d, 1), all->w, all->d,
                         heed_constant(1.0));
 }
 
 static soft explain_student(heed_explanation *e, const given *all, int64_t r)
 {
-    return explain_soft(e, all, "s/T", heed_figures_part(all->x, r * all->d, 1), all->w, all->d, all->scale);
+    return explain_soft(e, all, "s/T", r, heed_figures_part(all->x, r * all->d, 1), all->w, all->d, all->scale);
 }
 
 static soft explain_teacher(heed_explanation *e, const given *all, int64_t r)
 {
-    return explain_soft(e, all, "t/T", heed_figures_part(all->teacher_x, r * all->teacher_d, 1), all->teacher_w,
-                        all->teacher_d, all->scale);
+    return explain_soft(e, all, "t/T", r, heed_figures_part(all->teacher_x, r * all->teacher_d, 1),
+                        all->teacher_w, all->teacher_d, all->scale);
 }
 
 static heed_figure explain_log(heed_explanation *e, const soft *s)
@@ -144,14 +145,14 @@ static void explain_ds(heed_explanation *e, const given *all, int64_t r, int64_t
 
     for (int64_t j = from; j < to; j++) {
         const heed_figure p = heed_explain_probability(e, "p", &hard.row, heed_explain_at(e, hard.logits, j));
-        const heed_figure pulled = heed_explain_step(e, "hard", j == target ? "p - 1" : "p", p);
+        const heed_figure missed = heed_explain_step(e, "hard", j == target ? "p - 1" : "p", p);
         const heed_figure q = heed_explain_probability(e, "q", &student.row,
                                                        heed_explain_at(e, student.logits, j));
         const heed_figure u = heed_explain_probability(e, "u", &teacher.row,
                                                        heed_explain_at(e, teacher.logits, j));
 
         ds[j - from] = heed_explain_step(e, heed_explain_label(e, "ds[%lld]", (long long)j),
-                                         "((1 - w) * hard + w * T * (q - u)) * factor", w, pulled, T, q, u,
+                                         "((1 - w) * hard + w * T * (q - u)) * factor", w, missed, T, q, u,
                                          factor);
     }
 }

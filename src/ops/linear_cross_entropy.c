@@ -104,7 +104,7 @@ static void linear_cross_entropy_explain(const heed_op_args *a, int output, int6
         (long long)given.n, given.bf16 ? ", W rounded to bf16" : "");
     heed_explain_enter(e);
     for (int64_t r = 0; r < given.rows; r++) {
-        const heed_figures logits = heed_head_explain_logits(e, &given,
+        const heed_figures logits = heed_head_explain_logits(e, &given, r,
                                                              heed_figures_part(given.x, r * given.d, 1));
 
         losses[r] = heed_explain_row_loss(e, heed_explain_label(e, "loss[%lld]", (long long)r), logits, given.V,

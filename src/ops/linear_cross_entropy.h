@@ -53,8 +53,9 @@ typedef struct heed_head_given {
 
 /** Notes x of rows first .. first + rows - 1, W and all targets. */
 heed_head_given heed_head_read(heed_explanation *e, const heed_op_args *a, int64_t first, int64_t rows);
-/** logit_j = sum_k x_k W_jk for the whole vocabulary; x: the row's. */
-heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_figures x);
+/** logit_rj = sum_k x_k W_jk for the whole vocabulary; x: that of row r. */
+heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, int64_t r,
+                                      heed_figures x);
 
 /* --- in tiles --- */
 

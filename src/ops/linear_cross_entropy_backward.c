@@ -234,7 +234,7 @@ static void explain_dw(heed_explanation *e, const heed_head_given *given, int64_
 
     heed_explain_enter(e);
     for (int64_t r = 0; r < given->rows; r++) {
-        const heed_figures logits = heed_head_explain_logits(e, given,
+        const heed_figures logits = heed_head_explain_logits(e, given, r,
                                                              heed_figures_part(given->x, r * given->d, 1));
 
         dlogit[r] = explain_dlogit(e, given, heed_explain_label(e, "dlogit[%lld]", (long long)r), logits,
@@ -246,10 +246,11 @@ static void explain_dw(heed_explanation *e, const heed_head_given *given, int64_
 }
 
 /* dx_k of a row: its gradient at every token. */
-static void explain_dx(heed_explanation *e, const heed_head_given *given, int64_t target, int64_t k,
+static void explain_dx(heed_explanation *e, const heed_head_given *given, int64_t r, int64_t k,
                        heed_figure scale)
 {
-    const heed_figures logits = heed_head_explain_logits(e, given, given->x);
+    const heed_figures logits = heed_head_explain_logits(e, given, r, given->x);
+    const int64_t target = (int64_t)given->target[r];
     heed_figure *dlogit = heed_explain_room(e, given->V), none;
 
     if (heed_explain_no_target(e, "dlogit", target, given->V, &none)) {
@@ -293,7 +294,7 @@ static void backward_explain(const heed_op_args *a, int output, int64_t element,
                          output == DX ? "dx_rk = sum_j dlogit_rj W_jk" : "dW_jk = sum_r dlogit_rj x_rk",
                          (long long)given.n, given.bf16 ? ", dlogit and W rounded to bf16" : "");
     if (output == DX)
-        explain_dx(e, &given, (int64_t)given.target[row], k, scale);
+        explain_dx(e, &given, row, k, scale);
     else
         explain_dw(e, &given, row, k, scale);
 }

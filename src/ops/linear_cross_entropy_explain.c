@@ -17,14 +17,15 @@ heed_head_given heed_head_read(heed_explanation *e, const heed_op_args *a, int64
     return given;
 }
 
-heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, heed_figures x)
+heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given *given, int64_t r,
+                                      heed_figures x)
 {
     heed_figure *logits = heed_explain_room(e, given->V);
 
     heed_explain_enter(e);
     for (int64_t j = 0; j < given->V; j++)
-        logits[j] = heed_explain_sum(e, heed_explain_label(e, "logit[%lld]", (long long)j), given->d,
-                                     given->bf16 ? "x[k] * bf16(W[k])" : "x[k] * W[k]", x,
+        logits[j] = heed_explain_sum(e, heed_explain_label(e, "logit[%lld,%lld]", (long long)r, (long long)j),
+                                     given->d, given->bf16 ? "x[k] * bf16(W[k])" : "x[k] * W[k]", x,
                                      heed_figures_part(given->w, j * given->d, 1));
     heed_explain_leave(e);
     return heed_figures_of(logits);

@@ -81,7 +81,7 @@ static void linear_cross_entropy_rows_explain(const heed_op_args *a, int output,
     else
         heed_explain_formula(e, "y = log sum_j exp(x . W_j) - x . W_%lld%s", (long long)target,
                              given.bf16 ? ", W rounded to bf16" : "");
-    heed_explain_row_loss(e, "y", heed_head_explain_logits(e, &given, given.x), given.V, target);
+    heed_explain_row_loss(e, "y", heed_head_explain_logits(e, &given, r, given.x), given.V, target);
 }
 
 const heed_op heed_op_linear_cross_entropy_rows = {
