@@ -14,29 +14,37 @@
 #include "base/memory.h"
 #include "base/rng.h"
 
-#define MAX_LAYERS 64
-
 static int fail(const char *words)
 {
     fprintf(stderr, "bench_sweep: %s\n", words);
     exit(EXIT_FAILURE);
 }
 
-/* When the runs of each layer ended. */
+/* Prints what the runs of each layer took as soon as they are done. */
 typedef struct watch {
-    int64_t runs_a_layer;
-    double begin, ready, ended[MAX_LAYERS];
+    int64_t runs_a_layer, n_layers;
+    double last, layers; /* when the last line was printed; seconds of the runs of layers */
 } watch;
 
 static bool note(void *context, int64_t n_done, int64_t n_runs)
 {
     watch *w = context;
+    const int64_t layer = (n_done - 2) / w->runs_a_layer;
+    const double took = heed_clock_s() - w->last;
 
-    (void)n_runs;
-    if (n_done == 1)
-        w->ready = heed_clock_s();
-    else if ((n_done - 1) % w->runs_a_layer == 0 && (n_done - 1) / w->runs_a_layer <= MAX_LAYERS)
-        w->ended[(n_done - 1) / w->runs_a_layer - 1] = heed_clock_s();
+    if (n_done == 1) {
+        printf("| whole | 2 | %.2f | |\n", took);
+    } else if (layer < w->n_layers && (n_done - 1) % w->runs_a_layer == 0) {
+        printf("| %lld | %lld | %.2f | %.1f |\n", (long long)layer, (long long)w->runs_a_layer, took,
+               1e3 * took / (double)w->runs_a_layer);
+        w->layers += took;
+    } else if (n_done == n_runs) {
+        printf("| controls | %lld | %.2f | |\n", (long long)(n_runs - 1 - w->n_layers * w->runs_a_layer), took);
+    } else {
+        return true;
+    }
+    fflush(stdout);
+    w->last = heed_clock_s();
     return true;
 }
 
@@ -53,14 +61,14 @@ int main(int argc, char **argv)
     watch w = {0};
     char described[128], processor[128];
     int32_t *ids;
-    double last, total, head, flops = 0.0;
+    double begin, total, head, flops = 0.0;
 
     if (heed_config_preset(argc > 3 ? argv[3] : "gpt2", &config, &err) != HEED_OK)
         fail(err.message);
     config.vocab_size = 50257;
     ids = malloc((size_t)(n > 0 ? n : 1) * sizeof *ids);
-    if (ids == NULL || config.n_layers > MAX_LAYERS)
-        fail("not enough memory, or too many layers");
+    if (ids == NULL)
+        fail("not enough memory");
     if (heed_model_create(&config, 1, &model, &err) != HEED_OK ||
         heed_machine_describe(0, described, sizeof described, processor, &err) != HEED_OK ||
         heed_machine_measure(0, 1.0, &machine, &err) != HEED_OK ||
@@ -74,29 +82,22 @@ int main(int argc, char **argv)
     options.progress = note;
     options.progress_context = &w;
     w.runs_a_layer = config.n_heads + 1;
-    w.begin = heed_clock_s();
+    w.n_layers = config.n_layers;
+    printf("%s, %s\n%lld tokens, a control for each of %lld parts\n\n| layer | runs | seconds | ms a run |\n"
+           "|---|---|---|---|\n",
+           processor, described, (long long)n, (long long)controlled);
+    w.last = begin = heed_clock_s();
     if (heed_ablation_sweep_create(model, ids, (size_t)n, &options, &sweep, &err) != HEED_OK)
         fail(err.message);
-    total = heed_clock_s() - w.begin;
-
-    printf("%s, %s\n%lld tokens, %d parts, %lld controls: %.1f s, %.0f MB at most\n\n", processor, described,
-           (long long)n, heed_ablation_sweep_count(sweep), (long long)controlled, total,
-           (double)heed_memory_peak() / 1e6);
-    printf("| layer | runs | seconds | ms a run |\n|---|---|---|---|\n| whole | 2 | %.2f | |\n",
-           w.ready - w.begin);
+    total = heed_clock_s() - begin;
     head = 2.0 * (double)(n - 1) * (double)config.d_model * (double)config.vocab_size;
-    last = w.ready;
-    for (int64_t layer = 0; layer < config.n_layers; layer++) {
-        printf("| %lld | %lld | %.2f | %.1f |\n", (long long)layer, (long long)w.runs_a_layer,
-               w.ended[layer] - last, 1e3 * (w.ended[layer] - last) / (double)w.runs_a_layer);
-        last = w.ended[layer];
+    for (int64_t layer = 0; layer < config.n_layers; layer++)
         flops += (double)w.runs_a_layer *
                  (head + (whole.flops - head) * (double)(config.n_layers - layer) / (double)config.n_layers);
-    }
-    printf("| controls | %lld | %.2f | |\n", (long long)controlled, w.begin + total - last);
-    printf("\n%.1f TFLOP in the runs of layers, %.0f GFLOP/s: %.0f %% of the f32 product's %.0f\n",
-           flops / 1e12, flops / (last - w.ready) / 1e9, 100.0 * flops / (last - w.ready) / machine.f32_flops,
-           machine.f32_flops / 1e9);
+    printf("\n%.1f s in all, %.0f MB at most. The runs of layers: %.1f TFLOP, %.0f GFLOP/s, %.0f %% of the f32 "
+           "product's %.0f\n",
+           total, (double)heed_memory_peak() / 1e6, flops / 1e12, flops / w.layers / 1e9,
+           100.0 * flops / w.layers / machine.f32_flops, machine.f32_flops / 1e9);
     heed_ablation_sweep_destroy(sweep);
     heed_model_close(model);
     free(ids);
