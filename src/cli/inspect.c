@@ -332,6 +332,9 @@ const heed_cli_command heed_cli_inspect = {
                 "  heed inspect story --text \"The cat sat down.\" --show lens,predictions\n"
                 "  heed inspect story --text \"The cat sat\" --attribute \" down\" --against \" up\"\n"
                 "  heed inspect story --activation blocks.0.attn.pattern --to pattern.npy\n"
+                "  heed inspect story --text \"The cat sat down.\" --ablate 1.2,3.mlp\n"
+                "  heed inspect story --text \"The cat sat\" --patch-text \"The dog sat\"\n"
+                "  heed inspect early --text \"The cat sat down.\" --compare story\n"
                 "  heed inspect --run induction\n",
     .run = run,
 };

@@ -93,7 +93,7 @@ static heed_status print_grid(const heed_comparison *c, const heed_config *confi
 {
     const int n = heed_comparison_n_heads(c);
     double *values = calloc((size_t)n, sizeof *values);
-    heed_grid grid = {.title = "how far patterns moved: total variation, 0 not at all, 1 altogether",
+    heed_grid grid = {.title = "how far patterns moved: total variation, 0 to 1",
                       .values = values,
                       .n_rows = (int)config->n_layers,
                       .n_columns = (int)config->n_heads,
