@@ -139,7 +139,7 @@ printf '\000\000\300\177' | dd of=bad/model.safetensors bs=1 seek=$((size - 4)) 
 allow inspect bad --text "$text" --ablate 1.0
 expect '^  loss  *nan nats a token'
 allow inspect bad --text "$text" --ablate each
-expect '^NOT FINITE: '
+expect '^NOT FINITE'
 allow inspect bad --text "$text" --ablate 1.0 --json
 expect '"change": {"mean": null, '
 
