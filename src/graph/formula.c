@@ -289,6 +289,12 @@ bool heed_formula_parse(heed_formula *f, const char *text)
     return !p.failed && !take(&p, ' ') && *p.at == '\0';
 }
 
+bool heed_formula_is_product(const heed_formula *f)
+{
+    return f->n_codes == 3 && f->n_names == 2 && f->codes[0].what == NAME && f->codes[1].what == NAME &&
+           f->codes[2].what == MULTIPLY;
+}
+
 /* --- computing ------------------------------------------------------------------------------------ */
 
 static double two_of(heed_arithmetic in, int what, double a, double b)

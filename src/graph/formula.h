@@ -49,6 +49,9 @@ bool heed_formula_parse(heed_formula *f, const char *text);
 /** values: one for each name, in the order in which they first stand in the text. */
 double heed_formula_compute(const heed_formula *f, heed_arithmetic in, const double *values);
 
+/** Is it "a * b", whatever the two are called? */
+bool heed_formula_is_product(const heed_formula *f);
+
 /*
  * The next name in `text` from *at on: sets *at to where it begins and *length, and returns true. Functions and numbers
  * are passed over. For those who put something in the place of names.

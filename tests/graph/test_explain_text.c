@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "base/text_buffer.h"
 #include "graph/check_lines.h"
 #include "graph/plan.h"
@@ -102,11 +103,41 @@ static void lines_that_are_too_many_are_counted_and_not_kept(void **state)
     free(x);
 }
 
+/* The loss of a head whose products are too many to be kept has its bits all the same. */
+static void what_is_not_kept_is_computed_all_the_same(void **state)
+{
+    enum { ROWS = 3, D = 1024, V = 2000 }; /* 6 million terms */
+    float *x = malloc(sizeof *x * ROWS * D), *w = malloc(sizeof *w * V * D);
+    int32_t targets[ROWS] = {0, 1999, 7};
+    one_node o = {.g = heed_graph_create()};
+    heed_rng rng = heed_rng_make(5, 1);
+
+    (void)state;
+    assert_true(x != NULL && w != NULL);
+    for (int i = 0; i < ROWS * D; i++)
+        x[i] = heed_rng_normal(&rng);
+    for (int i = 0; i < V * D; i++)
+        w[i] = 0.1f * heed_rng_normal(&rng);
+    explain(
+        &o,
+        heed_linear_cross_entropy(o.g, heed_graph_bound_input(o.g, "x", HEED_F32, heed_shape2(ROWS, D), x),
+                                  heed_graph_bound_input(o.g, "w", HEED_F32, heed_shape2(V, D), w),
+                                  heed_graph_bound_input(o.g, "targets", HEED_I32, heed_shape1(ROWS), targets)),
+        0);
+    assert_true(heed_explanation_value(o.e) == *(const float *)heed_plan_args(o.plan, 0)->out->data);
+    assert_non_null(heed_explanation_line(o.e, 0)->terms);
+    assert_null(heed_explanation_line(o.e, heed_explanation_n_lines(o.e) - 8)->terms); /* a last row's logit */
+    close_all(&o);
+    free(w);
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_written_with_names_and_with_numbers),
         cmocka_unit_test(lines_that_are_too_many_are_counted_and_not_kept),
+        cmocka_unit_test(what_is_not_kept_is_computed_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
