@@ -98,6 +98,19 @@ void heed_put_strides(heed_solving *s, const char *name, const heed_shapes_entry
         put_list(s, name, e->rank, e->stride);
 }
 
+void heed_vary_heads(heed_varying *v)
+{
+    const int64_t B = heed_vary_int(v, "batch_size", 1, 6), T = heed_vary_int(v, "seq_len", 3, 12);
+    const int64_t H = heed_vary_pick_int(v, "n_heads", 6, INT64_C(1), INT64_C(2), INT64_C(3), INT64_C(4),
+                                         INT64_C(6), INT64_C(8));
+    const int64_t head_dim = heed_vary_pick_int(v, "d_model", 6, INT64_C(2), INT64_C(3), INT64_C(5), INT64_C(7),
+                                                INT64_C(16), INT64_C(32));
+
+    heed_vary_set_int(v, "d_model", H * head_dim);
+    if (B == T || B == H || B == head_dim || T == H || T == head_dim || H == head_dim)
+        v->again = true;
+}
+
 /* --- as text --- */
 
 const char *heed_sizes_text(heed_solving *s, const heed_shapes_entry *e)

@@ -46,6 +46,12 @@ const heed_shapes_entry *heed_count_entry(heed_solving *s, const heed_shapes *al
 void heed_put_sizes(heed_solving *s, const char *name, const heed_shapes_entry *e);
 void heed_put_strides(heed_solving *s, const char *name, const heed_shapes_entry *e);
 
+/**
+ * Draws batch_size, seq_len, n_heads and d_model for questions of shapes: batch, heads, positions and head_dim all differ, so
+ * that an order of axes can be told from another.
+ */
+void heed_vary_heads(heed_varying *v);
+
 /** "(1, 2, 4, 4)", of the arena. */
 const char *heed_sizes_text(heed_solving *s, const heed_shapes_entry *e);
 /** 51,200,000; of the arena. */

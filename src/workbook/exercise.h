@@ -60,6 +60,8 @@ typedef enum heed_slip {
     HEED_SLIP_MASK_FORM,    /* 1 where a key is hidden, not where it is seen */
     HEED_SLIP_NO_MEAN,      /* of the gradient of a softmax: p g, the mean of g not subtracted */
     HEED_SLIP_VARIANCE,     /* the variance where its root is asked for */
+    HEED_SLIP_NO_SWAP,      /* heads and positions not swapped after the split */
+    HEED_SLIP_WRONG_SPLIT,  /* a row cut into head_dim parts of n_heads numbers */
     HEED_N_SLIPS
 } heed_slip;
 

@@ -6,6 +6,8 @@
 #include "workbook/exercise.h"
 
 extern const heed_exercise heed_exercises_counts[];
+extern const heed_exercise heed_exercises_head_shapes[];
 extern const heed_exercise heed_exercises_masks[];
+extern const heed_exercise heed_exercises_shapes[];
 
 #endif

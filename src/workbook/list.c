@@ -3,6 +3,8 @@
 #include "workbook/groups.h"
 
 const heed_exercise *const heed_exercise_groups[] = {
+    heed_exercises_shapes,
+    heed_exercises_head_shapes,
     heed_exercises_masks,
     heed_exercises_counts,
     NULL,

@@ -27,6 +27,9 @@ static const char *const words[HEED_N_SLIPS] = {
         "the mask seems to be the other way round: 1 where a key is hidden, not where it is seen",
     [HEED_SLIP_NO_MEAN] = "the mean of the gradient by the weights seems not to be subtracted",
     [HEED_SLIP_VARIANCE] = "variance and standard deviation seem to be mixed up: one is the root of the other",
+    [HEED_SLIP_NO_SWAP] = "the axes of heads and positions seem not to be swapped after the split",
+    [HEED_SLIP_WRONG_SPLIT] =
+        "a row seems to be cut into head_dim parts of n_heads numbers; it is n_heads parts of head_dim numbers",
 };
 
 const char *heed_slip_words(heed_slip slip)
