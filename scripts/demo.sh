@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # demo.sh [BUILD]: a small GPT learns to tell stories, for about half a minute on two cores; then it tells
-# one, and shows what its heads attend to. Everything lands in BUILD/demo.
+# one, and shows what its heads attend to and where a number came from. Everything lands in BUILD/demo.
 set -eu
 build=${1:-build}
 heed=$build/heed
@@ -25,9 +25,14 @@ echo
 say "What its heads attend to while they read a sentence"
 "$heed" inspect "$demo/story" --text "One day the cat found a little bell." --picture "$demo/attention.png"
 
-say "Two pictures"
+say "Where one of these numbers came from"
+"$heed" trace "$demo/story" 'blocks.0.attn.scores[0,0,9,8]' --text "One day the cat found a little bell."
+
+"$heed" inspect "$demo/story" --text "One day the cat found a little bell." --picture "$demo/attention.html" >"$demo/inspect.txt"
+say "Three pictures"
 echo "  $demo/story/loss.png     the loss curve, and the entropy of the stories: on average no model gets below"
 echo "  $demo/attention.png      every head's attention to a sentence"
+echo "  $demo/attention.html     the same as a page to explore"
 
 say "Now you"
 echo "  $heed generate $demo/story --prompt \"One day\""
