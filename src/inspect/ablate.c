@@ -76,20 +76,23 @@ static void shuffle(heed_component *list, int n, heed_rng *rng)
     }
 }
 
-/* At most `most` sets, fewer where there are not so many others; none for activations, which have no others of their kind. */
+/*
+ * At most `most` sets (none of a number that will be refused), fewer where there are not so many others; none for
+ * activations, which have no others of their kind.
+ */
 static heed_status find_others(others *o, const heed_config *c, const heed_component *parts, int n_parts,
                                int64_t most, uint64_t seed, heed_error *err)
 {
     heed_rng rng = heed_rng_make(seed, HEED_STREAM_CONTROL);
     int n = 0;
 
-    *o = (others){.n_sets = most < 1000 ? (int)most : 1000};
+    *o = (others){.n_sets = most > 0 && most <= HEED_ABLATE_MAX_CONTROLS ? (int)most : 0};
     o->list = calloc((size_t)(c->n_layers * (c->n_heads + 3) + 1), sizeof *o->list);
     if (o->list == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of the model's parts");
     for (int i = 0; i < n_parts; i++) {
-        if (parts[i].kind == HEED_COMPONENT_ACTIVATION)
-            o->n_sets = 0;
+        if (parts[i].kind < HEED_COMPONENT_HEAD || parts[i].kind >= HEED_COMPONENT_ACTIVATION)
+            o->n_sets = 0; /* an activation has no others of its kind; what is no kind is refused later */
         else
             o->wanted[parts[i].kind]++;
     }

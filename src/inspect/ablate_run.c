@@ -138,6 +138,9 @@ heed_status heed_ablator_open(heed_ablator *a, const heed_model *model, const in
     if (a->options.n_controls < 0 || a->options.n_controls > HEED_ABLATE_MAX_CONTROLS)
         return heed_fail(err, HEED_ERR_USAGE, "controls: expected 0 to %d, got %lld", HEED_ABLATE_MAX_CONTROLS,
                          (long long)a->options.n_controls);
+    if (a->options.method < HEED_ABLATE_ZERO || a->options.method > HEED_ABLATE_RESAMPLE)
+        return heed_fail(err, HEED_ERR_USAGE, "method: expected 0 to %d, got %d", HEED_ABLATE_RESAMPLE,
+                         a->options.method);
     if (a->options.n_controlled < 0)
         return heed_fail(err, HEED_ERR_USAGE, "controlled: expected 0 or more, got %lld",
                          (long long)a->options.n_controlled);

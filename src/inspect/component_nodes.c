@@ -44,6 +44,9 @@ heed_status heed_component_nodes(const heed_forward *f, const heed_component *pa
                                            [HEED_COMPONENT_ACTIVATION] = {""}};
 
     *n = 0;
+    if (part->kind < HEED_COMPONENT_HEAD || part->kind > HEED_COMPONENT_ACTIVATION)
+        return heed_fail(err, HEED_ERR_USAGE, "expected a kind of part from 0 to %d, got %d",
+                         HEED_COMPONENT_ACTIVATION, part->kind);
     for (int k = 0; k < 2 && names[part->kind][k] != NULL; k++) {
         heed_node *node = node_of(f, part, names[part->kind][k]);
         if (node != NULL)

@@ -72,6 +72,8 @@ static heed_status check(const heed_model *model, size_t n_clean, size_t n_corru
                          "expected two texts of equally many tokens, got %zu and %zu: an activation goes to "
                          "the position that it comes from",
                          n_clean, n_corrupted);
+    if (o->metric < HEED_PATCH_LOGIT_DIFFERENCE || o->metric > HEED_PATCH_LOSS)
+        return heed_fail(err, HEED_ERR_USAGE, "metric: expected 0 to %d, got %d", HEED_PATCH_LOSS, o->metric);
     if (o->answer >= V || o->wrong >= V)
         return heed_fail(err, HEED_ERR_USAGE, "%s: expected an id below %lld, got %d",
                          o->answer >= V ? "answer" : "wrong", (long long)V,

@@ -588,6 +588,31 @@ static void expect_refused(const char *name, const int32_t *ids, size_t n, const
     heed_model_close(model);
 }
 
+/* A program may hand over anything. */
+static void structures_out_of_range_are_refused(void **state)
+{
+    const heed_component parts[] = {{.kind = 5}, {.kind = -1}, {.layer = 2}, {.layer = -1}, {.head = -1}};
+    const heed_component good = {.kind = HEED_COMPONENT_HEAD};
+    const heed_config config = small_config();
+    heed_model *model = small_model(&config, 38);
+    heed_ablate_options options[3] = {heed_ablate_default(), heed_ablate_default(), heed_ablate_default()};
+    heed_ablation *a = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        assert_int_equal(heed_ablation_create(model, small_ids, 9, &parts[i], 1, NULL, &a, NULL),
+                         HEED_ERR_USAGE);
+    options[0].method = 3;
+    options[1].n_controls = -1;
+    options[2].n_controls = HEED_ABLATE_MAX_CONTROLS + 1;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(heed_ablation_create(model, small_ids, 9, &good, 1, &options[i], &a, NULL),
+                         HEED_ERR_USAGE);
+    assert_int_equal(heed_ablation_create(model, small_ids, 9, NULL, 0, NULL, &a, NULL), HEED_ERR_USAGE);
+    assert_null(a);
+    heed_model_close(model);
+}
+
 static void what_nothing_reads_cannot_be_ablated(void **state)
 {
     static const int32_t outside[3] = {1, 2, 23}, negative[3] = {1, 2, -5};
@@ -623,6 +648,7 @@ int main(void)
         cmocka_unit_test(controls_are_ablations_of_others),
         cmocka_unit_test(resampling_a_text_takes_each_position_once),
         cmocka_unit_test(whoever_watches_may_stop_it),
+        cmocka_unit_test(structures_out_of_range_are_refused),
         cmocka_unit_test(what_nothing_reads_cannot_be_ablated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
