@@ -98,6 +98,15 @@ void heed_put_strides(heed_solving *s, const char *name, const heed_shapes_entry
         put_list(s, name, e->rank, e->stride);
 }
 
+double heed_count_flops(const heed_node *node)
+{
+    heed_cost cost = {0};
+
+    if (node != NULL)
+        node->op->cost(node, &cost);
+    return cost.flops;
+}
+
 void heed_vary_heads(heed_varying *v)
 {
     const int64_t B = heed_vary_int(v, "batch_size", 1, 6), T = heed_vary_int(v, "seq_len", 3, 12);

@@ -17,6 +17,7 @@
 
 #include <heed/shapes.h>
 
+#include "graph/op.h"
 #include "workbook/exercise.h"
 
 /* The largest sizes that are taken: products of them stay below 2^63 bytes. */
@@ -45,6 +46,9 @@ const heed_shapes_entry *heed_count_entry(heed_solving *s, const heed_shapes *al
 /** Its sizes, its strides in numbers, as a list. */
 void heed_put_sizes(heed_solving *s, const char *name, const heed_shapes_entry *e);
 void heed_put_strides(heed_solving *s, const char *name, const heed_shapes_entry *e);
+
+/** What a node costs by its op's own account: 2 for a multiply-add. */
+double heed_count_flops(const heed_node *node);
 
 /**
  * Draws batch_size, seq_len, n_heads and d_model for questions of shapes: batch, heads, positions and head_dim all differ, so

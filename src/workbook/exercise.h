@@ -62,6 +62,7 @@ typedef enum heed_slip {
     HEED_SLIP_VARIANCE,     /* the variance where its root is asked for */
     HEED_SLIP_NO_SWAP,      /* heads and positions not swapped after the split */
     HEED_SLIP_WRONG_SPLIT,  /* a row cut into head_dim parts of n_heads numbers */
+    HEED_SLIP_NO_SHIFT,     /* targets that are the inputs */
     HEED_N_SLIPS
 } heed_slip;
 

@@ -6,6 +6,11 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_shapes,
     heed_exercises_head_shapes,
     heed_exercises_masks,
+    heed_exercises_next_token,
     heed_exercises_counts,
+    heed_exercises_losses,
+    heed_exercises_memory,
+    heed_exercises_growth,
+    heed_exercises_sparse,
     NULL,
 };

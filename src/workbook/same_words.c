@@ -23,6 +23,15 @@ static const struct {
     {"tokentable", "tokenembedding tokenembeddings tokenembed embedding wte tokens token"},
     {"positiontable", "positionembedding positionembeddings posembedding position positions wpe"},
     {"outputhead", "head lmhead output unembedding"},
+    {"projections",
+     "projection qkv qkvprojections qkvprojection qkvparameters parameters params maps linearmaps"},
+    {"qkt", "qk qktranspose qkproduct product dotproducts"},
+    {"scores", "score scorematrix attentionscores"},
+
+    /* a loss beside that of guessing */
+    {"same", "equal thesame sameasuniform sameasguessing sameasrandom"},
+    {"worse", "worsethanuniform worsethanguessing worsethanrandom"},
+    {"better", "betterthanuniform betterthanguessing betterthanrandom"},
 };
 
 static bool among(const char *others, const char *word)

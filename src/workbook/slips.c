@@ -30,6 +30,7 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_NO_SWAP] = "the axes of heads and positions seem not to be swapped after the split",
     [HEED_SLIP_WRONG_SPLIT] =
         "a row seems to be cut into head_dim parts of n_heads numbers; it is n_heads parts of head_dim numbers",
+    [HEED_SLIP_NO_SHIFT] = "the targets seem to be the inputs; what is to be predicted comes one later",
 };
 
 const char *heed_slip_words(heed_slip slip)
