@@ -63,10 +63,15 @@ typedef enum heed_slip {
     HEED_SLIP_NO_SWAP,      /* heads and positions not swapped after the split */
     HEED_SLIP_WRONG_SPLIT,  /* a row cut into head_dim parts of n_heads numbers */
     HEED_SLIP_NO_SHIFT,     /* targets that are the inputs */
+    HEED_SLIP_SCALED,       /* scores divided by sqrt(head_dim) where they are not to be */
+    HEED_SLIP_SORTED,       /* ids sorted, where their order is that of the text */
+    HEED_SLIP_BATCH_AXIS,   /* an axis of sequences where there is one for all of them */
+    HEED_SLIP_ROWS_MOVED,   /* rows of positions moved along with the words */
+    HEED_SLIP_HALVES,       /* pairs (m, m + d/2) where they are (2m, 2m + 1) */
     HEED_N_SLIPS
 } heed_slip;
 
-#define HEED_SLIP(s) (1u << (s))
+#define HEED_SLIP(s) (UINT64_C(1) << (s))
 /* Of scaled dot-product attention with and without a mask. */
 #define HEED_SLIPS_ATTENTION                                                                        \
     (HEED_SLIP(HEED_SLIP_NO_SCALE) | HEED_SLIP(HEED_SLIP_HEAD_DIM) | HEED_SLIP(HEED_SLIP_COLUMNS) | \
@@ -147,7 +152,7 @@ typedef struct heed_exercise {
     const char *params;            /* JSON of the seed's numbers, "{}": nothing varies */
     void (*vary)(heed_varying *v); /* NULL: nothing varies */
     void (*solve)(heed_solving *s);
-    unsigned slips;                          /* bits HEED_SLIP(…) that solve() knows */
+    uint64_t slips;                          /* bits HEED_SLIP(…) that solve() knows */
     heed_field_spec fields[HEED_MAX_FIELDS]; /* ends with a NULL name */
     const char *demo;                        /* "D02"; NULL: none */
     /*

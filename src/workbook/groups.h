@@ -7,10 +7,12 @@
 
 extern const heed_exercise heed_exercises_counts[];
 extern const heed_exercise heed_exercises_growth[];
+extern const heed_exercise heed_exercises_head_code[];
 extern const heed_exercise heed_exercises_head_shapes[];
 extern const heed_exercise heed_exercises_losses[];
 extern const heed_exercise heed_exercises_masks[];
 extern const heed_exercise heed_exercises_memory[];
+extern const heed_exercise heed_exercises_multi_head[];
 extern const heed_exercise heed_exercises_next_token[];
 extern const heed_exercise heed_exercises_shapes[];
 extern const heed_exercise heed_exercises_sparse[];

@@ -6,6 +6,8 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_shapes,
     heed_exercises_head_shapes,
     heed_exercises_masks,
+    heed_exercises_multi_head,
+    heed_exercises_head_code,
     heed_exercises_next_token,
     heed_exercises_counts,
     heed_exercises_losses,

@@ -31,6 +31,13 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_WRONG_SPLIT] =
         "a row seems to be cut into head_dim parts of n_heads numbers; it is n_heads parts of head_dim numbers",
     [HEED_SLIP_NO_SHIFT] = "the targets seem to be the inputs; what is to be predicted comes one later",
+    [HEED_SLIP_SCALED] = "the scores seem to be divided by sqrt(head_dim); here they are not to be",
+    [HEED_SLIP_SORTED] = "the ids seem to be sorted; a lookup keeps the order of the text",
+    [HEED_SLIP_BATCH_AXIS] = "there seems to be an axis for sequences; positions have one row for all of them, "
+                             "and are repeated when added",
+    [HEED_SLIP_ROWS_MOVED] =
+        "the rows of positions seem to have moved with the words; they belong to the places",
+    [HEED_SLIP_HALVES] = "the pairs seem to be (m, m + d/2); here they are neighbours, (2m, 2m + 1)",
 };
 
 const char *heed_slip_words(heed_slip slip)
