@@ -15,6 +15,7 @@ export CC
 # A build without oneDNN or libcurl does not ask for it.
 DEPS = $(if $(findstring onednn=disabled,$(MESON_ARGS)),HEED_NO_ONEDNN=1) \
        $(if $(findstring curl=disabled,$(MESON_ARGS)),HEED_NO_CURL=1) \
+       $(if $(findstring libedit=disabled,$(MESON_ARGS)),HEED_NO_LIBEDIT=1) \
        $(if $(findstring mpi=disabled,$(MESON_ARGS)),HEED_NO_MPI=1) ./scripts/install-deps.sh
 
 all: deps

@@ -23,6 +23,7 @@ build | zlib       | zlib1g-dev      | -          | zlib-devel              | zl
 build | libcurl    | libcurl4-openssl-dev | curl | libcurl-devel           | curl
 build | libcrypto  | libssl-dev      | openssl@3  | openssl-devel           | openssl
 build | open-mpi   | libopenmpi-dev openmpi-bin | open-mpi | openmpi-devel | openmpi
+build | libedit    | libedit-dev     | libedit    | libedit-devel           | libedit
 build | cmocka     | libcmocka-dev   | cmocka     | libcmocka-devel         | cmocka
 clang | clang      | clang           | llvm       | clang                   | clang
 clang | clang-omp  | libomp-dev      | libomp     | libomp-devel            | openmp
@@ -32,7 +33,7 @@ clang | clang-rt   | libclang-rt-dev | -          | compiler-rt             | co
 # ---- is it there? ----
 
 # All C packages in one call of pkg-config, which is what a build that lacks nothing waits for.
-packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo zlib libcurl libcrypto ompi-c cmocka 2>/dev/null; }
+packages_are_there() { pkg-config --exists jansson libpcre2-8 libutf8proc cairo zlib libcurl libcrypto ompi-c libedit cmocka 2>/dev/null; }
 
 compiles() { # compiler options..., the program on stdin
     "$@" -x c -o /dev/null - >/dev/null 2>&1
@@ -51,6 +52,7 @@ is_there() {
         [ "$(uname)" = Darwin ] ;; # Homebrew keeps its own aside, and a build without them lacks heed pull only
     open-mpi) [ -n "${HEED_NO_MPI:-}" ] || pkg-config --exists ompi-c 2>/dev/null ||
         [ "$(uname)" = Darwin ] || ls /usr/lib*/openmpi/lib/pkgconfig/ompi-c.pc >/dev/null 2>&1 ;; # Fedora keeps it aside
+    libedit) [ -n "${HEED_NO_LIBEDIT:-}" ] || pkg-config --exists libedit 2>/dev/null || [ "$(uname)" = Darwin ] ;; # Homebrew keeps it aside
     utf8proc) pkg-config --exists libutf8proc 2>/dev/null ;;
     zlib) pkg-config --exists zlib 2>/dev/null || [ "$(uname)" = Darwin ] ;; # the system brings it
     jansson | cairo | cmocka) pkg-config --exists "$1" 2>/dev/null ;;
@@ -66,7 +68,7 @@ missing() {
     for group in "$@"; do
         for what in $(echo "$table" | awk -F'|' -v g="$group" '{ gsub(/ /, "", $1) } $1 == g { print $2 }'); do
             case $packages,$what in
-            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,zlib | yes,libcurl | yes,libcrypto | yes,open-mpi | yes,cmocka) ;;
+            yes,jansson | yes,pcre2 | yes,utf8proc | yes,cairo | yes,zlib | yes,libcurl | yes,libcrypto | yes,open-mpi | yes,libedit | yes,cmocka) ;;
             *) is_there "$what" || echo "$what" ;;
             esac
         done

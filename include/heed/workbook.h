@@ -140,16 +140,119 @@ HEED_API bool heed_marking_ok(const heed_marking *marking);
 HEED_API int heed_marking_n_fields(const heed_marking *marking);
 HEED_API const heed_marking_field *heed_marking_field_at(const heed_marking *marking, int i);
 
+/** HEED_OK where heed_posing_answer() could read text for field i; HEED_ERR_USAGE says what was expected. */
+HEED_API heed_status heed_posing_reads(const heed_posing *posing, int i, const char *text, heed_error *err);
+
 /** {"id", "params", "answer", "steps"} on one line; *json is allocated, free() it. */
 HEED_API heed_status heed_posing_solve(const heed_posing *posing, char **json, heed_error *err);
 
 /**
  * Marks one line {"id", "params", "answer"}: *json is {"id", "ok", "fields": {name: {"ok", "expected", "slip"}}}, allocated.
- * "params" may be left out, "variant" may be given instead. HEED_ERR_FILE: a line that is no such object, with an unknown
+ * "params" may be left out, "variant" may be given instead; a text "student" is handed on. HEED_ERR_FILE: a line that is no such object, with an unknown
  * id, parameter or field; then *json says so in "error".
  */
 HEED_API heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size_t n, char **json,
                                         bool *ok, heed_error *err);
+
+/**
+ * A verdict of heed_workbook_mark() as a line of CSV: student, id, ok, fields ("value: right; b: wrong, ..."). verdict NULL: the
+ * names of the columns. *csv is allocated and ends with a newline.
+ */
+HEED_API heed_status heed_workbook_csv(const char *verdict, char **csv, heed_error *err);
+
+/** Exercises whose words have all of these, in any case, best first: their places in found[heed_workbook_count()]. */
+HEED_API int heed_workbook_search(const heed_workbook *book, const char *words, int *found);
+
+/* ---- sheets for a class -------------------------------------------------------------------------------------- */
+
+typedef enum heed_sheet_format {
+    HEED_SHEET_MARKDOWN,
+    HEED_SHEET_LATEX,
+    HEED_SHEET_HTML,
+} heed_sheet_format;
+
+typedef struct heed_sheet_options {
+    heed_sheet_format format;
+    const char *title;
+    const char *student; /* NULL: none */
+    bool answers;        /* with the answers and how they come about, in place of room for them */
+} heed_sheet_options;
+
+/** A sheet of n exercises, a whole file; *text is allocated. HEED_ERR_MEMORY. */
+HEED_API heed_status heed_workbook_sheet(const heed_posing *const *posings, int n,
+                                         const heed_sheet_options *options, char **text, heed_error *err);
+/** The variant that a student of a class gets: the same for the same seed, name and id, whoever else is in the class. */
+HEED_API int64_t heed_student_variant(int64_t seed, const char *student, const char *id);
+/** A line for heed_workbook_mark() whose answers are still to be filled in; student NULL: without. *json is allocated. */
+HEED_API heed_status heed_posing_line(const heed_posing *posing, const char *student, char **json,
+                                      heed_error *err);
+
+/* ---- the notebook: where a learner stands -------------------------------------------------------------------- */
+
+/*
+ * Numbers in force, attempts, hints taken, notes: one JSON file. Each change reads the file anew, under a lock, and replaces it
+ * as a whole, so that two workbooks at once lose nothing and a killed one leaves no half of a file. A change that cannot be
+ * saved (HEED_ERR_FILE) holds in memory and is saved with the next one that can.
+ */
+typedef struct heed_notebook heed_notebook;
+
+typedef struct heed_notebook_entry {
+    int64_t variant;          /* in force; 0: the source's numbers */
+    const char *params;       /* in force in place of a variant, as JSON; NULL */
+    int64_t n_right, n_wrong; /* answers ever given */
+    int64_t n_tried;          /* answers to the numbers in force */
+    int64_t n_hints;          /* taken for them */
+    bool explained;           /* their solution was shown */
+    const char *note;         /* NULL: none */
+} heed_notebook_entry;
+
+typedef struct heed_notebook_attempt {
+    int64_t at;      /* seconds since 1970 */
+    int64_t variant; /* -1: parameters were given */
+    bool ok;
+    const char *answer; /* as it was written, cut after some hundred bytes */
+} heed_notebook_attempt;
+
+/**
+ * The file at path; NULL: HEED_WORKBOOK, or heed/workbook.json in XDG_STATE_HOME or ~/.local/state. A file that is not there is
+ * an empty notebook. HEED_ERR_FILE: a file that cannot be read or is damaged, which is then left alone; HEED_ERR_USAGE: no
+ * place. *notebook is made all the same, and keeps what happens in memory. HEED_ERR_MEMORY: it is NULL.
+ */
+HEED_API heed_status heed_notebook_open(const char *path, heed_notebook **notebook, heed_error *err);
+HEED_API void heed_notebook_close(heed_notebook *notebook); /* NULL is allowed */
+/** What others have written meanwhile. HEED_ERR_FILE as above. */
+HEED_API heed_status heed_notebook_refresh(heed_notebook *notebook, heed_error *err);
+HEED_API const char *heed_notebook_path(const heed_notebook *notebook); /* "": none */
+/** The exercise worked on last, NULL: none; lent until the next change. */
+HEED_API const char *heed_notebook_now(const heed_notebook *notebook);
+/** Texts are lent until the next change. An exercise without an entry has an empty one. */
+HEED_API heed_notebook_entry heed_notebook_entry_of(const heed_notebook *notebook, const char *id);
+/** The last attempts (at most 20), the oldest first; texts as above. */
+HEED_API int heed_notebook_n_attempts(const heed_notebook *notebook, const char *id);
+HEED_API heed_notebook_attempt heed_notebook_attempt_at(const heed_notebook *notebook, const char *id, int i);
+/** The exercise with the numbers in force; with the source's where these fit it no longer. */
+HEED_API heed_status heed_notebook_pose(const heed_notebook *notebook, const heed_workbook *book,
+                                        const char *id, heed_posing **posing, heed_error *err);
+
+/* Changes: HEED_ERR_FILE where they could not be saved. */
+
+HEED_API heed_status heed_notebook_work_on(heed_notebook *notebook, const char *id, heed_error *err);
+/** Numbers in force from now on: of a variant, or (params not NULL) parameters of one's own. */
+HEED_API heed_status heed_notebook_use(heed_notebook *notebook, const char *id, int64_t variant,
+                                       const char *params, heed_error *err);
+/** answer: what was written. */
+HEED_API heed_status heed_notebook_attempted(heed_notebook *notebook, const heed_posing *posing, bool ok,
+                                             const char *answer, heed_error *err);
+/** n: hints taken so far. */
+HEED_API heed_status heed_notebook_hinted(heed_notebook *notebook, const char *id, int64_t n, heed_error *err);
+HEED_API heed_status heed_notebook_explained(heed_notebook *notebook, const char *id, heed_error *err);
+/** text "": no note any more. At most 4096 bytes of UTF-8: HEED_ERR_USAGE. */
+HEED_API heed_status heed_notebook_note(heed_notebook *notebook, const char *id, const char *text,
+                                        heed_error *err);
+/** Forgets an exercise. */
+HEED_API heed_status heed_notebook_forget(heed_notebook *notebook, const char *id, heed_error *err);
+/** Forgets everything; what stood there, damaged or not, is kept in the file NAME.old. */
+HEED_API heed_status heed_notebook_reset(heed_notebook *notebook, heed_error *err);
 
 #ifdef __cplusplus
 }

@@ -86,3 +86,9 @@ void heed_cli_json_bytes(heed_cli_json *json, const char *key, const char *text,
     begin(json, key);
     put_string(json->out, text, n);
 }
+
+void heed_cli_json_raw(heed_cli_json *json, const char *key, const char *value)
+{
+    begin(json, key);
+    fputs(value, json->out);
+}

@@ -30,6 +30,8 @@ void heed_cli_json_number(heed_cli_json *json, const char *key, double value);
 void heed_cli_json_integer(heed_cli_json *json, const char *key, int64_t value);
 void heed_cli_json_bool(heed_cli_json *json, const char *key, bool value);
 void heed_cli_json_text(heed_cli_json *json, const char *key, const char *text);
+/** A value that is JSON already. */
+void heed_cli_json_raw(heed_cli_json *json, const char *key, const char *value);
 void heed_cli_json_bytes(heed_cli_json *json, const char *key, const char *text, size_t n);
 
 #endif

@@ -2,7 +2,10 @@
 #include "cli/options.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/output.h"
 
@@ -234,13 +237,20 @@ static heed_status read_operand(heed_cli_options *o, const char *arg, heed_error
     return HEED_OK;
 }
 
+/* -3, -.5 and -inf are operands. */
+static bool is_negative_number(const char *arg)
+{
+    return arg[0] == '-' &&
+           (isdigit((unsigned char)arg[1]) || arg[1] == '.' || strncasecmp(arg + 1, "inf", 3) == 0);
+}
+
 heed_status heed_cli_read(heed_cli_options *o, int argc, char **argv, heed_error *err)
 {
     bool only_operands = false;
     heed_status status = HEED_OK;
 
     for (int i = 0; i < argc && status == HEED_OK; i++) {
-        if (only_operands || argv[i][0] != '-' || argv[i][1] == '\0')
+        if (only_operands || argv[i][0] != '-' || argv[i][1] == '\0' || is_negative_number(argv[i]))
             status = read_operand(o, argv[i], err);
         else if (strcmp(argv[i], "--") == 0)
             only_operands = true;
@@ -283,4 +293,20 @@ const char *heed_cli_given(const heed_cli_options *o, const void *structure)
             return o->settings[i].name;
     }
     return NULL;
+}
+
+char *heed_cli_join(const heed_cli_options *o, int from)
+{
+    size_t size = 1;
+    char *line, *end;
+
+    for (int i = from; i < o->n_operands; i++)
+        size += strlen(o->operands[i]) + 1;
+    line = end = calloc(size, 1);
+    for (int i = from; line != NULL && i < o->n_operands; i++) {
+        if (i > from)
+            *end++ = ' ';
+        end += strlen(strcpy(end, o->operands[i]));
+    }
+    return line;
 }

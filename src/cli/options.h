@@ -78,6 +78,8 @@ heed_status heed_cli_read(heed_cli_options *options, int argc, char **argv, heed
 heed_status heed_cli_apply(const heed_cli_options *options, heed_error *err);
 /** The name of the first option of that structure's groups that was given, NULL if none was. */
 const char *heed_cli_given(const heed_cli_options *options, const void *structure);
+/** The operands from this one on as one line with blanks between; allocated, NULL: no memory. */
+char *heed_cli_join(const heed_cli_options *options, int from);
 /** The help of the command, on stdout. */
 void heed_cli_show_help(const heed_cli_options *options);
 

@@ -56,6 +56,15 @@ static heed_status read_one(const heed_posing *p, int i, const char *text, json_
     return heed_answer_read(spec, words, text, value, err);
 }
 
+heed_status heed_posing_reads(const heed_posing *p, int i, const char *text, heed_error *err)
+{
+    json_t *value = NULL;
+    const heed_status status = read_one(p, i, text, &value, err);
+
+    json_decref(value);
+    return status;
+}
+
 static const char *expected_text(heed_marking *v, const json_t *expected)
 {
     char *text = heed_arena_alloc(v->arena, EXPECTED_BYTES);
@@ -240,7 +249,8 @@ heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size
 {
     heed_error own = {HEED_OK, ""};
     json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *all = NULL;
-    json_t *answer = json_object_get(root, "answer"), *id = json_object_get(root, "id");
+    json_t *answer = json_object_get(root, "answer"), *id = json_object_get(root, "id"),
+           *student = json_object_get(root, "student");
     heed_posing *posing = NULL;
     heed_status status = HEED_OK;
 
@@ -256,6 +266,8 @@ heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size
         all = json_pack("{s:O, s:b, s:o}", "id", id, "ok", *ok, "fields", fields);
     } else
         all = json_pack("{s:O?, s:b, s:s}", "id", id, "ok", 0, "error", own.message);
+    if (json_is_string(student))
+        json_object_set(all, "student", student);
     *json = all != NULL ? json_dumps(all, JSON_REAL_PRECISION(13)) : NULL;
     json_decref(all);
     json_decref(root);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* heed workbook answer ID …: an answer, judged. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/output.h"
+#include "cli/workbook_ask.h"
+#include "cli/workbook_edit.h"
+#include "cli/workbook_print.h"
+#include "cli/workbook_split.h"
+
+typedef struct answer_options {
+    const char *file;
+    bool edit, show, json;
+} answer_options;
+
+#define AT(member) offsetof(answer_options, member)
+
+static const heed_cli_text texts[] = {
+    {"file", "FILE", "take the answers from a file, - is standard input", AT(file)},
+};
+
+static const heed_field fields[] = {
+    {"edit", "write the answers in your editor (VISUAL, EDITOR)", HEED_FIELD_BOOLEAN, AT(edit), 0, 0, NULL},
+    {"show", "show the right answer beside a wrong one", HEED_FIELD_BOOLEAN, AT(show), 0, 0, NULL},
+    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
+};
+
+/* --- what was written --- */
+
+/* From the line, a file, the editor, the terminal; at last from standard input. */
+static heed_status take(const heed_posing *p, const heed_cli_options *options, const answer_options *own,
+                        char path[512], char **text, heed_error *err)
+{
+    *text = NULL;
+    if ((options->n_operands > 1) + (own->file != NULL) + own->edit > 1)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "expected answers on the line, --file or --edit, got two of them");
+    if (options->n_operands > 1) {
+        *text = heed_cli_join(options, 1);
+        return *text != NULL ? HEED_OK : heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for an answer");
+    }
+    if (own->file != NULL)
+        return heed_cli_answers_read_file(own->file, text, err);
+    if (own->edit)
+        return heed_cli_edit_answers(p, path, text, err);
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        return heed_cli_ask_answers(p, text, err);
+    return heed_cli_answers_read_file("-", text, err);
+}
+
+/* --- what came of it --- */
+
+static void put_field(const heed_posing *p, const heed_marking_field *f, int widest, bool show)
+{
+    char letter[2];
+
+    printf("%s%s%s  %-*s", heed_cli_ink_on(f->ok ? HEED_CLI_INK_RIGHT : HEED_CLI_INK_WRONG),
+           f->ok ? "right" : "wrong", heed_cli_ink_off(), widest, f->name);
+    if (f->words[0] != '\0') {
+        fputs("  ", stdout);
+        heed_cli_put_words(f->words, 9, 9 + widest);
+    } else
+        putchar('\n');
+    if (f->slip != NULL) {
+        fputs("       ", stdout);
+        heed_cli_put_words(f->slip, 7, 7);
+    }
+    if (f->remark != NULL)
+        heed_cli_put_words(f->remark, 7, 0);
+    if (show && !f->ok) {
+        fputs("       Expected: ", stdout);
+        heed_cli_put_words(heed_cli_option_letter(p, f->expected, letter), 9, 17);
+    }
+}
+
+static void put_marking(const heed_posing *p, const heed_marking *m, bool show)
+{
+    int widest = 0;
+
+    for (int i = 0; i < heed_marking_n_fields(m); i++) {
+        const int n = (int)strlen(heed_marking_field_at(m, i)->name);
+        widest = n > widest ? n : widest;
+    }
+    for (int i = 0; i < heed_marking_n_fields(m); i++)
+        put_field(p, heed_marking_field_at(m, i), widest, show);
+    if (heed_posing_info(p)->kind != HEED_EXERCISE_CONCEPT || heed_posing_n_key_points(p) == 0)
+        return;
+    puts("\nWhat counts:");
+    for (int i = 0; i < heed_posing_n_key_points(p); i++) {
+        fputs("- ", stdout);
+        heed_cli_put_words(heed_posing_key_point(p, i), 2, 2);
+    }
+}
+
+static void put_json(const heed_posing *p, const heed_marking *m, bool show)
+{
+    heed_cli_json json = {.out = stdout};
+
+    heed_cli_json_open(&json, NULL, '{');
+    heed_cli_json_text(&json, "id", heed_posing_info(p)->id);
+    heed_cli_json_raw(&json, "params", heed_posing_params(p));
+    heed_cli_json_bool(&json, "ok", heed_marking_ok(m));
+    heed_cli_json_open(&json, "fields", '{');
+    for (int i = 0; i < heed_marking_n_fields(m); i++) {
+        const heed_marking_field *f = heed_marking_field_at(m, i);
+
+        heed_cli_json_open(&json, f->name, '{');
+        heed_cli_json_bool(&json, "ok", f->ok);
+        heed_cli_json_bool(&json, "missing", f->missing);
+        if (f->words[0] != '\0')
+            heed_cli_json_text(&json, "words", f->words);
+        if (f->slip != NULL)
+            heed_cli_json_text(&json, "slip", f->slip);
+        if (f->remark != NULL)
+            heed_cli_json_text(&json, "remark", f->remark);
+        if (show)
+            heed_cli_json_text(&json, "expected", f->expected);
+        heed_cli_json_close(&json, '}');
+    }
+    heed_cli_json_close(&json, '}');
+    heed_cli_json_close(&json, '}');
+}
+
+/* Printed and kept in the notebook; the answer counts also where it cannot be kept. */
+static heed_status judge(const heed_cli_desk *desk, const heed_posing *p, const heed_cli_answers *a,
+                         const answer_options *own, heed_error *err)
+{
+    const char *id = heed_posing_info(p)->id;
+    heed_marking *m = NULL;
+    heed_error unsaved = {HEED_OK, ""};
+    heed_status status = heed_posing_answer(p, a->of, &m, err);
+    int n_right = 0, n;
+
+    if (status != HEED_OK)
+        return status;
+    n = heed_marking_n_fields(m);
+    for (int i = 0; i < n; i++)
+        n_right += heed_marking_field_at(m, i)->ok;
+    if (own->json)
+        put_json(p, m, own->show);
+    else
+        put_marking(p, m, own->show);
+    heed_cli_desk_note(heed_notebook_attempted(desk->notebook, p, heed_marking_ok(m), a->text, &unsaved),
+                       &unsaved);
+    if (!heed_marking_ok(m) && n == 1)
+        status = heed_cli_fail(err, HEED_ERR_CHECK, "%s is not right yet", id);
+    else if (!heed_marking_ok(m))
+        status = heed_cli_fail(err, HEED_ERR_CHECK, "%s is not right yet: %d of %d parts are", id, n_right, n);
+    heed_marking_destroy(m);
+    return status;
+}
+
+static heed_status answer(const heed_cli_desk *desk, const heed_posing *p, const heed_cli_options *options,
+                          const answer_options *own, heed_error *err)
+{
+    heed_cli_answers a = {.text = NULL};
+    char path[512] = "", *text = NULL;
+    heed_status status = take(p, options, own, path, &text, err);
+
+    if (status == HEED_OK)
+        status = heed_cli_answers_split(&a, p, text, err);
+    if (status == HEED_OK)
+        status = judge(desk, p, &a, own, err);
+    if (path[0] != '\0' && (status == HEED_OK || status == HEED_ERR_CHECK))
+        unlink(path);
+    else if (path[0] != '\0')
+        fprintf(stderr, "heed: what you wrote is in %s; --file %s takes it again\n", path, path);
+    heed_cli_answers_free(&a);
+    return status;
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    answer_options own = {.file = NULL};
+    heed_cli_options options = {.command = command,
+                                .texts = texts,
+                                .n_texts = 1,
+                                .structure = &own,
+                                .most_operands = HEED_CLI_MAX_OPERANDS};
+    heed_cli_desk *desk = NULL;
+    heed_posing *posing = NULL;
+    heed_status status;
+
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = heed_cli_apply(&options, err);
+    if (status == HEED_OK)
+        status = heed_cli_desk_open(&desk, err);
+    if (status == HEED_OK)
+        status = heed_cli_desk_pose(desk, options.operands[0], &posing, err);
+    if (status == HEED_OK)
+        status = answer(desk, posing, &options, &own, err);
+    heed_posing_destroy(posing);
+    return status;
+}
+
+const heed_cli_command heed_cli_workbook_answer = {
+    .name = "workbook answer",
+    .operands = "[ID [VALUES]]",
+    .summary = "answer, and hear part by part what is right; 1: something is wrong",
+    .details =
+        "VALUES are NAME=VALUE; where one thing is asked for, its name may be left out. Without values they "
+        "are\n"
+        "asked for at the terminal, or read from standard input. Numbers may be 1/3, sqrt(2), e^0.7, ln(10),\n"
+        "2^21, 51.2M, 40%, 8 MiB, 8.4 MB, -inf, nan; shapes (1, 4, 8), 1x4x8; matrices 1 0; 0 1 or\n"
+        "[[1, 0], [0, 1]]; @FILE is what stands in a file, .npy too. In a file each answer is NAME = VALUE, "
+        "its\n"
+        "rows on lines of their own.\n",
+    .examples = "  heed workbook answer pp.q10 '1 0 0; 1 1 0; 1 1 1'\n"
+                "  heed workbook answer pp.q10 value=@mask.txt\n"
+                "  heed workbook answer pp.q10 --edit\n",
+    .run = run,
+};

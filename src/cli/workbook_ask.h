@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HEED_CLI_WORKBOOK_ASK_H
+#define HEED_CLI_WORKBOOK_ASK_H
+
+#include "cli/workbook.h"
+
+/** Asks at the terminal for one answer after the other; what cannot be read is asked for again. *text is allocated. */
+heed_status heed_cli_ask_answers(const heed_posing *posing, char **text, heed_error *err);
+
+#endif

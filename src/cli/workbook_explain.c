@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* heed workbook explain [ID]: the right answer, why, and the steps with the numbers in force. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/workbook_print.h"
+
+#define MOST_FIELDS 64
+
+typedef struct explain_options {
+    bool anyway, json;
+} explain_options;
+
+static const heed_field fields[] = {
+    {"anyway", "also without an answer of your own", HEED_FIELD_BOOLEAN, offsetof(explain_options, anyway), 0,
+     0, NULL},
+    {"json", "print one JSON object", HEED_FIELD_BOOLEAN, offsetof(explain_options, json), 0, 0, NULL},
+};
+
+static void put_head(const char *words)
+{
+    printf("\n%s%s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), words, heed_cli_ink_off());
+}
+
+static void put_answers(const heed_posing *p, const heed_marking *m)
+{
+    char letter[2];
+
+    for (int i = 0; i < heed_marking_n_fields(m); i++) {
+        const heed_marking_field *f = heed_marking_field_at(m, i);
+        const char *expected = heed_cli_option_letter(p, f->expected, letter);
+
+        printf("  %s%s%s = ", heed_cli_ink_on(HEED_CLI_INK_CODE), f->name, heed_cli_ink_off());
+        heed_cli_put_words(expected, 6, 5 + (int)strlen(f->name));
+    }
+}
+
+static void put_past(const heed_cli_desk *desk, const char *id)
+{
+    const int n = heed_notebook_n_attempts(desk->notebook, id);
+    const heed_notebook_entry entry = heed_notebook_entry_of(desk->notebook, id);
+
+    if (n > 0) {
+        const heed_notebook_attempt last = heed_notebook_attempt_at(desk->notebook, id, n - 1);
+        put_head("Your last answer");
+        heed_cli_put_lines(last.answer, 2);
+    }
+    if (entry.note != NULL) {
+        put_head("Your note");
+        heed_cli_put_words(entry.note, 2, 0);
+    }
+}
+
+static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_marking *m)
+{
+    const heed_exercise_info *info = heed_posing_info(p);
+
+    printf("%s%s  %s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), info->id, info->title, heed_cli_ink_off());
+    put_answers(p, m);
+    if (heed_posing_n_steps(p) > 0)
+        put_head("Step by step");
+    for (int i = 0; i < heed_posing_n_steps(p); i++)
+        heed_cli_put_lines(heed_posing_step(p, i), 2);
+    put_head("Why");
+    heed_cli_put_words(heed_posing_why(p), 0, 0);
+    if (heed_posing_n_key_points(p) > 0)
+        put_head("Key points");
+    for (int i = 0; i < heed_posing_n_key_points(p); i++) {
+        fputs("- ", stdout);
+        heed_cli_put_words(heed_posing_key_point(p, i), 2, 2);
+    }
+    put_past(desk, info->id);
+    if (info->demo != NULL)
+        printf("\nDemonstration: %s\n", info->demo);
+}
+
+static void explain_json(const heed_posing *p, const heed_marking *m)
+{
+    heed_cli_json json = {.out = stdout};
+
+    heed_cli_json_open(&json, NULL, '{');
+    heed_cli_json_text(&json, "id", heed_posing_info(p)->id);
+    heed_cli_json_raw(&json, "params", heed_posing_params(p));
+    heed_cli_json_open(&json, "answer", '{');
+    for (int i = 0; i < heed_marking_n_fields(m); i++)
+        heed_cli_json_text(&json, heed_marking_field_at(m, i)->name, heed_marking_field_at(m, i)->expected);
+    heed_cli_json_close(&json, '}');
+    heed_cli_json_open(&json, "steps", '[');
+    for (int i = 0; i < heed_posing_n_steps(p); i++)
+        heed_cli_json_text(&json, NULL, heed_posing_step(p, i));
+    heed_cli_json_close(&json, ']');
+    heed_cli_json_text(&json, "why", heed_posing_why(p));
+    heed_cli_json_open(&json, "key_points", '[');
+    for (int i = 0; i < heed_posing_n_key_points(p); i++)
+        heed_cli_json_text(&json, NULL, heed_posing_key_point(p, i));
+    heed_cli_json_close(&json, ']');
+    heed_cli_json_close(&json, '}');
+}
+
+static heed_status show(const heed_cli_desk *desk, const heed_posing *p, const explain_options *own,
+                        heed_error *err)
+{
+    const char *id = heed_posing_info(p)->id;
+    const char *none[MOST_FIELDS] = {NULL};
+    heed_marking *m = NULL;
+    heed_error unsaved = {HEED_OK, ""};
+    heed_status status;
+
+    if (!own->anyway && heed_notebook_entry_of(desk->notebook, id).n_tried == 0)
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "%s: expected an answer of yours first, to these numbers; --anyway shows the "
+                             "solution without one",
+                             id);
+    status = heed_posing_answer(p, none, &m, err);
+    if (status != HEED_OK)
+        return status;
+    if (own->json)
+        explain_json(p, m);
+    else
+        explain(desk, p, m);
+    heed_marking_destroy(m);
+    heed_cli_desk_note(heed_notebook_explained(desk->notebook, id, &unsaved), &unsaved);
+    return HEED_OK;
+}
+
+static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
+{
+    explain_options own = {.anyway = false};
+    heed_cli_options options = {.command = command, .most_operands = 1};
+    heed_cli_desk *desk = NULL;
+    heed_posing *posing = NULL;
+    heed_status status;
+
+    heed_cli_add_group(&options, NULL, fields, 2, &own, true);
+    status = heed_cli_read(&options, argc, argv, err);
+    if (status != HEED_OK || options.help_shown)
+        return status;
+    status = heed_cli_apply(&options, err);
+    if (status == HEED_OK)
+        status = heed_cli_desk_open(&desk, err);
+    if (status == HEED_OK)
+        status = heed_cli_desk_pose(desk, options.operands[0], &posing, err);
+    if (status == HEED_OK)
+        status = show(desk, posing, &own, err);
+    heed_posing_destroy(posing);
+    return status;
+}
+
+const heed_cli_command heed_cli_workbook_explain = {
+    .name = "workbook explain",
+    .operands = "[ID]",
+    .summary = "the right answer, the steps with these numbers, and why",
+    .examples = "  heed workbook explain pp.q10\n"
+                "  heed workbook explain pp.q10 --anyway\n",
+    .run = run,
+};

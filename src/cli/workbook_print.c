@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/workbook_print.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "cli/output.h"
+
+/* --- colours --- */
+
+static bool has_colours(void)
+{
+    return heed_cli_palette(stdout) != HEED_PALETTE_NONE;
+}
+
+const char *heed_cli_ink_on(heed_cli_ink ink)
+{
+    static const char *const codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[36m"};
+
+    return has_colours() ? codes[ink] : "";
+}
+
+const char *heed_cli_ink_off(void)
+{
+    return has_colours() ? "\x1b[0m" : "";
+}
+
+int heed_cli_page_width(void)
+{
+    const int columns = heed_cli_columns(stdout);
+
+    return columns < 80 ? columns : 80;
+}
+
+/* --- wrapped words --- */
+
+/* Where a paragraph stands, and which marks are open. */
+typedef struct writer {
+    int width, indent, at;
+    bool bold, code, colours;
+} writer;
+
+/* Is there a mark of bold at c? 2**21 is a power. */
+static bool is_bold_mark(const writer *w, const char *begin, const char *c)
+{
+    return !w->code && strncmp(c, "**", 2) == 0 && (w->bold || c == begin || !isalnum((unsigned char)c[-1]));
+}
+
+/* Columns of the word of n bytes, its marks left out. */
+static int columns_of(const writer *w, const char *word, size_t n)
+{
+    writer now = *w;
+    int columns = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_bold_mark(&now, word, word + i)) {
+            now.bold = !now.bold;
+            i++;
+        } else if (word[i] == '`') {
+            now.code = !now.code;
+            columns += !w->colours;
+        } else
+            columns += ((unsigned char)word[i] & 0xc0) != 0x80;
+    }
+    return columns;
+}
+
+static void put_ink(const writer *w)
+{
+    if (w->colours)
+        printf("\x1b[0m%s%s", w->bold ? "\x1b[1m" : "", w->code ? "\x1b[36m" : "");
+}
+
+static void put_word(writer *w, const char *word, size_t n)
+{
+    size_t from = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const bool bold = is_bold_mark(w, word, word + i), code = word[i] == '`';
+
+        if (!bold && !(code && w->colours) && !code)
+            continue;
+        heed_cli_put_safe(stdout, word + from, i - from);
+        w->bold = bold ? !w->bold : w->bold;
+        w->code = code ? !w->code : w->code;
+        if (code && !w->colours)
+            putchar('`');
+        put_ink(w);
+        i += bold;
+        from = i + 1;
+    }
+    if (from < n)
+        heed_cli_put_safe(stdout, word + from, n - from);
+}
+
+/* A paragraph of n bytes; line ends are blanks. */
+static void put_paragraph(writer *w, const char *text, size_t n)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < n;) {
+        size_t length = 0;
+        int columns;
+
+        if (isspace((unsigned char)text[i])) {
+            i++;
+            continue;
+        }
+        while (i + length < n && !isspace((unsigned char)text[i + length]))
+            length++;
+        columns = columns_of(w, text + i, length);
+        if (!first && w->at + 1 + columns > w->width) {
+            printf("\n%*s", w->indent, "");
+            w->at = w->indent;
+            first = true;
+        }
+        if (!first)
+            putchar(' ');
+        put_word(w, text + i, length);
+        w->at += columns + !first;
+        first = false;
+        i += length;
+    }
+    if (w->bold || w->code) {
+        w->bold = w->code = false;
+        put_ink(w);
+    }
+    putchar('\n');
+    w->at = 0;
+}
+
+static const char *next_line(const char *line)
+{
+    const char *end = strchr(line, '\n');
+
+    return end != NULL ? end + 1 : line + strlen(line);
+}
+
+static bool is_item(const char *line)
+{
+    return strncmp(line, "- ", 2) == 0 || strncmp(line, "* ", 2) == 0;
+}
+
+static bool is_plain(const char *line)
+{
+    return strncmp(line, "    ", 4) == 0 || line[0] == '\t';
+}
+
+static bool is_blank(const char *line)
+{
+    return line[strspn(line, " \t\r")] == '\n' || line[strspn(line, " \t\r")] == '\0';
+}
+
+static const char *end_of_block(const char *text)
+{
+    const char *line = next_line(text);
+
+    while (*line != '\0' && !is_blank(line) && !is_item(line))
+        line = next_line(line);
+    return line;
+}
+
+void heed_cli_put_words(const char *words, int indent, int at)
+{
+    bool gap = false; /* an empty line stands before what comes next */
+
+    while (*words != '\0') {
+        writer w = {heed_cli_page_width(), indent, at, false, false, has_colours()};
+        const char *end = is_plain(words) ? next_line(words) : end_of_block(words);
+
+        if (is_blank(words)) {
+            gap = true;
+            words = next_line(words);
+            continue;
+        }
+        if (gap)
+            putchar('\n');
+        gap = false;
+        if (at < indent)
+            printf("%*s", indent - at, "");
+        w.at = at < indent ? indent : at;
+        at = 0;
+        if (is_plain(words)) {
+            heed_cli_put_safe(stdout, words, strcspn(words, "\n"));
+            putchar('\n');
+        } else {
+            if (is_item(words)) {
+                fputs("- ", stdout);
+                w.indent += 2;
+                w.at += 2;
+                words += 2;
+            }
+            put_paragraph(&w, words, (size_t)(end - words));
+        }
+        words = end;
+    }
+    if (at > 0)
+        putchar('\n');
+}
+
+void heed_cli_put_lines(const char *text, int indent)
+{
+    while (*text != '\0') {
+        const size_t n = strcspn(text, "\n");
+
+        printf("%*s", n > 0 ? indent : 0, "");
+        heed_cli_put_safe(stdout, text, n);
+        putchar('\n');
+        text += n + (text[n] == '\n');
+    }
+}
+
+void heed_cli_put_bar(int64_t part, int64_t whole, int cells)
+{
+    const int full = whole > 0 ? (int)(part * cells / whole) : 0;
+
+    fputs(heed_cli_ink_on(HEED_CLI_INK_RIGHT), stdout);
+    for (int i = 0; i < cells; i++) {
+        if (i == full)
+            fputs(heed_cli_ink_off(), stdout);
+        fputs(i < full ? "\xe2\x96\x88" : "\xc2\xb7", stdout);
+    }
+    fputs(heed_cli_ink_off(), stdout);
+}
+
+/* --- a question --- */
+
+static const char *form_of(const heed_posing *p, const heed_posing_field *f)
+{
+    switch (f->kind) {
+    case HEED_ANSWER_NUMBER:
+        return "a number";
+    case HEED_ANSWER_LIST:
+        return "a list";
+    case HEED_ANSWER_MATRIX:
+        return "rows, apart by ;";
+    case HEED_ANSWER_TENSOR:
+        return "nested lists";
+    case HEED_ANSWER_TEXT:
+        return heed_posing_n_options(p) > 0 ? "a letter" : "words";
+    case HEED_ANSWER_TRUTH:
+        return "yes or no";
+    }
+    return "";
+}
+
+static void put_numbers_in_force(const heed_notebook_entry *entry)
+{
+    if (entry->params != NULL)
+        fputs("numbers of your own", stdout);
+    else if (entry->variant > 0)
+        printf("variant %lld", (long long)entry->variant);
+    else
+        fputs("numbers of the source", stdout);
+}
+
+static void put_fields(const heed_posing *p)
+{
+    int widest = 0;
+
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        const int n = (int)strlen(heed_posing_field_at(p, i)->name);
+        widest = n > widest ? n : widest;
+    }
+    widest = widest > 24 ? 24 : widest;
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        const heed_posing_field *f = heed_posing_field_at(p, i);
+        char words[2048];
+
+        snprintf(words, sizeof words, "%s (%s)", f->ask, form_of(p, f));
+        printf("  %s%-*s%s  ", heed_cli_ink_on(HEED_CLI_INK_CODE), widest, f->name, heed_cli_ink_off());
+        heed_cli_put_words(words, widest + 4,
+                           (int)strlen(f->name) > widest ? (int)strlen(f->name) + 4 : widest + 4);
+    }
+}
+
+static void put_past(const heed_posing *p, const heed_notebook_entry *entry)
+{
+    const int64_t n = entry->n_hints < heed_posing_n_hints(p) ? entry->n_hints : heed_posing_n_hints(p);
+
+    for (int i = 0; i < n; i++) {
+        printf("\nHint %d: ", i + 1);
+        heed_cli_put_words(heed_posing_hint(p, i), 8, 8);
+    }
+    if (entry->note != NULL) {
+        fputs("\nNote: ", stdout);
+        heed_cli_put_words(entry->note, 6, 6);
+    }
+}
+
+void heed_cli_put_question(const heed_cli_desk *desk, const heed_posing *p)
+{
+    const heed_exercise_info *info = heed_posing_info(p);
+    const heed_notebook_entry entry = heed_notebook_entry_of(desk->notebook, info->id);
+
+    printf("%s%s  %s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), info->id, info->title, heed_cli_ink_off());
+    printf("%s%s. %s, %s, %s, ", heed_cli_ink_on(HEED_CLI_INK_DIM), info->group, info->group_title, info->seed,
+           heed_exercise_kind_name(info->kind));
+    put_numbers_in_force(&entry);
+    printf("%s%s\n\n",
+           entry.n_right > 0   ? ", answered right"
+           : entry.n_wrong > 0 ? ", not right yet"
+                               : "",
+           heed_cli_ink_off());
+    heed_cli_put_words(heed_posing_question(p), 0, 0);
+    if (heed_posing_n_options(p) > 0)
+        putchar('\n');
+    for (int i = 0; i < heed_posing_n_options(p); i++) {
+        printf("  %s%c%s  ", heed_cli_ink_on(HEED_CLI_INK_CODE), 'a' + i, heed_cli_ink_off());
+        heed_cli_put_words(heed_posing_option_at(p, i).text, 5, 5);
+    }
+    putchar('\n');
+    put_fields(p);
+    put_past(p, &entry);
+}
+
+void heed_cli_json_question(heed_cli_json *json, const heed_cli_desk *desk, const heed_posing *p)
+{
+    static const char *const kinds[] = {"number", "list", "matrix", "tensor", "text", "truth"};
+    const heed_exercise_info *info = heed_posing_info(p);
+    const heed_notebook_entry entry = heed_notebook_entry_of(desk->notebook, info->id);
+
+    heed_cli_json_text(json, "id", info->id);
+    heed_cli_json_text(json, "title", info->title);
+    heed_cli_json_text(json, "group", info->group);
+    heed_cli_json_text(json, "seed", info->seed);
+    heed_cli_json_text(json, "kind", heed_exercise_kind_name(info->kind));
+    if (entry.params == NULL)
+        heed_cli_json_integer(json, "variant", entry.variant);
+    heed_cli_json_raw(json, "params", heed_posing_params(p));
+    heed_cli_json_text(json, "question", heed_posing_question(p));
+    heed_cli_json_open(json, "options", '[');
+    for (int i = 0; i < heed_posing_n_options(p); i++)
+        heed_cli_json_text(json, NULL, heed_posing_option_at(p, i).text);
+    heed_cli_json_close(json, ']');
+    heed_cli_json_open(json, "fields", '[');
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        const heed_posing_field *f = heed_posing_field_at(p, i);
+
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_text(json, "name", f->name);
+        heed_cli_json_text(json, "kind", kinds[f->kind]);
+        heed_cli_json_text(json, "ask", f->ask);
+        heed_cli_json_close(json, '}');
+    }
+    heed_cli_json_close(json, ']');
+    heed_cli_json_integer(json, "right", entry.n_right);
+    heed_cli_json_integer(json, "wrong", entry.n_wrong);
+    heed_cli_json_integer(json, "hints", entry.n_hints);
+    if (entry.note != NULL)
+        heed_cli_json_text(json, "note", entry.note);
+}
+
+void heed_cli_pose(const heed_cli_desk *desk, const heed_posing *p, bool json)
+{
+    const char *id = heed_posing_info(p)->id;
+
+    if (json) {
+        heed_cli_json out = {.out = stdout};
+        heed_cli_json_open(&out, NULL, '{');
+        heed_cli_json_question(&out, desk, p);
+        heed_cli_json_close(&out, '}');
+        return;
+    }
+    heed_cli_put_question(desk, p);
+    if (!desk->in_place && heed_cli_is_terminal(stdout)) {
+        heed_cli_flush();
+        fprintf(stderr, "\nheed workbook answer %s; hint %s; explain %s\n", id, id, id);
+    }
+}
+
+const char *heed_cli_option_letter(const heed_posing *p, const char *expected, char *out)
+{
+    for (int i = 0; i < heed_posing_n_options(p); i++) {
+        if (strcmp(heed_posing_option_at(p, i).key, expected) == 0) {
+            out[0] = (char)('a' + i);
+            out[1] = '\0';
+            return out;
+        }
+    }
+    return expected;
+}
