@@ -31,7 +31,7 @@ static bool read_answer(const heed_posing_field *f, char **answer)
     there = heed_cli_read_line(prompt, true, &line);
     fputs(line, out);
     while (there && !is_whole(f, line)) {
-        snprintf(prompt, sizeof prompt, "%*s", (int)strlen(f->name) + 3, "");
+        snprintf(prompt, sizeof prompt, "%*s> ", (int)strlen(f->name) + 1, "");
         there = heed_cli_read_line(prompt, true, &line);
         if (line[0] == '\0')
             break;

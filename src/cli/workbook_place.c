@@ -32,10 +32,14 @@ static const char *candidate(void *context, int word, int i)
 
 /* --- a line --- */
 
-static bool is_action(const char *word)
+/* Does the line begin with an action? */
+static bool is_action(const char *line)
 {
+    const size_t n = strcspn(line, " \t");
+
     for (int i = 0; heed_cli_workbook_actions[i] != NULL; i++) {
-        if (strcmp(word, heed_cli_workbook_action_name(heed_cli_workbook_actions[i])) == 0)
+        const char *name = heed_cli_workbook_action_name(heed_cli_workbook_actions[i]);
+        if (strlen(name) == n && strncmp(line, name, n) == 0)
             return true;
     }
     return false;
@@ -135,11 +139,11 @@ static heed_status act(char *line, heed_error *err)
     char *words[MOST_WORDS], *rest, *first;
     int n;
 
-    if (looks_like_id(line)) {
+    if (!is_action(line) && looks_like_id(line)) {
         n = split(line, words);
         return heed_cli_workbook_act("show", n, words, err);
     }
-    if (looks_like_answer(line))
+    if (!is_action(line) && looks_like_answer(line))
         return act_raw("answer", line, err);
     rest = take_word(line, &first);
     if (strcmp(first, "help") == 0 || strcmp(first, "?") == 0) {
@@ -148,8 +152,6 @@ static heed_status act(char *line, heed_error *err)
     }
     if (strcmp(first, "answer") == 0 || strcmp(first, "note") == 0)
         return act_raw(first, rest, err);
-    if (!is_action(first))
-        return heed_cli_workbook_act(first, 0, NULL, err);
     n = split(rest, words);
     return heed_cli_workbook_act(first, n, words, err);
 }

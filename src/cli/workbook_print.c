@@ -198,13 +198,46 @@ void heed_cli_put_words(const char *words, int indent, int at)
         putchar('\n');
 }
 
+/* A line of n bytes that is too long goes on below, indented by two more. */
+static void put_long_line(const char *text, size_t n, int indent)
+{
+    const int blanks = (int)strspn(text, " ");
+    writer w = {heed_cli_page_width(), indent + blanks + 2, indent + blanks, false, true, false};
+
+    printf("%*s", indent + blanks, "");
+    for (size_t i = (size_t)blanks; i < n;) {
+        const size_t gap = strspn(text + i, " "), length = strcspn(text + i + gap, " \n");
+        int columns = 0;
+
+        for (size_t k = 0; k < length; k++)
+            columns += ((unsigned char)text[i + gap + k] & 0xc0) != 0x80;
+        if (w.at > w.indent && w.at + (int)gap + columns > w.width) {
+            printf("\n%*s", w.indent, "");
+            w.at = w.indent;
+        } else {
+            printf("%*s", (int)gap, "");
+            w.at += (int)gap;
+        }
+        heed_cli_put_safe(stdout, text + i + gap, length);
+        w.at += columns;
+        i += gap + length;
+    }
+}
+
 void heed_cli_put_lines(const char *text, int indent)
 {
     while (*text != '\0') {
         const size_t n = strcspn(text, "\n");
+        int columns = indent;
 
-        printf("%*s", n > 0 ? indent : 0, "");
-        heed_cli_put_safe(stdout, text, n);
+        for (size_t i = 0; i < n; i++)
+            columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+        if (columns > heed_cli_page_width())
+            put_long_line(text, n, indent);
+        else {
+            printf("%*s", n > 0 ? indent : 0, "");
+            heed_cli_put_safe(stdout, text, n);
+        }
         putchar('\n');
         text += n + (text[n] == '\n');
     }

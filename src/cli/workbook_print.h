@@ -28,7 +28,7 @@ int heed_cli_page_width(void);
  * are indented by four stay as they are. The first line begins at column `at`, which is already reached, the others at indent.
  */
 void heed_cli_put_words(const char *words, int indent, int at);
-/** Lines as they are, indented; safe for a terminal. */
+/** Lines as they are, indented; one that is too long goes on below. Safe for a terminal. */
 void heed_cli_put_lines(const char *text, int indent);
 
 /** A bar of `cells` cells, of which part / whole are full. */

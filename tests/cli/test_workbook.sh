@@ -1,0 +1,341 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test_workbook.sh PROGRAM: heed workbook as a learner and a teacher use it.
+set -u
+program=$1
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$(mktemp -d)
+trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+
+. "$here/functions.sh"
+
+: >input
+: >err
+export HEED_WORKBOOK="$folder/book/workbook.json" NO_COLOR=
+unset VISUAL EDITOR COLUMNS
+
+expect()
+{
+    grep -q -e "$1" out || { fail "expected a line with \"$1\""; sed 's/^/    > /' out; }
+}
+
+# end CODE ARGUMENT...: heed ends with CODE.
+end()
+{
+    want=$1
+    shift
+    "$program" "$@" <input >out 2>err
+    code=$?
+    [ "$code" -eq "$want" ] || fail "heed $*: expected exit code $want, got $code"
+}
+
+right='1 0 0; 1 1 0; 1 1 1'
+
+# ---- a learner: where one stands, a question, answers, hints, the solution ----
+
+allow workbook
+expect '^C  Masks  *·*  *0 of '
+expect 'Next: '
+absent book
+allow workbook show pp.q10
+expect '^Write down the causal mask for 3 tokens'
+expect '^  value  the mask (rows, apart by ;)$'
+! grep -q '1 1 0' out || fail "show: the answer was shown"
+refuse 2 'expected an answer of yours first' workbook explain
+end 1 workbook answer pp.q10 '1 0 0; 1 1 0; 1 0 1'
+expect '^wrong  value  row 3, column 2: 0 is not right$'
+! grep -q '1 1 1' out || fail "answer: the right answer was shown"
+end 1 workbook answer pp.q10 '1 1 1; 0 1 1; 0 0 1'
+expect 'transposed'
+end 1 workbook answer pp.q10 --show 3
+expect 'Expected: \[\[1 0 0\]'
+allow workbook hint
+expect '^Hint 1 of 3: '
+allow workbook hint
+expect '^Hint 2 of 3: '
+allow workbook hint pp.q10
+expect '^Hint 3 of 3: '
+allow workbook hint pp.q10
+expect '^Hint 3 of 3: '
+grep -q 'the last hint' err || fail "hint: expected to hear that it was the last"
+allow workbook answer pp.q10 "$right"
+expect '^right  value$'
+allow workbook explain
+expect '^Step by step$'
+expect '^    \[ 1 1 0 \]$'
+expect '^Your last answer$'
+allow workbook note pp.q10 rows look, columns "are looked at"
+allow workbook note pp.q10
+expect '^rows look, columns are looked at$'
+allow workbook show
+expect '^Note: rows look'
+expect 'answered right$'
+allow workbook note pp.q10 --remove
+refuse 1 'pp.q10 has no note' workbook note pp.q10
+allow workbook list c
+expect '^right  pp.q10 '
+allow workbook list --json
+python3 - out <<'END' || fail "list --json"
+import json, sys
+found = json.load(open(sys.argv[1]))
+masks = [g for g in found["groups"] if g["group"] == "C"][0]
+q10 = [e for e in masks["exercises"] if e["id"] == "pp.q10"][0]
+assert masks["right"] == 1 and q10["right"] == 1 and q10["wrong"] == 3 and q10["hints"] == 3, q10
+END
+
+# ---- other numbers ----
+
+allow workbook new pp.q10 --variant 5
+cp out five
+allow workbook new
+! cmp -s out five || fail "new: the same question again"
+allow workbook new pp.q10 --variant 5
+cmp -s out five || fail "new: variant 5 asks something else now"
+refuse 2 'expected an answer of yours first' workbook explain pp.q10
+allow workbook explain pp.q10 --anyway
+allow workbook new pp.q10 --param seq_len=2
+expect 'for 2 tokens'
+allow workbook answer pp.q10 '1 0; 1 1'
+allow workbook show --json
+python3 -c 'import json; q = json.load(open("out")); assert q["params"] == {"seq_len": 2} and "variant" not in q, q' || fail "show --json"
+refuse 2 'has no parameter "sqe_len"' workbook new pp.q10 --param sqe_len=2
+refuse 2 'expected one of' workbook new pp.q10 --param seq_len=2 --variant 1
+allow workbook reset pp.q10
+allow workbook show pp.q10
+expect 'for 3 tokens'
+
+# ---- answers from everywhere ----
+
+echo 'value =' >answer.txt
+echo "$right" | tr ';' '\n' >>answer.txt
+allow workbook answer pp.q10 --file answer.txt
+cp answer.txt input
+allow workbook answer pp.q10 --file -
+echo "$right" >mask.txt
+allow workbook answer pp.q10 value=@mask.txt
+allow workbook answer pp.q10 @mask.txt
+cp mask.txt input
+allow workbook answer pp.q10
+: >input
+python3 - <<'END'
+import struct
+body = struct.pack("<9f", 1, 0, 0, 1, 1, 0, 1, 1, 1)
+head = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 3), }"
+head += " " * (118 - len(head) - 1) + "\n"
+open("mask.npy", "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + head.encode() + body)
+END
+allow workbook answer pp.q10 VALUE=@mask.npy
+cat >editor <<END
+#!/bin/sh
+grep -q '^# Write down the causal mask' "\$2" && sed -i 's/^value =.*/value = $right/' "\$2"
+END
+chmod +x editor
+EDITOR="$folder/editor --wait" TMPDIR=$folder allow workbook answer pp.q10 --edit
+absent "$(ls heed-answer-* 2>/dev/null || echo none)"
+printf '#!/bin/sh\necho "value = x" >>"$1"\n' >editor
+EDITOR=$folder/editor TMPDIR=$folder end 2 workbook answer pp.q10 --edit
+ls heed-answer-* >/dev/null 2>&1 || fail "answer --edit: what was written is lost"
+EDITOR=false TMPDIR=$folder end 1 workbook answer pp.q10 --edit
+
+allow workbook answer pp.q10 --json "$right"
+python3 -c 'import json; a = json.load(open("out")); assert a["ok"] and a["fields"]["value"]["ok"] and "expected" not in a["fields"]["value"]' ||
+    fail "answer --json"
+
+# ---- what cannot be read: a sentence, and no attempt ----
+
+cp "$HEED_WORKBOOK" before
+refuse 2 'did you mean pp.q10?' workbook answer pp.q1o 3
+refuse 2 'there is no exercise "zeppelin"' workbook show zeppelin
+refuse 2 'did you mean value?' workbook answer pp.q10 vlaue=3
+refuse 2 'value: expected it once' workbook answer pp.q10 value=1 value=2
+refuse 2 'row 2: expected 3 numbers as in row 1, got 2' workbook answer pp.q10 '1 0 0; 1 1; 1 1 1'
+refuse 2 'row 1, column 2: expected a number, got "x' workbook answer pp.q10 '1 x 0; 1 1 0; 1 1 1'
+refuse 2 'expected an answer, got nothing' workbook answer pp.q10
+refuse 3 'cannot be opened' workbook answer pp.q10 --file none.txt
+refuse 3 'cannot be opened' workbook answer pp.q10 value=@none.txt
+refuse 2 'got two of them' workbook answer pp.q10 --edit 3
+head -c 10000000 /dev/zero | tr '\0' 1 >big.txt
+refuse 3 'expected answers of at most 8 MiB' workbook answer pp.q10 --file big.txt
+refuse 3 'zero byte' workbook answer pp.q10 --file /dev/zero
+head -c 5000000 big.txt >half.txt
+refuse 2 'expected at most' workbook answer pp.q10 --file half.txt
+printf '1 \0 0' >zero.txt
+refuse 3 'it has a zero byte' workbook answer pp.q10 --file zero.txt
+refuse 2 'did you mean "show"?' workbook shwo
+refuse 2 'there is no group "9"' workbook list 9
+refuse 1 'no exercise has all of' workbook search zeppelin mask
+refuse 2 'or --yes to forget everything' workbook reset
+cmp -s before "$HEED_WORKBOOK" || fail "an answer that cannot be read was kept"
+allow workbook search triangle mask
+expect '^pp.q10 '
+
+# ---- a notebook that cannot be kept: the answer is judged ----
+
+end 1 workbook answer pp.q10 3
+printf '{"heed' >damaged.json
+HEED_WORKBOOK=damaged.json end 0 workbook answer pp.q10 "$right"
+expect '^right  value$'
+grep -q 'your notebook is not saved: damaged.json' err || fail "a damaged notebook was not named"
+[ "$(cat damaged.json)" = '{"heed' ] || fail "a damaged notebook was written over"
+HEED_WORKBOOK=damaged.json end 0 workbook reset --yes
+[ "$(cat damaged.json.old)" = '{"heed' ] || fail "a damaged notebook was not put aside"
+HEED_WORKBOOK=answer.txt/workbook.json end 1 workbook answer pp.q10 '1 1 1; 0 1 1; 0 0 1'
+expect '^wrong  value'
+grep -q 'your notebook is not saved' err || fail "a place that cannot be written was not named"
+HEED_WORKBOOK=answer.txt/workbook.json end 3 workbook note pp.q10 lost
+if [ "$(id -u)" != 0 ]; then
+    mkdir closed
+    chmod 555 closed
+    HEED_WORKBOOK=closed/w.json end 0 workbook answer pp.q10 "$right"
+    grep -q 'your notebook is not saved: closed' err || fail "a closed folder was not named"
+fi
+(
+    ulimit -f 0
+    HEED_WORKBOOK=$folder/full.json "$program" workbook answer pp.q10 "$right" 2>/dev/null | cat >/dev/null
+)
+[ ! -s full.json ] || fail "a full disk left a notebook behind"
+
+# ---- two at once ----
+
+rm -rf book
+for i in 1 2 3 4 5 6; do
+    "$program" workbook answer pp.q10 "$right" >/dev/null 2>>err &
+done
+wait
+allow workbook list --json
+python3 -c '
+import json
+found = json.load(open("out"))
+assert sum(e["right"] for g in found["groups"] for e in g["exercises"]) == 6, found' || fail "six workbooks at once"
+
+# ---- a teacher: a class of forty ----
+
+printf 'Ada Lovelace\n../../evil\n  Bob \n\n"Quote, Comma"\n' >class.txt
+i=5
+while [ $i -le 40 ]; do
+    echo "student $i" >>class.txt
+    i=$((i + 1))
+done
+allow workbook set C --students class.txt --seed 7 --out sheets --answers
+[ "$(ls sheets/*.md | wc -l)" -eq 80 ] || fail "set: expected 40 sheets and 40 with answers"
+absent evil.md
+grep -q 'Ada Lovelace' sheets/Ada-Lovelace.md || fail "set: expected the name on the sheet"
+refuse 2 'there is a file already' workbook set C --students class.txt --seed 7 --out sheets
+cp sheets/set.jsonl all.jsonl
+printf 'Zoe\nAda Lovelace\n' >class.txt
+allow workbook set C --students class.txt --seed 7 --out sheets2 --as html
+grep -q "$(grep 'Ada Lovelace' all.jsonl | head -1 | sed 's/.*"variant":\([0-9]*\).*/\1/')" sheets2/set.jsonl ||
+    fail "set: a student's numbers changed with the class"
+grep -q '<h1>Exercises</h1>' sheets2/Zoe.html || fail "set: expected HTML"
+allow workbook set pp.q10 'pp.*' --as latex
+expect '^\\documentclass'
+[ "$(grep -c 'texttt{pp.q10}' out)" -eq 1 ] || fail "set: an exercise named twice stands there twice"
+refuse 2 'expected --out FOLDER' workbook set C --students 3
+refuse 2 'students: expected 1 to' workbook set C --students 0 --out s3
+refuse 2 'no exercise is called "zz' workbook set 'zz*'
+refuse 2 'did you mean pp.q10?' workbook set pp.q1o
+printf 'A\nA\n' >class.txt
+refuse 3 'stands there twice' workbook set C --students class.txt --out s3
+
+python3 - "$program" <<'END' >filled.jsonl || fail "set.jsonl: expected lines of JSON"
+import json, subprocess, sys
+for i, line in enumerate(open("all.jsonl")):
+    one = json.loads(line)
+    solved = json.loads(subprocess.run([sys.argv[1], "workbook", "solve", one["id"], "--params", json.dumps(one["params"])],
+                                       capture_output=True, check=True).stdout) if one["id"] == "pp.q10" else None
+    if solved is None:
+        continue
+    one["answer"] = solved["answer"]
+    if i % 2:
+        one["answer"]["value"] = [list(r) for r in zip(*one["answer"]["value"])]
+    print(json.dumps(one))
+END
+end 1 workbook mark filled.jsonl --csv result.csv
+python3 - <<'END' || fail "mark --csv: expected a line for each student"
+import csv
+rows = list(csv.DictReader(open("result.csv")))
+assert len(rows) == 40 and list(rows[0]) == ["student", "id", "ok", "fields"], rows[:2]
+assert {r["ok"] for r in rows} == {"true", "false"}, rows[:4]
+assert any("transposed" in r["fields"] for r in rows), rows[:4]
+assert rows[0]["student"] == "Ada Lovelace" and '"Quote, Comma"' in {r["student"] for r in rows}
+END
+refuse 2 'there is a file already' workbook mark filled.jsonl --csv result.csv
+allow workbook table
+expect '^pp.q10  *matrix  *yes  *yes  *yes  *yes'
+! grep -q NO out || fail "table: something is lacking"
+
+# ---- the place at a terminal of 80 x 24 ----
+
+rm -rf book
+if python3 - "$program" <<'END' >out 2>err; then :; else fail "the place at a terminal"; sed 's/^/    > /' out; fi
+import fcntl, os, pty, re, select, struct, sys, termios, time
+
+program = sys.argv[1]
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    os.environ.update(TERM="xterm", NO_COLOR="1", LC_ALL="C.UTF-8")
+    os.execv(program, [program, "workbook"])
+seen = b""
+
+def read(until, limit=20.0):
+    """All that comes until the words, or the end."""
+    global seen
+    begin, end = len(seen), time.time() + limit
+    while until is None or until.encode() not in seen[begin:]:
+        if time.time() > end:
+            sys.exit("%r did not come: %r" % (until, seen[begin:]))
+        if not select.select([fd], [], [], 0.1)[0]:
+            continue
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            data = b""
+        if not data:
+            break
+        seen += data
+    return seen[begin:].decode()
+
+def type(words, until="q10> "):
+    os.write(fd, words.encode())
+    return read(until)
+
+def expect(text, *words):
+    for word in words:
+        if word not in text:
+            sys.exit("%r lacks %r" % (text, word))
+
+read("heed> ")
+expect(type("show pp.q10\n"), "Write down the causal mask for 3 tokens")
+expect(type("1 0 0; 1 1 0; 1 0 1\n"), "wrong  value  row 3, column 2")
+expect(type("hint\n"), "Hint 1 of 3")
+expect(type("shwo\n"), 'did you mean "show"?')
+type("answer\n", "value = ")
+type("1 0 0\n", "      > ")
+type("1 1 0\n", "      > ")
+type("1 1 1\n", "      > ")
+expect(type("\n"), "right  value")
+expect(type("explain\n"), "Step by step")
+expect(type("note what looks: rows = queries\n"), "q10> ")
+expect(type("note\n"), "what looks: rows = queries")
+expect(type("new pp.q10 --param seq_len=2\n"), "for 2 tokens")
+expect(type("value = 1 0; 1 1\n"), "right  value")
+type("reset\n", "[yes/no] ")
+type("no\n")
+expect(type("help\n"), "quit")
+os.write(fd, b"quit\n")
+read(None)
+_, status = os.waitpid(pid, 0)
+if status != 0:
+    sys.exit("it ended with %d" % status)
+plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "")
+for line in plain.split("\n"):
+    if len(line) > 80 and "> " not in line:
+        sys.exit("longer than 80 columns: %r" % line)
+END
+allow workbook list C
+expect '^right  pp.q10'
+
+[ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
+echo "all as expected"
