@@ -7,7 +7,7 @@
 #include "workbook/groups.h"
 
 #define MOST_V    4000000
-#define MOST_LOSS 700.0 /* e^loss is finite */
+#define MOST_LOSS 34.0 /* a whole number near e^loss still has all its digits */
 
 /* -log p, or of the slip's base, from the engine's log softmax. */
 static double loss_of(const heed_solving *s, double log_p)
