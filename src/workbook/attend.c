@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "workbook/by_hand.h"
 #include "workbook/distribution.h"
 
 #define MOST_SIZE 1e15 /* of a number: products of two stay floats */
@@ -428,42 +429,6 @@ static void explain_scaled(heed_solving *s, const heed_attend_inputs *in, const 
                        sqrt((double)head_dim));
 }
 
-#define EASY_EXPONENT 20.0 /* e^20 is 5e8: larger ones are easier without the largest score */
-
-/* What is taken from the scores of a row first; nothing where they are small. */
-static double shift_of(heed_grid x, int64_t row)
-{
-    double largest = -INFINITY;
-
-    for (int64_t j = 0; j < x.columns; j++)
-        largest = x.data[row * x.columns + j] > largest ? x.data[row * x.columns + j] : largest;
-    return isfinite(largest) && fabs(largest) > EASY_EXPONENT ? largest : 0.0;
-}
-
-/* One row of the softmax with its sum: the last, which sees most. */
-static void explain_weights(heed_solving *s, const heed_attended *a)
-{
-    const int64_t n = a->masked.columns, last = a->masked.rows - 1;
-    const double shift = shift_of(a->masked, last);
-    char terms[400] = "";
-    size_t used = 0;
-    double sum = 0.0;
-
-    for (int64_t j = 0; j < n; j++) {
-        const double e = exp(a->masked.data[last * n + j] - shift);
-        sum += e;
-        if (j < 8 && used + 40 < sizeof terms)
-            used += (size_t)snprintf(terms + used, sizeof terms - used, "%s%.4g", j > 0 ? " + " : "", e);
-    }
-    if (shift != 0.0)
-        heed_step(s,
-                  "the largest score of row %lld, %.5g, is subtracted: it changes nothing but keeps e^x small",
-                  (long long)last + 1, shift);
-    heed_step(s, "softmax of row %lld: e^x of each score, %s%s = %.5g, and each divided by that sum",
-              (long long)last + 1, terms, n > 8 ? " + .." : "", sum);
-    heed_step_grid(s, a->weights, "weights A = softmax of every row");
-}
-
 void heed_attend_explain(heed_solving *s, const heed_attend_inputs *in, const heed_attended *a,
                          heed_attend_step last)
 {
@@ -479,8 +444,10 @@ void heed_attend_explain(heed_solving *s, const heed_attend_inputs *in, const he
     if (last >= HEED_ATTEND_MASKED && masked)
         heed_step_grid(s, a->masked, "-inf where the query may not look%s",
                        in->causal ? ": at the keys behind it, above the diagonal" : "");
-    if (last >= HEED_ATTEND_WEIGHTS)
-        explain_weights(s, a);
+    if (last >= HEED_ATTEND_WEIGHTS) {
+        heed_step_softmax(s, a->masked, a->weights, a->masked.rows - 1);
+        heed_step_grid(s, a->weights, "weights A = softmax of every row");
+    }
     if (last >= HEED_ATTEND_OUTPUT)
         heed_step_grid(s, a->output, "output A V: each row the mean of the values, by its weights");
 }

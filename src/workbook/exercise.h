@@ -57,7 +57,7 @@ typedef enum heed_slip {
     HEED_SLIP_NOT_TURNED,   /* Q K where Q K^T is asked for; both exist where there are head_dim tokens */
     HEED_SLIP_ZERO_MASK,    /* hidden scores set to 0, not to -inf */
     HEED_SLIP_DIAGONAL,     /* the diagonal hidden too */
-    HEED_SLIP_MASK_FORM,    /* 1 where a key is hidden, not where it is seen */
+    HEED_SLIP_MASK_FORM,    /* another form: 1 where a key is hidden, or seen, or 0 and -inf */
     HEED_SLIP_NO_MEAN,      /* of the gradient of a softmax: p g, the mean of g not subtracted */
     HEED_SLIP_VARIANCE,     /* the variance where its root is asked for */
     HEED_SLIP_NO_SWAP,      /* heads and positions not swapped after the split */

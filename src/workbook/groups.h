@@ -5,16 +5,22 @@
 
 #include "workbook/exercise.h"
 
+extern const heed_exercise heed_exercises_attention[];
+extern const heed_exercise heed_exercises_attention_code[];
 extern const heed_exercise heed_exercises_counts[];
 extern const heed_exercise heed_exercises_growth[];
 extern const heed_exercise heed_exercises_head_code[];
 extern const heed_exercise heed_exercises_head_shapes[];
 extern const heed_exercise heed_exercises_losses[];
+extern const heed_exercise heed_exercises_mask_precision[];
+extern const heed_exercise heed_exercises_masked[];
 extern const heed_exercise heed_exercises_masks[];
 extern const heed_exercise heed_exercises_memory[];
 extern const heed_exercise heed_exercises_multi_head[];
 extern const heed_exercise heed_exercises_next_token[];
+extern const heed_exercise heed_exercises_scaling[];
 extern const heed_exercise heed_exercises_shapes[];
+extern const heed_exercise heed_exercises_softmax[];
 extern const heed_exercise heed_exercises_sparse[];
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MINUS_INFINITE_ENOUGH (-1e9)
+#define FAR_ENOUGH            3.0 /* tolerances between right and slip: an answer that is a little off is near neither */
 
 /* --- numbers --- */
 
@@ -226,7 +227,7 @@ bool heed_judge_slip(const heed_field_spec *f, const json_t *expected, const jso
 {
     difference d = {0};
 
-    if (wrong == NULL || given == NULL || same(f, 2.0, expected, wrong, &d))
+    if (wrong == NULL || given == NULL || same(f, FAR_ENOUGH, expected, wrong, &d))
         return false;
     d = (difference){0};
     return same(f, 1.0, wrong, given, &d);
@@ -273,7 +274,7 @@ static bool by_factor(const heed_field_spec *f, double expected, double given, d
 {
     const double wrong = expected * factor;
 
-    return !near(&f->tolerance, 2.0, expected, wrong) && near(&f->tolerance, 1.0, wrong, given);
+    return !near(&f->tolerance, FAR_ENOUGH, expected, wrong) && near(&f->tolerance, 1.0, wrong, given);
 }
 
 heed_slip heed_judge_plain_slip(const heed_field_spec *f, const json_t *expected, const json_t *given)

@@ -5,7 +5,13 @@
 const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_shapes,
     heed_exercises_head_shapes,
+    heed_exercises_attention,
+    heed_exercises_scaling,
+    heed_exercises_softmax,
+    heed_exercises_attention_code,
     heed_exercises_masks,
+    heed_exercises_masked,
+    heed_exercises_mask_precision,
     heed_exercises_multi_head,
     heed_exercises_head_code,
     heed_exercises_next_token,

@@ -24,7 +24,7 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_ZERO_MASK] = "hidden scores seem to be 0, which is a score like any other; -inf hides",
     [HEED_SLIP_DIAGONAL] = "the diagonal seems to be hidden; a token may look at itself",
     [HEED_SLIP_MASK_FORM] =
-        "the mask seems to be the other way round: 1 where a key is hidden, not where it is seen",
+        "this seems to be another form of mask: 1 where a key is seen, 1 where it is hidden, 0 and -inf to add",
     [HEED_SLIP_NO_MEAN] = "the mean of the gradient by the weights seems not to be subtracted",
     [HEED_SLIP_VARIANCE] = "variance and standard deviation seem to be mixed up: one is the root of the other",
     [HEED_SLIP_NO_SWAP] = "the axes of heads and positions seem not to be swapped after the split",
