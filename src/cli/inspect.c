@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/json_out.h"
-#include "cli/nonfinite_out.h"
 #include "cli/open_model.h"
 #include "cli/output.h"
 #include "cli/own_text.h"
@@ -167,18 +166,6 @@ static heed_status find_text(const inspect_options *own, heed_cli_look *look, ch
 
 /* --- showing --- */
 
-static void put_tokens(heed_cli_json *json, const heed_cli_look *look)
-{
-    heed_cli_json_bytes(json, "text", look->text, look->n_text);
-    heed_cli_json_open(json, "tokens", '[');
-    for (size_t i = 0; i < look->n_ids; i++) {
-        size_t n = 0;
-        const char *piece = heed_model_piece(look->model, look->ids[i], &n);
-        heed_cli_json_bytes(json, NULL, piece != NULL ? piece : "", n);
-    }
-    heed_cli_json_close(json, ']');
-}
-
 static heed_status check(const heed_cli_look *look, const view_state *states, heed_error *err)
 {
     heed_status status = HEED_OK;
@@ -190,23 +177,22 @@ static heed_status check(const heed_cli_look *look, const view_state *states, he
     return status;
 }
 
-static heed_status show(heed_cli_look *look, const view_state *states, heed_error *err)
+static heed_status show(const heed_cli_look *look, const view_state *states, heed_error *err)
 {
+    heed_cli_printed *printed = look->printed;
     heed_status status = HEED_OK;
-    bool first = true;
 
     for (int i = 0; i < N_VIEWS && status == HEED_OK; i++) {
         if (!states[i].chosen)
             continue;
-        if (look->json != NULL)
-            heed_cli_json_open(look->json, views[i]->name, '{');
-        else if (!first)
-            printf("\n");
+        printed->view = views[i]->name;
+        printed->this_view = false;
         status = views[i]->show(look, states[i].options, err);
-        if (look->json != NULL)
+        if (look->json != NULL && printed->this_view)
             heed_cli_json_close(look->json, '}');
-        first = false;
     }
+    if (look->json != NULL && printed->any)
+        heed_cli_json_close(look->json, '}');
     return status;
 }
 
@@ -241,6 +227,7 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
                                heed_error *err)
 {
     heed_cli_json json = {.out = stdout};
+    heed_cli_printed printed = {.any = false};
     char *held = NULL;
     int32_t *ids = NULL;
     heed_status status = HEED_OK;
@@ -254,22 +241,12 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
         status = check_length(look, states, err);
     if (status == HEED_OK)
         status = check(look, states, err);
-    if (status == HEED_OK && own->json) {
-        look->json = &json;
-        heed_cli_json_open(&json, NULL, '{');
-        if (look->text != NULL)
-            put_tokens(&json, look);
-    } else if (status == HEED_OK && look->text != NULL) {
-        printf("text: ");
-        heed_cli_put_safe(stdout, look->text, look->n_text);
-        printf("\n\n");
-    }
+    look->json = own->json ? &json : NULL;
+    look->printed = &printed;
     if (status == HEED_OK && look->text != NULL && fits(look))
-        status = heed_cli_show_nonfinite(look, err);
+        status = heed_model_find_nonfinite(look->model, look->ids, look->n_ids, &printed.nonfinite, err);
     if (status == HEED_OK)
         status = show(look, states, err);
-    if (look->json != NULL)
-        heed_cli_json_close(&json, '}');
     free(ids);
     free(held);
     return status;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/nonfinite_out.h"
 
-#include <heed/activations.h>
 #include <heed/label.h>
 #include <math.h>
 #include <string.h>
@@ -72,16 +71,10 @@ static void print_json(heed_cli_json *json, const heed_nonfinite *f)
     heed_cli_json_close(json, '}');
 }
 
-heed_status heed_cli_show_nonfinite(const heed_cli_look *look, heed_error *err)
+void heed_cli_put_nonfinite(const heed_cli_look *look, const heed_nonfinite *found)
 {
-    heed_nonfinite found;
-    const heed_status status = heed_model_find_nonfinite(look->model, look->ids, look->n_ids, &found, err);
-
-    if (status != HEED_OK || !found.found)
-        return status;
     if (look->json != NULL)
-        print_json(look->json, &found);
+        print_json(look->json, found);
     else
-        print_text(look, &found);
-    return HEED_OK;
+        print_text(look, found);
 }

@@ -5,7 +5,7 @@
 
 #include "cli/view.h"
 
-/** Sentences on stdout, or "not_finite" in the open object; nothing where all is well. Errors of reading the text. */
-heed_status heed_cli_show_nonfinite(const heed_cli_look *look, heed_error *err);
+/** Sentences on stdout, or "not_finite" in the open object. */
+void heed_cli_put_nonfinite(const heed_cli_look *look, const heed_nonfinite *found);
 
 #endif

@@ -13,10 +13,18 @@
 #ifndef HEED_CLI_VIEW_H
 #define HEED_CLI_VIEW_H
 
+#include <heed/activations.h>
 #include <heed/model.h>
 
 #include "cli/json_out.h"
 #include "cli/options.h"
+
+/* What has been printed so far. */
+typedef struct heed_cli_printed {
+    heed_nonfinite nonfinite; /* of the text's run; found is false where all is well */
+    const char *view;         /* whose turn it is */
+    bool any, this_view;      /* has something been printed at all, and of this view? */
+} heed_cli_printed;
 
 /* What is looked at. All is lent. */
 typedef struct heed_cli_look {
@@ -26,7 +34,14 @@ typedef struct heed_cli_look {
     const int32_t *ids; /* of the text */
     size_t n_ids;
     heed_cli_json *json; /* the open object that takes this view's members; NULL: text for people, on stdout */
+    heed_cli_printed *printed;
 } heed_cli_look;
+
+/**
+ * Called by a view between its computation and its first word: prints what stands before all views, and under --json opens the
+ * view's object. So what fails leaves nothing on stdout.
+ */
+void heed_cli_view_begin(const heed_cli_look *look);
 
 typedef struct heed_cli_view {
     const char *name;    /* for --show, and of its object under --json */

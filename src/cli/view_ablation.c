@@ -304,6 +304,8 @@ static heed_status show_one(const heed_cli_look *look, const heed_cli_ablation *
     heed_cli_run_count_end(options->progress_context);
     if (status == HEED_OK && (hits = sort_hits(a)) == NULL)
         status = heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a table of tokens");
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL) {
         print_json(look->json, a, parts, n, options);
     } else if (status == HEED_OK) {

@@ -100,6 +100,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
     if (status == HEED_OK)
         status = heed_model_measure_observing(look->model, look->ids, look->n_ids, list.names, list.n, &cost,
                                               err);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         print_json(look->json, own, &list, &cost);
     else if (status == HEED_OK)

@@ -213,6 +213,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
     if (status == HEED_OK)
         status = heed_model_attribute(look->model, look->ids, look->n_ids, q.position, q.token, q.against, &a,
                                       err);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         print_json(look, &a);
     else if (status == HEED_OK)

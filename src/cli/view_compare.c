@@ -324,6 +324,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
 
     if (status == HEED_OK)
         status = heed_comparison_create(look->model, other, look->ids, look->n_ids, NULL, &c, err);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         print_json(look, own, c);
     else if (status == HEED_OK)

@@ -160,6 +160,7 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
     (void)options;
     if (status != HEED_OK)
         return status;
+    heed_cli_view_begin(look);
     if (look->json != NULL) {
         print_json(look->json, &g);
     } else {

@@ -368,6 +368,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
     heed_cli_heads seen = {.heads = NULL};
     heed_status status = look_at(look, own, &seen, err);
 
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         status = heed_cli_heads_json(look->json, &seen, err);
     else if (status == HEED_OK)

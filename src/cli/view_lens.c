@@ -247,6 +247,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
     how.n_top = look->json != NULL ? (int)own->top : 1;
     if (status == HEED_OK)
         status = heed_lens_create(look->model, look->ids, look->n_ids, &how, &lens, err);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         print_json(look, lens);
     else if (status == HEED_OK)

@@ -279,6 +279,8 @@ static heed_status check(const heed_cli_look *look, const void *options, heed_er
     const heed_config *config = heed_model_config(look->model);
     heed_status status = HEED_OK;
 
+    if (config->kind != HEED_KIND_GPT || !config->attention || config->n_layers == 0)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "this model has no attention to look at");
     if (own->picture != NULL)
         status = heed_attention_maps_check_path(own->picture, err);
     if (status == HEED_OK)
@@ -301,6 +303,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
 
     if (status == HEED_OK && own->picture != NULL)
         status = heed_attention_maps_write(maps, own->picture, err);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         show_json(look->json, maps, own);
     else if (status == HEED_OK)

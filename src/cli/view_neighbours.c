@@ -172,6 +172,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
 
     if (status == HEED_OK)
         status = heed_model_neighbours(look->model, a.ids, a.n, &how, (int)own->count, near, err);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         print_json(look, own, &a, near);
     else if (status == HEED_OK)

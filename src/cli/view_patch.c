@@ -86,6 +86,7 @@ static heed_status check_length(const heed_cli_look *look, const char *text, hee
 
 static heed_status check(const heed_cli_look *look, const void *options, heed_error *err)
 {
+    const heed_config *config = heed_model_config(look->model);
     const patch_options *own = options;
     const bool parts_are_named = own->parts != NULL && grid_named(own->parts) < 0;
     heed_component *parts = malloc(MAX_PARTS * sizeof *parts);
@@ -96,7 +97,9 @@ static heed_status check(const heed_cli_look *look, const void *options, heed_er
 
     if (parts == NULL)
         return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of parts");
-    if (own->text == NULL)
+    if (config->kind != HEED_KIND_GPT || config->n_layers == 0)
+        status = heed_cli_fail(err, HEED_ERR_USAGE, "patch: the model has no layers to patch");
+    else if (own->text == NULL)
         status = heed_cli_fail(err, HEED_ERR_USAGE,
                                "expected --patch-text, the corrupted text that parts of the clean one go into");
     if (status == HEED_OK)
@@ -302,6 +305,8 @@ static heed_status show(const heed_cli_look *look, const void *given, heed_error
     heed_patching *p = NULL;
     heed_status status = open_patching(look, own, &count, &p, err);
 
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         json_runs(look, own, p);
     else if (status == HEED_OK)

@@ -236,6 +236,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
         add_up(&f);
         status = choose(&f, err);
     }
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         print_json(&f);
     else if (status == HEED_OK)

@@ -266,6 +266,8 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
     heed_head_history *history = NULL;
     heed_status status = heed_head_history_read(own->run, &history, err);
 
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         show_json(look->json, history, own);
     else if (status == HEED_OK)

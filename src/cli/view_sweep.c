@@ -158,6 +158,8 @@ heed_status heed_cli_show_sweep(const heed_cli_look *look, const heed_ablate_opt
     heed_status status = heed_ablation_sweep_create(look->model, look->ids, look->n_ids, options, &s, err);
 
     heed_cli_run_count_end(options->progress_context);
+    if (status == HEED_OK)
+        heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL) {
         print_json(look->json, s, options);
     } else if (status == HEED_OK) {

@@ -73,6 +73,12 @@ refuse 2 'ablate: "7.mlp": there is no layer 7: layers are 0 to 1' inspect m --t
 refuse 2 'did you mean "mlp"' inspect m --text "$text" --ablate 1.mpl --json
 [ -s out ] && fail 'a refusal under --json: expected nothing on stdout'
 refuse 2 "take the head's output, blocks.0.attn.z" inspect m --text "$text" --ablate blocks.0.attn.pattern
+refuse 2 'the model has no activation "0.pre"' inspect m --text "$text" --activation 0.pre --to x.npy --json
+absent x.npy
+refuse 2 'no attention to look at' inspect two --text "$text"
+refuse 2 'no attention to look at' inspect two --text "$text" --show lens,maps --json
+refuse 2 'no layers to patch' inspect two --text "$text" --patch-text "$text"
+refuse 2 'expected an answer and a wrong token that differ' inspect m --text "$text" --patch-text "$text" --json
 refuse 2 'ablation: expected a text of at least two tokens' inspect m --text O --ablate 0.0
 refuse 2 'ablate-reference: zeros need no other text' inspect m --text "$text" --ablate 0 --ablate-reference a
 refuse 2 'ablate-reference: expected at least two tokens, got 1' \
