@@ -68,6 +68,18 @@ typedef enum heed_slip {
     HEED_SLIP_BATCH_AXIS,   /* an axis of sequences where there is one for all of them */
     HEED_SLIP_ROWS_MOVED,   /* rows of positions moved along with the words */
     HEED_SLIP_HALVES,       /* pairs (m, m + d/2) where they are (2m, 2m + 1) */
+    HEED_SLIP_NO_EXP,       /* the loss itself where e^loss is meant */
+    HEED_SLIP_NO_TWO,       /* the 2 of the derivative of a square */
+    HEED_SLIP_NOT_SQUARED,  /* a norm where its square is meant */
+    HEED_SLIP_SUM_NORMS,    /* norms added up, not their squares */
+    HEED_SLIP_EACH_ALONE,   /* each clipped by its own norm */
+    HEED_SLIP_SCALED_UP,    /* what is below the limit scaled up to it */
+    HEED_SLIP_ROUNDED_UP,   /* where only what is whole counts */
+    HEED_SLIP_NO_LENGTH,    /* the tokens of a sequence forgotten */
+    HEED_SLIP_ONE_MAP,      /* one of two maps counted */
+    HEED_SLIP_NOT_CENTRED,  /* the mean not subtracted */
+    HEED_SLIP_TRIANGLE,     /* the visible half where all entries are meant */
+    HEED_SLIP_SUM_P,        /* probabilities added up along a path */
     HEED_N_SLIPS
 } heed_slip;
 
@@ -91,6 +103,7 @@ typedef enum heed_tolerance_kind {
     HEED_TOLERANCE_REL,
     HEED_TOLERANCE_PROGRAM, /* |a - x| <= t max(1, |x|) */
     HEED_TOLERANCE_MIXED,   /* whole numbers exact, others absolute */
+    HEED_TOLERANCE_WIDER,   /* |a - x| <= max(t, |x| / 100): small numbers and large ones */
 } heed_tolerance_kind;
 
 typedef struct heed_tolerance {
@@ -109,6 +122,10 @@ typedef struct heed_tolerance {
 #define HEED_REL(x)           \
     {                         \
         HEED_TOLERANCE_REL, x \
+    }
+#define HEED_ABS_OR_R1(x)       \
+    {                           \
+        HEED_TOLERANCE_WIDER, x \
     }
 #define HEED_T2 HEED_ABS(0.005)
 #define HEED_T3 HEED_ABS(0.001)

@@ -7,10 +7,13 @@
 
 extern const heed_exercise heed_exercises_attention[];
 extern const heed_exercise heed_exercises_attention_code[];
+extern const heed_exercise heed_exercises_collapse[];
 extern const heed_exercise heed_exercises_counts[];
+extern const heed_exercise heed_exercises_generation[];
 extern const heed_exercise heed_exercises_growth[];
 extern const heed_exercise heed_exercises_head_code[];
 extern const heed_exercise heed_exercises_head_shapes[];
+extern const heed_exercise heed_exercises_layers[];
 extern const heed_exercise heed_exercises_losses[];
 extern const heed_exercise heed_exercises_mask_precision[];
 extern const heed_exercise heed_exercises_masked[];
@@ -18,6 +21,9 @@ extern const heed_exercise heed_exercises_masks[];
 extern const heed_exercise heed_exercises_memory[];
 extern const heed_exercise heed_exercises_multi_head[];
 extern const heed_exercise heed_exercises_next_token[];
+extern const heed_exercise heed_exercises_perplexity[];
+extern const heed_exercise heed_exercises_restraint[];
+extern const heed_exercise heed_exercises_runs[];
 extern const heed_exercise heed_exercises_scaling[];
 extern const heed_exercise heed_exercises_shapes[];
 extern const heed_exercise heed_exercises_softmax[];

@@ -20,5 +20,11 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_memory,
     heed_exercises_growth,
     heed_exercises_sparse,
+    heed_exercises_collapse,
+    heed_exercises_perplexity,
+    heed_exercises_restraint,
+    heed_exercises_runs,
+    heed_exercises_layers,
+    heed_exercises_generation,
     NULL,
 };

@@ -38,6 +38,21 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_ROWS_MOVED] =
         "the rows of positions seem to have moved with the words; they belong to the places",
     [HEED_SLIP_HALVES] = "the pairs seem to be (m, m + d/2); here they are neighbours, (2m, 2m + 1)",
+    [HEED_SLIP_NO_EXP] = "this seems to be made of the loss itself; a perplexity is e^loss",
+    [HEED_SLIP_NO_TWO] = "the 2 seems to be forgotten that the derivative of a square brings",
+    [HEED_SLIP_NOT_SQUARED] = "the square of the norm seems to be forgotten",
+    [HEED_SLIP_SUM_NORMS] =
+        "the norms seem to be added up; their squares are, and the root is taken of the sum",
+    [HEED_SLIP_EACH_ALONE] =
+        "each seems to be clipped by itself; one factor for all, from the norm of all, keeps the direction",
+    [HEED_SLIP_SCALED_UP] = "what is below the limit seems to be scaled up to it; clipping only makes smaller",
+    [HEED_SLIP_ROUNDED_UP] = "this seems to be rounded up; only what is whole counts",
+    [HEED_SLIP_NO_LENGTH] =
+        "the tokens of a sequence seem to be forgotten: a batch holds sequences, not tokens",
+    [HEED_SLIP_ONE_MAP] = "only one of the two maps seems to be counted",
+    [HEED_SLIP_NOT_CENTRED] = "the mean seems not to be subtracted",
+    [HEED_SLIP_TRIANGLE] = "only what the mask leaves seems to be counted; here the whole matrix is meant",
+    [HEED_SLIP_SUM_P] = "the probabilities seem to be added up; along a path they are multiplied",
 };
 
 const char *heed_slip_words(heed_slip slip)

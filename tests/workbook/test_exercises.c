@@ -184,6 +184,8 @@ static json_t *moved(const heed_field_spec *f, const json_t *value, double share
         return json_real(x + share * f->tolerance.t * (fabs(x) > 1.0 ? fabs(x) : 1.0));
     case HEED_TOLERANCE_MIXED:
         return json_real(x == floor(x) ? x : x + share * f->tolerance.t);
+    case HEED_TOLERANCE_WIDER:
+        return json_real(x + share * (f->tolerance.t > 0.01 * fabs(x) ? f->tolerance.t : 0.01 * fabs(x)));
     case HEED_TOLERANCE_EXACT:
         break;
     }
