@@ -103,6 +103,16 @@ static const char *const components[][2] = {{"token embedding", "token table"},
 
 enum { N_COMPONENTS = (int)(sizeof components / sizeof components[0]) };
 
+static const char *names_of(heed_solving *s, const json_t *list)
+{
+    const char *text = "";
+
+    for (size_t i = 0; text != NULL && i < json_array_size(list); i++)
+        text = heed_arena_format(s->arena, "%s%s%s", text, i > 0 ? " and " : "",
+                                 json_string_value(json_array_get(list, i)));
+    return text != NULL ? text : "";
+}
+
 static void total(heed_solving *s)
 {
     const sizes x = take_sizes(s);
@@ -119,11 +129,8 @@ static void total(heed_solving *s)
         if (count[i] == most)
             json_array_append_new(largest, json_string(components[i][1]));
     }
-    heed_step(s, "together %s, which is %.4g million", heed_count_text(s, all), all / 1e6);
-    if (json_array_size(largest) > 1)
-        heed_step(s, "the token table and the output head are the same size: vocab_size * d_model each");
-    else
-        heed_step(s, "the largest is the %s", json_string_value(json_array_get(largest, 0)));
+    heed_step(s, "together %s, which is %.1f million", heed_count_text(s, all), all / 1e6);
+    heed_step(s, "the largest, of %s: %s", heed_count_text(s, most), names_of(s, largest));
     heed_put_number(s, "total", all);
     heed_put_number(s, "millions", all / 1e6);
     heed_put_json(s, "largest", largest);

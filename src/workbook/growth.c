@@ -165,9 +165,10 @@ static bool check_points(heed_solving *s, heed_grid x, heed_grid y)
             "expected two lengths or more and a time for each, got %lld lengths and %lld times",
             (long long)x.columns, (long long)y.columns);
     for (int64_t i = 0; i < x.columns; i++) {
-        if (!(x.data[i] > 0.0 && isfinite(x.data[i]) && y.data[i] > 0.0 && isfinite(y.data[i])))
-            return heed_solve_fail(s, HEED_ERR_USAGE, "entry %lld: expected a length and a time above 0",
-                                   (long long)i + 1);
+        if (!(x.data[i] > 1e-100 && x.data[i] < 1e100 && y.data[i] > 1e-100 && y.data[i] < 1e100))
+            return heed_solve_fail(s, HEED_ERR_USAGE,
+                                   "entry %lld: expected a length and a time above 0, got %g and %g",
+                                   (long long)i + 1, x.data[i], y.data[i]);
         differ = differ || x.data[i] != x.data[0];
     }
     return differ || heed_solve_fail(s, HEED_ERR_USAGE, "expected lengths that differ");
@@ -181,10 +182,13 @@ static void slope(heed_solving *s)
     if (!check_points(s, lengths, times))
         return;
     k = s->slip == HEED_SLIP_TRANSPOSED ? slope_of(times, lengths) : slope_of(lengths, times);
-    for (int64_t i = 1; i < lengths.columns && i < 16; i++)
-        heed_step(s, "from %g to %g the time goes from %.4g to %.4g: a slope of %.3f between the two",
-                  lengths.data[i - 1], lengths.data[i], times.data[i - 1], times.data[i],
-                  log(times.data[i] / times.data[i - 1]) / log(lengths.data[i] / lengths.data[i - 1]));
+    for (int64_t i = 1; i < lengths.columns && i < 16; i++) {
+        const double longer = lengths.data[i] / lengths.data[i - 1], slower = times.data[i] / times.data[i - 1];
+        if (longer != 1.0)
+            heed_step(s, "from %g to %g the time goes from %.4g to %.4g: a slope of %.3f between the two",
+                      lengths.data[i - 1], lengths.data[i], times.data[i - 1], times.data[i],
+                      log(slower) / log(longer));
+    }
     heed_step(s, "the line of least squares through (ln length, ln time) has the slope %.4f", k);
     heed_step(s, "so doubling the length takes 2^%.4f = %.4f times as long", k, pow(2.0, k));
     heed_put_number(s, "slope", k);
