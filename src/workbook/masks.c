@@ -3,6 +3,7 @@
 #include <heed/mask.h>
 #include <math.h>
 
+#include "kernels/mask.h"
 #include "workbook/attend.h"
 #include "workbook/by_hand.h"
 #include "workbook/groups.h"
@@ -44,15 +45,6 @@ static heed_grid additive(heed_solving *s, int64_t n)
     return x;
 }
 
-static double sum_of(heed_grid x)
-{
-    double sum = 0.0;
-
-    for (int64_t i = 0; i < x.rows * x.columns; i++)
-        sum += x.data[i];
-    return sum;
-}
-
 #define OF_A_DRAWING \
     (HEED_SLIP(HEED_SLIP_MASK_TURNED) | HEED_SLIP(HEED_SLIP_DIAGONAL) | HEED_SLIP(HEED_SLIP_MASK_FORM))
 
@@ -76,8 +68,9 @@ static void vary_ones(heed_varying *v)
 
 static void counted(heed_solving *s)
 {
-    const int64_t n = heed_take_int(s, "seq_len", 1, 2048);
-    const double allowed = sum_of(causal(s, n)), all = (double)n * (double)n, masked = all - allowed;
+    const int64_t n = heed_take_int(s, "seq_len", 1, 1000000);
+    const double seen = heed_mask_pairs(&(heed_mask){.causal = true}, n, n), all = (double)n * (double)n;
+    const double allowed = s->slip == HEED_SLIP_DIAGONAL ? seen - (double)n : seen, masked = all - allowed;
 
     heed_step(s, "row i (from 1) has %lld - i hidden keys: together %lld * %lld / 2 = %.0f", (long long)n,
               (long long)n, (long long)(n - 1), masked);

@@ -24,7 +24,7 @@ static heed_grid jacobian(heed_solving *s, heed_grid p)
 
 /* --- hard.h2.2a: equal logits and spread ones --- */
 
-#define MOST_LOGITS 1024
+#define MOST_LOGITS 65536
 
 /* n numbers from lo to hi at equal distances. */
 static heed_grid spaced(heed_solving *s, int64_t n, double lo, double hi)
@@ -40,16 +40,29 @@ typedef struct peak {
     double largest, entropy, jacobian;
 } peak;
 
+/* p (1 - p) is largest for the weight that is nearest to 1/2, and no entry off the diagonal is larger. */
+static double largest_entry(heed_solving *s, heed_grid p)
+{
+    heed_grid one = heed_grid_make(s, 1, p.columns), row;
+    int64_t nearest = 0;
+
+    for (int64_t i = 1; i < one.columns; i++)
+        nearest = fabs(p.data[i] - 0.5) < fabs(p.data[nearest] - 0.5) ? i : nearest;
+    if (s->status == HEED_OK)
+        one.data[nearest] = 1.0;
+    row = heed_softmax_gradient(s, p, one);
+    return s->status == HEED_OK ? row.data[heed_largest(row)] : 0.0;
+}
+
 static peak peak_of(heed_solving *s, heed_grid logits)
 {
-    const heed_grid p = heed_softmax_of_rows(s, logits), entropy = heed_entropy_of_rows(s, logits),
-                    J = jacobian(s, p);
-    peak out = {0.0, 0.0, 0.0};
+    const heed_grid p = heed_softmax_of_rows(s, logits), entropy = heed_entropy_of_rows(s, logits);
+    peak out = {0.0, 0.0, largest_entry(s, p)};
 
-    if (s->status == HEED_OK)
-        out = (peak){p.data[heed_largest(p)], entropy.data[0], J.data[heed_largest(J)]};
-    if (s->slip == HEED_SLIP_LOG_BASE)
-        out.entropy /= log(2.0);
+    if (s->status != HEED_OK)
+        return out;
+    out.largest = p.data[heed_largest(p)];
+    out.entropy = s->slip == HEED_SLIP_LOG_BASE ? entropy.data[0] / log(2.0) : entropy.data[0];
     return out;
 }
 
@@ -116,7 +129,7 @@ static void vary_peaks(heed_varying *v)
 static void entries(heed_solving *s)
 {
     const double p = heed_take_number(s, "p_main");
-    const int64_t n = heed_take_int(s, "n_others", 2, MOST_LOGITS - 1), all = n + 1;
+    const int64_t n = heed_take_int(s, "n_others", 2, 1000), all = n + 1;
     heed_grid weights = heed_grid_make(s, 1, all), J, half = heed_grid_make(s, 1, 2), best;
     double p_other;
 
