@@ -29,7 +29,7 @@ struct heed_posing {
     heed_posing_option options[HEED_TEXT_MOST];
     heed_posing_field fields[HEED_MAX_FIELDS]; /* that a person is asked for */
     const heed_field_spec *specs[HEED_MAX_FIELDS];
-    int n_fields;
+    int n_fields, n_given;                  /* the first so many are parameters */
     heed_field_spec given[HEED_MAX_FIELDS]; /* specs of parameters, where these are asked for */
 };
 

@@ -80,6 +80,7 @@ typedef enum heed_slip {
     HEED_SLIP_NOT_CENTRED,  /* the mean not subtracted */
     HEED_SLIP_TRIANGLE,     /* the visible half where all entries are meant */
     HEED_SLIP_SUM_P,        /* probabilities added up along a path */
+    HEED_SLIP_PRINTED,      /* 003 P2 D: columns of V and of the output exchanged, as printed there */
     HEED_N_SLIPS
 } heed_slip;
 
@@ -174,7 +175,8 @@ typedef struct heed_exercise {
     const char *demo;                        /* "D02"; NULL: none */
     /*
      * Where a person does not answer with numbers but gives parameters that must have a property: names of these, with commas
-     * between, and the truth among the fields that judges them. NULL: the fields are asked for.
+     * between, and the truth among the fields that judges them. The last step says in words why. NULL: the fields alone are
+     * asked for. Fields that are not hidden are asked for too, and judged for the parameters that were given.
      */
     const char *given, *property;
 } heed_exercise;

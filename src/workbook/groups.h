@@ -14,6 +14,8 @@ extern const heed_exercise heed_exercises_growth[];
 extern const heed_exercise heed_exercises_head_code[];
 extern const heed_exercise heed_exercises_head_shapes[];
 extern const heed_exercise heed_exercises_layers[];
+extern const heed_exercise heed_exercises_letter_heads[];
+extern const heed_exercise heed_exercises_letter_tables[];
 extern const heed_exercise heed_exercises_losses[];
 extern const heed_exercise heed_exercises_mask_precision[];
 extern const heed_exercise heed_exercises_masked[];

@@ -67,6 +67,19 @@ static bool same_text(const char *a, const char *b)
     return x[0] == '\0' && y[0] == '\0' ? strcmp(a, b) == 0 : strcmp(x, y) == 0 || heed_same_words(x, y);
 }
 
+/* Yes and no may be said as truths, and as 1 and 0. */
+static bool says_yes_or_no(const char *word, const json_t *given)
+{
+    const bool yes = strcmp(word, "yes") == 0;
+    double x = -1.0;
+
+    if (!yes && strcmp(word, "no") != 0)
+        return false;
+    if (json_is_boolean(given))
+        return json_is_true(given) == yes;
+    return heed_json_to_double(given, &x) && x == (yes ? 1.0 : 0.0);
+}
+
 /* --- any value --- */
 
 /* Where two values first differ. */
@@ -116,7 +129,8 @@ static bool same(const heed_field_spec *f, double factor, const json_t *expected
     else if (json_is_boolean(expected))
         ok = json_is_boolean(given) && json_is_true(given) == json_is_true(expected);
     else if (json_is_string(expected))
-        ok = json_is_string(given) && same_text(json_string_value(expected), json_string_value(given));
+        ok = json_is_string(given) ? same_text(json_string_value(expected), json_string_value(given))
+                                   : says_yes_or_no(json_string_value(expected), given);
     else
         ok = json_equal(expected, given);
     if (!ok) {

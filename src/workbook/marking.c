@@ -93,37 +93,37 @@ static void add_field(heed_marking *v, const heed_exercise *x, const json_t *par
                                              .expected = expected_text(v, expected)};
 }
 
-/* What a person gives are parameters; the engine says whether they have the property, and all other fields with them. */
+/* What a person gives are parameters: the engine says whether they have the property, its last step why. */
 static heed_status judge_given(const heed_posing *p, json_t *const *values, heed_marking *v, heed_error *err)
 {
     const heed_exercise *x = p->part->exercise;
-    json_t *params = json_deep_copy(p->params), *answer = NULL;
-    const char *words;
+    json_t *params = json_deep_copy(p->params), *answer = NULL, *steps = json_array();
+    const char *words = NULL;
     heed_status status;
     bool all = true;
 
-    for (int i = 0; i < p->n_fields; i++) {
+    for (int i = 0; i < p->n_given; i++) {
         all = all && values[i] != NULL;
         if (values[i] != NULL)
             json_object_set(params, p->specs[i]->name, values[i]);
     }
-    status = all ? heed_exercise_solve(x, params, HEED_SLIP_NONE, NULL, &answer, err) : HEED_OK;
+    status = heed_exercise_solve(x, params, HEED_SLIP_NONE, steps, &answer, err);
     if (status == HEED_OK) {
-        char told[EXPECTED_BYTES] = "no answer";
+        const json_t *last = json_array_get(steps, json_array_size(steps) - 1);
 
         v->ok = all && json_is_true(json_object_get(answer, x->property));
-        if (all)
-            heed_value_text(json_object_get(answer, x->fields[0].name), EXPECTED_DIGITS, told, sizeof told);
-        words = all ? heed_arena_format(v->arena, "%s is %s", x->fields[0].name, told)
-                    : heed_arena_format(v->arena, "%s", told);
-        for (int i = 0; i < p->n_fields; i++)
+        words = heed_arena_format(v->arena, "%s", all ? json_string_value(last) : "no answer");
+        for (int i = 0; i < p->n_given; i++)
             v->fields[v->n++] = (heed_marking_field){
                 .name = p->specs[i]->name,
                 .ok = v->ok,
                 .missing = values[i] == NULL,
                 .words = words != NULL ? words : "",
                 .expected = expected_text(v, json_object_get(p->params, p->specs[i]->name))};
+        for (int i = p->n_given; i < p->n_fields; i++)
+            add_field(v, x, params, p->specs[i], json_object_get(answer, p->specs[i]->name), values[i]);
     }
+    json_decref(steps);
     json_decref(answer);
     json_decref(params);
     return status;

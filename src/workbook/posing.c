@@ -25,10 +25,10 @@ static void add_field(heed_posing *p, const heed_field_spec *spec)
     p->specs[p->n_fields++] = spec;
 }
 
-/* The parameters that a person gives, "Wq,Wk", as fields of matrices. */
+/* The parameters that a person gives, "Wq,Wk", as fields of matrices before the others. */
 static void ask_given(heed_posing *p, const char *names)
 {
-    for (int n = 0; *names != '\0' && n < HEED_MAX_FIELDS; n++) {
+    for (int n = 0; *names != '\0' && n < HEED_MAX_FIELDS; n++, p->n_given++) {
         const size_t length = strcspn(names, ",");
         const char *name = heed_arena_format(p->arena, "%.*s", (int)length, names);
 
@@ -44,10 +44,8 @@ static void ask(heed_posing *p)
 {
     const heed_exercise *x = p->part->exercise;
 
-    if (x->given != NULL) {
+    if (x->given != NULL)
         ask_given(p, x->given);
-        return;
-    }
     for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
         if ((x->fields[i].flags & HEED_ASKED_HIDDEN) == 0)
             add_field(p, &x->fields[i]);

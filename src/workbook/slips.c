@@ -53,6 +53,9 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_NOT_CENTRED] = "the mean seems not to be subtracted",
     [HEED_SLIP_TRIANGLE] = "only what the mask leaves seems to be counted; here the whole matrix is meant",
     [HEED_SLIP_SUM_P] = "the probabilities seem to be added up; along a path they are multiplied",
+    [HEED_SLIP_PRINTED] =
+        "the columns seem to be exchanged, as they are in the source's print; this W_V puts the "
+        "mark of a consonant first",
 };
 
 const char *heed_slip_words(heed_slip slip)

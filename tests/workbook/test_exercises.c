@@ -158,8 +158,7 @@ static void check_typed(const heed_posing *p)
     heed_error err = {0};
 
     for (int i = 0; i < p->n_fields; i++) {
-        const json_t *value = json_object_get(p->part->exercise->given != NULL ? p->params : p->answer,
-                                              p->specs[i]->name);
+        const json_t *value = json_object_get(i < p->n_given ? p->params : p->answer, p->specs[i]->name);
         heed_value_text(value, 15, text[i], sizeof text[i]);
         if (strstr(text[i], "...") != NULL || p->specs[i]->kind == HEED_ANSWER_TENSOR || json_is_null(value))
             return; /* too long to be shown whole */
