@@ -30,7 +30,7 @@ static heed_grid places_read(heed_solving *s, int64_t T, int64_t position)
 
     for (int64_t j = 0; j < all.columns; j++) {
         if (heed_mask_sees(&mask, position, j) && !(s->slip == HEED_SLIP_DIAGONAL && j == position))
-            all.data[n++] = (double)j;
+            all.data[n++] = (double)(j + (s->slip == HEED_SLIP_OFF_BY_ONE));
     }
     all.columns = n;
     return all;
@@ -93,7 +93,7 @@ const heed_exercise heed_exercises_next_token[] = {
      .params = "{\"seq_len\": 3, \"vocab_size\": 50, \"batch_index\": 0, \"position\": 2, \"token\": 7}",
      .vary = vary_one_logit,
      .solve = one_logit,
-     .slips = HEED_SLIP(HEED_SLIP_NO_MASK) | HEED_SLIP(HEED_SLIP_DIAGONAL),
+     .slips = HEED_SLIP(HEED_SLIP_NO_MASK) | HEED_SLIP(HEED_SLIP_DIAGONAL) | HEED_SLIP(HEED_SLIP_OFF_BY_ONE),
      .fields = {{"candidate_token", HEED_ANSWER_NUMBER, HEED_EXACT, 0},
                 {"predicted_position_0based", HEED_ANSWER_NUMBER, HEED_EXACT, HEED_ASKED_POSITION},
                 {"reads_positions", HEED_ANSWER_LIST, HEED_EXACT, 0}}},

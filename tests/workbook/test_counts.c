@@ -177,6 +177,7 @@ static void slips_of_counting_are_named(void **state)
     expect_slip("hard.h8.1a", "{}", "{\"added\": 262144}", "added", "biases");
     expect_slip("pp.q21", "{}", "{\"predicted_position_0based\": 2}", "predicted_position_0based", "from 1");
     expect_slip("pp.q21", "{\"seq_len\": 4}", "{\"reads_positions\": [0, 1, 2, 3]}", "reads_positions", "mask");
+    expect_slip("pp.q21", "{}", "{\"reads_positions\": [1, 2, 3]}", "reads_positions", "from 1");
     expect_slip("pp.q22a", "{}", "{\"target_ids\": [7, 12, 3]}", "target_ids", "one later");
     expect_slip("pp.q31a", "{}", "{\"loss\": 5.301}", "loss", "logarithm");
     expect_slip("hard.h5.3a", "{}", "{\"losses\": [0.301, 1, 2]}", "losses", "logarithm");
