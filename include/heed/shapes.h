@@ -99,8 +99,9 @@ HEED_API const heed_shapes_entry *heed_shapes_get(const heed_shapes *shapes, int
 /** By any of its names, TransformerLens' too; NULL: there is none. */
 HEED_API const heed_shapes_entry *heed_shapes_find(const heed_shapes *shapes, const char *name);
 /**
- * Is entry i meant by the filter? A whole name means that entry alone; anything else all that have it in one of their
- * names, or match it where it has * (any characters) or ? (one).
+ * Is entry i meant by the filter? A whole name means that entry alone; what some names have behind their last point, such
+ * as k, all of these; anything else all that have it in one of their names, or match it where it has * (any characters)
+ * or ? (one).
  */
 HEED_API bool heed_shapes_matches(const heed_shapes *shapes, int i, const char *filter);
 /** The name nearest to a wrong one, or to it in the first block; NULL when nothing is near. */

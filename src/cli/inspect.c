@@ -35,13 +35,17 @@ typedef struct inspect_options {
     bool json;
 } inspect_options;
 
-static const heed_cli_text texts[] = {
-    {"text", "TEXT",
-     "what the model reads; without it a sentence that it writes itself. It may be longer than the "
-     "context unless positions are a table",
-     offsetof(inspect_options, text)},
-    {"file", "FILE", "the same from a file", offsetof(inspect_options, file)},
-    {"show", "NAMES", "what to show, with commas between", offsetof(inspect_options, show)},
+#define SHOW_HELP "what to show, with commas between: "
+
+enum { TEXT, TEXT_FILE, SHOW, N_TEXTS, SHOW_BYTES = 400 };
+
+static const heed_cli_text texts[N_TEXTS] = {
+    [TEXT] = {"text", "TEXT",
+              "what the model reads; without it a sentence that it writes itself. It may be longer than the "
+              "context unless positions are a table",
+              offsetof(inspect_options, text)},
+    [TEXT_FILE] = {"file", "FILE", "the same from a file", offsetof(inspect_options, file)},
+    [SHOW] = {"show", "NAMES", SHOW_HELP, offsetof(inspect_options, show)},
 };
 
 static const heed_field fields[] = {
@@ -72,16 +76,24 @@ static void add_views(heed_cli_options *options, view_state *states)
     }
 }
 
+/* Adds the views' names to a text. */
+static void add_names(char *text, size_t bytes)
+{
+    for (int i = 0; i < N_VIEWS; i++) {
+        const size_t n = strlen(text);
+        snprintf(text + n, bytes - n, "%s%s", i > 0 ? ", " : "", views[i]->name);
+    }
+}
+
 static heed_status no_view(const char *name, heed_error *err)
 {
     heed_field names[N_VIEWS] = {{.name = NULL}};
-    char shown[80], all[400] = "";
+    char shown[80], all[SHOW_BYTES] = "";
     const char *near;
 
-    for (int i = 0; i < N_VIEWS; i++) {
+    for (int i = 0; i < N_VIEWS; i++)
         names[i].name = views[i]->name;
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i > 0 ? ", " : "", views[i]->name);
-    }
+    add_names(all, sizeof all);
     near = heed_field_nearest(names, N_VIEWS, name);
     if (near != NULL)
         return heed_cli_fail(err, HEED_ERR_USAGE, "show: there is no \"%s\"; did you mean \"%s\"?",
@@ -111,17 +123,18 @@ static heed_status choose_named(const char *list, view_state *states, heed_error
     return HEED_OK;
 }
 
+/* *usual: none is asked for, so the first is shown. */
 static heed_status choose(const heed_cli_options *options, const inspect_options *own, view_state *states,
-                          heed_error *err)
+                          bool *usual, heed_error *err)
 {
     heed_status status = own->show != NULL ? choose_named(own->show, states, err) : HEED_OK;
-    bool any = false;
 
+    *usual = true;
     for (int i = 0; i < N_VIEWS; i++) {
         states[i].chosen = states[i].chosen || heed_cli_given(options, states[i].options) != NULL;
-        any = any || states[i].chosen;
+        *usual = *usual && !states[i].chosen;
     }
-    states[0].chosen = states[0].chosen || !any;
+    states[0].chosen = states[0].chosen || *usual;
     return status;
 }
 
@@ -165,6 +178,19 @@ static heed_status find_text(const inspect_options *own, heed_cli_look *look, ch
 }
 
 /* --- showing --- */
+
+/* Behind the usual view, for who has not named one. */
+static void say_more(const char *model)
+{
+    char quoted[256];
+
+    fprintf(stderr,
+            "next: heed inspect %s --show heads           what each head is good for\n"
+            "      ... --show lens,predictions            what it would say, and how sure it was\n"
+            "      ... --ablate each                      what each part is worth\n"
+            "      heed help inspect                      all views\n",
+            heed_cli_quote(quoted, sizeof quoted, model));
+}
 
 static heed_status check(const heed_cli_look *look, const view_state *states, heed_error *err)
 {
@@ -265,16 +291,19 @@ static heed_status open_model(const heed_cli_options *options, heed_model **mode
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
 {
     inspect_options own = {.json = false};
-    heed_cli_options options = {.command = command,
-                                .texts = texts,
-                                .n_texts = (int)(sizeof texts / sizeof texts[0]),
-                                .structure = &own,
-                                .most_operands = 1};
+    char show_help[SHOW_BYTES] = SHOW_HELP;
+    heed_cli_text named[N_TEXTS];
+    heed_cli_options options = {
+        .command = command, .texts = named, .n_texts = N_TEXTS, .structure = &own, .most_operands = 1};
     view_state states[N_VIEWS] = {{.chosen = false}};
     heed_model *model = NULL;
     heed_cli_look look = {.model = NULL};
+    bool usual = false;
     heed_status status;
 
+    memcpy(named, texts, sizeof named);
+    add_names(show_help, sizeof show_help);
+    named[SHOW].help = show_help;
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     add_views(&options, states);
     status = heed_cli_read(&options, argc, argv, err);
@@ -282,12 +311,14 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         return status;
     status = heed_cli_apply(&options, err);
     if (status == HEED_OK)
-        status = choose(&options, &own, states, err);
+        status = choose(&options, &own, states, &usual, err);
     if (status == HEED_OK && want_model(states))
         status = open_model(&options, &model, err);
     look.model = model;
     if (status == HEED_OK)
         status = look_inside(&look, &own, states, err);
+    if (status == HEED_OK && usual && !own.json)
+        say_more(options.operands[0]);
     heed_model_close(model);
     return status;
 }

@@ -89,9 +89,8 @@ static void put_key(const heed_trace *trace)
                    : i == N_PREFIXES - 1 ? " or its moment: what the update makes of it"
                                          : ": its moment, before the update");
     }
-    printf("        tok_embed, pos_embed, blocks.L.attn.W_Q, W_K, W_V, W_O, b_Q, blocks.L.mlp.W_in, W_out, W_U "
-           "are "
-           "known, too\n\n");
+    printf("        tok_embed, pos_embed, blocks.L.attn.W_Q, W_K, W_V, W_O, b_Q,\n"
+           "        blocks.L.mlp.W_in, W_out, W_U are known, too\n\n");
 }
 
 void heed_cli_trace_list(const heed_trace *trace, bool all)

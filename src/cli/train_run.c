@@ -249,7 +249,7 @@ static void show_end(const train_run *r)
     if (plan->task_prompt != NULL)
         fprintf(out, " --prompt \"%s\" --temperature 0 --max-tokens %lld", plan->task_prompt,
                 (long long)plan->task_answer);
-    fputc('\n', out);
+    fprintf(out, "\n      heed inspect %s%s\n", r->heads != NULL ? "--run " : "", folder);
 }
 
 static void print_json(const train_run *r)

@@ -178,7 +178,10 @@ static void print_figures(const heed_ablation *a, const heed_cli_ablation *own,
            heed_cli_ablated_by(options), (long long)(n - 1), (long long)n_windows, n_windows == 1 ? "" : "s");
     printf("  loss    %8.4f nats a token\n", mean_loss(heed_ablation_losses(a), n));
     printf("  without %8.4f\n", mean_loss(heed_ablation_ablated_losses(a), n));
-    printf("  change  %+8.4f, 95 %% interval %+.4f to %+.4f (block bootstrap)\n\n", e.mean, e.low, e.high);
+    printf("  change  %+8.4f, 95 %% interval %+.4f to %+.4f (block bootstrap)\n", e.mean, e.low, e.high);
+    if (e.low <= 0.0 && e.high >= 0.0)
+        printf("  the interval holds 0: these tokens alone show no change\n");
+    putchar('\n');
     printf("beside chance          n      mean     least      most  change it less\n");
     print_controls(a, HEED_CONTROL_OTHERS, "other parts");
     print_controls(a, HEED_CONTROL_DIRECTION, "random directions");

@@ -28,6 +28,8 @@ static const char *const explained[] = {
     "divergence from what the model says at the end, in nats",
 };
 
+#define PLACES "pre: before a layer, mid: behind its attention, post: behind the layer"
+
 static const lens_options defaults = {.top = 5};
 
 static const heed_cli_text texts[] = {
@@ -168,7 +170,7 @@ static void print_text(const heed_cli_look *look, const lens_options *own, const
 {
     const int64_t first = heed_lens_first(lens), last = heed_lens_last(lens), across = n_across();
 
-    printf("%s\n\n", explained[own->cells]);
+    printf("%s\n%s\n\n", explained[own->cells], PLACES);
     for (int64_t p = first; p <= last; p += across) {
         if (p > first)
             printf("\n");

@@ -73,8 +73,8 @@ static void put_table(const heed_head_history *h)
             put_best(h, i, watched[k], at.step);
         printf("\n");
     }
-    printf(
-        "The best head of each kind, and its gain: 0 is chance, 1 perfect. <- : from here on there is one.\n");
+    printf("The best head of each kind, and its gain: 0 is chance, 1 perfect. <- : from here\n"
+           "on there is one.\n");
 }
 
 /* The evaluation of a step, and the one before. */

@@ -111,8 +111,8 @@ void heed_paper_write_text(const heed_paper *paper, const heed_paper_style *styl
     heed_text_puts(out, "attention with pen and paper\n");
     heed_paper_put_summary(out, paper);
     heed_text_printf(out,
-                     "\n[i,j] is row i, column j, counted from 0; a number without a point is exact, "
-                     "others have %d digits\n",
+                     "\n[i,j] is row i, column j, counted from 0\n"
+                     "a number without a point is exact, others have %d digits\n",
                      style->digits);
     for (int i = 0; i < paper->n_lines; i++) {
         if (heed_paper_begins_part(paper, i)) {

@@ -212,6 +212,32 @@ static bool name_matches(const char *name, const char *filter)
     return strpbrk(filter, "*?") != NULL ? heed_pattern_matches(filter, name) : strstr(name, filter) != NULL;
 }
 
+/* Is it what the name has behind its last point? */
+static bool ends_in(const char *name, const char *last)
+{
+    const char *point = strrchr(name, '.');
+
+    return point != NULL && strcmp(point + 1, last) == 0;
+}
+
+static bool entry_ends_in(const heed_shapes_entry *e, const char *last)
+{
+    bool found = ends_in(e->name, last);
+
+    for (int k = 0; k < e->n_also && !found; k++)
+        found = ends_in(e->also[k], last);
+    return found;
+}
+
+static bool any_ends_in(const heed_shapes *s, const char *last)
+{
+    bool found = false;
+
+    for (int i = 0; i < heed_shapes_n(s) && !found; i++)
+        found = entry_ends_in(&s->entries[i], last);
+    return found;
+}
+
 bool heed_shapes_matches(const heed_shapes *s, int i, const char *filter)
 {
     const heed_shapes_entry *e = &s->entries[i], *exact = heed_shapes_find(s, filter);
@@ -219,6 +245,8 @@ bool heed_shapes_matches(const heed_shapes *s, int i, const char *filter)
 
     if (exact != NULL)
         return e == exact;
+    if (any_ends_in(s, filter))
+        return entry_ends_in(e, filter);
     for (int k = 0; k < e->n_also && !found; k++)
         found = name_matches(e->also[k], filter);
     return found;

@@ -134,6 +134,21 @@ static meaning find_name(const heed_trace *t, const char *name, int rank)
     return find_weight(t, prefix, rest, rank);
 }
 
+/* The name in the first block that ends like this one: W_q is d.blocks.0.attn.W_q where d.W_q was asked. */
+static bool find_in_block(const heed_trace *t, const heed_address *a, char *out, size_t size)
+{
+    static const char *const places[] = {"blocks.0.", "blocks.0.attn.", "blocks.0.mlp.", "h.0.", "h.0.attn."};
+    const int i = prefix_of(a->name);
+    const char *prefix = i >= 0 ? prefixes[i].prefix : "";
+    bool found = false;
+
+    for (size_t k = 0; k < sizeof places / sizeof places[0] && !found; k++) {
+        const int n = snprintf(out, size, "%s%s%s", prefix, places[k], a->name + strlen(prefix));
+        found = n > 0 && (size_t)n < size && find_name(t, out, a->n).node != NULL;
+    }
+    return found;
+}
+
 /* Why there is no such name: a layer that the model lacks, a near name, a run that does not go as far. */
 static heed_status no_name(const heed_trace *t, const heed_address *a, heed_error *err)
 {
@@ -141,6 +156,7 @@ static heed_status no_name(const heed_trace *t, const heed_address *a, heed_erro
     const heed_trace_part part = heed_trace_part_of(a->name);
     const int i = prefix_of(a->name);
     const char *bare = i >= 0 ? a->name + strlen(prefixes[i].prefix) : a->name;
+    char in_block[HEED_MAX_NAME + 16];
     long layer = -1;
 
     if (strncmp(bare, "blocks.", 7) == 0)
@@ -161,9 +177,13 @@ static heed_status no_name(const heed_trace *t, const heed_address *a, heed_erro
             "%s: the loss has no gradient by %s here: what leads to the loss does not read it, or it "
             "does not train",
             a->name, bare);
-    return heed_fail(err, HEED_ERR_USAGE, "there is no tensor %s%s%s%s", a->name,
-                     near != NULL ? "; did you mean " : " in this run", near != NULL ? near : "",
-                     near != NULL ? "?" : "");
+    if (near == NULL && find_in_block(t, a, in_block, sizeof in_block))
+        near = in_block;
+    if (near == NULL)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "there is no tensor %s in this run; heed trace MODEL lists them, without an address",
+                         a->name);
+    return heed_fail(err, HEED_ERR_USAGE, "there is no tensor %s; did you mean %s?", a->name, near);
 }
 
 /* --- axes that are the vocabulary --- */

@@ -42,6 +42,8 @@ text='Once upon a time'
 allow inspect m --text "$text" --ablate 1.0,0.mlp
 expect '^without 1.0,0.mlp; in their place: zeros; 15 tokens to predict in 1 window$'
 expect '^  change   *[-+][0-9.]*, 95 % interval [-+][0-9.]* to [-+][0-9.]* '
+awk '/^  change/ { none = $6 <= 0 && $8 >= 0 } /^  the interval holds 0/ { said = 1 } END { exit none != said }' out ||
+    fail "expected a word on an interval that holds 0, and none on another"
 expect '^other parts            1 '
 expect '^random directions     10 '
 expect '^position  behind '

@@ -34,6 +34,7 @@ text='Once upon a time'
 allow inspect m --text "$text" --show lens
 expect '^position 9 '
 expect '^comes  '
+expect '^pre: before a layer, mid: behind its attention'
 expect ' 1 post'
 expect 'positions 9 to 15 of 16; --lens-positions all shows them all'
 narrow

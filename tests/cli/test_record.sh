@@ -30,6 +30,8 @@ cmp -s whole/heads.jsonl cut/heads.jsonl || fail "expected the same record after
 
 allow inspect --run whole
 grep -q "2 layers of 2 heads, 4 evaluations" out || fail "expected the record's size"
+allow train $task ${run% --quiet} --sample-tokens 0 --steps 2 $record --out talks
+grep -q "^      heed inspect --run talks$" err || fail "expected a word on heads over the run at its end"
 allow inspect --run whole --json
 grep -q '"appears": \[' out || fail "expected JSON"
 allow inspect --run whole --curves heads.png

@@ -44,6 +44,9 @@ expect '^attn.scores  *\[B, H, T, T\]  *\[32, 4, 256, 256\]  *33.6 MB$'
 allow shapes "$gpt2" --symbolic --filter hook_q
 expect '^attn.q  *\[B, H, T, d/H\]'
 ! grep -q 'blocks.0 … blocks.1.*\[1,' out || fail "shapes --symbolic: expected no numbers"
+allow shapes --n-heads 8 --n-kv-heads 2 --filter k
+expect '^attn.k  *\[B, K, T, d/H\]  *\[1, 2, 64, 16\]'
+! grep -q '^attn.q\|^embed' out || fail "shapes --filter k: expected what is called k alone"
 allow shapes --n-heads 8 --n-kv-heads 2 --training --n-layers 3
 expect '^attn.qkv  *\[B, T, (H + 2K)d/H\]  *\[1, 64, 192\]'
 expect '^blocks.0 … blocks.2, each like this$'

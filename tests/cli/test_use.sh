@@ -280,6 +280,13 @@ refuse 2 'ends in .png, .svg, .pdf, .html, .npy or .json' inspect model --pictur
 refuse 2 'repeated-tokens: expected 2 to 8 (half of the context), got 9' inspect model --repeated-tokens 9
 allow inspect model --text O --show heads --largest-weights 3 --distance-profile
 allow inspect model --text 'Once upon' --show heads,maps
+! grep -q '^next:' err || fail "inspect --show: expected no further views on standard error"
+allow inspect model --text 'Once upon'
+grep -q '^next: heed inspect model --show heads' err || fail "inspect: expected what shows more on standard error"
+for view in maps heads lens predictions attribution gradients neighbours activations run ablation patch compare; do
+    program_help=$("$program" help inspect | tr -s ' \n' ' ')
+    case $program_help in *"with commas between: maps, "*"$view"*"--json"*) ;; *) fail "help inspect: no $view" ;; esac
+done
 refuse 2 'ends in .png, .svg or .pdf' plot model --out loss.gif
 refuse 2 'expected heed plot RUN...' plot
 refuse 2 'expected one of step, tokens, time, lr' plot model --x epoch

@@ -186,6 +186,9 @@ static void what_has_no_gradient_says_so(void **state)
     expect_refusal(trace, "d.logits[0,0,0]", "the loss has no gradient by logits here");
     expect_refusal(trace, "d.ids[0,0]", "the loss has no gradient by ids here");
     expect_refusal(trace, "d.blocks.0.attn.hook_patern[0,0,0,0]", "there is no tensor");
+    expect_refusal(trace, "d.W_q[1,2]", "did you mean d.blocks.0.attn.W_q?");
+    expect_refusal(trace, "z[0,0,0,0]", "did you mean blocks.0.attn.z?");
+    expect_refusal(trace, "qqqqqqqqqqqq[0]", "lists them, without an address");
     heed_trace_close(trace);
     heed_model_close(model);
 }
