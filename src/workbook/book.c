@@ -91,6 +91,32 @@ heed_slip heed_exercise_slip(const heed_exercise *x, const json_t *params, const
     return heed_judge_plain_slip(field, expected, given);
 }
 
+/* Is given what solve() makes of the field with that slip? */
+static bool is_of_slip(const heed_exercise *x, const json_t *params, const heed_field_spec *field,
+                       heed_slip slip, const json_t *given)
+{
+    json_t *other = NULL;
+    bool is_it = false;
+
+    if (heed_exercise_solve(x, params, slip, NULL, &other, NULL) == HEED_OK &&
+        json_object_get(other, field->name) != NULL)
+        is_it = heed_judge(field, json_object_get(other, field->name), given).ok;
+    json_decref(other);
+    return is_it;
+}
+
+heed_judged heed_exercise_judge(const heed_exercise *x, const json_t *params, const heed_field_spec *field,
+                                const json_t *expected, const json_t *given)
+{
+    heed_judged judged = heed_judge(field, expected, given);
+
+    for (int slip = 1; !judged.ok && given != NULL && slip < HEED_N_SLIPS; slip++) {
+        if ((x->also & HEED_SLIP(slip)) != 0 && is_of_slip(x, params, field, (heed_slip)slip, given))
+            judged = (heed_judged){.ok = true, .remark = heed_slip_words((heed_slip)slip)};
+    }
+    return judged;
+}
+
 /* --- the book --- */
 
 static const heed_part_text *find_text(const heed_part_text *texts, int n, const char *id)

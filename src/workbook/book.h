@@ -4,6 +4,7 @@
 #define HEED_WORKBOOK_BOOK_H
 
 #include "workbook/exercise.h"
+#include "workbook/judge.h"
 #include "workbook/texts.h"
 
 typedef struct heed_part {
@@ -39,6 +40,9 @@ heed_status heed_exercise_solve(const heed_exercise *exercise, const json_t *par
 /** Parameters of a variant, 0 being the source's; *params is new. */
 heed_status heed_exercise_vary(const heed_exercise *exercise, int64_t variant, json_t **params,
                                heed_error *err);
+/** heed_judge(); an answer by another reading of the question is right, too, and the remark says so. */
+heed_judged heed_exercise_judge(const heed_exercise *exercise, const json_t *params,
+                                const heed_field_spec *field, const json_t *expected, const json_t *given);
 /** The slip that makes given of a field whose right value it is not; HEED_SLIP_NONE. */
 heed_slip heed_exercise_slip(const heed_exercise *exercise, const json_t *params, const heed_field_spec *field,
                              const json_t *expected, const json_t *given);

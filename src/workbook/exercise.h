@@ -81,8 +81,20 @@ typedef enum heed_slip {
     HEED_SLIP_TRIANGLE,     /* the visible half where all entries are meant */
     HEED_SLIP_SUM_P,        /* probabilities added up along a path */
     HEED_SLIP_PRINTED,      /* 003 P2 D: columns of V and of the output exchanged, as printed there */
+    HEED_SLIP_SCALE_BACK,   /* of gradients: the scores are scaled, on the way back the scale is forgotten */
+    HEED_SLIP_NO_RESIDUAL,  /* a part's output put in the place of its input, not added to it */
+    HEED_SLIP_SUM,          /* a sum where its mean is asked for */
+    HEED_SLIP_MATCH,        /* the earlier token that is alike, not the one behind it */
+    HEED_SLIP_FIRST_MATCH,  /* the first such token, not the latest */
+    HEED_SLIP_OLD_GRADIENT, /* of two steps: the gradient is not made anew */
+    HEED_SLIP_NO_OLD,       /* the change alone, without what it is added to */
+    HEED_SLIP_ALL_ROWS,     /* the first row counted, too, which has no choice */
+    HEED_SLIP_UNTIED,       /* a head counted that is the token table again */
+    HEED_SLIP_LENGTH,       /* the length of a difference where its largest entry is meant */
     HEED_N_SLIPS
 } heed_slip;
+
+_Static_assert(HEED_N_SLIPS <= 64, "slips are bits of 64");
 
 #define HEED_SLIP(s) (UINT64_C(1) << (s))
 /* Of scaled dot-product attention with and without a mask. */
@@ -150,6 +162,8 @@ enum {
     HEED_ASKED_FREE = 16,     /* taken as it is, never wrong */
     HEED_ASKED_PERCENT = 32,  /* 40% is 40, elsewhere 0.4 */
     HEED_ASKED_INFINITE = 64, /* no large negative number stands for -inf */
+    HEED_ASKED_LITERAL = 128, /* texts are compared letter by letter, blanks and case too */
+    HEED_ASKED_FLAT = 256,    /* rows are compared however their numbers are nested: [[1, 2], 3] is [1, 2, 3] */
 };
 
 typedef struct heed_field_spec {
@@ -170,7 +184,8 @@ typedef struct heed_exercise {
     const char *params;            /* JSON of the seed's numbers, "{}": nothing varies */
     void (*vary)(heed_varying *v); /* NULL: nothing varies */
     void (*solve)(heed_solving *s);
-    uint64_t slips;                          /* bits HEED_SLIP(…) that solve() knows */
+    uint64_t slips; /* bits HEED_SLIP(…) that solve() knows */
+    uint64_t also;  /* bits of those whose answers are other readings of the question: right, with a remark */
     heed_field_spec fields[HEED_MAX_FIELDS]; /* ends with a NULL name */
     const char *demo;                        /* "D02"; NULL: none */
     /*

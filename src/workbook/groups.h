@@ -7,12 +7,15 @@
 
 extern const heed_exercise heed_exercises_attention[];
 extern const heed_exercise heed_exercises_attention_code[];
+extern const heed_exercise heed_exercises_block[];
 extern const heed_exercise heed_exercises_collapse[];
 extern const heed_exercise heed_exercises_counts[];
 extern const heed_exercise heed_exercises_generation[];
+extern const heed_exercise heed_exercises_gradients[];
 extern const heed_exercise heed_exercises_growth[];
 extern const heed_exercise heed_exercises_head_code[];
 extern const heed_exercise heed_exercises_head_shapes[];
+extern const heed_exercise heed_exercises_interpret[];
 extern const heed_exercise heed_exercises_layers[];
 extern const heed_exercise heed_exercises_letter_heads[];
 extern const heed_exercise heed_exercises_letter_tables[];
@@ -24,6 +27,7 @@ extern const heed_exercise heed_exercises_memory[];
 extern const heed_exercise heed_exercises_multi_head[];
 extern const heed_exercise heed_exercises_next_token[];
 extern const heed_exercise heed_exercises_perplexity[];
+extern const heed_exercise heed_exercises_pronoun[];
 extern const heed_exercise heed_exercises_restraint[];
 extern const heed_exercise heed_exercises_runs[];
 extern const heed_exercise heed_exercises_scaling[];

@@ -80,6 +80,13 @@ static bool says_yes_or_no(const char *word, const json_t *given)
     return heed_json_to_double(given, &x) && x == (yes ? 1.0 : 0.0);
 }
 
+/* The words for nothing. */
+static bool is_none(const json_t *given)
+{
+    return json_is_string(given) &&
+           (same_text("none", json_string_value(given)) || same_text("null", json_string_value(given)));
+}
+
 /* --- any value --- */
 
 /* Where two values first differ. */
@@ -92,6 +99,44 @@ typedef struct difference {
 
 static bool same(const heed_field_spec *f, double factor, const json_t *expected, const json_t *given,
                  difference *d);
+
+/* Puts all numbers and texts of a value behind those of out, whatever lists or objects they lie in. */
+static void flatten(const json_t *value, json_t *out)
+{
+    const char *name;
+    json_t *member;
+
+    for (size_t i = 0; i < json_array_size(value); i++)
+        flatten(json_array_get(value, i), out);
+    json_object_foreach((json_t *)(uintptr_t)value, name, member) flatten(member, out);
+    if (!json_is_array(value) && !json_is_object(value))
+        json_array_append(out, (json_t *)(uintptr_t)value);
+}
+
+/* Row by row, what is in a row as one list. */
+static bool same_rows(const heed_field_spec *f, double factor, const json_t *expected, const json_t *given,
+                      difference *d)
+{
+    const size_t n = json_array_size(expected);
+    bool ok = json_is_array(given) && json_array_size(given) == n;
+
+    for (size_t i = 0; ok && i < n; i++) {
+        json_t *a = json_array(), *b = json_array();
+        difference inside = {0};
+
+        flatten(json_array_get(expected, i), a);
+        flatten(json_array_get(given, i), b);
+        ok = same(f, factor, a, b, &inside);
+        d->place[0] = (int64_t)i;
+        d->depth = 1;
+        json_decref(a);
+        json_decref(b);
+    }
+    d->shape = d->depth == 0;
+    d->expected = d->depth == 0 ? expected : json_array_get(expected, (size_t)d->place[0]);
+    d->given = d->depth == 0 ? given : json_array_get(given, (size_t)d->place[0]);
+    return ok;
+}
 
 static bool same_lists(const heed_field_spec *f, double factor, const json_t *expected, const json_t *given,
                        difference *d)
@@ -121,6 +166,9 @@ static bool same(const heed_field_spec *f, double factor, const json_t *expected
     double x, y;
     bool ok;
 
+    if (json_is_array(expected) && d->depth == 0 && (f->flags & HEED_ASKED_FLAT) &&
+        json_is_array(json_array_get(expected, 0)))
+        return same_rows(f, factor, expected, given, d);
     if (json_is_array(expected))
         return same_lists(f, factor, expected, given, d);
     if (heed_json_to_double(expected, &x))
@@ -128,11 +176,13 @@ static bool same(const heed_field_spec *f, double factor, const json_t *expected
              !((f->flags & HEED_ASKED_INFINITE) && isfinite(x) != isfinite(y));
     else if (json_is_boolean(expected))
         ok = json_is_boolean(given) && json_is_true(given) == json_is_true(expected);
+    else if (json_is_string(expected) && (f->flags & HEED_ASKED_LITERAL))
+        ok = json_equal(expected, given);
     else if (json_is_string(expected))
         ok = json_is_string(given) ? same_text(json_string_value(expected), json_string_value(given))
                                    : says_yes_or_no(json_string_value(expected), given);
     else
-        ok = json_equal(expected, given);
+        ok = json_equal(expected, given) || (json_is_null(expected) && is_none(given));
     if (!ok) {
         d->expected = expected;
         d->given = given;
@@ -226,7 +276,8 @@ heed_judged heed_judge(const heed_field_spec *f, const json_t *expected, const j
         return j;
     }
     if (given == NULL || json_is_null(given) || (json_is_null(expected) && is_zero(given))) {
-        j.ok = json_is_null(expected);
+        /* a number that is not there is left out; that there is nothing, in words, is to be said */
+        j.ok = json_is_null(expected) && (given != NULL || f->kind != HEED_ANSWER_TEXT);
         snprintf(j.words, sizeof j.words, "%s", j.ok ? "" : "no answer");
         return j;
     }

@@ -28,5 +28,9 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_runs,
     heed_exercises_layers,
     heed_exercises_generation,
+    heed_exercises_gradients,
+    heed_exercises_block,
+    heed_exercises_interpret,
+    heed_exercises_pronoun,
     NULL,
 };

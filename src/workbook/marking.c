@@ -78,7 +78,7 @@ static const char *expected_text(heed_marking *v, const json_t *expected)
 static void add_field(heed_marking *v, const heed_exercise *x, const json_t *params,
                       const heed_field_spec *spec, const json_t *expected, const json_t *given)
 {
-    const heed_judged judged = heed_judge(spec, expected, given);
+    const heed_judged judged = heed_exercise_judge(x, params, spec, expected, given);
     const heed_slip slip = !judged.ok && given != NULL ? heed_exercise_slip(x, params, spec, expected, given)
                                                        : HEED_SLIP_NONE;
     const char *words = heed_arena_format(v->arena, "%s", judged.words);
@@ -211,7 +211,7 @@ static json_t *mark_fields(const heed_posing *p, const json_t *answer, bool *ok)
     for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
         const heed_field_spec *f = &x->fields[i];
         const json_t *expected = json_object_get(p->answer, f->name), *given = json_object_get(answer, f->name);
-        const heed_judged judged = heed_judge(f, expected, given);
+        const heed_judged judged = heed_exercise_judge(x, p->params, f, expected, given);
         const heed_slip slip = !judged.ok && given != NULL
                                    ? heed_exercise_slip(x, p->params, f, expected, given)
                                    : HEED_SLIP_NONE;

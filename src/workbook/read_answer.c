@@ -207,7 +207,7 @@ static heed_status read_numbers(const heed_field_spec *f, const char *text, json
     }
     if (status == HEED_OK && n == 0)
         status = wrong(f, f->kind == HEED_ANSWER_MATRIX ? "rows of numbers" : "numbers", text, err);
-    if (status == HEED_OK && f->kind == HEED_ANSWER_LIST) { /* one row, or one column, or both as they come */
+    if (status == HEED_OK && f->kind == HEED_ANSWER_LIST && (f->flags & HEED_ASKED_FLAT) == 0) { /* one row, or one column, or both as they come */
         *value = json_array();
         for (size_t i = 0; i < n; i++)
             json_array_extend(*value, json_array_get(rows, i));

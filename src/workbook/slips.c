@@ -56,6 +56,18 @@ static const char *const words[HEED_N_SLIPS] = {
     [HEED_SLIP_PRINTED] =
         "the columns seem to be exchanged, as they are in the source's print; this W_V puts the "
         "mark of a consonant first",
+    [HEED_SLIP_SCALE_BACK] =
+        "the gradients of Q and K seem not to be divided by sqrt(head_dim), as the scores were",
+    [HEED_SLIP_NO_RESIDUAL] = "the outputs of the parts seem not to be added to what went in",
+    [HEED_SLIP_SUM] = "this seems to be a sum, where the mean is asked for",
+    [HEED_SLIP_MATCH] =
+        "this seems to be the earlier match itself; an induction head looks at the token behind it, in one hop",
+    [HEED_SLIP_FIRST_MATCH] = "this seems to be the first match; the latest one counts",
+    [HEED_SLIP_OLD_GRADIENT] = "the second step seems to use the gradient of the first",
+    [HEED_SLIP_ALL_ROWS] = "the first row seems to be counted, too; it sees one key alone and has no choice",
+    [HEED_SLIP_UNTIED] = "the head seems to be counted; it is the token table once more",
+    [HEED_SLIP_LENGTH] = "this is the length of the difference; the largest difference of two entries is meant",
+    [HEED_SLIP_NO_OLD] = "this seems to be the change alone; it is added to what was there",
 };
 
 const char *heed_slip_words(heed_slip slip)
