@@ -443,7 +443,7 @@ void heed_attend_explain(heed_solving *s, const heed_attend_inputs *in, const he
         explain_scaled(s, in, a, a->q.columns / n_heads);
     if (last >= HEED_ATTEND_MASKED && masked)
         heed_step_grid(s, a->masked, "-inf where the query may not look%s",
-                       in->causal ? ": at the keys behind it, above the diagonal" : "");
+                       in->causal ? ": at later keys, above the diagonal" : "");
     if (last >= HEED_ATTEND_WEIGHTS) {
         heed_step_softmax(s, a->masked, a->weights, a->masked.rows - 1);
         heed_step_grid(s, a->weights, "weights A = softmax of every row");

@@ -4,9 +4,24 @@
 
 #include "workbook/attend.h"
 #include "workbook/by_hand.h"
+#include "workbook/distribution.h"
 #include "workbook/groups.h"
 
 /* --- pp.q06, pp.q07b: scores --- */
+
+/* x, or Q^T K where a slip makes it so; Q K, which exists where there are head_dim tokens, is heed_attend()'s. */
+static heed_grid or_turned(heed_solving *s, const heed_attend_inputs *in, heed_grid x, double scale)
+{
+    heed_grid y;
+
+    if (s->status != HEED_OK || s->slip != HEED_SLIP_NOT_TURNED || in->q.rows == in->q.columns ||
+        in->q.rows != in->k.rows)
+        return x;
+    y = heed_grid_times(s, heed_grid_turn(s, in->q), in->k);
+    for (int64_t i = 0; i < y.rows * y.columns; i++)
+        y.data[i] *= scale;
+    return y;
+}
 
 static void scores(heed_solving *s)
 {
@@ -14,7 +29,7 @@ static void scores(heed_solving *s)
     const heed_attended a = heed_attend(s, &in);
 
     heed_attend_explain(s, &in, &a, HEED_ATTEND_SCORES);
-    heed_put_grid(s, "value", a.scores);
+    heed_put_grid(s, "value", or_turned(s, &in, a.scores, 1.0));
 }
 
 static void scaled_scores(heed_solving *s)
@@ -23,7 +38,7 @@ static void scaled_scores(heed_solving *s)
     const heed_attended a = heed_attend(s, &in);
 
     heed_attend_explain(s, &in, &a, HEED_ATTEND_SCALED);
-    heed_put_grid(s, "value", a.scaled);
+    heed_put_grid(s, "value", or_turned(s, &in, a.scaled, 1.0 / sqrt((double)in.q.columns)));
 }
 
 /* --- pp.q07a: the factor --- */

@@ -54,7 +54,7 @@ typedef enum heed_slip {
     HEED_SLIP_SAMPLE,       /* divided by n - 1 where by n, or the other way round */
     HEED_SLIP_LOG_BASE,     /* the logarithm of another base */
     HEED_SLIP_SIGN,         /* the sign */
-    HEED_SLIP_NOT_TURNED,   /* Q K where Q K^T is asked for; both exist where there are head_dim tokens */
+    HEED_SLIP_NOT_TURNED,   /* Q K or Q^T K where Q K^T is asked for */
     HEED_SLIP_ZERO_MASK,    /* hidden scores set to 0, not to -inf */
     HEED_SLIP_DIAGONAL,     /* the diagonal hidden too */
     HEED_SLIP_MASK_FORM,    /* another form: 1 where a key is hidden, or seen, or 0 and -inf */

@@ -186,9 +186,8 @@ static void unsafe_precisions(heed_solving *s)
         }
     }
     heed_step(
-        s,
-        "the softmax of an empty row is %.0f with -inf, and 1/n with -1e9: the one shouts, the other hides it",
-        empty_row());
+        s, "the softmax of an empty row is %s with -inf, and 1/n with -1e9: the one shouts, the other hides it",
+        isnan(empty_row()) ? "nan" : "a number");
     heed_put_text(s, "choice", unsafe);
 }
 

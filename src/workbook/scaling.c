@@ -222,8 +222,8 @@ static void range(heed_solving *s)
     heed_step(s, "sqrt(%lld) = %.5g, so the factor is %.5g", (long long)d, sqrt((double)d),
               1.0 / sqrt((double)d));
     heed_step(s, "%.5g and %.5g become %.5g and %.5g", lo, hi, a.scaled.data[0], a.scaled.data[1]);
-    heed_step(s, "weights are to each other as e^x: before e^(%.5g - %.5g) = %.4g", hi, lo, before);
-    heed_step(s, "after e^(%.5g - %.5g) = %.4g", a.scaled.data[1], a.scaled.data[0], after);
+    heed_step(s, "weights are to each other as e^x: before e^(%.5g - (%.5g)) = %.4g", hi, lo, before);
+    heed_step(s, "after e^(%.5g - (%.5g)) = %.4g", a.scaled.data[1], a.scaled.data[0], after);
     heed_put_number(s, "lo", a.scaled.data[0]);
     heed_put_number(s, "hi", a.scaled.data[1]);
     heed_put_number(s, "factor", (a.scaled.data[1] - a.scaled.data[0]) / (a.scores.data[1] - a.scores.data[0]));

@@ -466,6 +466,8 @@ static void slips_have_names(void **state)
     expect_slip("pp.q06", qk, "{\"value\": [[1, 2], [3, -1]]}", "value", "swapped");
     expect_slip("pp.q07b", qk, "{\"value\": [[1, 3], [2, -1]]}", "value", "not to be divided");
     expect_slip("pp.q07b", qk, "{\"value\": [[0.5, 1.5], [1, -0.5]]}", "value", "divided by head_dim");
+    /* three tokens of two numbers: Q^T K is 2 by 2 */
+    expect_slip("pp.q06", "{}", "{\"value\": [[2, 1], [1, 2]]}", "value", "wrong place");
     /* e^-2 = 0.1353, so the weights without scaling are 0.1192 and 0.8808 */
     expect_slip("pp.q08", row, "{\"value\": [0.12, 0.88]}", "value", "not to be divided");
     /* columns: e^(1/1.414) = 2.028 by 2.028 + e^(2/1.414) = 4.113; e^(3/1.414) = 8.342 by 8.342 + e^-0.7071 = 0.4931 */
