@@ -126,7 +126,7 @@ typedef struct heed_marking_field {
         *words; /* what is wrong and where: "row 2, column 1: expected 0.5, got 1"; "" where it is right */
     const char *slip;     /* what seems to have happened; NULL: nothing typical */
     const char *remark;   /* said of a right answer, too; NULL: none */
-    const char *expected; /* as text */
+    const char *expected; /* as text; "": many are right */
 } heed_marking_field;
 
 /**
@@ -148,8 +148,10 @@ HEED_API heed_status heed_posing_solve(const heed_posing *posing, char **json, h
 
 /**
  * Marks one line {"id", "params", "answer"}: *json is {"id", "ok", "fields": {name: {"ok", "expected", "slip"}}}, allocated.
- * "params" may be left out, "variant" may be given instead; a text "student" is handed on. HEED_ERR_FILE: a line that is no such object, with an unknown
- * id, parameter or field; then *json says so in "error".
+ * "params" may be left out, "variant" may be given instead or beside them. A line with a text "student" is of a sheet: what the
+ * sheet asks for is judged, no more, and an answer is a value or a text as heed_posing_answer() takes it, so that with the variant
+ * the letter of an option will do; "student" is handed on. HEED_ERR_FILE: a line that is no such object, with an unknown id,
+ * parameter or field; then *json says so in "error".
  */
 HEED_API heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size_t n, char **json,
                                         bool *ok, heed_error *err);
@@ -183,7 +185,7 @@ HEED_API heed_status heed_workbook_sheet(const heed_posing *const *posings, int 
                                          const heed_sheet_options *options, char **text, heed_error *err);
 /** The variant that a student of a class gets: the same for the same seed, name and id, whoever else is in the class. */
 HEED_API int64_t heed_student_variant(int64_t seed, const char *student, const char *id);
-/** A line for heed_workbook_mark() whose answers are still to be filled in; student NULL: without. *json is allocated. */
+/** A line of a student for heed_workbook_mark() whose answers are still to be filled in. *json is allocated. */
 HEED_API heed_status heed_posing_line(const heed_posing *posing, const char *student, char **json,
                                       heed_error *err);
 

@@ -66,7 +66,7 @@ static void list_candidates(int number, const char *word, size_t n)
     int at = 0;
 
     putchar('\n');
-    for (int i = 0; (candidate = candidates(candidates_of, number, i)) != NULL; i++) {
+    for (int i = 0; (candidate = candidates(candidates_of, number, n > 0, i)) != NULL; i++) {
         if (strncasecmp(candidate, word, n) != 0)
             continue;
         if (at + (int)strlen(candidate) + 2 > heed_cli_columns(stdout)) {
@@ -87,7 +87,7 @@ static size_t shared(int number, const char *word, size_t n, const char **first,
 
     *n_found = 0;
     *first = NULL;
-    for (int i = 0; (candidate = candidates(candidates_of, number, i)) != NULL; i++) {
+    for (int i = 0; (candidate = candidates(candidates_of, number, n > 0, i)) != NULL; i++) {
         size_t same = 0;
 
         if (strncasecmp(candidate, word, n) != 0)

@@ -13,8 +13,8 @@ bool heed_cli_read_line(const char *prompt, bool remember, const char **line);
 /** A question and "yes" or "no"; anything else is no. */
 bool heed_cli_ask_yes(const char *question);
 
-/** What the word number `word` (from 0) of a line may be: candidate i, NULL behind the last. */
-typedef const char *heed_cli_candidate(void *context, int word, int i);
+/** What the word number `word` (from 0) of a line may be: candidate i, NULL behind the last. begun: some letters stand. */
+typedef const char *heed_cli_candidate(void *context, int word, bool begun, int i);
 /** NULL: none. */
 void heed_cli_complete_with(heed_cli_candidate *candidate, void *context);
 /** Gives the terminal back. */

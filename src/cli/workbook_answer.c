@@ -30,8 +30,8 @@ static const heed_field fields[] = {
 /* --- what was written --- */
 
 /* From the line, a file, the editor, the terminal; at last from standard input. */
-static heed_status take(const heed_posing *p, const heed_cli_options *options, const answer_options *own,
-                        char path[512], char **text, heed_error *err)
+static heed_status take(const heed_cli_desk *desk, const heed_posing *p, const heed_cli_options *options,
+                        const answer_options *own, char path[512], char **text, heed_error *err)
 {
     *text = NULL;
     if ((options->n_operands > 1) + (own->file != NULL) + own->edit > 1)
@@ -45,8 +45,13 @@ static heed_status take(const heed_posing *p, const heed_cli_options *options, c
         return heed_cli_answers_read_file(own->file, text, err);
     if (own->edit)
         return heed_cli_edit_answers(p, path, text, err);
-    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        if (!desk->in_place) { /* there it was seen a moment ago */
+            heed_cli_put_question(desk, p);
+            putchar('\n');
+        }
         return heed_cli_ask_answers(p, text, err);
+    }
     return heed_cli_answers_read_file("-", text, err);
 }
 
@@ -56,10 +61,13 @@ static void put_field(const heed_posing *p, const heed_marking_field *f, int wid
 {
     char letter[2];
 
-    printf("%s%s%s  %-*s", heed_cli_ink_on(f->ok ? HEED_CLI_INK_RIGHT : HEED_CLI_INK_WRONG),
-           f->ok ? "right" : "wrong", heed_cli_ink_off(), widest, f->name);
-    if (f->words[0] != '\0') {
-        fputs("  ", stdout);
+    printf("%s%s%s  %s", heed_cli_ink_on(f->ok ? HEED_CLI_INK_RIGHT : HEED_CLI_INK_WRONG),
+           f->ok        ? "right"
+           : f->missing ? "open "
+                        : "wrong",
+           heed_cli_ink_off(), f->name);
+    if (f->words[0] != '\0' && !f->missing) {
+        printf("%*s", widest - (int)strlen(f->name) + 2, "");
         heed_cli_put_words(f->words, 9, 9 + widest);
     } else
         putchar('\n');
@@ -69,7 +77,7 @@ static void put_field(const heed_posing *p, const heed_marking_field *f, int wid
     }
     if (f->remark != NULL)
         heed_cli_put_words(f->remark, 7, 0);
-    if (show && !f->ok) {
+    if (show && !f->ok && f->expected[0] != '\0') {
         fputs("       Expected: ", stdout);
         heed_cli_put_words(heed_cli_option_letter(p, f->expected, letter), 9, 17);
     }
@@ -157,7 +165,7 @@ static heed_status answer(const heed_cli_desk *desk, const heed_posing *p, const
 {
     heed_cli_answers a = {.text = NULL};
     char path[512] = "", *text = NULL;
-    heed_status status = take(p, options, own, path, &text, err);
+    heed_status status = take(desk, p, options, own, path, &text, err);
 
     if (status == HEED_OK)
         status = heed_cli_answers_split(&a, p, text, err);

@@ -29,7 +29,8 @@ static void put_answers(const heed_posing *p, const heed_marking *m)
 
     for (int i = 0; i < heed_marking_n_fields(m); i++) {
         const heed_marking_field *f = heed_marking_field_at(m, i);
-        const char *expected = heed_cli_option_letter(p, f->expected, letter);
+        const char *expected = f->expected[0] == '\0' ? "any that has the property"
+                                                      : heed_cli_option_letter(p, f->expected, letter);
 
         printf("  %s%s%s = ", heed_cli_ink_on(HEED_CLI_INK_CODE), f->name, heed_cli_ink_off());
         heed_cli_put_words(expected, 6, 5 + (int)strlen(f->name));

@@ -154,7 +154,8 @@ static void json_group(heed_cli_json *json, const heed_cli_desk *desk, group g)
     heed_cli_json_close(json, '}');
 }
 
-static void put_json(const heed_cli_desk *desk)
+/* All groups, or the one that begins at `only`. */
+static void put_json(const heed_cli_desk *desk, int only)
 {
     heed_cli_json json = {.out = stdout};
     const int next = heed_cli_workbook_find_next(desk);
@@ -166,7 +167,8 @@ static void put_json(const heed_cli_desk *desk)
     heed_cli_json_open(&json, "groups", '[');
     for (int i = 0; i < heed_workbook_count(desk->book);) {
         const group g = group_at(desk, i);
-        json_group(&json, desk, g);
+        if (only < 0 || only == i)
+            json_group(&json, desk, g);
         i = g.end;
     }
     heed_cli_json_close(&json, ']');
@@ -175,18 +177,14 @@ static void put_json(const heed_cli_desk *desk)
 
 /* --- the action --- */
 
-static heed_status list_group(const heed_cli_desk *desk, const char *name, heed_error *err)
+/* Where the group of that name begins. */
+static heed_status find_group(const heed_cli_desk *desk, const char *name, int *first, heed_error *err)
 {
     char shown[80];
 
-    for (int i = 0; i < heed_workbook_count(desk->book);) {
-        const group g = group_at(desk, i);
-
-        if (strcasecmp(heed_workbook_info(desk->book, i)->group, name) == 0) {
-            put_exercises(desk, g);
+    for (*first = 0; *first < heed_workbook_count(desk->book); *first = group_at(desk, *first).end) {
+        if (strcasecmp(heed_workbook_info(desk->book, *first)->group, name) == 0)
             return HEED_OK;
-        }
-        i = g.end;
     }
     return heed_cli_fail(err, HEED_ERR_USAGE, "there is no group \"%s\"; \"heed workbook list\" shows all",
                          heed_cli_quote(shown, sizeof shown, name));
@@ -197,6 +195,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     list_options own = {.json = false};
     heed_cli_options options = {.command = command, .most_operands = 1};
     heed_cli_desk *desk = NULL;
+    int only = -1;
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, 1, &own, true);
@@ -206,12 +205,14 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_apply(&options, err);
     if (status == HEED_OK)
         status = heed_cli_desk_open(&desk, err);
+    if (status == HEED_OK && options.n_operands > 0)
+        status = find_group(desk, options.operands[0], &only, err);
     if (status != HEED_OK)
         return status;
     if (own.json)
-        put_json(desk);
-    else if (options.n_operands > 0)
-        return list_group(desk, options.operands[0], err);
+        put_json(desk, only);
+    else if (only >= 0)
+        put_exercises(desk, group_at(desk, only));
     else {
         put_groups(desk);
         put_next(desk);

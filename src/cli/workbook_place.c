@@ -13,8 +13,8 @@
 
 /* --- completion --- */
 
-/* The first word is an action, an id or a name of an answer; the others are ids. */
-static const char *candidate(void *context, int word, int i)
+/* The first word is an action or an id, of which there are too many to list them all; the others are ids. */
+static const char *candidate(void *context, int word, bool begun, int i)
 {
     static const char *const own[] = {"help", "quit"};
     const heed_cli_desk *desk = context;
@@ -27,7 +27,8 @@ static const char *candidate(void *context, int word, int i)
         if (i-- == 0)
             return own[k];
     }
-    return i < heed_workbook_count(desk->book) ? heed_workbook_info(desk->book, i)->id : NULL;
+    return (begun || word > 0) && i < heed_workbook_count(desk->book) ? heed_workbook_info(desk->book, i)->id
+                                                                      : NULL;
 }
 
 /* --- a line --- */

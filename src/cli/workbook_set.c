@@ -257,7 +257,7 @@ static heed_status put_student(const set *s, const char *student, heed_posing **
     for (int i = 0; i < s->n && status == HEED_OK; i++) {
         char *line = NULL;
 
-        status = heed_posing_line(posings[i], student, &line, err);
+        status = heed_posing_line(posings[i], student != NULL ? student : "", &line, err);
         if (status == HEED_OK)
             fprintf(lines, "%s\n", line);
         free(line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers judged: those of a person, and lines of a file of answers. */
+/* Answers of a person, judged. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,10 +19,7 @@ struct heed_marking {
     bool ok;
 };
 
-/* --- of a person --- */
-
-/* A letter means the option at that place; its key and its words mean it, too. */
-static json_t *chosen(const heed_posing *p, const char *answer)
+json_t *heed_posing_chosen(const heed_posing *p, const char *answer)
 {
     const int n = heed_posing_n_options(p);
 
@@ -47,7 +44,7 @@ static heed_status read_one(const heed_posing *p, int i, const char *text, json_
     if (spec->kind == HEED_ANSWER_TEXT && heed_posing_n_options(p) > 0) {
         char shown[80];
 
-        *value = chosen(p, text);
+        *value = heed_posing_chosen(p, text);
         return *value != NULL ? HEED_OK
                               : heed_fail(err, HEED_ERR_USAGE, "%s: expected a letter from a to %c, got \"%s\"",
                                           spec->name, 'a' + heed_posing_n_options(p) - 1,
@@ -75,13 +72,15 @@ static const char *expected_text(heed_marking *v, const json_t *expected)
     return text;
 }
 
+/* choice: given is the key of an option, which means nothing to a person. */
 static void add_field(heed_marking *v, const heed_exercise *x, const json_t *params,
-                      const heed_field_spec *spec, const json_t *expected, const json_t *given)
+                      const heed_field_spec *spec, const json_t *expected, const json_t *given, bool choice)
 {
     const heed_judged judged = heed_exercise_judge(x, params, spec, expected, given);
     const heed_slip slip = !judged.ok && given != NULL ? heed_exercise_slip(x, params, spec, expected, given)
                                                        : HEED_SLIP_NONE;
-    const char *words = heed_arena_format(v->arena, "%s", judged.words);
+    const char *words = heed_arena_format(
+        v->arena, "%s", choice && given != NULL && !judged.ok ? "this is not the one" : judged.words);
 
     v->ok = v->ok && judged.ok;
     v->fields[v->n++] = (heed_marking_field){.name = spec->name,
@@ -100,6 +99,8 @@ static heed_status judge_given(const heed_posing *p, json_t *const *values, heed
     json_t *params = json_deep_copy(p->params), *answer = NULL, *steps = json_array();
     const char *words = NULL;
     heed_status status;
+    const bool own = json_is_true(
+        json_object_get(p->answer, x->property)); /* the numbers posed are right ones */
     bool all = true;
 
     for (int i = 0; i < p->n_given; i++) {
@@ -119,9 +120,9 @@ static heed_status judge_given(const heed_posing *p, json_t *const *values, heed
                 .ok = v->ok,
                 .missing = values[i] == NULL,
                 .words = words != NULL ? words : "",
-                .expected = expected_text(v, json_object_get(p->params, p->specs[i]->name))};
+                .expected = own ? expected_text(v, json_object_get(p->params, p->specs[i]->name)) : ""};
         for (int i = p->n_given; i < p->n_fields; i++)
-            add_field(v, x, params, p->specs[i], json_object_get(answer, p->specs[i]->name), values[i]);
+            add_field(v, x, params, p->specs[i], json_object_get(answer, p->specs[i]->name), values[i], false);
     }
     json_decref(steps);
     json_decref(answer);
@@ -150,7 +151,8 @@ heed_status heed_posing_answer(const heed_posing *p, const char *const *answers,
     if (status == HEED_OK && x->given != NULL)
         status = judge_given(p, values, v, err);
     for (int i = 0; i < p->n_fields && status == HEED_OK && x->given == NULL; i++)
-        add_field(v, x, p->params, p->specs[i], json_object_get(p->answer, p->specs[i]->name), values[i]);
+        add_field(v, x, p->params, p->specs[i], json_object_get(p->answer, p->specs[i]->name), values[i],
+                  p->specs[i]->kind == HEED_ANSWER_TEXT && heed_posing_n_options(p) > 0);
     for (int i = 0; i < p->n_fields; i++)
         json_decref(values[i]);
     if (status != HEED_OK) {
@@ -182,99 +184,4 @@ int heed_marking_n_fields(const heed_marking *v)
 const heed_marking_field *heed_marking_field_at(const heed_marking *v, int i)
 {
     return &v->fields[i];
-}
-
-/* --- of a file --- */
-
-static heed_status check_names(const heed_exercise *x, json_t *answer, heed_error *err)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach(answer, name, value)
-    {
-        char shown[64];
-
-        if (heed_exercise_field(x, name) == NULL)
-            return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"", x->id,
-                             heed_quote(shown, sizeof shown, name, strlen(name)));
-    }
-    return HEED_OK;
-}
-
-static json_t *mark_fields(const heed_posing *p, const json_t *answer, bool *ok)
-{
-    const heed_exercise *x = p->part->exercise;
-    json_t *fields = json_object();
-
-    *ok = true;
-    for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
-        const heed_field_spec *f = &x->fields[i];
-        const json_t *expected = json_object_get(p->answer, f->name), *given = json_object_get(answer, f->name);
-        const heed_judged judged = heed_exercise_judge(x, p->params, f, expected, given);
-        const heed_slip slip = !judged.ok && given != NULL
-                                   ? heed_exercise_slip(x, p->params, f, expected, given)
-                                   : HEED_SLIP_NONE;
-        json_t *one = json_pack("{s:b, s:O, s:s?}", "ok", judged.ok, "expected", expected, "slip",
-                                slip != HEED_SLIP_NONE ? heed_slip_words(slip) : NULL);
-
-        if (judged.words[0] != '\0')
-            json_object_set_new(one, "words", json_string(judged.words));
-        json_object_set_new(fields, f->name, one);
-        *ok = *ok && judged.ok;
-    }
-    return fields;
-}
-
-static heed_status pose_line(const heed_workbook *book, json_t *root, heed_posing **posing, heed_error *err)
-{
-    const json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params"),
-                 *variant = json_object_get(root, "variant");
-    char *text;
-    heed_status status;
-
-    if (!json_is_string(id))
-        return heed_fail(err, HEED_ERR_FILE, "expected a text \"id\"");
-    if (params == NULL || json_is_null(params))
-        return heed_workbook_pose(book, json_string_value(id), json_integer_value(variant), posing, err);
-    text = json_dumps(params, JSON_ENCODE_ANY);
-    status = text != NULL ? heed_workbook_pose_with(book, json_string_value(id), text, posing, err)
-                          : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
-    free(text);
-    return status;
-}
-
-heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size_t n, char **json, bool *ok,
-                               heed_error *err)
-{
-    heed_error own = {HEED_OK, ""};
-    json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *all = NULL;
-    json_t *answer = json_object_get(root, "answer"), *id = json_object_get(root, "id"),
-           *student = json_object_get(root, "student");
-    heed_posing *posing = NULL;
-    heed_status status = HEED_OK;
-
-    *ok = false;
-    if (!json_is_object(root) || !json_is_object(answer))
-        status = heed_fail(&own, HEED_ERR_FILE, "expected an object with \"id\", \"params\" and \"answer\"");
-    if (status == HEED_OK)
-        status = pose_line(book, root, &posing, &own);
-    if (status == HEED_OK)
-        status = check_names(posing->part->exercise, answer, &own);
-    if (status == HEED_OK) {
-        json_t *fields = mark_fields(posing, answer, ok);
-        all = json_pack("{s:O, s:b, s:o}", "id", id, "ok", *ok, "fields", fields);
-    } else
-        all = json_pack("{s:O?, s:b, s:s}", "id", id, "ok", 0, "error", own.message);
-    if (json_is_string(student))
-        json_object_set(all, "student", student);
-    *json = all != NULL ? json_dumps(all, JSON_REAL_PRECISION(13)) : NULL;
-    json_decref(all);
-    json_decref(root);
-    heed_posing_destroy(posing);
-    if (*json == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
-    return status == HEED_OK
-               ? HEED_OK
-               : heed_fail(err, status == HEED_ERR_MEMORY ? status : HEED_ERR_FILE, "%s", own.message);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sheets: exercises on paper, with room for answers or with the answers and how they come about. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,10 +82,13 @@ static const char *letter_of(const heed_posing *p, const char *key)
 static void put_answer(heed_text_buffer *out, heed_sheet_format format, const heed_posing *p, int i, char *text)
 {
     const char *name = p->specs[i]->name;
-    const json_t *answer = p->part->exercise->given != NULL ? p->params : p->answer;
+    const json_t *answer = i < p->n_given ? p->params : p->answer;
     const heed_sheet_style *style = heed_sheet_style_of(format);
 
-    heed_value_text(json_object_get(answer, name), ANSWER_DIGITS, text, ANSWER_BYTES);
+    if (i < p->n_given && !json_is_true(json_object_get(p->answer, p->part->exercise->property)))
+        snprintf(text, ANSWER_BYTES, "any that has the property");
+    else
+        heed_value_text(json_object_get(answer, name), ANSWER_DIGITS, text, ANSWER_BYTES);
     heed_text_puts(out, style->paragraph[0]);
     put_around(out, format, style->bold, name);
     heed_sheet_escape(out, format, ": ", 2);
@@ -153,8 +157,8 @@ heed_status heed_posing_line(const heed_posing *p, const char *student, char **j
 {
     json_t *answer = json_object(), *all;
 
-    for (int i = 0; i < HEED_MAX_FIELDS && p->part->exercise->fields[i].name != NULL; i++)
-        json_object_set_new(answer, p->part->exercise->fields[i].name, json_null());
+    for (int i = 0; i < p->n_fields; i++)
+        json_object_set_new(answer, p->specs[i]->name, json_null());
     all = json_pack("{s:s*, s:s, s:O, s:o}", "student", student, "id", p->part->info.id, "params", p->params,
                     "answer", answer);
     if (all != NULL && p->variant >= 0)

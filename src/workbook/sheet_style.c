@@ -5,6 +5,8 @@
 
 #include "workbook/sheet.h"
 
+#define LATEX_COLUMNS 92 /* of small letters between the margins */
+
 /* Signs of mathematics that LaTeX's own fonts lack; its newer engines have them from a font. */
 static const char latex_head[] = "\\documentclass[11pt,a4paper]{article}\n"
                                  "\\usepackage[margin=25mm]{geometry}\n"
@@ -80,7 +82,7 @@ static const heed_sheet_style styles[] = {
                           .item = {"\\item ", "\n"},
                           .list = {"\\begin{itemize}\n", "\\end{itemize}\n\n"},
                           .paragraph = {"", "\n\n"},
-                          .plain = {"\\begin{verbatim}\n", "\\end{verbatim}\n\n"},
+                          .plain = {"{\\footnotesize\n\\begin{verbatim}\n", "\\end{verbatim}\n}\n\n"},
                           .heading = {"\\subsection*{", "}\n"},
                           .title = {"\\section*{", "}\n"},
                           .head = latex_head,
@@ -216,6 +218,28 @@ static const char *end_of_block(const char *text)
     return line;
 }
 
+/* Lines that LaTeX would print beyond its margin go on below; others wrap or scroll what is as it is. */
+static void put_narrow(heed_text_buffer *out, const char *text)
+{
+    size_t at = 0;
+
+    while (*text != '\0') {
+        const size_t blanks = strspn(text, " "), n = blanks + strcspn(text + blanks, " \n");
+
+        if (at > 0 && at + n > LATEX_COLUMNS) {
+            heed_text_puts(out, "\n     ");
+            at = 5;
+        }
+        heed_text_append(out, text, n);
+        at += n;
+        text += n;
+        if (*text == '\n') {
+            heed_text_append(out, text++, 1);
+            at = 0;
+        }
+    }
+}
+
 void heed_sheet_plain(heed_text_buffer *out, heed_sheet_format format, const char *text)
 {
     const size_t n = strlen(text);
@@ -223,6 +247,8 @@ void heed_sheet_plain(heed_text_buffer *out, heed_sheet_format format, const cha
     heed_text_puts(out, styles[format].plain[0]);
     if (format == HEED_SHEET_HTML)
         heed_sheet_escape(out, format, text, n);
+    else if (format == HEED_SHEET_LATEX)
+        put_narrow(out, text);
     else
         heed_text_append(out, text, n);
     if (n > 0 && text[n - 1] != '\n')

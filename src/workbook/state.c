@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "formats/json.h"
 #include "workbook/book.h"
 
 struct heed_notebook {
@@ -169,7 +170,7 @@ static heed_status save(heed_notebook *notebook, heed_error *err)
         return status;
     status = load(notebook, err);
     if (status == HEED_OK)
-        status = heed_state_save(notebook->path, notebook->root, err);
+        status = heed_json_write(notebook->path, notebook->root, err);
     if (status == HEED_OK)
         json_array_clear(notebook->unsaved);
     close(lock);
@@ -281,7 +282,7 @@ heed_status heed_notebook_reset(heed_notebook *notebook, heed_error *err)
     if (access(notebook->path, F_OK) == 0 && rename(notebook->path, old) != 0)
         status = heed_fail(err, HEED_ERR_FILE, "%.200s: cannot be put aside", notebook->path);
     if (status == HEED_OK)
-        status = heed_state_save(notebook->path, notebook->root, err);
+        status = heed_json_write(notebook->path, notebook->root, err);
     close(lock);
     return status;
 }

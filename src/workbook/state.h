@@ -25,8 +25,6 @@
 heed_status heed_state_place(char path[HEED_STATE_PATH], heed_error *err);
 /** *root is new: what the file holds, or an empty notebook where there is no file. HEED_ERR_FILE: damaged, of a newer heed. */
 heed_status heed_state_load(const char *path, json_t **root, heed_error *err);
-/** Replaces the file. */
-heed_status heed_state_save(const char *path, const json_t *root, heed_error *err);
 /** Waits for the lock beside the file, its folder being made; *fd is to be closed. HEED_ERR_FILE: after ten seconds. */
 heed_status heed_state_lock(const char *path, int *fd, heed_error *err);
 json_t *heed_state_empty(void); /* NULL: no memory */

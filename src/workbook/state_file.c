@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "formats/json.h"
 #include "workbook/state.h"
 
 #define FORMAT     1
@@ -48,15 +49,12 @@ json_t *heed_state_empty(void)
     return json_pack("{s:i, s:{}}", "heed_workbook", FORMAT, "exercises");
 }
 
-/* --- reading --- */
+/* --- reading and writing --- */
 
-static heed_status damaged(const char *path, const char *why, heed_error *err)
+static heed_status no_notebook(const char *why, heed_error *err)
 {
-    char shown[SHOWN];
-
     return heed_fail(err, HEED_ERR_FILE,
-                     "%s: %s; it is left as it is, \"heed workbook reset\" puts it aside and begins anew",
-                     heed_quote(shown, sizeof shown, path, strlen(path)), why);
+                     "%s; it is left as it is, \"heed workbook reset\" puts it aside and begins anew", why);
 }
 
 static heed_status check(const char *path, const json_t *root, heed_error *err)
@@ -64,24 +62,27 @@ static heed_status check(const char *path, const json_t *root, heed_error *err)
     const json_t *exercises = json_object_get(root, "exercises"), *entry;
     const json_int_t format = json_integer_value(json_object_get(root, "heed_workbook"));
     const char *id;
+    char shown[SHOWN], why[SHOWN + 80];
 
-    if (format > FORMAT)
-        return damaged(path, "a newer heed has written this notebook", err);
+    heed_quote(shown, sizeof shown, path, strlen(path));
+    if (format > FORMAT) {
+        snprintf(why, sizeof why, "%s: a newer heed has written this notebook", shown);
+        return no_notebook(why, err);
+    }
+    snprintf(why, sizeof why, "%s: this is no notebook of heed's", shown);
     if (format != FORMAT || !json_is_object(exercises))
-        return damaged(path, "this is no notebook of heed's", err);
+        return no_notebook(why, err);
     json_object_foreach((json_t *)(uintptr_t)exercises, id, entry)
     {
         if (!json_is_object(entry))
-            return damaged(path, "an exercise in this notebook is no object", err);
+            return no_notebook(why, err);
     }
     return HEED_OK;
 }
 
 heed_status heed_state_load(const char *path, json_t **root, heed_error *err)
 {
-    heed_file file = {0};
-    json_error_t where;
-    char why[200];
+    heed_error own = {HEED_OK, ""};
     heed_status status;
 
     *root = NULL;
@@ -89,39 +90,15 @@ heed_status heed_state_load(const char *path, json_t **root, heed_error *err)
         *root = heed_state_empty();
         return *root != NULL ? HEED_OK : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a notebook");
     }
-    status = heed_file_open(&file, path, err);
+    status = heed_json_load(path, HEED_STATE_MOST_BYTES, root, &own);
     if (status != HEED_OK)
-        return status;
-    if (file.size > HEED_STATE_MOST_BYTES) {
-        heed_file_close(&file);
-        return damaged(path, "expected a notebook of at most 16 MiB", err);
-    }
-    *root = json_loadb(file.data, file.size, JSON_REJECT_DUPLICATES, &where);
-    heed_file_close(&file);
-    if (*root == NULL) {
-        snprintf(why, sizeof why, "expected a notebook as JSON, line %d, column %d is none", where.line,
-                 where.column);
-        return damaged(path, why, err);
-    }
+        return status == HEED_ERR_MEMORY ? heed_fail(err, status, "%s", own.message)
+                                         : no_notebook(own.message, err);
     status = check(path, *root, err);
     if (status != HEED_OK) {
         json_decref(*root);
         *root = NULL;
     }
-    return status;
-}
-
-/* --- writing --- */
-
-heed_status heed_state_save(const char *path, const json_t *root, heed_error *err)
-{
-    char *text = json_dumps(root, JSON_INDENT(1));
-    const heed_bytes pieces[] = {{text, text != NULL ? strlen(text) : 0}, {"\n", 1}};
-    const heed_status status = text != NULL
-                                   ? heed_file_write(path, pieces, 2, err)
-                                   : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a notebook");
-
-    free(text);
     return status;
 }
 

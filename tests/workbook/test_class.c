@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workbook/book.h"
 #include "workbook/sheet.h"
 
 static heed_workbook *open_book(void)
@@ -36,11 +37,11 @@ static void words_keep_their_meaning_in_each_format(void **state)
     assert_words(
         HEED_SHEET_MARKDOWN, words,
         "A `x_1` of **50%** & 2**21,\nnext line\n\n- one <\n- two\n\n```\n1 0\n0 1\n```\n\nend {$}\n\n");
-    assert_words(
-        HEED_SHEET_LATEX, words,
-        "A \\texttt{x\\_1} of \\textbf{50\\%} \\& 2**21,\nnext line\n\n\\begin{itemize}\n\\item one "
-        "\\textless{}\n\\item two\n\\end{itemize}\n\n\\begin{verbatim}\n1 0\n0 1\n\\end{verbatim}\n\nend "
-        "\\{\\$\\}\n\n");
+    assert_words(HEED_SHEET_LATEX, words,
+                 "A \\texttt{x\\_1} of \\textbf{50\\%} \\& 2**21,\nnext line\n\n\\begin{itemize}\n\\item one "
+                 "\\textless{}\n\\item two\n\\end{itemize}\n\n{\\footnotesize\n\\begin{verbatim}\n1 0\n0 "
+                 "1\n\\end{verbatim}\n}\n\nend "
+                 "\\{\\$\\}\n\n");
     assert_words(HEED_SHEET_HTML, words,
                  "<p>A <code>x_1</code> of <strong>50%</strong> &amp; 2**21,\nnext line</p>\n<ul>\n<li>one "
                  "&lt;</li>\n<li>two</li>\n</ul>\n<pre>1 0\n0 1\n</pre>\n<p>end {$}</p>\n");
@@ -83,6 +84,8 @@ static void sheets_tell_answers_only_when_asked(void **state)
             char *with = NULL, *without = NULL;
             heed_text_buffer step = {0};
 
+            if (format == HEED_SHEET_LATEX && strlen(heed_posing_step(p, 0)) > 92)
+                continue; /* it is broken in two */
             assert_int_equal(heed_workbook_sheet((const heed_posing *const *)&p, 1, &o, &without, NULL),
                              HEED_OK);
             o.answers = true;
@@ -138,6 +141,10 @@ static void a_line_that_is_filled_in_is_marked(void **state)
         bool ok = false;
 
         assert_int_equal(heed_workbook_pose(book, heed_workbook_info(book, i)->id, 3, &p, NULL), HEED_OK);
+        if (p->n_given > 0 && !json_is_true(json_object_get(p->answer, p->part->exercise->property))) {
+            heed_posing_destroy(p); /* nobody knows a right one */
+            continue;
+        }
         assert_int_equal(heed_posing_line(p, "Ada \"x\"", &line, NULL), HEED_OK);
         assert_int_equal(heed_posing_solve(p, &solved, NULL), HEED_OK);
         root = json_loads(line, 0, NULL);
@@ -145,7 +152,10 @@ static void a_line_that_is_filled_in_is_marked(void **state)
         assert_int_equal(heed_workbook_mark(book, line, strlen(line), &verdict, &ok, NULL), HEED_OK);
         assert_false(ok); /* still empty */
         free(verdict);
-        json_object_set(root, "answer", json_object_get(answers, "answer"));
+        for (int k = 0; k < p->n_fields; k++)
+            json_object_set(json_object_get(root, "answer"), p->specs[k]->name,
+                            json_object_get(json_object_get(answers, k < p->n_given ? "params" : "answer"),
+                                            p->specs[k]->name));
         filled = json_dumps(root, JSON_REAL_PRECISION(13));
         assert_int_equal(heed_workbook_mark(book, filled, strlen(filled), &verdict, &ok, NULL), HEED_OK);
         if (!ok)
@@ -159,6 +169,76 @@ static void a_line_that_is_filled_in_is_marked(void **state)
         free(line);
         heed_posing_destroy(p);
     }
+    heed_workbook_close(book);
+}
+
+/* Expected values as text are whole; nested lists of three axes are typed as JSON. */
+static bool can_be_typed(const heed_posing *p, json_t *answer)
+{
+    const char *name;
+    json_t *value;
+
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        if (heed_posing_field_at(p, i)->kind == HEED_ANSWER_TENSOR)
+            return false;
+    }
+    json_object_foreach(answer, name, value)
+    {
+        if (strstr(json_string_value(value), "...") != NULL || strcmp(json_string_value(value), "nothing") == 0)
+            return false;
+    }
+    return true;
+}
+
+/* What students have written, as it stands on their sheet: matrices, fractions, the letters of options in its order. */
+static void answers_as_they_are_typed_are_marked(void **state)
+{
+    heed_workbook *book = open_book();
+    int n_choices = 0;
+
+    (void)state;
+    for (int i = 0; i < heed_workbook_count(book); i++) {
+        heed_posing *p = NULL;
+        char *line = NULL, *filled, *verdict = NULL;
+        const char *answers[64] = {NULL};
+        heed_marking *m = NULL;
+        json_t *root, *answer;
+        bool ok = false;
+
+        assert_int_equal(heed_workbook_pose(book, heed_workbook_info(book, i)->id, 4, &p, NULL), HEED_OK);
+        assert_int_equal(heed_posing_answer(p, answers, &m, NULL), HEED_OK);
+        assert_int_equal(heed_posing_line(p, "Ada", &line, NULL), HEED_OK);
+        root = json_loads(line, 0, NULL);
+        answer = json_object();
+        for (int k = 0; k < heed_marking_n_fields(m); k++) {
+            const heed_marking_field *f = heed_marking_field_at(m, k);
+            const char *typed = f->expected;
+
+            for (int o = 0; o < heed_posing_n_options(p); o++) {
+                static const char *const letters[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+                if (strcmp(heed_posing_option_at(p, o).key, typed) == 0) {
+                    typed = letters[o];
+                    n_choices++;
+                }
+            }
+            json_object_set_new(answer, f->name, json_string(typed));
+        }
+        if (can_be_typed(p, answer)) {
+            json_object_set(root, "answer", answer);
+            filled = json_dumps(root, JSON_REAL_PRECISION(13));
+            assert_int_equal(heed_workbook_mark(book, filled, strlen(filled), &verdict, &ok, NULL), HEED_OK);
+            if (!ok)
+                fail_msg("%s gives %s", filled, verdict);
+            free(filled);
+            free(verdict);
+        }
+        json_decref(root);
+        json_decref(answer);
+        free(line);
+        heed_marking_destroy(m);
+        heed_posing_destroy(p);
+    }
+    assert_true(n_choices > 0);
     heed_workbook_close(book);
 }
 
@@ -213,6 +293,7 @@ int main(void)
         cmocka_unit_test(sheets_tell_answers_only_when_asked),
         cmocka_unit_test(a_student_keeps_the_same_numbers),
         cmocka_unit_test(a_line_that_is_filled_in_is_marked),
+        cmocka_unit_test(answers_as_they_are_typed_are_marked),
         cmocka_unit_test(verdicts_become_lines_of_csv),
         cmocka_unit_test(search_wants_all_words_and_puts_titles_first),
     };

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines of a file of answers, marked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "workbook/book.h"
+#include "workbook/judge.h"
+
+/* --- values, as programs give them --- */
+
+static heed_status check_names(const heed_exercise *x, json_t *answer, heed_error *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(answer, name, value)
+    {
+        char shown[64];
+
+        if (heed_exercise_field(x, name) == NULL)
+            return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"", x->id,
+                             heed_quote(shown, sizeof shown, name, strlen(name)));
+    }
+    return HEED_OK;
+}
+
+static json_t *mark_fields(const heed_posing *p, const json_t *answer, bool *ok)
+{
+    const heed_exercise *x = p->part->exercise;
+    json_t *fields = json_object();
+
+    *ok = true;
+    for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
+        const heed_field_spec *f = &x->fields[i];
+        const json_t *expected = json_object_get(p->answer, f->name);
+        const json_t *given = json_object_get(answer, f->name);
+        const heed_judged judged = heed_exercise_judge(x, p->params, f, expected, given);
+        const heed_slip slip = !judged.ok && given != NULL
+                                   ? heed_exercise_slip(x, p->params, f, expected, given)
+                                   : HEED_SLIP_NONE;
+        json_t *one = json_pack("{s:b, s:O, s:s?}", "ok", judged.ok, "expected", expected, "slip",
+                                slip != HEED_SLIP_NONE ? heed_slip_words(slip) : NULL);
+
+        if (judged.words[0] != '\0')
+            json_object_set_new(one, "words", json_string(judged.words));
+        json_object_set_new(fields, f->name, one);
+        *ok = *ok && judged.ok;
+    }
+    return fields;
+}
+
+/* --- what a student has written: of the sheet's fields alone, as values or as a person types --- */
+
+/* Rows as JSON are read as they are, but for quotes around words that stand for numbers. A comma behind words keeps them whole. */
+static const char *write_out(const heed_field_spec *f, const json_t *value, heed_arena *arena)
+{
+    char *text, *kept;
+
+    if (value == NULL || json_is_null(value) || json_is_string(value))
+        return json_string_value(value);
+    text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    kept = text != NULL ? heed_arena_format(arena, f->kind == HEED_ANSWER_LIST ? "%s," : "%s", text) : NULL;
+    free(text);
+    for (char *c = kept; c != NULL && f->kind != HEED_ANSWER_TENSOR && *c != '\0'; c++)
+        *c = *c == '"' ? ' ' : *c;
+    return kept;
+}
+
+/* texts [fields]; a name that is neither asked for nor a field is an error. */
+static heed_status write_all(const heed_posing *p, json_t *answer, const char **texts, heed_arena *arena,
+                             heed_error *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(answer, name, value)
+    {
+        bool known = heed_exercise_field(p->part->exercise, name) != NULL;
+        char shown[64];
+
+        for (int i = 0; i < p->n_fields; i++) {
+            if (strcmp(p->specs[i]->name, name) != 0)
+                continue;
+            known = true;
+            texts[i] = write_out(p->specs[i], value, arena);
+        }
+        if (!known)
+            return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"", p->part->info.id,
+                             heed_quote(shown, sizeof shown, name, strlen(name)));
+    }
+    return HEED_OK;
+}
+
+static json_t *fields_of(const heed_posing *p, const heed_marking *v)
+{
+    json_t *fields = json_object();
+
+    for (int i = 0; i < heed_marking_n_fields(v); i++) {
+        const heed_marking_field *f = heed_marking_field_at(v, i);
+        json_t *expected = json_object_get(p->answer, f->name), *one;
+
+        expected = expected != NULL ? json_incref(expected) : json_string(f->expected);
+        one = json_pack("{s:b, s:o, s:s?}", "ok", f->ok, "expected", expected, "slip", f->slip);
+        if (f->words[0] != '\0')
+            json_object_set_new(one, "words", json_string(f->words));
+        json_object_set_new(fields, f->name, one);
+    }
+    return fields;
+}
+
+/* What cannot be read is wrong, with the words that say so. *fields is new. */
+static heed_status mark_sheet(const heed_posing *p, json_t *answer, json_t **fields, bool *ok, heed_error *err)
+{
+    const char *texts[HEED_MAX_FIELDS] = {NULL};
+    heed_arena *arena = heed_arena_create();
+    heed_marking *v = NULL;
+    heed_status status = arena != NULL ? write_all(p, answer, texts, arena, err)
+                                       : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
+
+    for (int i = 0; status == HEED_OK && i < p->n_fields; i++) {
+        if (heed_posing_reads(p, i, texts[i], err) != HEED_OK)
+            texts[i] = NULL;
+    }
+    if (status == HEED_OK)
+        status = heed_posing_answer(p, texts, &v, err);
+    if (status == HEED_OK) {
+        *fields = fields_of(p, v);
+        *ok = heed_marking_ok(v);
+    }
+    heed_marking_destroy(v);
+    heed_arena_destroy(arena);
+    return status;
+}
+
+/* --- a line --- */
+
+/* By the variant that stands beside the parameters, if these are its own: then options have the order of its sheet. */
+static bool pose_variant(const heed_workbook *book, const char *id, const json_t *variant, const json_t *params,
+                         heed_posing **posing)
+{
+    if (!json_is_integer(variant) ||
+        heed_workbook_pose(book, id, json_integer_value(variant), posing, NULL) != HEED_OK)
+        return false;
+    if (json_equal((*posing)->params, params))
+        return true;
+    heed_posing_destroy(*posing);
+    *posing = NULL;
+    return false;
+}
+
+static heed_status pose_line(const heed_workbook *book, json_t *root, heed_posing **posing, heed_error *err)
+{
+    const json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params"),
+                 *variant = json_object_get(root, "variant");
+    char *text;
+    heed_status status;
+
+    if (!json_is_string(id))
+        return heed_fail(err, HEED_ERR_FILE, "expected a text \"id\"");
+    if (params == NULL || json_is_null(params))
+        return heed_workbook_pose(book, json_string_value(id), json_integer_value(variant), posing, err);
+    if (pose_variant(book, json_string_value(id), variant, params, posing))
+        return HEED_OK;
+    text = json_dumps(params, JSON_ENCODE_ANY);
+    status = text != NULL ? heed_workbook_pose_with(book, json_string_value(id), text, posing, err)
+                          : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
+    free(text);
+    return status;
+}
+
+heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size_t n, char **json, bool *ok,
+                               heed_error *err)
+{
+    heed_error own = {HEED_OK, ""};
+    json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *all = NULL;
+    json_t *answer = json_object_get(root, "answer"), *id = json_object_get(root, "id"),
+           *student = json_object_get(root, "student");
+    json_t *fields = NULL;
+    heed_posing *posing = NULL;
+    heed_status status = HEED_OK;
+
+    *ok = false;
+    if (!json_is_object(root) || !json_is_object(answer))
+        status = heed_fail(&own, HEED_ERR_FILE, "expected an object with \"id\", \"params\" and \"answer\"");
+    if (status == HEED_OK)
+        status = pose_line(book, root, &posing, &own);
+    if (status == HEED_OK)
+        status = json_is_string(student) ? mark_sheet(posing, answer, &fields, ok, &own)
+                                         : check_names(posing->part->exercise, answer, &own);
+    if (status == HEED_OK && !json_is_string(student))
+        fields = mark_fields(posing, answer, ok);
+    if (status == HEED_OK)
+        all = json_pack("{s:O, s:b, s:o}", "id", id, "ok", *ok, "fields", fields);
+    else
+        all = json_pack("{s:O?, s:b, s:s}", "id", id, "ok", 0, "error", own.message);
+    if (json_is_string(student))
+        json_object_set(all, "student", student);
+    *json = all != NULL ? json_dumps(all, JSON_REAL_PRECISION(13)) : NULL;
+    json_decref(all);
+    json_decref(root);
+    heed_posing_destroy(posing);
+    if (*json == NULL)
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
+    return status == HEED_OK
+               ? HEED_OK
+               : heed_fail(err, status == HEED_ERR_MEMORY ? status : HEED_ERR_FILE, "%s", own.message);
+}
