@@ -58,6 +58,8 @@ static const char *squares_text(heed_solving *s, heed_grid x)
 
     for (int64_t i = 0; text != NULL && i < x.columns && i < 16; i++)
         text = heed_arena_format(s->arena, "%s%s%.5g^2", text, i > 0 ? " + " : "", fabs(x.data[i]));
+    if (text != NULL && x.columns > 16)
+        text = heed_arena_format(s->arena, "%s + ...", text);
     return text != NULL ? text : "";
 }
 
@@ -145,9 +147,10 @@ static void clipping(heed_solving *s)
         heed_solve_fail(s, HEED_ERR_USAGE, "max_norm: expected a number from 0.001 to %g, got %g", MOST, limit);
     total = s->slip == HEED_SLIP_SUM_NORMS ? sum_of(norms) : norm_of(s, norms);
     factor = s->slip == HEED_SLIP_SCALED_UP && total > 0.0 ? limit / total : factor_of(s, total, limit);
-    for (int64_t i = 0; s->status == HEED_OK && i < norms.columns; i++)
-        clipped.data[i] = norms.data[i] *
-                          (s->slip == HEED_SLIP_EACH_ALONE ? factor_of(s, norms.data[i], limit) : factor);
+    for (int64_t i = 0; s->status == HEED_OK && i < norms.columns; i++) {
+        const double n = norms.data[i];
+        clipped.data[i] = s->slip == HEED_SLIP_EACH_ALONE ? fmin(n, limit) : n * factor;
+    }
     after = s->slip == HEED_SLIP_SUM_NORMS ? sum_of(clipped) : norm_of(s, clipped);
     heed_step(s, "global norm: sqrt(%s) = %.5g", squares_text(s, norms), total);
     heed_step(s,
