@@ -24,6 +24,7 @@ static void show_overview(void)
         {"heed train", "learns from built-in stories, into the folder story"},
         {"heed generate story", "lets the model write"},
         {"heed inspect story", "shows what its heads attend to"},
+        {"heed trace story", "lists the numbers that can be asked where they came from"},
     };
     const int columns = command_columns();
     char left[64];
@@ -41,8 +42,9 @@ static void show_overview(void)
 
 static heed_status run(const heed_cli_command *command, int argc, char **argv, heed_error *err)
 {
-    heed_cli_options options = {.command = command, .most_operands = 1};
-    char help[] = "--help", *arguments[] = {help};
+    heed_cli_options options = {.command = command, .most_operands = 2};
+    char help[] = "--help", part[64], *arguments[2];
+    int n = 0;
     const heed_cli_command *other = NULL;
     heed_status status = heed_cli_read(&options, argc, argv, err);
 
@@ -53,13 +55,19 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         return HEED_OK;
     }
     status = heed_cli_find_command(options.operands[0], &other, err);
-    return status == HEED_OK ? other->run(other, 1, arguments, err) : status;
+    if (options.n_operands > 1) { /* a command of a command: trace attention */
+        snprintf(part, sizeof part, "%s", options.operands[1]);
+        arguments[n++] = part;
+    }
+    arguments[n++] = help;
+    return status == HEED_OK ? other->run(other, n, arguments, err) : status;
 }
 
 const heed_cli_command heed_cli_help = {
     .name = "help",
     .operands = "[COMMAND]",
     .summary = "show the options of a command",
-    .examples = "  heed help train\n",
+    .examples = "  heed help train\n"
+                "  heed help trace attention\n",
     .run = run,
 };

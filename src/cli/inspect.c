@@ -280,6 +280,24 @@ static heed_status look_inside(heed_cli_look *look, const inspect_options *own, 
 
 /* --- the command --- */
 
+/* A line was refused. Was it for a view in the place of an option, --lens, that no option is near? */
+static heed_status take_for_option(int argc, char **argv, heed_error *err)
+{
+    for (int i = 0; i < argc; i++) {
+        char refused[80];
+
+        for (int k = 0; k < N_VIEWS; k++) {
+            snprintf(refused, sizeof refused, "no option \"--%s\"; \"heed help", views[k]->name);
+            if (strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, views[k]->name) == 0 &&
+                strstr(err->message, refused) != NULL)
+                return heed_cli_fail(err, HEED_ERR_USAGE,
+                                     "inspect has no option \"%s\"; did you mean \"--show %s\"?", argv[i],
+                                     views[k]->name);
+        }
+    }
+    return HEED_ERR_USAGE;
+}
+
 static heed_status open_model(const heed_cli_options *options, heed_model **model, heed_error *err)
 {
     if (options->n_operands == 0)
@@ -307,6 +325,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     add_views(&options, states);
     status = heed_cli_read(&options, argc, argv, err);
+    if (status == HEED_ERR_USAGE)
+        status = take_for_option(argc, argv, err);
     if (status != HEED_OK || options.help_shown)
         return status;
     status = heed_cli_apply(&options, err);

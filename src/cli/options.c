@@ -100,9 +100,12 @@ static heed_status unknown_option(const heed_cli_options *o, const char *arg, co
         snprintf(near, sizeof near, "%s", found);
         put_dashes(near);
     }
-    return heed_cli_fail(err, HEED_ERR_USAGE, "%s has no option \"%s\"%s%s%s", o->command->name,
-                         heed_cli_quote(shown, sizeof shown, arg), found != NULL ? "; did you mean \"--" : "",
-                         near, found != NULL ? "\"?" : "; \"heed help\" and the command's name show all");
+    heed_cli_quote(shown, sizeof shown, arg);
+    if (found == NULL)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%s has no option \"%s\"; \"heed help %s\" shows all",
+                             o->command->name, shown, o->command->name);
+    return heed_cli_fail(err, HEED_ERR_USAGE, "%s has no option \"%s\"; did you mean \"--%s\"?",
+                         o->command->name, shown, near);
 }
 
 static heed_status missing_value(const char *arg, const char *what, heed_error *err)

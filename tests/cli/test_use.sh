@@ -19,6 +19,8 @@ tiny="--n-layers 1 --d-model 16 --context-length 16 --batch-size 4 --threads 1 -
 refuse 2 'did you mean "heed train"?' trian
 refuse 2 'did you mean "heed generate"?' help generat
 refuse 2 'there is no command "xyzzy"' xyzzy
+allow help trace attention
+grep -q '^heed trace attention' out || fail "help trace attention: expected the help of trace attention"
 refuse 2 'there is no command ""' ''
 refuse 2 'did you mean "--n-layers"?' train --n-layrs 3
 refuse 2 'did you mean "--temperature"?' generate m --temprature 1
@@ -280,6 +282,8 @@ refuse 2 'ends in .png, .svg, .pdf, .html, .npy or .json' inspect model --pictur
 refuse 2 'repeated-tokens: expected 2 to 8 (half of the context), got 9' inspect model --repeated-tokens 9
 allow inspect model --text O --show heads --largest-weights 3 --distance-profile
 allow inspect model --text 'Once upon' --show heads,maps
+refuse 2 'did you mean "--show lens"?' inspect model --lens
+refuse 2 '"heed help inspect" shows all' inspect model --xyzzy
 ! grep -q '^next:' err || fail "inspect --show: expected no further views on standard error"
 allow inspect model --text 'Once upon'
 grep -q '^next: heed inspect model --show heads' err || fail "inspect: expected what shows more on standard error"
