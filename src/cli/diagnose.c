@@ -118,9 +118,8 @@ static void put_steps(const shown *s)
         if (i == loop)
             printf("        ^ the circle begins\n");
     }
-    printf("Places count from the first token that was written; those of the prompt are negative. Weights are "
-           "means over "
-           "all heads.\n");
+    printf("Places count from the first token that was written; those of the prompt are\n"
+           "negative. Weights are means over all heads.\n");
 }
 
 static void put_near(const shown *s)
@@ -163,13 +162,14 @@ static void show_text(const shown *s)
 {
     const heed_diagnosis_step means = heed_diagnosis_means(s->d);
     const char *words = heed_diagnosis_words(s->d);
+    const int columns = heed_cli_columns(stdout);
 
     put_ids(s->model, s->ids, s->n);
     printf("\n");
     put_steps(s);
     printf("\ndistinct-1 to -4: ");
     put_distinct(s->repetition);
-    printf("   in the mean%s: top %.1f %%, margin %.1f %%, entropy %.2f",
+    printf("\nin the mean%s: top %.1f %%, margin %.1f %%, entropy %.2f",
            s->repetition->loop_start >= 0 ? " of the circle" : "", 100.0 * means.top, 100.0 * means.margin,
            means.entropy);
     if (!isnan(means.previous))
@@ -177,7 +177,7 @@ static void show_text(const shown *s)
     printf("\n");
     put_near(s);
     printf("\nverdict (%s):\n", heed_verdict_name(heed_diagnosis_verdict(s->d)));
-    heed_cli_put_paragraph(stdout, words, strlen(words), 100);
+    heed_cli_put_paragraph(stdout, words, strlen(words), columns < 100 ? columns : 100);
     put_remedies(s);
 }
 

@@ -116,6 +116,8 @@ static heed_status read_number(reader *r, heed_address_index *index)
             return fail_at(r, "an index of at most 18 digits");
         index->at = 10 * index->at + (r->text[r->at] - '0');
     }
+    if (digits == 0 && is_next(r, ':'))
+        return fail_at(r, "one number of the range");
     if (digits == 0)
         return fail_at(r, "a number or a token in quotes");
     index->at = negative ? -index->at : index->at;

@@ -171,6 +171,7 @@ static void bad_addresses_are_refused_with_what_was_expected(void **state)
     expect_refusal(trace, "lr", "only a training step");
     expect_refusal(trace, "blocks.0.attn.q[0,0,0,0", "the address ends");
     expect_refusal(trace, "", "expected a tensor's name");
+    expect_refusal(trace, "blocks.0.attn.q[0,0,0,:]", "expected one number of the range at character 23");
     expect_refusal(trace, "blocks.0.attn.q[0,0,,0]", "expected a number or a token in quotes at character 21");
     heed_trace_close(trace);
     heed_model_close(model);
