@@ -67,6 +67,7 @@ typedef enum heed_slip {
     HEED_SLIP_SORTED,       /* ids sorted, where their order is that of the text */
     HEED_SLIP_BATCH_AXIS,   /* an axis of sequences where there is one for all of them */
     HEED_SLIP_ROWS_MOVED,   /* rows of positions moved along with the words */
+    HEED_SLIP_LAST_BATCH,   /* the batch that is not full forgotten */
     HEED_SLIP_HALVES,       /* pairs (m, m + d/2) where they are (2m, 2m + 1) */
     HEED_SLIP_NO_EXP,       /* the loss itself where e^loss is meant */
     HEED_SLIP_NO_TWO,       /* the 2 of the derivative of a square */
@@ -164,6 +165,7 @@ enum {
     HEED_ASKED_INFINITE = 64, /* no large negative number stands for -inf */
     HEED_ASKED_LITERAL = 128, /* texts are compared letter by letter, blanks and case too */
     HEED_ASKED_FLAT = 256,    /* rows are compared however their numbers are nested: [[1, 2], 3] is [1, 2, 3] */
+    HEED_ASKED_MAY_HIDE = 512, /* of scores before a causal mask: -inf above the diagonal is right too */
 };
 
 typedef struct heed_field_spec {

@@ -16,6 +16,8 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_head_code,
     heed_exercises_letter_tables,
     heed_exercises_letter_heads,
+    heed_exercises_embeddings,
+    heed_exercises_positions,
     heed_exercises_next_token,
     heed_exercises_counts,
     heed_exercises_losses,

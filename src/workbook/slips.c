@@ -37,6 +37,7 @@ static const char *const words[HEED_N_SLIPS] = {
                              "and are repeated when added",
     [HEED_SLIP_ROWS_MOVED] =
         "the rows of positions seem to have moved with the words; they belong to the places",
+    [HEED_SLIP_LAST_BATCH] = "the last batch seems to be forgotten, which is not full but needs its pass",
     [HEED_SLIP_HALVES] = "the pairs seem to be (m, m + d/2); here they are neighbours, (2m, 2m + 1)",
     [HEED_SLIP_NO_EXP] = "this seems to be made of the loss itself; a perplexity is e^loss",
     [HEED_SLIP_NO_TWO] = "the 2 seems to be forgotten that the derivative of a square brings",
