@@ -162,16 +162,17 @@ static bool make_room(heed_head_history *h)
     return true;
 }
 
-static heed_status read_lines(heed_head_history *h, const heed_file *file, const char *path, heed_error *err)
+static heed_status read_lines(heed_head_history *h, const char *data, size_t size, const char *path,
+                              heed_error *err)
 {
     size_t at = 0;
-    heed_status status = heed_heads_settings_read(&h->settings, file->data, file->size, path, &at, err);
+    heed_status status = heed_heads_settings_read(&h->settings, data, size, path, &at, err);
 
     for (int64_t number = 2; status == HEED_OK; number++) {
         json_t *root = NULL;
         char where[224];
 
-        status = heed_heads_next_line(file->data, file->size, path, number, &at, &root, err);
+        status = heed_heads_next_line(data, size, path, number, &at, &root, err);
         if (root == NULL)
             break;
         snprintf(where, sizeof where, "%.180s, line %lld", path, (long long)number);
@@ -184,16 +185,28 @@ static heed_status read_lines(heed_head_history *h, const heed_file *file, const
     return status;
 }
 
-heed_status heed_head_history_read(const char *folder, heed_head_history **out, heed_error *err)
+heed_status heed_head_history_parse(const char *data, size_t size, const char *path, heed_head_history **out,
+                                    heed_error *err)
 {
     heed_head_history *h = calloc(1, sizeof *h);
+    heed_status status = h != NULL ? read_lines(h, data, size, path, err)
+                                   : heed_fail(err, HEED_ERR_MEMORY, "%.300s: not enough memory", path);
+
+    *out = NULL;
+    if (status != HEED_OK)
+        heed_head_history_close(h);
+    else
+        *out = h;
+    return status;
+}
+
+heed_status heed_head_history_read(const char *folder, heed_head_history **out, heed_error *err)
+{
     char path[PATH_BYTES];
     heed_file file = {0};
     heed_status status = heed_path_join(path, sizeof path, folder, HEED_HEADS_FILE, err);
 
     *out = NULL;
-    if (h == NULL)
-        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory");
     if (status == HEED_OK && heed_file_is_folder(folder) && !heed_file_exists(path))
         status = heed_fail(err, HEED_ERR_FILE,
                            "%.300s: it has no record of its heads (%s); heed train --record-heads makes one",
@@ -201,14 +214,9 @@ heed_status heed_head_history_read(const char *folder, heed_head_history **out, 
     if (status == HEED_OK)
         status = heed_file_open(&file, path, err);
     if (status == HEED_OK)
-        status = read_lines(h, &file, path, err);
+        status = heed_head_history_parse(file.data, file.size, path, out, err);
     heed_file_close(&file);
-    if (status != HEED_OK) {
-        heed_head_history_close(h);
-        return status;
-    }
-    *out = h;
-    return HEED_OK;
+    return status;
 }
 
 void heed_head_history_close(heed_head_history *h)

@@ -42,6 +42,10 @@ heed_status heed_heads_settings_read(heed_heads_settings *settings, const char *
                                      const char *path, size_t *rest, heed_error *err);
 void heed_heads_settings_free(heed_heads_settings *settings);
 
+/** A whole file that lies in memory; path is for messages. HEED_ERR_FILE. */
+heed_status heed_head_history_parse(const char *data, size_t size, const char *path, heed_head_history **out,
+                                    heed_error *err);
+
 /** The next whole line from *at on as JSON, and where the one behind it begins; *root NULL: there is none. */
 heed_status heed_heads_next_line(const char *data, size_t size, const char *path, int64_t number, size_t *at,
                                  json_t **root, heed_error *err);
