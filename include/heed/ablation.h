@@ -71,7 +71,7 @@ HEED_API heed_status heed_effect_of(const double *numbers, size_t n, uint64_t se
 /* By what a part's output is replaced. */
 typedef enum heed_ablate_method {
     HEED_ABLATE_ZERO, /* zeros */
-    HEED_ABLATE_MEAN, /* its mean over the positions of the text, or of the reference */
+    HEED_ABLATE_MEAN, /* its mean over the positions of the text, or of the reference, but the last, which predicts nothing */
     HEED_ABLATE_RESAMPLE, /* its output at other positions of the text (shuffled), or at drawn ones of the reference */
 } heed_ablate_method;
 

@@ -15,15 +15,15 @@
 static const heed_cli_view *const views[] = {
     &heed_cli_view_maps,
     &heed_cli_view_heads,
+    &heed_cli_view_run,
     &heed_cli_view_lens,
     &heed_cli_view_predictions,
     &heed_cli_view_attribution,
+    &heed_cli_view_ablation,
+    &heed_cli_view_patch,
     &heed_cli_view_gradients,
     &heed_cli_view_neighbours,
     &heed_cli_view_activations,
-    &heed_cli_view_run,
-    &heed_cli_view_ablation,
-    &heed_cli_view_patch,
     &heed_cli_view_compare,
 };
 /* clang-format on */
@@ -348,11 +348,19 @@ const heed_cli_command heed_cli_inspect = {
     .operands = "MODEL",
     .summary = "look inside a model that reads a text",
     .details =
+        "There are views, and --show names some. What has one of its options given is shown as well; maps\n"
+        "where nothing is asked for.\n"
+        "\n"
+        "  what heads do        maps, heads; run: over a training run\n"
+        "  what is predicted    lens, predictions, attribution\n"
+        "  what parts are for   ablation, patch\n"
+        "  weights and numbers  gradients, neighbours, activations: any of them, to a file\n"
+        "  two models           compare\n"
+        "\n"
         "Each row of a map is a token and shows how much of each earlier token it takes in. The table says,\n"
         "as means over the tokens: over how many tokens a head spreads its attention, how far back it\n"
         "looks, and how much goes to the token itself, to the one before it and to the first. Where\n"
-        "feed-forwards are mixtures of experts, a second table says how many tokens each expert gets.\n"
-        "What --show names is shown, and what has one of its options given.\n",
+        "feed-forwards are mixtures of experts, a second table says how many tokens each expert gets.\n",
     .examples = "  heed inspect story\n"
                 "  heed inspect story --text \"The cat sat down.\" --layer 1 --head 0\n"
                 "  heed inspect story --picture attention.png\n"

@@ -130,7 +130,7 @@ static void print_experts(const heed_attention_maps *maps, int64_t experts_per_t
     const int n = heed_attention_maps_n_experts(maps);
 
     printf("\nlayer  expert  share of the tokens that go through it%s; even: %.0f %%\n",
-           n > 1 ? ", and through those after it" : "", 100.0 * (double)experts_per_token / n);
+           n > 1 ? " and those after it" : "", 100.0 * (double)experts_per_token / n);
     for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
         const float *shares = heed_attention_maps_expert_shares(maps, layer);
 
@@ -174,6 +174,7 @@ static heed_status show_text(const heed_cli_look *look, const heed_attention_map
                              const maps_options *own, heed_error *err)
 {
     listed_head *list = NULL, *sorted = NULL;
+    char shown[512];
     const int n = list_heads(maps, &list);
     heed_status status = HEED_OK;
 
@@ -190,7 +191,8 @@ static heed_status show_text(const heed_cli_look *look, const heed_attention_map
         status = draw_heads(maps, list, n, sorted, own, err);
     }
     if (status == HEED_OK && own->picture != NULL)
-        printf("\n%s: %s\n", is_selected(own) ? "these heads" : "all heads", own->picture);
+        printf("\n%s: %s\n", is_selected(own) ? "these heads" : "all heads",
+               heed_cli_quote(shown, sizeof shown, own->picture));
     free(sorted);
     free(list);
     return status;

@@ -14,7 +14,8 @@ enum { READINGS = 3 };
 typedef struct taken {
     float *logits; /* of the first reading; NULL before it */
     bool same, failed;
-    double bytes; /* of what was shown beside the logits */
+    bool count_logits; /* they were asked for by name */
+    double bytes;
 } taken;
 
 static void take(void *context, const char *name, int rank, const int64_t *size, const float *numbers)
@@ -24,9 +25,11 @@ static void take(void *context, const char *name, int rank, const int64_t *size,
 
     for (int axis = 0; axis < rank; axis++)
         bytes *= (size_t)size[axis];
-    if (strcmp(name, "logits") != 0) {
+    if (t->count_logits || strcmp(name, "logits") != 0)
         t->bytes += (double)bytes;
-    } else if (t->logits != NULL) {
+    if (strcmp(name, "logits") != 0)
+        return;
+    if (t->logits != NULL) {
         t->same = t->same && memcmp(t->logits, numbers, bytes) == 0;
     } else {
         t->logits = malloc(bytes);
@@ -62,6 +65,8 @@ heed_status heed_model_measure_observing(const heed_model *model, const int32_t 
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a list of activations");
     all[0] = "logits";
     memcpy(all + 1, names, (size_t)n_names * sizeof *all);
+    for (int i = 0; i < n_names; i++)
+        t.count_logits = t.count_logits || strcmp(names[i], "logits") == 0;
     for (int i = 0; i < READINGS && status == HEED_OK; i++) {
         status = read_once(model, ids, n, all, 1, &t, &out->seconds_without, err);
         if (status == HEED_OK)
