@@ -10,6 +10,7 @@
 
 #include "cli/json_out.h"
 #include "cli/output.h"
+#include "cli/token_out.h"
 
 enum { LABEL_COLUMNS = 12, N_NEAR = 3, MOST_NEAR = 8, STEPS_BEFORE = 6, STEPS_IN_ALL = 24 };
 
@@ -56,15 +57,6 @@ static heed_status find_near(shown *s, heed_error *err)
 
 /* --- as text --- */
 
-/* A token padded to the columns. */
-static void put_token(const shown *s, int32_t id, int columns)
-{
-    char label[HEED_LABEL_BYTES];
-    const int used = heed_token_label(s->model, id, columns, label, sizeof label);
-
-    printf("%s%*s", label, columns - used, "");
-}
-
 static void put_ids(const heed_model *model, const int32_t *ids, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -84,7 +76,7 @@ static void put_step(const shown *s, int64_t i)
     const heed_diagnosis_step *step = &s->steps[i];
 
     printf("%6lld  ", (long long)i);
-    put_token(s, step->id, LABEL_COLUMNS);
+    heed_cli_put_token(s->model, step->id, LABEL_COLUMNS);
     printf(" %6.1f %% %6.1f %% %7.1f %% %7.2f  ", 100.0 * step->probability, 100.0 * step->top,
            100.0 * step->margin, step->entropy);
     if (step->attended[0] < 0 || step->weight[0] < SHOWN_WEIGHT)
@@ -127,10 +119,10 @@ static void put_near(const shown *s)
     for (int i = 0; i < s->n_near; i++) {
         printf("%s", i == 0 ? "\nnearest embeddings (cosine, mean taken off)\n" : "");
         printf("  ");
-        put_token(s, s->near_of[i], LABEL_COLUMNS);
+        heed_cli_put_token(s->model, s->near_of[i], LABEL_COLUMNS);
         for (int k = 0; k < N_NEAR && s->near[i][k].id >= 0; k++) {
             printf("  ");
-            put_token(s, s->near[i][k].id, LABEL_COLUMNS);
+            heed_cli_put_token(s->model, s->near[i][k].id, LABEL_COLUMNS);
             printf("%5.2f", s->near[i][k].cosine);
         }
         printf("\n");

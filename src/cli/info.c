@@ -138,10 +138,12 @@ static void print_tensors(const heed_model *model)
 static heed_status print_table(const findings *f, const info_options *own, const char *name, heed_error *err)
 {
     const heed_config *c = heed_model_config(f->model);
-    char line[256], count[32], bytes[32], shown[256];
+    char line[256], count[32], bytes[32], shown[256], both[sizeof line + sizeof shown + 2];
 
-    printf("%s%s%s\n\n", heed_cli_quote(shown, sizeof shown, name), name[0] != '\0' ? ": " : "",
-           heed_cli_describe_model(c, line, sizeof line));
+    snprintf(both, sizeof both, "%s%s%s", heed_cli_quote(shown, sizeof shown, name),
+             name[0] != '\0' ? ": " : "", heed_cli_describe_model(c, line, sizeof line));
+    heed_cli_put_sentence(stdout, both);
+    printf("\n");
     printf("%-20s %14s %8s  %10s  %s\n", "component", "parameters", "share", "bytes", "precision");
     for (int i = 0; i < f->n_components; i++)
         printf("%-20s %14s %6.1f %%  %10s  %s\n", f->components[i].name,

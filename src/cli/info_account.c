@@ -293,7 +293,7 @@ static void print_generation(const heed_account_generation *g)
     char a[32], b[32];
 
     printf("\nThe next token after %lld others\n", (long long)g->length);
-    printf("    %sFLOP with the cache, %sFLOP when all of the text is computed again: %.1f times as much\n",
+    printf("    %sFLOP with the cache, %sFLOP when all is computed again: %.1f times as much\n",
            heed_cli_scaled(a, g->flops_cached), heed_cli_scaled(b, g->flops_uncached),
            g->flops_uncached / g->flops_cached);
     printf("    %s of weights and cache are read for it\n", heed_cli_bytes(a, g->bytes_read));

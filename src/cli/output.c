@@ -191,6 +191,8 @@ const char *heed_cli_quote(char *out, size_t size, const char *text)
     return out;
 }
 
+enum { INDENT = 4 };
+
 /* Columns of the word at the start of text and its bytes, up to a space or the end. */
 static int measure_word(const char *text, size_t n, size_t *bytes)
 {
@@ -201,10 +203,11 @@ static int measure_word(const char *text, size_t n, size_t *bytes)
     return columns;
 }
 
-void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns)
+/* Wrapped to width; the first line is indented by `first`, others, and those after a newline, by INDENT. */
+static void put_wrapped(FILE *out, const char *text, size_t n, int width, int first)
 {
-    const int indent = 4, width = columns - indent - 1;
     int at = 0, spaces = 0; /* columns used in this line; spaces that the next word will need */
+    int indent = first;
 
     for (size_t i = 0; i < n;) {
         size_t bytes = 1;
@@ -213,12 +216,14 @@ void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns)
             if (text[i] == '\n') {
                 fputc('\n', out);
                 at = 0;
+                indent = INDENT;
             }
         } else {
             const int word = measure_word(text + i, n - i, &bytes);
-            if (at > 0 && at + spaces + word > width) {
+            if (at > 0 && at + spaces + word > width + INDENT - indent) {
                 fputc('\n', out);
                 at = spaces = 0;
+                indent = INDENT;
             }
             fprintf(out, "%*s", spaces + (at == 0 ? indent : 0), "");
             heed_cli_put_safe(out, text + i, bytes);
@@ -229,6 +234,16 @@ void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns)
     }
     if (at > 0)
         fputc('\n', out);
+}
+
+void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns)
+{
+    put_wrapped(out, text, n, columns - INDENT - 1, INDENT);
+}
+
+void heed_cli_put_sentence(FILE *out, const char *text)
+{
+    put_wrapped(out, text, strlen(text), heed_cli_columns(out) - INDENT - 1, 0);
 }
 
 /* --- numbers --- */

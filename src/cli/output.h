@@ -40,6 +40,8 @@ size_t heed_cli_utf8_broken(const char *text, size_t n);
 const char *heed_cli_quote(char *out, size_t size, const char *text);
 /** Prints text indented by four and wrapped to the columns, safe for a terminal. */
 void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns);
+/** Prints one long sentence, wrapped to the terminal, its further lines indented by four. */
+void heed_cli_put_sentence(FILE *out, const char *text);
 
 /* --- numbers; out holds 32 characters, each returns it --- */
 

@@ -202,7 +202,7 @@ static heed_status print_text(const heed_shapes *shapes, const bool *shown, cons
                                        .names = own->filter != NULL};
     char line[256];
 
-    printf("%s\n", heed_cli_describe_model(config, line, sizeof line));
+    heed_cli_put_sentence(stdout, heed_cli_describe_model(config, line, sizeof line));
     return heed_cli_print_shapes(&text, err);
 }
 

@@ -92,12 +92,13 @@ static void put_circle(heed_diagnosis *d, const heed_sampling *sampling)
 {
     const heed_repetition *r = &d->repetition;
 
-    heed_text_printf(
-        &d->words,
-        "The text goes in a circle: from token %lld of what was written the same %lld token%s come again and "
-        "again, %lld times. ",
-        (long long)r->loop_start, (long long)r->loop_length, r->loop_length == 1 ? "" : "s",
-        (long long)r->loop_copies);
+    heed_text_printf(&d->words, "The text goes in a circle: from token %lld of what was written the same ",
+                     (long long)r->loop_start);
+    if (r->loop_length == 1)
+        heed_text_puts(&d->words, "token comes");
+    else
+        heed_text_printf(&d->words, "%lld tokens come", (long long)r->loop_length);
+    heed_text_printf(&d->words, " again and again, %lld times. ", (long long)r->loop_copies);
     if (d->verdict == HEED_VERDICT_PEAKED)
         heed_text_printf(
             &d->words,

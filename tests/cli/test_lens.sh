@@ -110,6 +110,16 @@ allow verify m --against a.safetensors --atol 0 --rtol 0
 allow inspect m --text "$text" --activation blocks.0.attn.hook_pattern --to a.npy
 [ "$(wc -c <a.npy)" -eq $((128 + 4 * 2 * 16 * 16)) ] || fail "activation: expected the bytes of [1, 2, 16, 16]"
 refuse 2 'activation: expected --to FILE as well' inspect m --text "$text" --activation embed
+allow inspect m --text ab --activation embed,logits --to a.json --json
+grep -q '"bytes": 0' out && fail 'activation: expected the bytes of logits, which are asked for'
+allow inspect m --text ab --activation logits --to a.npy
+expect '^a.npy: 1 activation, [1-9]'
+name=$(printf 'a\033[31m.npy')
+allow inspect m --text ab --activation logits --to "$name"
+expect '^a\\x1B\[31m.npy: 1 activation'
+name=$(printf 'a\033[31m.png')
+allow inspect m --text ab --picture "$name"
+expect '^all heads: a\\x1B\[31m.png'
 for line in '2 did.you.mean."embed" --activation embd --to b.npy' '2 one.activation --activation embed,logits --to b.npy' \
     '2 ends.in..npy --activation embed --to b.txt'; do
     set -- $line
@@ -121,6 +131,15 @@ for line in '2 did.you.mean."embed" --activation embd --to b.npy' '2 one.activat
 done
 absent b.npy
 absent b.txt
+
+# ---- diagnosis ----
+
+allow generate m --prompt One --temperature 0 --max-tokens 40 --diagnose
+expect '^  step  token '
+expect '^verdict ('
+narrow
+allow generate two --prompt One --temperature 0 --max-tokens 4 --diagnose
+narrow
 
 # ---- numbers that are not finite ----
 

@@ -286,6 +286,8 @@ static void each_verdict_has_its_cause(void **state)
     circle_of(logits, 4, 1.0f);
     expect_verdict(logits, greedy(40), HEED_VERDICT_CIRCLE,
                    "greedy decoding of a distribution that is not sure", 3);
+    circle_of(logits, 1, 9.0f);
+    expect_verdict(logits, greedy(40), HEED_VERDICT_PEAKED, "the same token comes again and again", 3);
     circle_of(logits, 4, 0.0f);
     expect_verdict(logits, drawn, HEED_VERDICT_UNTRAINED, "train it longer", 0);
     circle_of(logits, SMALL_VOCAB, 4.0f);
