@@ -242,6 +242,13 @@ static const char *skip(const char *name, const char *prefix)
     return strncmp(name, prefix, n) == 0 ? name + n : name;
 }
 
+static heed_node *find_value(const heed_forward *f, const char *name)
+{
+    heed_node *node = heed_graph_find(f->g, name);
+
+    return node != NULL ? node : find_module(f, skip(name, "transformer."));
+}
+
 heed_node *heed_forward_find(const heed_forward *f, const char *name)
 {
     const char *bare = skip(name, "grad/");
@@ -253,9 +260,12 @@ heed_node *heed_forward_find(const heed_forward *f, const char *name)
         node = heed_graph_find(f->g, skip(bare, "transformer."));
         return node != NULL && node->role == HEED_ROLE_PARAMETER ? node->grad : NULL;
     }
-    node = heed_graph_find(f->g, name);
-    if (node == NULL)
-        node = find_module(f, skip(name, "transformer."));
+    node = find_value(f, name);
+    bare = skip(name, "d.");
+    if (node == NULL && bare != name) { /* by another name of what it is the gradient of */
+        node = find_value(f, bare);
+        node = node != NULL ? node->grad : NULL;
+    }
     return node != NULL && node->op != NULL ? node : NULL;
 }
 

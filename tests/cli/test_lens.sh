@@ -109,6 +109,10 @@ expect 'the logits are the same, bit for bit'
 allow verify m --against a.safetensors --atol 0 --rtol 0
 allow inspect m --text "$text" --activation blocks.0.attn.hook_pattern --to a.npy
 [ "$(wc -c <a.npy)" -eq $((128 + 4 * 2 * 16 * 16)) ] || fail "activation: expected the bytes of [1, 2, 16, 16]"
+for name in blocks.0.resid_post blocks.1.resid_pre h.0; do # one tensor, its gradient too
+    allow inspect m --text "$text" --activation "d.$name" --to "$name.npy"
+    cmp -s blocks.0.resid_post.npy "$name.npy" || fail "activation: expected d.$name to be d.blocks.0.resid_post"
+done
 refuse 2 'activation: expected --to FILE as well' inspect m --text "$text" --activation embed
 allow inspect m --text ab --activation embed,logits --to a.json --json
 grep -q '"bytes": 0' out && fail 'activation: expected the bytes of logits, which are asked for'
