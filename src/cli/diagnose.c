@@ -12,7 +12,14 @@
 #include "cli/output.h"
 #include "cli/token_out.h"
 
-enum { LABEL_COLUMNS = 12, N_NEAR = 3, MOST_NEAR = 8, STEPS_BEFORE = 6, STEPS_IN_ALL = 24 };
+enum {
+    LABEL_COLUMNS = 12,
+    N_NEAR = 3,
+    MOST_NEAR = 8,
+    STEPS_BEFORE = 6,
+    STEPS_IN_ALL = 24,
+    ROW_COLUMNS = 56 /* before the places */
+};
 
 #define SHOWN_WEIGHT 0.05
 
@@ -71,23 +78,30 @@ static void put_ids(const heed_model *model, const int32_t *ids, size_t n)
     printf("\n");
 }
 
+/* The places that most is taken from, as many as fit the line and the first at least. */
 static void put_step(const shown *s, int64_t i)
 {
     const heed_diagnosis_step *step = &s->steps[i];
+    const int columns = heed_cli_columns(stdout);
+    int used = ROW_COLUMNS;
 
     printf("%6lld  ", (long long)i);
     heed_cli_put_token(s->model, step->id, LABEL_COLUMNS);
-    printf(" %6.1f %% %6.1f %% %7.1f %% %7.2f  ", 100.0 * step->probability, 100.0 * step->top,
+    printf(" %5.1f %% %5.1f %% %5.1f %% %7.2f  ", 100.0 * step->probability, 100.0 * step->top,
            100.0 * step->margin, step->entropy);
     if (step->attended[0] < 0 || step->weight[0] < SHOWN_WEIGHT)
         printf("%s", step->attended[0] < 0 ? "-" : "nothing much");
     for (int k = 0; k < HEED_DIAGNOSIS_ATTENDED && step->attended[k] >= 0 && step->weight[k] >= SHOWN_WEIGHT;
          k++) {
-        char label[HEED_LABEL_BYTES];
+        char label[HEED_LABEL_BYTES], place[32], weight[16];
+        const int label_columns = heed_token_label(s->model, s->ids[step->attended[k]], 6, label, sizeof label);
 
-        heed_token_label(s->model, s->ids[step->attended[k]], 6, label, sizeof label);
-        printf("%s%lld %s %.0f%%", k > 0 ? ", " : "", (long long)step->attended[k] - (long long)s->n_prompt,
-               label, 100.0 * step->weight[k]);
+        snprintf(place, sizeof place, "%lld", (long long)step->attended[k] - (long long)s->n_prompt);
+        snprintf(weight, sizeof weight, "%.0f%%", 100.0 * step->weight[k]);
+        used += (k > 0 ? 2 : 0) + (int)strlen(place) + label_columns + (int)strlen(weight) + 2;
+        if (k > 0 && used > columns)
+            break;
+        printf("%s%s %s %s", k > 0 ? ", " : "", place, label, weight);
     }
     printf("\n");
 }
@@ -101,7 +115,7 @@ static void put_steps(const shown *s)
 
     from = from < STEPS_BEFORE ? STEPS_BEFORE : from;
     to = from + STEPS_IN_ALL - STEPS_BEFORE < n ? from + STEPS_IN_ALL - STEPS_BEFORE : n;
-    printf("  step  token      probability      top    margin entropy  looked at (place, token, weight)\n");
+    printf("  step  token         chance     top  margin entropy  place, token, weight\n");
     for (int64_t i = 0; i < n; i++) {
         if (i < STEPS_BEFORE || (i >= from && i < to))
             put_step(s, i);
@@ -110,7 +124,7 @@ static void put_steps(const shown *s)
         if (i == loop)
             printf("        ^ the circle begins\n");
     }
-    printf("Places count from the first token that was written; those of the prompt are\n"
+    printf("Places looked at count from the first token written; those of the prompt are\n"
            "negative. Weights are means over all heads.\n");
 }
 
@@ -142,10 +156,10 @@ static void put_remedies(const shown *s)
     for (int i = 0; i < heed_diagnosis_n_remedies(s->d); i++) {
         const heed_remedy *r = heed_diagnosis_remedy(s->d, i);
 
-        printf("\ntried: %s: distinct-1 to -4 ", r->words);
+        printf("\ntried: %s\ndistinct-1 to -4 ", r->words);
         put_distinct(&r->repetition);
-        printf(", %s, log-probability %.2f a token\n",
-               r->repetition.loop_start >= 0 ? "still a circle" : "no circle", r->log_probability);
+        printf("; %s; %.2f nats a token\n", r->repetition.loop_start >= 0 ? "still a circle" : "no circle",
+               -r->log_probability);
         put_ids(s->model, r->ids, r->n);
     }
 }
@@ -165,7 +179,7 @@ static void show_text(const shown *s)
            s->repetition->loop_start >= 0 ? " of the circle" : "", 100.0 * means.top, 100.0 * means.margin,
            means.entropy);
     if (!isnan(means.previous))
-        printf(", on the token before %.1f %%", 100.0 * means.previous);
+        printf(",\n    on the token before %.1f %%", 100.0 * means.previous);
     printf("\n");
     put_near(s);
     printf("\nverdict (%s):\n", heed_verdict_name(heed_diagnosis_verdict(s->d)));
