@@ -6,6 +6,8 @@
 
 #include "cli/output.h"
 
+#define LONGEST_ROW 40 /* bytes of a row that is kept on one line */
+
 /* --- colours --- */
 
 static bool has_colours(void)
@@ -93,21 +95,40 @@ static void put_word(writer *w, const char *word, size_t n)
         heed_cli_put_safe(stdout, word + from, n - from);
 }
 
+/* Bytes of the word at text, of n: up to a blank, but that a row [1 0 1] is not broken. */
+static size_t word_length(const char *text, size_t n)
+{
+    size_t length = 0, open = 0; /* open: behind the last bracket that stands open */
+
+    for (; length < n; length++) {
+        if (text[length] == '[')
+            open = length + 1;
+        else if (text[length] == ']')
+            open = 0;
+        if (text[length] == '\n' ||
+            (isspace((unsigned char)text[length]) && (open == 0 || length - open > LONGEST_ROW)))
+            break;
+    }
+    if (open > 0 && length == n) /* it is never closed */
+        for (length = 0; length < n && !isspace((unsigned char)text[length]);)
+            length++;
+    return length;
+}
+
 /* A paragraph of n bytes; line ends are blanks. */
 static void put_paragraph(writer *w, const char *text, size_t n)
 {
     bool first = true;
 
     for (size_t i = 0; i < n;) {
-        size_t length = 0;
+        size_t length;
         int columns;
 
         if (isspace((unsigned char)text[i])) {
             i++;
             continue;
         }
-        while (i + length < n && !isspace((unsigned char)text[i + length]))
-            length++;
+        length = word_length(text + i, n - i);
         columns = columns_of(w, text + i, length);
         if (!first && w->at + 1 + columns > w->width) {
             printf("\n%*s", w->indent, "");
@@ -277,14 +298,23 @@ static const char *form_of(const heed_posing *p, const heed_posing_field *f)
     return "";
 }
 
-static void put_numbers_in_force(const heed_notebook_entry *entry)
+/* Where it comes from, which numbers it has, and what became of it. */
+static void put_head(const heed_exercise_info *info, const heed_notebook_entry *entry)
 {
+    char numbers[48] = "numbers of the source", words[512];
+
     if (entry->params != NULL)
-        fputs("numbers of your own", stdout);
+        snprintf(numbers, sizeof numbers, "numbers of your own");
     else if (entry->variant > 0)
-        printf("variant %lld", (long long)entry->variant);
-    else
-        fputs("numbers of the source", stdout);
+        snprintf(numbers, sizeof numbers, "variant %lld", (long long)entry->variant);
+    snprintf(words, sizeof words, "%s. %s, %s, %s, %s%s", info->group, info->group_title, info->seed,
+             heed_exercise_kind_name(info->kind), numbers,
+             entry->n_right > 0   ? ", answered right"
+             : entry->n_wrong > 0 ? ", not right yet"
+                                  : "");
+    fputs(heed_cli_ink_on(HEED_CLI_INK_DIM), stdout);
+    heed_cli_put_words(words, 0, 0);
+    printf("%s\n", heed_cli_ink_off());
 }
 
 static void put_fields(const heed_posing *p)
@@ -327,14 +357,7 @@ void heed_cli_put_question(const heed_cli_desk *desk, const heed_posing *p)
     const heed_notebook_entry entry = heed_notebook_entry_of(desk->notebook, info->id);
 
     printf("%s%s  %s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), info->id, info->title, heed_cli_ink_off());
-    printf("%s%s. %s, %s, %s, ", heed_cli_ink_on(HEED_CLI_INK_DIM), info->group, info->group_title, info->seed,
-           heed_exercise_kind_name(info->kind));
-    put_numbers_in_force(&entry);
-    printf("%s%s\n\n",
-           entry.n_right > 0   ? ", answered right"
-           : entry.n_wrong > 0 ? ", not right yet"
-                               : "",
-           heed_cli_ink_off());
+    put_head(info, &entry);
     heed_cli_put_words(heed_posing_question(p), 0, 0);
     if (heed_posing_n_options(p) > 0)
         putchar('\n');
