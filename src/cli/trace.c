@@ -118,23 +118,44 @@ static heed_status make_trace(const heed_cli_options *options, const trace_optio
 
 /* --- printing --- */
 
+enum { FEW_TOKENS = 64, LABELS = 8 }; /* of what is read are shown; columns before it */
+
+/* Columns of a piece, safe for a terminal; it is printed, or measured alone. */
+static int put_piece(const heed_trace *trace, int32_t id, bool print)
+{
+    char bytes[128], shown[256];
+    size_t n = 0;
+    const char *piece = heed_model_piece(heed_trace_model(trace), id, &n);
+    int columns = 0;
+
+    n = piece == NULL ? 0 : n < sizeof bytes - 1 ? n : sizeof bytes - 1;
+    memcpy(bytes, piece != NULL ? piece : "", n);
+    bytes[n] = '\0';
+    heed_cli_quote(shown, sizeof shown, bytes);
+    for (const char *c = shown; *c != '\0'; c++)
+        columns += ((unsigned char)*c & 0xc0) != 0x80;
+    if (print)
+        printf("%s", shown);
+    return columns;
+}
+
+/* What is read, on a line of its own where it does not fit. */
 static void put_tokens(const heed_trace *trace)
 {
     int64_t batch, length;
     const int32_t *ids = heed_trace_ids(trace, &batch, &length);
-    const heed_model *model = heed_trace_model(trace);
+    const bool words = heed_model_has_tokenizer(heed_trace_model(trace));
+    const char *about = heed_trace_describe(trace);
+    int columns = LABELS + (int)strlen(about) + 7; /* with : "..." */
 
-    printf("run     %s%s", heed_trace_describe(trace), heed_model_has_tokenizer(model) ? ": \"" : "");
-    for (int64_t i = 0; i < length && i < 64; i++) {
-        char bytes[128], shown[256];
-        size_t n = 0;
-        const char *piece = heed_model_piece(model, ids[i], &n);
-        n = n < sizeof bytes - 1 ? n : sizeof bytes - 1;
-        memcpy(bytes, piece != NULL ? piece : "", piece != NULL ? n : 0);
-        bytes[piece != NULL ? n : 0] = '\0';
-        printf("%s", heed_cli_quote(shown, sizeof shown, bytes));
-    }
-    printf("%s%s\n", length > 64 || batch > 1 ? "..." : "", heed_model_has_tokenizer(model) ? "\"" : "");
+    for (int64_t i = 0; i < length && i < FEW_TOKENS; i++)
+        columns += put_piece(trace, ids[i], false);
+    printf("run     %s%s", about, words ? ":" : "");
+    if (words)
+        printf("%s\"", columns > heed_cli_columns(stdout) ? "\n        " : " ");
+    for (int64_t i = 0; i < length && i < FEW_TOKENS; i++)
+        put_piece(trace, ids[i], true);
+    printf("%s%s\n", length > FEW_TOKENS || batch > 1 ? "..." : "", words ? "\"" : "");
 }
 
 static heed_status print_text(const heed_trace *trace, const heed_cli_options *options,

@@ -61,7 +61,7 @@ static void put_tensor(const heed_trace *trace, int tensor, const char *name, bo
     snprintf(shown, sizeof shown, "%s", name);
     if (any_block && block_of(name, &rest) >= 0)
         snprintf(shown, sizeof shown, "%s.L%s", name[0] == 'b' ? "blocks" : "h", rest);
-    printf("%-40s ", shown);
+    printf("%-37s ", shown);
     put_shape(&x);
     printf(" %s\n", x.op != NULL ? x.op : "given");
 }
@@ -78,6 +78,7 @@ static void put_key(const heed_trace *trace)
         if (prefix >= 0)
             seen[prefix] = true;
     }
+    printf("        NAME[0,4,...] is a number to ask: an index for each axis, from 0\n");
     if (n_layers > 1)
         printf("        L is a block from 0 to %lld\n", (long long)n_layers - 1);
     if (seen[0])

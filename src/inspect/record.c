@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "formats/safetensors.h"
 #include "inspect/forward.h"
+#include "inspect/weight_names.h"
 
 /* --- shown --- */
 
@@ -38,19 +39,35 @@ static void add_all(watcher *w, const heed_graph *g)
     }
 }
 
-static heed_status add_named(watcher *w, const heed_forward *f, const char *name, heed_error *err)
+/* A weight by a name of the field is no activation, but its parameter has a gradient. */
+static heed_status no_activation(const heed_forward *f, const heed_config *config, const char *name,
+                                 heed_error *err)
+{
+    const char *bare = strncmp(name, "grad/", 5) == 0 ? name + 5
+                       : strncmp(name, "d.", 2) == 0  ? name + 2
+                                                      : name;
+    const char *near = heed_graph_nearest_name(heed_forward_graph(f), name);
+    char shown[HEED_MAX_NAME];
+    heed_weight_view view;
+
+    heed_quote(shown, sizeof shown, name, strlen(name));
+    if (heed_weight_view_find(config, bare, -1, &view))
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "the model has no activation \"%s\"; that weight is %s, its gradient \"grad/%s\"",
+                         shown, view.parameter, view.parameter);
+    return heed_fail(err, HEED_ERR_USAGE, "the model has no activation \"%s\"%s%s%s", shown,
+                     near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                     near != NULL ? "\"?" : "");
+}
+
+static heed_status add_named(watcher *w, const heed_forward *f, const heed_config *config, const char *name,
+                             heed_error *err)
 {
     heed_node *node = heed_forward_find(f, name);
-    char shown[HEED_MAX_NAME];
-    const char *near;
 
     if (node != NULL) /* TransformerLens has heads elsewhere, so what is in heed's layout has heed's name */
         return add_node(w, node, strstr(name, "hook_") != NULL ? node->name : name);
-    near = heed_graph_nearest_name(heed_forward_graph(f), name);
-    return heed_fail(err, HEED_ERR_USAGE, "the model has no activation \"%s\"%s%s%s",
-                     heed_quote(shown, sizeof shown, name, strlen(name)),
-                     near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                     near != NULL ? "\"?" : "");
+    return no_activation(f, config, name, err);
 }
 
 /* All numbers in the order of the shape, as floats. */
@@ -111,7 +128,7 @@ heed_status heed_model_observe(const heed_model *model, const int32_t *ids, size
     if (status == HEED_OK && names == NULL)
         add_all(&w, heed_forward_graph(f));
     for (int i = 0; status == HEED_OK && names != NULL && i < n_names; i++)
-        status = add_named(&w, f, names[i], err);
+        status = add_named(&w, f, heed_model_config(model), names[i], err);
     if (status == HEED_OK)
         status = heed_forward_run(f, w.nodes, w.n, show_node, &w, err);
     if (status == HEED_OK && w.failed)

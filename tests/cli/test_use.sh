@@ -251,6 +251,9 @@ refuse 2 'expected an index from 0 to 3 for axis 2, got 4' trace model 'blocks.0
 refuse 2 'expected a block from 0 to 0, got 7' trace model 'blocks.7.resid_pre[0,0,0]' --text Once
 refuse 2 'is not one token of the vocabulary' trace model 'logits[0,0,"Once"]' --text Once
 refuse 2 'the model has no row for position 16' trace model loss --text 'Once upon a time there was a cat.'
+allow trace model
+grep -q '^        NAME\[0,4,...\] is a number to ask' out || fail "trace: expected how a number is asked"
+[ "$(awk 'length > 80' out | wc -l)" -eq 0 ] || fail "trace: expected at most 80 columns"
 refuse 2 'has no option "--dept"; did you mean "--depth"?' trace model loss --dept
 
 # ---- attention with pen and paper ----
