@@ -49,7 +49,7 @@ static void put_shape(const heed_trace_tensor *x)
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%lld", i > 0 ? ", " : "",
                                  (long long)x->size[i]);
     snprintf(shape + used, sizeof shape - used, "]");
-    printf("%-20s", shape);
+    printf("%-19s", shape);
 }
 
 static void put_tensor(const heed_trace *trace, int tensor, const char *name, bool any_block)
@@ -61,7 +61,7 @@ static void put_tensor(const heed_trace *trace, int tensor, const char *name, bo
     snprintf(shown, sizeof shown, "%s", name);
     if (any_block && block_of(name, &rest) >= 0)
         snprintf(shown, sizeof shown, "%s.L%s", name[0] == 'b' ? "blocks" : "h", rest);
-    printf("%-37s ", shown);
+    printf("%-34s ", shown);
     put_shape(&x);
     printf(" %s\n", x.op != NULL ? x.op : "given");
 }

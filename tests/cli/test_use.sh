@@ -251,7 +251,7 @@ refuse 2 'expected an index from 0 to 3 for axis 2, got 4' trace model 'blocks.0
 refuse 2 'expected a block from 0 to 0, got 7' trace model 'blocks.7.resid_pre[0,0,0]' --text Once
 refuse 2 'is not one token of the vocabulary' trace model 'logits[0,0,"Once"]' --text Once
 refuse 2 'the model has no row for position 16' trace model loss --text 'Once upon a time there was a cat.'
-allow trace model
+allow trace model --text Once
 grep -q '^        NAME\[0,4,...\] is a number to ask' out || fail "trace: expected how a number is asked"
 [ "$(awk 'length > 80' out | wc -l)" -eq 0 ] || fail "trace: expected at most 80 columns"
 refuse 2 'has no option "--dept"; did you mean "--depth"?' trace model loss --dept
@@ -375,7 +375,7 @@ for command in train generate eval tokenize info shapes trace inspect bench help
         awk 'length($0) > 100 { exit 1 }' out || fail "heed $way: a line is longer than 100 columns"
     done
 done
-allow trace model
+allow trace model --text Once
 grep -q '^blocks.0.attn.pattern .* attention$' out || fail "heed trace: expected the list of tensors"
 allow trace model 'blocks.0.attn.scores[0,0,3,1]' 'd.blocks.0.attn.W_Q[5,9]' 'logits[0,2,"e"]' --text Once --fast
 [ "$(grep -c 'the same bits' out)" -eq 3 ] || fail "heed trace: expected three numbers with the same bits"
