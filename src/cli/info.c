@@ -126,10 +126,10 @@ static void print_tensors(const heed_model *model)
 {
     char shape[96], count[32], bytes[32];
 
-    printf("\n%-40s %-20s %14s %10s  %s\n", "tensor", "shape", "parameters", "bytes", "precision");
+    printf("\n%-30s %-17s %12s %10s  %s\n", "tensor", "shape", "parameters", "bytes", "precision");
     for (int i = 0; i < heed_model_n_parameters(model); i++) {
         const heed_parameter p = heed_model_parameter(model, i);
-        printf("%-40s %-20s %14s %10s  %s\n", p.name, shape_of(&p, shape, sizeof shape),
+        printf("%-30s %-17s %12s %10s  %s\n", p.name, shape_of(&p, shape, sizeof shape),
                heed_cli_grouped(count, (double)p.count), heed_cli_bytes(bytes, (double)p.bytes),
                heed_precision_name(p.precision));
     }

@@ -86,7 +86,7 @@ static void put_losses_around(const heed_head_history *h, int64_t step)
         if (at.step != step)
             continue;
         if (i > 0)
-            printf("; loss on the second half: %.4f at step %lld, %.4f here",
+            printf("\n          loss on the second half: %.4f at step %lld, %.4f here",
                    heed_head_history_at(h, i - 1).second_loss, (long long)heed_head_history_at(h, i - 1).step,
                    at.second_loss);
         return;

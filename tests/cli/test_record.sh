@@ -29,6 +29,7 @@ allow train --resume cut --quiet
 cmp -s whole/heads.jsonl cut/heads.jsonl || fail "expected the same record after resuming"
 
 allow inspect --run whole
+[ "$(awk '/^    step/ { on = 1 } on && length > 80' out | wc -l)" -eq 0 ] || fail "expected at most 80 columns"
 grep -q "2 layers of 2 heads, 4 evaluations" out || fail "expected the record's size"
 allow train $task ${run% --quiet} --sample-tokens 0 --steps 2 $record --out talks
 grep -q "^      heed inspect --run talks$" err || fail "expected a word on heads over the run at its end"
