@@ -173,9 +173,13 @@ static void print_figures(const heed_ablation *a, const heed_cli_ablation *own,
 {
     const int64_t n = heed_ablation_n_tokens(a), n_windows = heed_ablation_n_windows(a);
     const heed_effect e = heed_ablation_effect(a);
+    char text[1200];
 
-    printf("without %s; in their place: %s; %lld tokens to predict in %lld window%s\n\n", own->parts,
-           heed_cli_ablated_by(options), (long long)(n - 1), (long long)n_windows, n_windows == 1 ? "" : "s");
+    snprintf(text, sizeof text, "without %.1000s; in their place: %s; %lld tokens to predict in %lld window%s",
+             own->parts, heed_cli_ablated_by(options), (long long)(n - 1), (long long)n_windows,
+             n_windows == 1 ? "" : "s");
+    heed_cli_put_sentence(stdout, text);
+    printf("\n");
     printf("  loss    %8.4f nats a token\n", mean_loss(heed_ablation_losses(a), n));
     printf("  without %8.4f\n", mean_loss(heed_ablation_ablated_losses(a), n));
     printf("  change  %+8.4f, 95 %% interval %+.4f to %+.4f (block bootstrap)\n", e.mean, e.low, e.high);

@@ -53,8 +53,8 @@ static void print_text(const activations_options *own, const name_list *list, co
 
     printf("%s: %d activation%s, %s\n", heed_cli_quote(shown, sizeof shown, own->to), list->n,
            list->n > 1 ? "s" : "", heed_cli_bytes(bytes, cost->bytes));
-    printf("reading the text takes %.2f ms with them and %.2f ms without; the logits %s\n", 1e3 * cost->seconds,
-           1e3 * cost->seconds_without,
+    printf("reading the text takes %.2f ms with them and %.2f ms without;\nthe logits %s\n",
+           1e3 * cost->seconds, 1e3 * cost->seconds_without,
            cost->same_logits ? "are the same, bit for bit" : "differ: that is a fault of heed's");
 }
 

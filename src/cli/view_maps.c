@@ -129,8 +129,8 @@ static void print_experts(const heed_attention_maps *maps, int64_t experts_per_t
 {
     const int n = heed_attention_maps_n_experts(maps);
 
-    printf("\nlayer  expert  share of the tokens that go through it%s; even: %.0f %%\n",
-           n > 1 ? " and those after it" : "", 100.0 * (double)experts_per_token / n);
+    printf("\nlayer  expert  share of tokens that go through it%s; even: %.0f %%\n",
+           n > 1 ? " and those behind" : "", 100.0 * (double)experts_per_token / n);
     for (int layer = 0; layer < heed_attention_maps_n_layers(maps); layer++) {
         const float *shares = heed_attention_maps_expert_shares(maps, layer);
 

@@ -52,6 +52,14 @@ static void add_up(foreseen *f)
     f->loss = f->look->n_ids > 1 ? f->means[f->look->n_ids - 1] : NAN;
 }
 
+/* How likely token i was held to be; what is no number comes before all others. */
+static double likelihood_of(const foreseen *f, size_t i)
+{
+    const double x = said_of(f, i)->log_probability;
+
+    return isnan(x) ? -INFINITY : x;
+}
+
 static int by_number(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -69,14 +77,14 @@ static heed_status choose(foreseen *f, heed_error *err)
     if (sorted == NULL)
         return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for the losses of %zu tokens", n);
     for (size_t i = 1; i < n; i++)
-        sorted[i - 1] = said_of(f, i)->log_probability;
+        sorted[i - 1] = likelihood_of(f, i);
     qsort(sorted, n - 1, sizeof *sorted, by_number);
     limit = wanted < n ? sorted[wanted - 1] : INFINITY;
     free(sorted);
     for (size_t i = 1; i < n; i++)
-        left -= f->listed[i] = said_of(f, i)->log_probability < limit && left > 0;
+        left -= f->listed[i] = likelihood_of(f, i) < limit && left > 0;
     for (size_t i = 1; i < n && left > 0; i++) {
-        if (!f->listed[i] && (wanted >= n || said_of(f, i)->log_probability == limit)) {
+        if (!f->listed[i] && (wanted >= n || likelihood_of(f, i) == limit)) {
             f->listed[i] = true;
             left--;
         }

@@ -50,7 +50,7 @@ expect '^position  behind '
 narrow
 again inspect m --text "$text" --ablate 1.0,0.mlp
 allow inspect m --text "$text$text$text" --ablate 0 --ablate-method mean --controls 2
-expect '47 tokens to predict in 2 windows'
+expect '47 tokens to predict in 2'
 expect 'in their place: means over the text'
 allow inspect m --text "$text" --ablate '*.*' --ablate-method resample --ablate-reference 'There was a cat'
 expect 'outputs at positions of the reference'

@@ -158,6 +158,10 @@ expect ' is nan'
 tr -s ' \n' '  ' <out | grep -q 'of which 1 is not finite, the first at \[' || fail "expected the weight of the first nan"
 expect 'the likeliest token was right for 0 of them'
 narrow
+allow inspect bad --text "$text" --hardest 4
+[ "$(grep -c '^ *[0-9][0-9]* !! ' out)" -eq 4 ] || fail "predictions: expected four of those that are no numbers"
+allow inspect bad --text "$text" --show gradients
+grep -q -e '-nan' out && fail "gradients: a nan has no sign"
 allow inspect bad --text "$text" --show lens --json
 expect '"not_finite": {"node"'
 
