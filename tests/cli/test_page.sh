@@ -46,6 +46,11 @@ shows all.html 'role="alert" hidden=""'
 [ "$(grep -o '<span title="[0-9]*' dom | wc -l)" -eq 25 ] || fail "all.html: expected 25 tokens"
 shows all.html '>&lt;</span>'
 
+# a head with a role is the first that is open
+sed 's/"words": \[[^]]*\]/"words": ["", "", "", "", "previous token 0.9", ""]/' all.html >named.html
+look named.html
+shows named.html 'Layer 1 head 1'
+
 allow inspect model --text 'a' --layer 1 --heads 1-2 --picture some.html
 look some.html
 shows some.html 'Layer 1 head 1'

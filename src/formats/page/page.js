@@ -101,9 +101,11 @@ function drawLegend() {
 
 /* --- beginning --- */
 
+/* The head that the address names, else the first that has a role, else the first. */
 function headOfHash() {
   const [layer, head] = location.hash.slice(1).split('.').map(Number);
-  return Math.max(0, facts.heads.findIndex(([l, h]) => l === layer && h === head));
+  const asked = facts.heads.findIndex(([l, h]) => l === layer && h === head);
+  return asked >= 0 ? asked : Math.max(0, facts.words.findIndex(words => words !== ''));
 }
 
 function listen() {
