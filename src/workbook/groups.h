@@ -7,10 +7,14 @@
 
 extern const heed_exercise heed_exercises_attention[];
 extern const heed_exercise heed_exercises_attention_code[];
+extern const heed_exercise heed_exercises_averages[];
+extern const heed_exercise heed_exercises_bigram[];
 extern const heed_exercise heed_exercises_block[];
+extern const heed_exercise heed_exercises_characters[];
 extern const heed_exercise heed_exercises_collapse[];
 extern const heed_exercise heed_exercises_counts[];
 extern const heed_exercise heed_exercises_embeddings[];
+extern const heed_exercise heed_exercises_first_head[];
 extern const heed_exercise heed_exercises_generation[];
 extern const heed_exercise heed_exercises_gradients[];
 extern const heed_exercise heed_exercises_growth[];
@@ -36,5 +40,6 @@ extern const heed_exercise heed_exercises_scaling[];
 extern const heed_exercise heed_exercises_shapes[];
 extern const heed_exercise heed_exercises_softmax[];
 extern const heed_exercise heed_exercises_sparse[];
+extern const heed_exercise heed_exercises_videos[];
 
 #endif

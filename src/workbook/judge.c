@@ -386,6 +386,16 @@ heed_slip heed_judge_plain_slip(const heed_field_spec *f, const json_t *expected
 
 /* --- as text --- */
 
+/* A blank or signs, without a letter or digit: shown in quotes. */
+static bool is_only_signs(const char *text)
+{
+    const char *at = text;
+
+    while (*at != '\0' && !isalnum((unsigned char)*at) && (unsigned char)*at < 0x80)
+        at++;
+    return *at == '\0' && at > text;
+}
+
 static void put_value(const json_t *value, int digits, char *out, size_t size)
 {
     const size_t n = json_array_size(value);
@@ -407,9 +417,11 @@ static void put_value(const json_t *value, int digits, char *out, size_t size)
             snprintf(out, size, "%.0f", x);
         else
             snprintf(out, size, "%.*g", digits, x);
-    } else if (json_is_string(value))
-        snprintf(out, size, "%s", json_string_value(value));
-    else if (json_is_boolean(value))
+    } else if (json_is_string(value)) {
+        const char *text = json_string_value(value);
+        const char *quote = !is_only_signs(text) ? "" : strchr(text, '\'') != NULL ? "\"" : "'";
+        snprintf(out, size, "%s%s%s", quote, text, quote);
+    } else if (json_is_boolean(value))
         snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
     else
         snprintf(out, size, "nothing");

@@ -34,5 +34,10 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_block,
     heed_exercises_interpret,
     heed_exercises_pronoun,
+    heed_exercises_videos,
+    heed_exercises_characters,
+    heed_exercises_bigram,
+    heed_exercises_averages,
+    heed_exercises_first_head,
     NULL,
 };

@@ -207,7 +207,8 @@ static heed_status read_numbers(const heed_field_spec *f, const char *text, json
     }
     if (status == HEED_OK && n == 0)
         status = wrong(f, f->kind == HEED_ANSWER_MATRIX ? "rows of numbers" : "numbers", text, err);
-    if (status == HEED_OK && f->kind == HEED_ANSWER_LIST && (f->flags & HEED_ASKED_FLAT) == 0) { /* one row, or one column, or both as they come */
+    if (status == HEED_OK && f->kind == HEED_ANSWER_LIST &&
+        (f->flags & HEED_ASKED_FLAT) == 0) { /* one row, or one column, or both as they come */
         *value = json_array();
         for (size_t i = 0; i < n; i++)
             json_array_extend(*value, json_array_get(rows, i));
@@ -230,6 +231,20 @@ static json_t *word(const char *text, size_t n)
     return json_stringn(text, n);
 }
 
+/* 'x' or "x" as it is, blanks and signs too; NULL: text begins with nothing of the kind. *used: its bytes. */
+static json_t *quoted(const char *text, size_t *used)
+{
+    const char *begin = text + strspn(text, " \t\r\n[("), *end;
+
+    if (*begin != '"' && *begin != '\'')
+        return NULL;
+    end = begin[1] != '\0' ? strchr(begin + 2, *begin) : NULL; /* one sign at least: ''' is a quote */
+    if (end == NULL)
+        return NULL;
+    *used = (size_t)(end + 1 - text);
+    return json_stringn(begin + 1, (size_t)(end - begin) - 1);
+}
+
 /* Apart by commas or semicolons; where there are none, by blanks. */
 static heed_status read_words(const heed_field_spec *f, const char *text, json_t **value, heed_error *err)
 {
@@ -237,8 +252,13 @@ static heed_status read_words(const heed_field_spec *f, const char *text, json_t
 
     *value = json_array();
     while (*text != '\0') {
-        const size_t n = strcspn(text, signs);
-        json_t *item = word(text, n);
+        size_t n = 0;
+        json_t *item = f->flags & HEED_ASKED_LITERAL ? quoted(text, &n) : NULL;
+        const bool literal = item != NULL;
+
+        n += strcspn(text + n, signs);
+        if (!literal)
+            item = word(text, n);
 
         if (item == NULL) {
             json_decref(*value);
@@ -252,6 +272,21 @@ static heed_status read_words(const heed_field_spec *f, const char *text, json_t
         text += n + (text[n] != '\0');
     }
     return HEED_OK;
+}
+
+/* Letter by letter, in quotes or without the blanks around it. */
+static json_t *literal(const char *text)
+{
+    size_t n, used = 0;
+    json_t *whole = quoted(text, &used);
+
+    if (whole != NULL && text[used + strspn(text + used, " \t\r\n")] == '\0')
+        return whole;
+    json_decref(whole);
+    text += strspn(text, " \t\r\n");
+    for (n = strlen(text); n > 0 && strchr(" \t\r\n", text[n - 1]) != NULL;)
+        n--;
+    return json_stringn(text, n);
 }
 
 static heed_status read_truth(const heed_field_spec *f, const char *text, json_t **value, heed_error *err)
@@ -286,7 +321,7 @@ heed_status heed_answer_read(const heed_field_spec *f, bool words, const char *t
         *value = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         return *value != NULL ? HEED_OK : wrong(f, "nested lists, [[[1, 2], [3, 4]]]", text, err);
     case HEED_ANSWER_TEXT:
-        *value = word(text, strlen(text));
+        *value = f->flags & HEED_ASKED_LITERAL ? literal(text) : word(text, strlen(text));
         return *value != NULL ? HEED_OK : wrong(f, "a text in UTF-8", text, err);
     case HEED_ANSWER_TRUTH:
         return read_truth(f, text, value, err);
