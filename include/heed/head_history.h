@@ -42,6 +42,13 @@ typedef struct heed_head_recorder_options {
 } heed_head_recorder_options;
 
 /**
+ * Could a model of this configuration have such a record? Asked before there is a folder. HEED_ERR_USAGE: it has no attention,
+ * or not one of the heads. A text is only read once there is a tokenizer.
+ */
+HEED_API heed_status heed_head_recorder_check(const heed_config *config,
+                                              const heed_head_recorder_options *options, heed_error *err);
+
+/**
  * Begins a record in the folder of a run whose model has done `step` steps, or goes on with the one that is there: its lines
  * behind that step are dropped, and its settings hold. options NULL: all zero. Runs the model once, so that what is not
  * possible fails before the training. HEED_ERR_USAGE: a model without attention, with a context too short for repeated

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heed train [TEXT]: a model learns a text. */
+#include <heed/head_history.h>
 #include <heed/pull.h>
 #include <string.h>
 
@@ -158,14 +159,19 @@ static heed_status check_length_of_run(const heed_cli_options *options, heed_err
 }
 
 /* What is recorded of the heads is asked for by one option, which the others go with. */
-static heed_status check_record(const heed_cli_train_options *own, heed_error *err)
+static heed_status check_record(const heed_cli_train_options *own, const heed_config *config,
+                                const heed_train_options *train, heed_error *err)
 {
+    const heed_head_recorder_options record = {.patterns = own->record_patterns};
+
     if ((own->record_patterns != NULL || own->record_text != NULL) && !own->record_heads)
         return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected --record-heads beside it",
                              own->record_patterns != NULL ? "--record-patterns" : "--record-text");
     if (own->record_heads && own->range_test)
         return heed_cli_fail(err, HEED_ERR_USAGE,
                              "--range-test evaluates nothing, so --record-heads cannot be given");
+    if (own->record_heads && own->resume == NULL && train->from[0] == '\0') /* else the model brings its own */
+        return heed_head_recorder_check(config, &record, err);
     return HEED_OK;
 }
 
@@ -260,7 +266,7 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (status == HEED_OK)
         status = check_range(&own, err);
     if (status == HEED_OK)
-        status = check_record(&own, err);
+        status = check_record(&own, &config, &train, err);
     if (status == HEED_OK)
         status = heed_cli_check_needs(&options, &own, &train, err);
     if (options.n_operands > 1) {

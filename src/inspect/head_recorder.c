@@ -232,6 +232,16 @@ static heed_status read_heads(heed_heads_settings *s, const char *list, heed_err
     return HEED_OK;
 }
 
+heed_status heed_head_recorder_check(const heed_config *config, const heed_head_recorder_options *options,
+                                     heed_error *err)
+{
+    heed_heads_settings s = {.n_layers = (int)config->n_layers, .n_heads = (int)config->n_heads};
+
+    if (config->kind != HEED_KIND_GPT || !config->attention || config->n_layers == 0)
+        return heed_fail(err, HEED_ERR_USAGE, "expected a model with attention, whose heads can be recorded");
+    return options != NULL ? read_heads(&s, options->patterns, err) : HEED_OK;
+}
+
 static heed_status put_settings(heed_head_recorder *r, heed_error *err)
 {
     const heed_heads_settings *s = &r->settings;

@@ -40,6 +40,9 @@ allow inspect --run whole --curves heads.png
 
 refuse 2 'expected --record-heads beside it' train $task $run --record-patterns 0.0 --out o
 refuse 2 'there is no head 5.0' train $task $run --record-heads --record-patterns 5.0 --out o2
+absent o2
+refuse 2 'expected a model with attention' train --preset bigram --record-heads --out o2
+absent o2
 refuse 2 'cannot be given' train $task --range-test --record-heads
 refuse 3 'it has no record of its heads' inspect --run .
 refuse 2 'expected --run DIR' inspect --show run
