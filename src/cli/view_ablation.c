@@ -184,7 +184,7 @@ static void print_figures(const heed_ablation *a, const heed_cli_ablation *own,
     printf("  without %8.4f\n", mean_loss(heed_ablation_ablated_losses(a), n));
     printf("  change  %+8.4f, 95 %% interval %+.4f to %+.4f (block bootstrap)\n", e.mean, e.low, e.high);
     if (e.low <= 0.0 && e.high >= 0.0)
-        printf("  the interval holds 0: too few tokens, or too unlike, to tell the change from none\n");
+        printf("  the interval holds 0: too few tokens, or too unlike, to tell it from none\n");
     putchar('\n');
     printf("beside chance          n      mean     least      most  change it less\n");
     print_controls(a, HEED_CONTROL_OTHERS, "other parts");

@@ -46,11 +46,15 @@ static heed_status no_activation(const heed_forward *f, const heed_config *confi
     const char *bare = strncmp(name, "grad/", 5) == 0 ? name + 5
                        : strncmp(name, "d.", 2) == 0  ? name + 2
                                                       : name;
+    const heed_node *node = heed_graph_find(heed_forward_graph(f), name);
     const char *near = heed_graph_nearest_name(heed_forward_graph(f), name);
     char shown[HEED_MAX_NAME];
     heed_weight_view view;
 
     heed_quote(shown, sizeof shown, name, strlen(name));
+    if (node != NULL && node->role == HEED_ROLE_PARAMETER)
+        return heed_fail(err, HEED_ERR_USAGE, "\"%s\" is a weight, no activation; its gradient is \"grad/%s\"",
+                         shown, shown);
     if (heed_weight_view_find(config, bare, -1, &view))
         return heed_fail(err, HEED_ERR_USAGE,
                          "the model has no activation \"%s\"; that weight is %s, its gradient \"grad/%s\"",

@@ -115,6 +115,8 @@ for name in blocks.0.resid_post blocks.1.resid_pre h.0; do # one tensor, its gra
 done
 refuse 2 'that weight is h.0.attn.c_attn.weight, its gradient "grad/h.0.attn.c_attn.weight"' \
     inspect m --text "$text" --activation d.blocks.0.attn.W_Q --to x.npy
+refuse 2 'is a weight, no activation; its gradient is "grad/wte.weight"' \
+    inspect m --text "$text" --activation wte.weight --to b.npy
 refuse 2 'activation: expected --to FILE as well' inspect m --text "$text" --activation embed
 allow inspect m --text ab --activation embed,logits --to a.json --json
 grep -q '"bytes": 0' out && fail 'activation: expected the bytes of logits, which are asked for'
