@@ -88,6 +88,11 @@ heed_letters heed_letters_of(heed_solving *s, const char *text, int64_t features
     return x;
 }
 
+bool heed_letter_is_consonant(const heed_letters *x, int64_t i)
+{
+    return x->r.data[i * x->r.columns + HEED_LETTER_CONSONANT] == 1.0;
+}
+
 /* --- maps --- */
 
 heed_grid heed_take_letter_map(heed_solving *s, const char *name, int64_t features)
@@ -187,6 +192,45 @@ double heed_largest_deviation(heed_grid a, heed_grid b)
     return most;
 }
 
+/* --- answers --- */
+
+void heed_letters_put_weights(heed_solving *s, const heed_attended *a)
+{
+    heed_put_grid(s, "Q", a->q);
+    heed_put_grid(s, "K", a->k);
+    heed_put_grid(s, "scores", a->scores);
+    heed_put_grid(s, "masked", a->masked);
+    heed_put_grid(s, "weights", a->weights);
+}
+
+void heed_letters_solve_weights(heed_solving *s, int64_t features)
+{
+    const heed_letters x = heed_letters_of(s, heed_take_text(s, "s"), features);
+    const heed_letter_maps maps = heed_take_letter_maps(s, features);
+    const heed_attended a = heed_letters_work(s, &x, &maps, HEED_ATTEND_WEIGHTS);
+
+    heed_letters_put_weights(s, &a);
+}
+
+void heed_letters_step_closeness(heed_solving *s, heed_grid ideal, double deviation, double allowed)
+{
+    heed_step_grid(s, ideal, "what is wanted");
+    heed_step(s, "the largest distance from it is %.4g: %s, %g being allowed", deviation,
+              deviation <= allowed + HEED_LETTER_ROUNDING ? "close" : "not close", allowed);
+}
+
+void heed_letters_step_margin(heed_solving *s, double margin)
+{
+    if (margin >= HEED_LETTER_MARGIN - HEED_LETTER_ROUNDING)
+        heed_step(s, "the smallest margin is %.4g, %g or more: the weights are in a ratio of e^%.4g = %.4g",
+                  margin, HEED_LETTER_MARGIN, margin, exp(margin));
+    else if (margin > 0.0)
+        heed_step(s, "right direction, too weak: the smallest margin is %.4g where %g is needed", margin,
+                  HEED_LETTER_MARGIN);
+    else
+        heed_step(s, "the smallest margin is %.4g: some query scores the wrong key as high or higher", margin);
+}
+
 /* --- varying --- */
 
 void heed_vary_letters(heed_varying *v, const char *name, int64_t least, int64_t most)
@@ -221,4 +265,9 @@ void heed_vary_letter_maps(heed_varying *v, int64_t features)
         heed_vary_set_json(v, "Wq", json_pack("[[i, i, i]]", 1, 1, 0));
         heed_vary_set_json(v, "Wk", json_pack("[[i, i, I]]", 0, 0, (json_int_t)strength));
     }
+}
+
+void heed_vary_letter_text(heed_varying *v)
+{
+    heed_vary_letters(v, "s", 4, 8);
 }

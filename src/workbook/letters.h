@@ -31,6 +31,7 @@ typedef struct heed_letters {
 /** Of 1 to HEED_ATTEND_MOST letters, small or large; features: 2, or 3 with places. What does not fit fails s. */
 heed_letters heed_letters_of(heed_solving *s, const char *text, int64_t features);
 bool heed_letter_is_vowel(char letter);
+bool heed_letter_is_consonant(const heed_letters *x, int64_t i);
 
 /* v without data: the identity. */
 typedef struct heed_letter_maps {
@@ -53,6 +54,19 @@ heed_grid heed_letter_scores(heed_solving *s, heed_grid r, const heed_letter_map
 /** The largest distance between two entries in the same place. */
 double heed_largest_deviation(heed_grid a, heed_grid b);
 
+#define HEED_LETTER_MARGIN   3.0  /* wanted between scores: weights in a ratio of 20 */
+#define HEED_LETTER_ROUNDING 1e-6 /* of the engine's floats */
+
+/** "Q", "K", "scores", "masked", "weights". */
+void heed_letters_put_weights(heed_solving *s, const heed_attended *a);
+/** These five of the text "s" and the maps "Wq" and "Wk". */
+void heed_letters_solve_weights(heed_solving *s, int64_t features);
+/** Steps that say how far an output is from what is wanted, and whether a margin is enough. */
+void heed_letters_step_closeness(heed_solving *s, heed_grid ideal, double deviation, double allowed);
+void heed_letters_step_margin(heed_solving *s, double margin);
+
+/** "s" of 4 to 8 letters of both kinds. */
+void heed_vary_letter_text(heed_varying *v);
 /** Letters of both kinds, so many of them, as parameter `name`. */
 void heed_vary_letters(heed_varying *v, const char *name, int64_t least, int64_t most);
 /** Wq of ones but for the third feature; Wk of zeros but for one, which is 4 to 7: consonant, or first. */
