@@ -205,7 +205,7 @@ static void flatten(heed_solving *s)
                   (long long)b, (long long)t, (long long)b, (long long)T, (long long)t, (long long)row);
         heed_step(s, "the last row, %lld, is position %lld of sequence %lld", (long long)last,
                   (long long)(T - 1), (long long)(B - 1));
-        heed_put_number(s, "row_of_b_t", s->slip == HEED_SLIP_TURNED_INPUT ? (double)(t * B + b) : (double)row);
+        heed_put_number(s, "row_of_b_t", s->slip == HEED_SLIP_TRANSPOSED ? (double)(t * B + b) : (double)row);
         heed_put_shape(s, "b_t_of_last_row", 2, last / T + shift, last % T + shift);
     }
     heed_small_end(&m);
@@ -414,7 +414,7 @@ const heed_exercise heed_exercises_bigram[] = {
      .params = "{\"B\": 4, \"T\": 8, \"C\": 65, \"b\": 2, \"t\": 3}",
      .vary = vary_flatten,
      .solve = flatten,
-     .slips = HEED_SLIP(HEED_SLIP_OFF_BY_ONE) | HEED_SLIP(HEED_SLIP_TURNED_INPUT),
+     .slips = HEED_SLIP(HEED_SLIP_OFF_BY_ONE) | HEED_SLIP(HEED_SLIP_TRANSPOSED),
      .fields = {SHAPE("logits"), SHAPE("targets"), PLACE("row_of_b_t"), SHAPE("b_t_of_last_row")}},
     {.id = "a12.n07",
      .seed = "003 28:13",

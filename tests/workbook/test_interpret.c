@@ -5,6 +5,7 @@
 #include "../cmocka_all.h"
 
 #include <ctype.h>
+#include <heed/workbook.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -122,6 +123,35 @@ static void equal_tokens_differ_through_the_mask_alone(void **state)
     expect_refused("ch12.e12", "{\"pair\": [0, 1]}", "pair");
     expect_refused("ch12.e12", "{\"pair\": [1, 2, 3]}", "pair");
     expect_refused("ch12.e12", "{\"Wq\": [[1]]}", "");
+}
+
+/* How far two rows are apart may be said by the length of their difference, too: sqrt(0.149981^2 + 0.139056^2 + 0.208796^2) */
+static void another_measure_of_distance_is_right_with_a_remark(void **state)
+{
+    static const char *const typed[] = {
+        "0.11827075 0.17416949 0.12880703; -0.11658186 0.06137242 0.05146978; "
+        "0.11827075 0.17416949 0.12880703; -0.72234029 -0.17227780 -0.19126946",
+        "-0.774 -0.3275 -0.1098; -0.93095057 -0.1819819 -0.32829894; "
+        "-0.92398094 -0.18844403 -0.31859558; -0.72234029 -0.17227780 -0.19126946",
+        "0", "0.292278"};
+    heed_workbook *book = NULL;
+    heed_posing *posing = NULL;
+    heed_marking *marking = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    assert_int_equal(heed_workbook_open(&book, &err), HEED_OK);
+    assert_int_equal(heed_workbook_pose(book, "ch12.e12", 0, &posing, &err), HEED_OK);
+    assert_int_equal(heed_posing_answer(posing, typed, &marking, &err), HEED_OK);
+    for (int i = 0; i < heed_marking_n_fields(marking); i++) {
+        const heed_marking_field *f = heed_marking_field_at(marking, i);
+        if (!f->ok)
+            fail_msg("%s: %s, expected %s", f->name, f->words, f->expected);
+    }
+    assert_non_null(heed_marking_field_at(marking, 3)->remark);
+    heed_marking_destroy(marking);
+    heed_posing_destroy(posing);
+    heed_workbook_close(book);
 }
 
 /* --- scores of a head --- */
@@ -250,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_induction_head_looks_behind_the_latest_match),
         cmocka_unit_test(equal_tokens_differ_through_the_mask_alone),
+        cmocka_unit_test(another_measure_of_distance_is_right_with_a_remark),
         cmocka_unit_test(scores_of_a_head_are_means_over_rows_with_a_choice),
         cmocka_unit_test(a_pretrained_model_is_counted),
         cmocka_unit_test(a_window_reaches_back_to_the_noun),
