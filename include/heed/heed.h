@@ -12,6 +12,7 @@
 #include <heed/compare.h>
 #include <heed/config.h>
 #include <heed/convert.h>
+#include <heed/demo.h>
 #include <heed/diagnosis.h>
 #include <heed/fields.h>
 #include <heed/generate.h>

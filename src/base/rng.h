@@ -28,6 +28,7 @@ enum {
     HEED_STREAM_BOOTSTRAP = 12,      /* blocks of tokens */
     HEED_STREAM_RESAMPLE = 13,       /* positions whose activations stand in for others */
     HEED_STREAM_CONTROL = 14,        /* in the low byte; the number of the control lies above it */
+    HEED_STREAM_DEMO = 15,           /* of the workbook */
 };
 
 typedef struct heed_rng {

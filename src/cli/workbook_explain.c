@@ -73,7 +73,7 @@ static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_
     }
     put_past(desk, info->id);
     if (info->demo != NULL)
-        printf("\nDemonstration: %s\n", info->demo);
+        printf("\nDemonstration: %s (heed workbook demo %s)\n", info->demo, info->demo);
 }
 
 static void explain_json(const heed_posing *p, const heed_marking *m)

@@ -2,6 +2,7 @@
 /* All exercises with their words, and what is computed for one of them. */
 #include "workbook/book.h"
 
+#include <heed/demo.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,14 @@ static int count_exercises(void)
     return n;
 }
 
+/* The demonstration of an exercise where there is one: the catalogue names more than can be run. */
+static const char *demo_of(const heed_exercise *x)
+{
+    const heed_demo_info *demo = x->demo != NULL ? heed_demo_find(x->demo) : NULL;
+
+    return demo != NULL ? demo->id : NULL;
+}
+
 static void add_part(heed_workbook *book, const heed_exercise *x, const heed_part_text *text)
 {
     book->parts[book->n++] = (heed_part){.exercise = x,
@@ -149,7 +158,7 @@ static void add_part(heed_workbook *book, const heed_exercise *x, const heed_par
                                                   .group_title = text != NULL ? text->group_title : "",
                                                   .title = text != NULL ? text->title : x->id,
                                                   .kind = x->kind,
-                                                  .demo = x->demo,
+                                                  .demo = demo_of(x),
                                                   .varies = x->vary != NULL}};
 }
 

@@ -265,6 +265,25 @@ allow workbook table
 expect '^pp.q10  *matrix  *yes  *yes  *yes  *yes'
 ! grep -q NO out || fail "table: something is lacking"
 
+# ---- demonstrations ----
+
+allow workbook demo
+expect '^  D02  .'
+allow workbook demo d2 --picture weights.svg
+expect '^observed$'
+test -s weights.svg || fail "demo --picture: expected a picture"
+allow workbook demo D02 --sabotage
+expect '^not observed$'
+allow workbook demo pp.q06 --json
+expect '"id":"D02".*"observed":true'
+allow workbook demo D37 --param seq_len=3 --json
+expect '"seq_len":3'
+refuse 2 'D02 has no parameter "seq_len"' workbook demo D02 --param seq_len=3
+refuse 2 'there is no demonstration "D99"' workbook demo D99
+refuse 2 'pp.q10 has no demonstration' workbook demo pp.q10
+allow workbook explain pp.q06 --anyway
+expect 'heed workbook demo D02'
+
 # ---- the place at a terminal of 80 x 24 ----
 
 rm -rf book

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Each demonstration is a file of its number. */
+#ifndef HEED_WORKBOOK_DEMOS_DEMOS_H
+#define HEED_WORKBOOK_DEMOS_DEMOS_H
+
+#include "workbook/demo.h"
+
+extern const heed_demo heed_demo_02;
+extern const heed_demo heed_demo_03;
+extern const heed_demo heed_demo_05;
+extern const heed_demo heed_demo_06;
+extern const heed_demo heed_demo_08;
+extern const heed_demo heed_demo_28;
+extern const heed_demo heed_demo_37;
+extern const heed_demo heed_demo_44;
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The demonstrations by their numbers: a new one is a line here and one in demos.h. */
+#include "workbook/demos/demos.h"
+
+const heed_demo *const heed_demos[] = {
+    &heed_demo_02, &heed_demo_03, &heed_demo_05, &heed_demo_06, &heed_demo_08,
+    &heed_demo_28, &heed_demo_37, &heed_demo_44, NULL,
+};
