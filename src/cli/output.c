@@ -248,6 +248,11 @@ void heed_cli_put_sentence(FILE *out, const char *text)
 
 /* --- numbers --- */
 
+double heed_cli_unsigned_nan(double x)
+{
+    return isnan(x) ? NAN : x;
+}
+
 const char *heed_cli_grouped(char *out, double n)
 {
     char digits[32];

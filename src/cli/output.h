@@ -45,6 +45,8 @@ void heed_cli_put_sentence(FILE *out, const char *text);
 
 /* --- numbers; out holds 32 characters, each returns it --- */
 
+/** x; a nan without its sign, which says nothing. */
+double heed_cli_unsigned_nan(double x);
 const char *heed_cli_grouped(char *out, double n);   /* 809,856 */
 const char *heed_cli_bytes(char *out, double bytes); /* 31.4 MB */
 const char *heed_cli_scaled(char *out, double n);    /* "1.25 G": a unit follows */

@@ -45,7 +45,7 @@ static void put_step(const printer *p, int i)
 
     heed_trace_line_write(p->e, i, 0, HEED_TRACE_LETTERS, letters, sizeof letters);
     heed_trace_line_write(p->e, i, 0, HEED_TRACE_NUMBERS, numbers, sizeof numbers);
-    snprintf(result, sizeof result, "%.9g", line->result);
+    snprintf(result, sizeof result, "%.9g", heed_cli_unsigned_nan(line->result));
     at = printf("%*s%s = %s", indent_of(line), "", line->label, letters);
     if (!is_bare(line) && at + (int)strlen(numbers) + (int)strlen(result) + 6 > p->columns)
         printf("\n%*s", indent_of(line) + (int)strlen(line->label), "");
@@ -120,8 +120,8 @@ static void put_term(const printer *p, int i, int64_t term, int letters, int num
         printf("%-*s  ", letters, heed_trace_line_write(p->e, i, term, HEED_TRACE_LETTERS, text, sizeof text));
     if (numbers > 0)
         printf("%-*s  ", numbers, heed_trace_line_write(p->e, i, term, HEED_TRACE_NUMBERS, text, sizeof text));
-    printf("= %-12.6g  %s %.6g\n", line->terms[term], line->kind == HEED_TRACE_LARGEST ? "largest" : "total",
-           line->running[term]);
+    printf("= %-12.6g  %s %.6g\n", heed_cli_unsigned_nan(line->terms[term]),
+           line->kind == HEED_TRACE_LARGEST ? "largest" : "total", heed_cli_unsigned_nan(line->running[term]));
 }
 
 static void put_left_out(const heed_trace_line *line, const int64_t *picks, int n)
@@ -138,7 +138,7 @@ static void put_left_out(const heed_trace_line *line, const int64_t *picks, int 
     printf("%*s", indent_of(line) + 2, "");
     printf("these are the largest %d of %lld terms", n, (long long)line->n_terms);
     if (line->kind == HEED_TRACE_SUM_OF)
-        printf("; the others make %.6g, and the totals count all", rest);
+        printf("; the others make %.6g, and the totals count all", heed_cli_unsigned_nan(rest));
     putchar('\n');
 }
 
@@ -172,7 +172,7 @@ static void put_sum(const printer *p, int i)
            line->n_terms == 1 ? "" : "s", line->formula, line->in_double ? ", in double" : "");
     if (line->kind == HEED_TRACE_SUM_OF && line->start != 0.0)
         printf(", from %.9g on", line->start);
-    printf(" = %.9g\n", line->result);
+    printf(" = %.9g\n", heed_cli_unsigned_nan(line->result));
     if (line->depth > 0 && !p->all)
         return; /* how a number in the calculation came about: its terms by --all */
     if (line->terms == NULL)
@@ -194,7 +194,8 @@ static void put_line(const printer *p, int i)
         put_sum(p, i);
         break;
     case HEED_TRACE_FOUND:
-        printf("%*s%s = %.9g: %s\n", indent_of(line), "", line->label, line->result, line->formula);
+        printf("%*s%s = %.9g: %s\n", indent_of(line), "", line->label, heed_cli_unsigned_nan(line->result),
+               line->formula);
         break;
     case HEED_TRACE_NOTE:
         printf("%*s%s\n", indent_of(line), "", line->formula);

@@ -21,7 +21,7 @@ const char *heed_cli_trace_value(const heed_trace *trace, heed_trace_element ele
     if (heed_trace_tensor_at(trace, element.tensor).integers && isfinite(value))
         snprintf(out, 32, "%lld", (long long)value);
     else
-        snprintf(out, 32, "%.9g", (double)value);
+        snprintf(out, 32, "%.9g", heed_cli_unsigned_nan((double)value));
     return out;
 }
 
@@ -203,7 +203,7 @@ static heed_status put_computed(const heed_trace *trace, const heed_trace_explan
     put_formula(e->op, e->formula);
     put_operands(trace, e, all);
     heed_cli_trace_put_lines(e, all);
-    printf("again   %.9g from these numbers alone: %s (0x%08x)\n", (double)e->recomputed,
+    printf("again   %.9g from these numbers alone: %s (0x%08x)\n", heed_cli_unsigned_nan((double)e->recomputed),
            e->same_bits ? "the same bits" : "NOT the same bits", bits_of(e->recomputed));
     put_odd(trace, e);
     return put_fast(trace, e, err);

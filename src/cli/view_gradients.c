@@ -36,10 +36,10 @@ static void put_row(const char *name, const heed_gradient_norms *g)
     char count[32], ratio[32] = "-";
 
     if (g->weight > 0.0 || isnan(g->weight))
-        snprintf(ratio, sizeof ratio, "%.2g", fabs(ratio_of(g)));
-    /* fabs() takes the sign off a nan, that says nothing */
+        snprintf(ratio, sizeof ratio, "%.2g", heed_cli_unsigned_nan(ratio_of(g)));
     printf("  %-20.60s %12s %11.4g %11.4g %9s %6.1f %%\n", name, heed_cli_grouped(count, (double)g->count),
-           fabs(g->gradient), fabs(g->weight), ratio, 100.0 * (double)g->n_zero / (double)g->count);
+           heed_cli_unsigned_nan(g->gradient), heed_cli_unsigned_nan(g->weight), ratio,
+           100.0 * (double)g->n_zero / (double)g->count);
 }
 
 static void print_groups(const heed_gradients *g)
@@ -48,7 +48,8 @@ static void print_groups(const heed_gradients *g)
     const int n = list_components(g, names);
     const heed_gradient_norms all = heed_gradients_sum(g, NULL, HEED_ANY_LAYER);
 
-    printf("loss %.4f; |g| the norm of its gradient, |w| that of the weights\n\n", fabs(g->loss));
+    printf("loss %.4f; |g| the norm of its gradient, |w| that of the weights\n\n",
+           heed_cli_unsigned_nan(g->loss));
     printf("  %-20s %12s %11s %11s %9s %8s\n", "group", "parameters", "|g|", "|w|", "|g|/|w|", "g is 0");
     for (int k = 0; k < n; k++) {
         const heed_gradient_norms sum = heed_gradients_sum(g, names[k], HEED_ANY_LAYER);

@@ -133,12 +133,6 @@ static void put_others(const foreseen *f, const heed_prediction *p)
     }
 }
 
-/* nan has a sign that says nothing. */
-static double loss_of(const heed_prediction *p)
-{
-    return isnan(p->log_probability) ? NAN : -p->log_probability;
-}
-
 static void print_row(const foreseen *f, size_t i)
 {
     const heed_prediction *p = said_of(f, i);
@@ -151,8 +145,9 @@ static void print_row(const foreseen *f, size_t i)
 
     printf("%6zu %s%s ", i, colour, marks[hardness]);
     heed_cli_put_token(f->look->model, p->next, TOKEN_COLUMNS);
-    printf("%s%6.2f %6.2f %% %5lld %5.2f", colour[0] != '\0' ? "\033[0m" : "", loss_of(p),
-           100.0 * exp(p->log_probability), (long long)p->rank, f->means[i]);
+    printf("%s%6.2f %6.2f %% %5lld %5.2f", colour[0] != '\0' ? "\033[0m" : "",
+           heed_cli_unsigned_nan(-p->log_probability), 100.0 * exp(p->log_probability), (long long)p->rank,
+           f->means[i]);
     put_others(f, p);
     printf("\n");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a calculation as text. */
+#include <math.h>
 #include <string.h>
 
 #include "graph/explain_internal.h"
@@ -16,7 +17,7 @@ void heed_figure_write_number(void *context, const heed_explanation *e, heed_fig
 {
     (void)context;
     (void)e;
-    heed_text_printf(out, "%.6g", figure.value);
+    heed_text_printf(out, "%.6g", isnan(figure.value) ? NAN : figure.value); /* no sign before a nan */
 }
 
 /* "[0,3]"; nothing for a scalar. */

@@ -164,6 +164,10 @@ allow inspect bad --text "$text" --hardest 4
 [ "$(grep -c '^ *[0-9][0-9]* !! ' out)" -eq 4 ] || fail "predictions: expected four of those that are no numbers"
 allow inspect bad --text "$text" --show gradients
 grep -q -e '-nan' out && fail "gradients: a nan has no sign"
+printf '\000\000\200\177' | dd of=bad/model.safetensors bs=1 seek=$((size - 4)) conv=notrunc 2>err # inf
+allow trace bad loss 'blocks.1.attn.pattern[0,0,2,1]' 'new.wte.weight[0,0]' --step --text "$text"
+grep -q nan out || fail "trace: expected a nan"
+grep -q -e '-nan' out && fail "trace: a nan has no sign"
 allow inspect bad --text "$text" --show lens --json
 expect '"not_finite": {"node"'
 
