@@ -38,7 +38,8 @@ heed_status heed_plan_rebind(heed_plan *plan, heed_error *err)
     return HEED_OK;
 }
 
-#define SMALL_BLOCK 1048576 /* what is free stands in up to ten files of the system: 60 us, as long as a small run */
+/* What is free stands in up to ten files of the system; reading them takes 60 us, as long as a small run. */
+#define SMALL_BLOCK 1048576
 
 heed_status heed_plan_place(heed_plan *plan, void *block, heed_error *err)
 {

@@ -385,6 +385,8 @@ static void pairs_of_maps_are_judged_by_their_property(void **state)
     expect_exercise_with("a12.p1b", "{\"Wq\": [[1, 0], [0, 1]], \"Wk\": [[-2, 2], [-2.5, 1]]}", to_consonants);
     expect_exercise("a12.p2b", to_first);
     expect_exercise_with("a12.p2b", "{\"Wq\": [[1, 1, 0]], \"Wk\": [[0, 1, 3]]}", to_first);
+    expect_exercise_with("a12.p2b", "{\"Wk\": [[0, -1, 6]]}", to_first);
+    expect_exercise_with("a12.p2b", "{\"Wk\": [[-1, 0, 6]]}", to_first);
     expect_exercise_with("a12.p2b", "{\"Wq\": [[1, 1, -1]], \"Wk\": [[0, 0, 5]]}", to_first);
     expect_exercise("a12.p2d1", value_map);
     expect_exercise_with("a12.p2d1", "{\"Wv\": [[0, 0, 0], [0, 1, 0]]}", value_map);
