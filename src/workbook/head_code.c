@@ -15,10 +15,23 @@ static heed_grid take_map(heed_solving *s, const char *name, int64_t d)
     return w;
 }
 
+#define MOST_WEIGHTS 1048576 /* of all heads */
+
+static int64_t take_heads(heed_solving *s, int64_t T)
+{
+    const int64_t n_heads = heed_take_int(s, "n_heads", 1, HEED_ATTEND_MOST);
+
+    if (s->status == HEED_OK && (T > HEED_ATTEND_MOST || n_heads * T * T > MOST_WEIGHTS))
+        heed_solve_fail(s, HEED_ERR_USAGE,
+                        "expected at most %d weights in all heads, %lld heads of %lld tokens", MOST_WEIGHTS,
+                        (long long)n_heads, (long long)T);
+    return n_heads;
+}
+
 static void multi_head(heed_solving *s)
 {
     const heed_grid x = heed_take_grid(s, "x");
-    const int64_t n_heads = heed_take_int(s, "n_heads", 1, HEED_ATTEND_MOST);
+    const int64_t n_heads = take_heads(s, x.rows);
     const heed_attend_inputs in = {.x = x,
                                    .w_q = take_map(s, "W_q", x.columns),
                                    .w_k = take_map(s, "W_k", x.columns),

@@ -39,7 +39,7 @@ static void targets(heed_solving *s)
 /* The letter, so often that the last one stands at that place. */
 static heed_letters letter_at(heed_solving *s, char letter, int64_t position)
 {
-    char text[HEED_ATTEND_MOST + 2]; /* one more place is too many, which heed_letters_of() says */
+    char text[HEED_MOST_LETTERS + 2]; /* one more place is too many, which heed_letters_of() says */
 
     memset(text, letter, (size_t)position);
     text[position] = '\0';
@@ -49,7 +49,7 @@ static heed_letters letter_at(heed_solving *s, char letter, int64_t position)
 static void placed(heed_solving *s)
 {
     const char letter = heed_take_letter(s);
-    const int64_t position = heed_take_int(s, "position", 1, HEED_ATTEND_MOST);
+    const int64_t position = heed_take_int(s, "position", 1, HEED_MOST_LETTERS);
     const heed_letters x = letter_at(s, letter, s->slip == HEED_SLIP_OFF_BY_ONE ? position + 1 : position);
     const int64_t last = x.r.rows - 1;
 

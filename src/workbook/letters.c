@@ -45,8 +45,8 @@ static heed_grid take_ids(heed_solving *s, const char *text)
 
     if (s->status != HEED_OK)
         return ids;
-    if (n < 1 || n > HEED_ATTEND_MOST) {
-        heed_solve_fail(s, HEED_ERR_USAGE, "expected 1 to %d letters, got %zu", HEED_ATTEND_MOST, n);
+    if (n < 1 || n > HEED_MOST_LETTERS) {
+        heed_solve_fail(s, HEED_ERR_USAGE, "expected 1 to %d letters, got %zu", HEED_MOST_LETTERS, n);
         return ids;
     }
     ids = heed_grid_make(s, 1, (int64_t)n);
@@ -236,10 +236,10 @@ void heed_letters_step_margin(heed_solving *s, double margin)
 void heed_vary_letters(heed_varying *v, const char *name, int64_t least, int64_t most)
 {
     const int64_t n = heed_draw_int(v, least, most);
-    char text[HEED_ATTEND_MOST + 1] = "";
+    char text[HEED_MOST_LETTERS + 1] = "";
     int64_t n_vowels = 0;
 
-    for (int64_t i = 0; i < n && i < HEED_ATTEND_MOST; i++) {
+    for (int64_t i = 0; i < n && i < HEED_MOST_LETTERS; i++) {
         const bool vowel = heed_draw_int(v, 0, 1) == 1; /* of 26 letters 5 would be vowels */
         char letter;
 

@@ -18,7 +18,8 @@
 
 #include "workbook/attend.h"
 
-#define HEED_N_LETTERS 26
+#define HEED_N_LETTERS    26
+#define HEED_MOST_LETTERS 256 /* of a text */
 
 enum { HEED_LETTER_VOWEL, HEED_LETTER_CONSONANT, HEED_LETTER_FIRST }; /* features */
 
@@ -28,7 +29,7 @@ typedef struct heed_letters {
     heed_grid token, position, r;
 } heed_letters;
 
-/** Of 1 to HEED_ATTEND_MOST letters, small or large; features: 2, or 3 with places. What does not fit fails s. */
+/** Of 1 to HEED_MOST_LETTERS letters, small or large; features: 2, or 3 with places. What does not fit fails s. */
 heed_letters heed_letters_of(heed_solving *s, const char *text, int64_t features);
 bool heed_letter_is_vowel(char letter);
 bool heed_letter_is_consonant(const heed_letters *x, int64_t i);
