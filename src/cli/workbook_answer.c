@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/workbook_ask.h"
 #include "cli/workbook_edit.h"
+#include "cli/workbook_next.h"
 #include "cli/workbook_print.h"
 #include "cli/workbook_split.h"
 
@@ -131,6 +132,16 @@ static void put_json(const heed_posing *p, const heed_marking *m, bool show)
     heed_cli_json_close(&json, '}');
 }
 
+static void put_next(const heed_cli_desk *desk)
+{
+    const int next = heed_cli_workbook_find_next(desk);
+    const heed_exercise_info *info = next >= 0 ? heed_workbook_info(desk->book, next) : NULL;
+
+    if (info != NULL)
+        printf("%sNext: %s, %s%s\n", heed_cli_ink_on(HEED_CLI_INK_DIM), info->id, info->title,
+               heed_cli_ink_off());
+}
+
 /* Printed and kept in the notebook; the answer counts also where it cannot be kept. */
 static heed_status judge(const heed_cli_desk *desk, const heed_posing *p, const heed_cli_answers *a,
                          const answer_options *own, heed_error *err)
@@ -152,7 +163,9 @@ static heed_status judge(const heed_cli_desk *desk, const heed_posing *p, const 
         put_marking(p, m, own->show);
     heed_cli_desk_note(heed_notebook_attempted(desk->notebook, p, heed_marking_ok(m), a->text, &unsaved),
                        &unsaved);
-    if (!heed_marking_ok(m) && n == 1)
+    if (heed_marking_ok(m) && desk->in_place && !own->json)
+        put_next(desk);
+    else if (!heed_marking_ok(m) && n == 1)
         status = heed_cli_fail(err, HEED_ERR_CHECK, "%s is not right yet", id);
     else if (!heed_marking_ok(m))
         status = heed_cli_fail(err, HEED_ERR_CHECK, "%s is not right yet: %d of %d parts are", id, n_right, n);
