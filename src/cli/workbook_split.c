@@ -90,45 +90,51 @@ static heed_status read_part(heed_cli_answers *a, int i, const char *name, heed_
 
 /* --- cutting --- */
 
-/* The field whose name is the n bytes at text; case counts only where it must. -1: none. */
-static int field_of(const heed_posing *p, const char *text, size_t n)
-{
-    int found = -1;
-
-    for (int i = 0; i < heed_posing_n_fields(p); i++) {
-        const char *name = heed_posing_field_at(p, i)->name;
-
-        if (strlen(name) != n || strncasecmp(name, text, n) != 0)
-            continue;
-        if (strncmp(name, text, n) == 0)
-            return i;
-        found = i;
-    }
-    return found;
-}
-
 static bool is_name_sign(char c)
 {
     return isalnum((unsigned char)c) || c == '_';
 }
 
-/* A name with its sign at `at`: the bytes of the name, and of both; 0: none stands there. */
-static size_t name_at(const char *text, const char *at, size_t *n_name)
+/* Bytes up to behind the sign, where = stands after c, or : after a name that began its line; 0: neither. */
+static size_t sign_at(const char *text, const char *at, const char *c)
+{
+    while (*c == ' ' || *c == '\t')
+        c++;
+    if ((*c == '=' && c[1] != '=') || (*c == ':' && (at == text || at[-1] == '\n')))
+        return (size_t)(c - at) + 1;
+    return 0;
+}
+
+/* The field whose name stands at `at` with a sign behind it; case counts only where it must. -1: none. *n: their bytes. */
+static int field_at(const heed_posing *p, const char *text, const char *at, size_t *n)
+{
+    int found = -1;
+
+    if (at > text && is_name_sign(at[-1]))
+        return -1;
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        const char *name = heed_posing_field_at(p, i)->name;
+        const size_t length = strlen(name);
+        const size_t with_sign = strncasecmp(name, at, length) == 0 ? sign_at(text, at, at + length) : 0;
+
+        if (with_sign == 0 || (found >= 0 && strncmp(name, at, length) != 0))
+            continue;
+        found = i;
+        *n = with_sign;
+    }
+    return found;
+}
+
+/* Bytes of anything that looks like a name with its sign. */
+static size_t name_at(const char *text, const char *at)
 {
     const char *c = at;
 
-    if (!isalpha((unsigned char)*c) || (at > text && is_name_sign(at[-1])))
+    if (!isalpha((unsigned char)*c))
         return 0;
     while (is_name_sign(*c))
         c++;
-    *n_name = (size_t)(c - at);
-    while (*c == ' ' || *c == '\t')
-        c++;
-    if (*c == '=' && c[1] != '=')
-        return (size_t)(c - at) + 1;
-    if (*c == ':' && (at == text || at[-1] == '\n'))
-        return (size_t)(c - at) + 1;
-    return 0;
+    return sign_at(text, at, c) > 0 ? (size_t)(c - at) : 0;
 }
 
 static heed_status unknown_name(const heed_posing *p, const char *at, size_t n, heed_error *err)
@@ -183,12 +189,13 @@ static heed_status cut(heed_cli_answers *a, const heed_posing *p, heed_error *er
     heed_status status;
 
     while (*c != '\0') {
-        size_t n_name = 0;
-        const size_t n = name_at(a->parts, c, &n_name);
-        const int found = n > 0 ? field_of(p, c, n_name) : -1;
+        size_t n = 0;
+        const int found = field_at(p, a->parts, c, &n);
+        const size_t unknown = found < 0 && begin == a->parts && blank_until(begin, c) ? name_at(a->parts, c)
+                                                                                       : 0;
 
-        if (n > 0 && found < 0 && begin == a->parts && blank_until(begin, c))
-            return unknown_name(p, c, n_name, err);
+        if (unknown > 0)
+            return unknown_name(p, c, unknown, err);
         if (found >= 0) {
             status = put(a, p, field, begin, c, err);
             if (status != HEED_OK)
@@ -197,7 +204,7 @@ static heed_status cut(heed_cli_answers *a, const heed_posing *p, heed_error *er
             field = found;
             begin = c + n;
         }
-        c += n > 0 ? n : 1;
+        c += found >= 0 ? n : 1;
     }
     return put(a, p, field, begin, c, err);
 }

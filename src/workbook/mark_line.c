@@ -2,10 +2,14 @@
 /* Lines of a file of answers, marked. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "workbook/book.h"
 #include "workbook/judge.h"
+
+#define VALUE_DIGITS 15
+#define WORDS_BYTES  65536 /* of a list of words */
 
 /* --- values, as programs give them --- */
 
@@ -52,15 +56,31 @@ static json_t *mark_fields(const heed_posing *p, const json_t *answer, bool *ok)
 
 /* --- what a student has written: of the sheet's fields alone, as values or as a person types --- */
 
-/* Rows as JSON are read as they are, but for quotes around words that stand for numbers. A comma behind words keeps them whole. */
+/* Words with commas between, also where there is but one; NULL: too many, or no memory. */
+static const char *write_words(const json_t *words, heed_arena *arena)
+{
+    char *text = heed_arena_alloc(arena, WORDS_BYTES);
+    size_t n;
+
+    if (text == NULL)
+        return NULL;
+    heed_value_text(words, VALUE_DIGITS, text, WORDS_BYTES - 1);
+    n = strlen(text);
+    text[n] = ',';
+    return text[n - 1] == ']' ? text : NULL;
+}
+
+/* As a person would write it. Rows of numbers as JSON are read as they are, but for quotes around "nan". */
 static const char *write_out(const heed_field_spec *f, const json_t *value, heed_arena *arena)
 {
     char *text, *kept;
 
     if (value == NULL || json_is_null(value) || json_is_string(value))
         return json_string_value(value);
+    if (f->kind == HEED_ANSWER_LIST && json_is_string(json_array_get(value, 0)))
+        return write_words(value, arena);
     text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    kept = text != NULL ? heed_arena_format(arena, f->kind == HEED_ANSWER_LIST ? "%s," : "%s", text) : NULL;
+    kept = text != NULL ? heed_arena_format(arena, "%s", text) : NULL;
     free(text);
     for (char *c = kept; c != NULL && f->kind != HEED_ANSWER_TENSOR && *c != '\0'; c++)
         *c = *c == '"' ? ' ' : *c;
@@ -92,42 +112,48 @@ static heed_status write_all(const heed_posing *p, json_t *answer, const char **
     return HEED_OK;
 }
 
-static json_t *fields_of(const heed_posing *p, const heed_marking *v)
+/* broken [fields]: what was written there cannot be read. *ok is whether all is right. New. */
+static json_t *fields_of(const heed_posing *p, const heed_marking *v, const heed_error *broken, bool *ok)
 {
     json_t *fields = json_object();
 
+    *ok = heed_marking_ok(v);
     for (int i = 0; i < heed_marking_n_fields(v); i++) {
         const heed_marking_field *f = heed_marking_field_at(v, i);
+        const bool right = f->ok && broken[i].status == HEED_OK;
+        const char *words = broken[i].status != HEED_OK ? broken[i].message : f->words;
         json_t *expected = json_object_get(p->answer, f->name), *one;
 
         expected = expected != NULL ? json_incref(expected) : json_string(f->expected);
-        one = json_pack("{s:b, s:o, s:s?}", "ok", f->ok, "expected", expected, "slip", f->slip);
-        if (f->words[0] != '\0')
-            json_object_set_new(one, "words", json_string(f->words));
+        one = json_pack("{s:b, s:o, s:s?}", "ok", right, "expected", expected, "slip", f->slip);
+        if (words[0] != '\0')
+            json_object_set_new(one, "words", json_string(words));
         json_object_set_new(fields, f->name, one);
+        *ok = *ok && right;
     }
     return fields;
 }
 
-/* What cannot be read is wrong, with the words that say so. *fields is new. */
+/* What cannot be read is wrong, with the words that say so; "none" is no answer where a number is asked for. *fields is new. */
 static heed_status mark_sheet(const heed_posing *p, json_t *answer, json_t **fields, bool *ok, heed_error *err)
 {
     const char *texts[HEED_MAX_FIELDS] = {NULL};
+    heed_error broken[HEED_MAX_FIELDS] = {{HEED_OK, ""}};
     heed_arena *arena = heed_arena_create();
     heed_marking *v = NULL;
     heed_status status = arena != NULL ? write_all(p, answer, texts, arena, err)
                                        : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
 
     for (int i = 0; status == HEED_OK && i < p->n_fields; i++) {
-        if (heed_posing_reads(p, i, texts[i], err) != HEED_OK)
+        const bool none = texts[i] != NULL && strcasecmp(texts[i], "none") == 0;
+
+        if (heed_posing_reads(p, i, texts[i], none ? NULL : &broken[i]) != HEED_OK)
             texts[i] = NULL;
     }
     if (status == HEED_OK)
         status = heed_posing_answer(p, texts, &v, err);
-    if (status == HEED_OK) {
-        *fields = fields_of(p, v);
-        *ok = heed_marking_ok(v);
-    }
+    if (status == HEED_OK)
+        *fields = fields_of(p, v, broken, ok);
     heed_marking_destroy(v);
     heed_arena_destroy(arena);
     return status;

@@ -293,6 +293,8 @@ def run(*arguments, text=""):
     return subprocess.run([sys.argv[1], "workbook", *arguments], input=text, capture_output=True, text=True)
 
 def number(x):
+    if isinstance(x, str) and x.strip() != x:
+        return "'%s'" % x
     return {True: "yes", False: "no"}[x] if isinstance(x, bool) else str(x)
 
 def written(value):
