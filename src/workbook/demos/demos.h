@@ -5,6 +5,7 @@
 
 #include "workbook/demo.h"
 
+extern const heed_demo heed_demo_01;
 extern const heed_demo heed_demo_02;
 extern const heed_demo heed_demo_03;
 extern const heed_demo heed_demo_05;
@@ -12,6 +13,7 @@ extern const heed_demo heed_demo_06;
 extern const heed_demo heed_demo_08;
 extern const heed_demo heed_demo_28;
 extern const heed_demo heed_demo_37;
+extern const heed_demo heed_demo_41;
 extern const heed_demo heed_demo_44;
 
 #endif
