@@ -209,28 +209,54 @@ static heed_status write_sheet(const set *s, heed_posing *const *posings, const 
     return heed_workbook_sheet((const heed_posing *const *)posings, s->n, &o, text, err);
 }
 
-/* A name of a file: what could be more than a name becomes a dash. */
-static void file_name(char *out, size_t size, const char *folder, const char *student, const char *ending)
+/* A name of a file, at most MOST_NAME bytes: what could be more than a name becomes a dash. */
+static void file_name(char *out, const char *student)
 {
-    size_t n = (size_t)snprintf(out, size, "%s/", folder);
-    const size_t begin = n;
+    size_t n = 0;
 
-    for (const char *c = student; *c != '\0' && n + 32 < size; c++)
+    for (const char *c = student; *c != '\0'; c++)
         out[n++] = isalnum((unsigned char)*c) || strchr("-_.", *c) != NULL || (unsigned char)*c >= 0x80 ? *c
                                                                                                         : '-';
-    if (n > begin && out[begin] == '.')
-        out[begin] = '-';
-    snprintf(out + n, size - n, "%s", ending);
+    out[n] = '\0';
+    if (out[0] == '.')
+        out[0] = '-';
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* "Ann B" and "Ann-B" would have one sheet. */
+static heed_status check_file_names(const set *s, heed_error *err)
+{
+    char(*names)[MOST_NAME + 1] = calloc((size_t)s->n_students + 1, sizeof *names);
+    heed_status status = HEED_OK;
+
+    if (names == NULL)
+        return heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a class");
+    for (int i = 0; i < s->n_students; i++)
+        file_name(names[i], s->students[i]);
+    qsort(names, (size_t)s->n_students, sizeof *names, compare_names);
+    for (int i = 1; i < s->n_students && status == HEED_OK; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0)
+            status = heed_cli_fail(err, HEED_ERR_FILE, "students: two of them would have the sheet \"%s\"",
+                                   names[i]);
+    }
+    free(names);
+    return status;
 }
 
 static heed_status put_file(const set *s, const char *student, const char *ending, const char *text,
                             heed_error *err)
 {
-    char path[4096];
+    char path[4096], name[MOST_NAME + 1];
     heed_cli_out out;
     heed_status status;
 
-    file_name(path, sizeof path, s->own->out, student, ending);
+    file_name(name, student);
+    if (snprintf(path, sizeof path, "%s/%s%s", s->own->out, name, ending) >= (int)sizeof path)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "out: expected a shorter path");
     status = heed_cli_out_open(&out, path, s->own->force, err);
     if (status != HEED_OK)
         return status;
@@ -325,6 +351,8 @@ static heed_status make(const heed_cli_options *options, const set_options *own,
         status = choose_named(&s, options->operands[i], err);
     if (status == HEED_OK)
         status = find_students(&s, err);
+    if (status == HEED_OK)
+        status = check_file_names(&s, err);
     if (status == HEED_OK && s.n_students > 0 && own->out == NULL)
         status = heed_cli_fail(err, HEED_ERR_USAGE, "students: expected --out FOLDER for their sheets");
     if (status == HEED_OK)

@@ -237,6 +237,9 @@ refuse 2 'no exercise is called "zz' workbook set 'zz*'
 refuse 2 'did you mean pp.q10?' workbook set pp.q1o
 printf 'A\nA\n' >class.txt
 refuse 3 'stands there twice' workbook set C --students class.txt --out s3
+printf 'Ann B\nBob\nAnn-B\n' >class.txt
+refuse 3 'would have the sheet "Ann-B"' workbook set C --students class.txt --out s3
+absent s3
 
 python3 - "$program" <<'END' >filled.jsonl || fail "set.jsonl: expected lines of JSON"
 import json, subprocess, sys
