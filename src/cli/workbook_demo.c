@@ -7,7 +7,7 @@
 #include "cli/output.h"
 #include "cli/workbook_print.h"
 
-#define MOST_SHOWN 12 /* rows and columns of a table */
+#define MOST_SHOWN 12 /* rows, and columns, of a table */
 
 typedef struct demo_options {
     heed_cli_numbers numbers;
@@ -60,14 +60,20 @@ static int label_width(const char *const *labels, int n)
     return width;
 }
 
+/* As many columns as fit on the page, at least one. */
+static int columns_shown(const heed_demo_table *t, int left, int wide)
+{
+    const int fit = (heed_cli_page_width() - left - 6) / (wide + 2), most = fit < MOST_SHOWN ? fit : MOST_SHOWN;
+
+    return t->n_columns <= most ? t->n_columns : most > 1 ? most : 1;
+}
+
 static void put_table(const heed_demo_table *t)
 {
-    const int rows = t->n_rows < MOST_SHOWN ? t->n_rows : MOST_SHOWN,
-              columns = t->n_columns < MOST_SHOWN ? t->n_columns : MOST_SHOWN,
-              left = label_width(t->row_labels, rows);
-    int wide = label_width(t->column_labels, columns);
+    const int rows = t->n_rows < MOST_SHOWN ? t->n_rows : MOST_SHOWN, left = label_width(t->row_labels, rows),
+              label = label_width(t->column_labels, t->n_columns), wide = label > 9 ? label : 9,
+              columns = columns_shown(t, left, wide);
 
-    wide = wide > 9 ? wide : 9;
     put_head(t->title);
     printf("  %*s", left, "");
     for (int j = 0; j < columns; j++) {
@@ -82,8 +88,8 @@ static void put_table(const heed_demo_table *t)
             printf("  %*.5g", wide, t->values[(size_t)i * (size_t)t->n_columns + (size_t)j]);
         putchar('\n');
     }
-    if (rows < t->n_rows)
-        printf("  ... %d rows in all\n", t->n_rows);
+    if (rows < t->n_rows || columns < t->n_columns)
+        printf("  ... %d x %d in all; --json has them\n", t->n_rows, t->n_columns);
 }
 
 static void put_figures(const heed_demo_result *r)

@@ -213,6 +213,24 @@ static void figures_of_formats_are_those_of_ieee(void **state)
     heed_demo_result_destroy(r);
 }
 
+/* E ln sum exp(z) of V normal logits of deviation s is ln V + s^2/2 - (e^(s^2) - 1)/(2V) + ..; 1024 targets give noise of s/32. */
+static void initial_losses_are_those_of_normal_logits(void **state)
+{
+    heed_demo_result *r = run("D42", &(heed_demo_options){.seed = 9});
+    const heed_demo_table *t = &r->tables[0];
+
+    (void)state;
+    for (int i = 0; i < t->n_rows; i++) {
+        const double *row = t->values + i * t->n_columns, s = row[2];
+        const double expected = log(row[0]) + s * s / 2.0 - (exp(s * s) - 1.0) / (2.0 * row[0]);
+
+        /* five standard errors, and what the next terms leave out */
+        if (fabs(row[3] - expected) > 5.0 * s / 32.0 + 0.01)
+            fail_msg("V %g, deviation %g: loss %g, expected %g", row[0], s, row[3], expected);
+    }
+    heed_demo_result_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +243,7 @@ int main(void)
         cmocka_unit_test(variances_of_dot_products_are_their_length),
         cmocka_unit_test(entropies_stay_between_0_and_their_ceiling),
         cmocka_unit_test(figures_of_formats_are_those_of_ieee),
+        cmocka_unit_test(initial_losses_are_those_of_normal_logits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
