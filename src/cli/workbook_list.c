@@ -68,6 +68,24 @@ static void put_title(const char *title, int columns)
     printf("%*s", columns - at, "");
 }
 
+/* How many are right, which was the last, which comes next. */
+static void put_sum(const heed_cli_desk *desk, int n_right)
+{
+    const int next = heed_cli_workbook_find_next(desk);
+    const char *now = heed_notebook_now(desk->notebook);
+    const bool known = now != NULL && heed_workbook_find(desk->book, now, &(heed_error){HEED_OK, ""}) >= 0;
+    char words[512];
+    int n = snprintf(words, sizeof words, "%d of %d answered right.", n_right, heed_workbook_count(desk->book));
+
+    if (known)
+        n += snprintf(words + n, sizeof words - (size_t)n, " Last: %.60s.", now);
+    if (next >= 0)
+        snprintf(words + n, sizeof words - (size_t)n, " Next: %s, %.200s.",
+                 heed_workbook_info(desk->book, next)->id, heed_workbook_info(desk->book, next)->title);
+    putchar('\n');
+    heed_cli_put_words(words, 0, 0);
+}
+
 static void put_groups(const heed_cli_desk *desk)
 {
     const int n = heed_workbook_count(desk->book), title = heed_cli_page_width() - BAR_CELLS - 17;
@@ -85,20 +103,7 @@ static void put_groups(const heed_cli_desk *desk)
         n_right += g.n_right;
         i = g.end;
     }
-    printf("\n%d of %d answered right.", n_right, n);
-}
-
-static void put_next(const heed_cli_desk *desk)
-{
-    const int next = heed_cli_workbook_find_next(desk);
-    const char *now = heed_notebook_now(desk->notebook);
-
-    if (now != NULL && heed_workbook_find(desk->book, now, &(heed_error){HEED_OK, ""}) >= 0)
-        printf(" Last: %s.", now);
-    if (next >= 0)
-        printf(" Next: %s, %s.", heed_workbook_info(desk->book, next)->id,
-               heed_workbook_info(desk->book, next)->title);
-    putchar('\n');
+    put_sum(desk, n_right);
 }
 
 static const char *mark_of(const heed_notebook_entry *entry)
@@ -213,10 +218,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         put_json(desk, only);
     else if (only >= 0)
         put_exercises(desk, group_at(desk, only));
-    else {
+    else
         put_groups(desk);
-        put_next(desk);
-    }
     return HEED_OK;
 }
 
