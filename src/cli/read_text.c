@@ -7,6 +7,8 @@
 
 #include "cli/output.h"
 
+#define MOST_BYTES ((size_t)1 << 30) /* of a text that is held whole; a device may have no end */
+
 heed_status heed_cli_read_all(FILE *in, const char *name, char **text, size_t *n, heed_error *err)
 {
     size_t capacity = 0;
@@ -27,6 +29,11 @@ heed_status heed_cli_read_all(FILE *in, const char *name, char **text, size_t *n
             capacity = more;
         }
         *n += fread(data + *n, 1, capacity - *n - 1, in);
+        if (*n > MOST_BYTES) {
+            free(data);
+            return heed_cli_fail(err, HEED_ERR_FILE, "%.300s: expected at most %zu bytes, there are more", name,
+                                 MOST_BYTES);
+        }
     } while (!feof(in) && !ferror(in));
     if (ferror(in)) {
         free(data);
