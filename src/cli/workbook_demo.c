@@ -84,8 +84,10 @@ static void put_table(const heed_demo_table *t)
     for (int i = 0; i < rows; i++) {
         fputs("  ", stdout);
         put_label(t->row_labels, i, left);
-        for (int j = 0; j < columns; j++)
-            printf("  %*.5g", wide, t->values[(size_t)i * (size_t)t->n_columns + (size_t)j]);
+        for (int j = 0; j < columns; j++) {
+            const double x = t->values[(size_t)i * (size_t)t->n_columns + (size_t)j];
+            printf("  %*.5g", wide, x == 0.0 ? 0.0 : x); /* not -0 */
+        }
         putchar('\n');
     }
     if (rows < t->n_rows || columns < t->n_columns)

@@ -132,6 +132,23 @@ static const char *const *split(heed_demoing *d, const char *names, int n)
     return parts;
 }
 
+/* 1, 2, 3 ... as names: what is drawn counts from 0 where it has none. */
+static const char *const *count(heed_demoing *d, int n)
+{
+    const char **parts = heed_arena_alloc(d->s.arena, (size_t)(n + 1) * sizeof *parts);
+
+    for (int i = 0; parts != NULL && i < n; i++)
+        parts[i] = heed_demo_words(d, "%d", i + 1);
+    if (parts == NULL)
+        heed_solve_fail(&d->s, HEED_ERR_MEMORY, "not enough memory for words");
+    return parts;
+}
+
+static const char *const *label(heed_demoing *d, const char *names, int n, bool map)
+{
+    return names == NULL && map ? count(d, n) : split(d, names, n);
+}
+
 /* --- showing --- */
 
 static bool has_room(heed_demoing *d, int n, int most)
@@ -167,13 +184,14 @@ void heed_show_table(heed_demoing *d, heed_grid x, const char *title, const char
     heed_demo_result *r = &d->shown->result;
 
     if (has_room(d, r->n_tables, HEED_DEMO_TABLES))
-        d->shown->tables[r->n_tables++] = (heed_demo_table){.title = title,
-                                                            .row_labels = split(d, rows, (int)x.rows),
-                                                            .column_labels = split(d, columns, (int)x.columns),
-                                                            .values = x.data,
-                                                            .n_rows = (int)x.rows,
-                                                            .n_columns = (int)x.columns,
-                                                            .map = map};
+        d->shown->tables[r->n_tables++] = (heed_demo_table){
+            .title = title,
+            .row_labels = label(d, rows, (int)x.rows, map),
+            .column_labels = label(d, columns, (int)x.columns, map),
+            .values = x.data,
+            .n_rows = (int)x.rows,
+            .n_columns = (int)x.columns,
+            .map = map};
 }
 
 void heed_show_axes(heed_demoing *d, const char *title, const char *x_title, const char *y_title,

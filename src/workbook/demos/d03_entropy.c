@@ -10,11 +10,12 @@ typedef struct spread {
     double entropy, largest;
 } spread;
 
-/* Attention of n rows, each a head with one query and its own keys. */
-static spread measure(heed_demoing *d, const float *q, const float *k, int64_t n, int64_t keys,
-                      int64_t head_dim, double scale)
+#define AT_ONCE 32 /* rows: their keys are drawn together */
+
+/* Adds up attention of n rows, each a head with one query and its own keys. out [n, keys + 1] is scratch. */
+static void add_rows(heed_demoing *d, const float *q, const float *k, int64_t n, int64_t keys, int64_t head_dim,
+                     double scale, float *out, spread *sum)
 {
-    float *out = heed_demo_floats(d, n * (keys + 1));
     heed_attention_inputs in = {.n_heads = n,
                                 .n_query = 1,
                                 .n_key = keys,
@@ -27,41 +28,46 @@ static spread measure(heed_demoing *d, const float *q, const float *k, int64_t n
                                 .plain = true};
     const heed_attention_results want = {.entropy = out, .weights = out + n};
     heed_error err = {HEED_OK, ""};
-    spread mean = {0.0, 0.0};
 
     if (d->s.status != HEED_OK || !heed_demo_ok(d, heed_attention_run(&in, &want, &err), &err))
-        return mean;
+        return;
     for (int64_t i = 0; i < n; i++) {
         float largest = 0.0f;
 
         for (int64_t j = 0; j < keys; j++)
             largest = fmaxf(largest, want.weights[i * keys + j]);
-        mean.entropy += (double)out[i] / (double)n;
-        mean.largest += (double)largest / (double)n;
+        sum->entropy += (double)out[i];
+        sum->largest += (double)largest;
     }
-    return mean;
 }
 
 enum { HEAD_DIM, ENTROPY, LARGEST, PLAIN_ENTROPY, PLAIN_LARGEST, N_COLUMNS };
 
+static void fill_row(heed_demoing *d, int64_t n, int64_t keys, int64_t head_dim, double *row)
+{
+    float *q = heed_demo_floats(d, AT_ONCE * head_dim), *k = heed_demo_floats(d, AT_ONCE * keys * head_dim),
+          *out = heed_demo_floats(d, AT_ONCE * (keys + 1));
+    spread scaled = {0.0, 0.0}, plain = {0.0, 0.0};
+
+    for (int64_t done = 0; d->s.status == HEED_OK && done < n; done += AT_ONCE) {
+        const int64_t some = n - done < AT_ONCE ? n - done : AT_ONCE;
+
+        heed_demo_draw_uniform(d, q, some * head_dim);
+        heed_demo_draw_uniform(d, k, some * keys * head_dim);
+        add_rows(d, q, k, some, keys, head_dim, d->sabotage ? 1.0 : 0.0, out, &scaled);
+        add_rows(d, q, k, some, keys, head_dim, 1.0, out, &plain);
+    }
+    row[HEAD_DIM] = (double)head_dim;
+    row[ENTROPY] = scaled.entropy / (double)n;
+    row[LARGEST] = scaled.largest / (double)n;
+    row[PLAIN_ENTROPY] = plain.entropy / (double)n;
+    row[PLAIN_LARGEST] = plain.largest / (double)n;
+}
+
 static void fill(heed_demoing *d, heed_grid table, int64_t n, int64_t keys, int64_t first)
 {
-    for (int64_t i = 0; d->s.status == HEED_OK && i < table.rows; i++) {
-        const int64_t head_dim = first << i;
-        float *q = heed_demo_floats(d, n * head_dim), *k = heed_demo_floats(d, n * keys * head_dim);
-
-        heed_demo_draw_uniform(d, q, n * head_dim);
-        heed_demo_draw_uniform(d, k, n * keys * head_dim);
-        const spread scaled = measure(d, q, k, n, keys, head_dim, d->sabotage ? 1.0 : 0.0),
-                     plain = measure(d, q, k, n, keys, head_dim, 1.0);
-        double *row = table.data + i * N_COLUMNS;
-
-        row[HEAD_DIM] = (double)head_dim;
-        row[ENTROPY] = scaled.entropy;
-        row[LARGEST] = scaled.largest;
-        row[PLAIN_ENTROPY] = plain.entropy;
-        row[PLAIN_LARGEST] = plain.largest;
-    }
+    for (int64_t i = 0; d->s.status == HEED_OK && i < table.rows; i++)
+        fill_row(d, n, keys, first << i, table.data + i * N_COLUMNS);
 }
 
 /* How far the scaled entropy moves from head_dim 16 on. */
