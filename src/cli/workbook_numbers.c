@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "cli/workbook.h"
+#include "cli/workbook_split.h"
 
-/* Is the value JSON by its first sign? Other values are words. */
+/* Is the value JSON by its first sign? Other values are words, [1 0; 0 1] too. */
 static bool looks_like_json(const char *value)
 {
+    if (value[0] == '[' && strchr(value, ';') != NULL && strchr(value, '"') == NULL)
+        return false;
     return strchr("[{\"", value[0]) != NULL || strcmp(value, "true") == 0 || strcmp(value, "false") == 0 ||
            strspn(value, "+-.0123456789eE") == strlen(value);
 }
@@ -17,16 +19,38 @@ static bool looks_like_json(const char *value)
 static void put_word(FILE *out, const char *word)
 {
     fputc('"', out);
-    for (; *word != '\0'; word++)
-        fprintf(out, *word == '"' || *word == '\\' ? "\\%c" : "%c", *word);
+    for (; *word != '\0'; word++) {
+        if ((unsigned char)*word < 0x20)
+            fprintf(out, "\\u%04x", (unsigned)*word);
+        else
+            fprintf(out, *word == '"' || *word == '\\' ? "\\%c" : "%c", *word);
+    }
     fputc('"', out);
+}
+
+/* Of @FILE what stands in the file. */
+static heed_status put_value(FILE *out, const char *name, const char *value, heed_error *err)
+{
+    char *text = NULL;
+    heed_status status = HEED_OK;
+
+    if (value[0] == '@' && value[1] != '\0')
+        status = heed_cli_answers_read_value(value + 1, name, &text, err);
+    if (status == HEED_OK && text == NULL && looks_like_json(value))
+        fputs(value, out);
+    else if (status == HEED_OK)
+        put_word(out, text != NULL ? text : value);
+    free(text);
+    return status;
 }
 
 /* {"name": value, …} */
 static heed_status put_all(const heed_cli_list *params, FILE *out, heed_error *err)
 {
+    heed_status status = HEED_OK;
+
     fputc('{', out);
-    for (int i = 0; i < params->n; i++) {
+    for (int i = 0; i < params->n && status == HEED_OK; i++) {
         const char *equals = strchr(params->items[i], '=');
         char name[64];
 
@@ -37,13 +61,10 @@ static heed_status put_all(const heed_cli_list *params, FILE *out, heed_error *e
         fputs(i > 0 ? ", " : "", out);
         put_word(out, name);
         fputs(": ", out);
-        if (looks_like_json(equals + 1))
-            fputs(equals + 1, out);
-        else
-            put_word(out, equals + 1);
+        status = put_value(out, name, equals + 1, err);
     }
     fputc('}', out);
-    return HEED_OK;
+    return status;
 }
 
 heed_status heed_cli_numbers_join(const heed_cli_numbers *numbers, char **text, heed_error *err)

@@ -17,7 +17,8 @@ static const heed_cli_text texts[] = {
 };
 
 static const heed_cli_text lists[] = {
-    {"param", "NAME=VALUE", "one parameter, its value as JSON or as a word; several times", AT(numbers.param)},
+    {"param", "NAME=VALUE", "one parameter, as an answer is written, @FILE too; several times",
+     AT(numbers.param)},
 };
 
 static const heed_field fields[] = {

@@ -76,13 +76,17 @@ static heed_status read_array(const char *path, const char *name, char **text, h
     return HEED_OK;
 }
 
+heed_status heed_cli_answers_read_value(const char *path, const char *name, char **text, heed_error *err)
+{
+    const size_t n = strlen(path);
+
+    return n > 4 && strcmp(path + n - 4, ".npy") == 0 ? read_array(path, name, text, err)
+                                                      : heed_cli_answers_read_file(path, text, err);
+}
+
 static heed_status read_part(heed_cli_answers *a, int i, const char *name, heed_error *err)
 {
-    const char *path = a->of[i] + 1;
-    const size_t n = strlen(path);
-    const heed_status status = n > 4 && strcmp(path + n - 4, ".npy") == 0
-                                   ? read_array(path, name, &a->files[i], err)
-                                   : heed_cli_answers_read_file(path, &a->files[i], err);
+    const heed_status status = heed_cli_answers_read_value(a->of[i] + 1, name, &a->files[i], err);
 
     a->of[i] = a->files[i];
     return status;

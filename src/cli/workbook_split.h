@@ -27,5 +27,7 @@ heed_status heed_cli_answers_split(heed_cli_answers *answers, const heed_posing 
 void heed_cli_answers_free(heed_cli_answers *answers);
 /** The bytes of a file, "-" being standard input; HEED_ERR_FILE: it is too long or has a zero byte. *text is allocated. */
 heed_status heed_cli_answers_read_file(const char *path, char **text, heed_error *err);
+/** The same, and the rows of a matrix in .npy as text; name is what it is for. */
+heed_status heed_cli_answers_read_value(const char *path, const char *name, char **text, heed_error *err);
 
 #endif

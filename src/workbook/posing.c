@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "workbook/book.h"
+#include "workbook/read_answer.h"
 
 /* --- what a person is asked for --- */
 
@@ -141,6 +142,23 @@ heed_status heed_workbook_pose(const heed_workbook *book, const char *id, int64_
     return status == HEED_OK ? pose(&book->parts[i], variant, params, posing, err) : status;
 }
 
+/* A value for the parameter that was: "1 0; 0 1" in place of a matrix is read as an answer would be. *read is new. */
+static heed_status read_value(const char *name, const json_t *was, json_t *value, json_t **read,
+                              heed_error *err)
+{
+    const json_t *first = json_array_get(was, 0);
+    const heed_field_spec spec = {name,
+                                  !json_is_array(first)                      ? HEED_ANSWER_LIST
+                                  : !json_is_array(json_array_get(first, 0)) ? HEED_ANSWER_MATRIX
+                                                                             : HEED_ANSWER_TENSOR,
+                                  HEED_EXACT, 0};
+
+    if (json_is_string(value) && json_is_array(was))
+        return heed_answer_read(&spec, json_is_string(first), json_string_value(value), read, err);
+    *read = json_incref(value);
+    return HEED_OK;
+}
+
 /* Puts the given parameters over the source's; each must be one that the exercise has. */
 static heed_status put_over(const heed_exercise *x, json_t *params, const json_t *given, heed_error *err)
 {
@@ -149,12 +167,18 @@ static heed_status put_over(const heed_exercise *x, json_t *params, const json_t
 
     json_object_foreach((json_t *)(uintptr_t)given, name, value)
     {
+        const json_t *was = json_object_get(params, name);
+        json_t *read = NULL;
         char shown[64];
+        heed_status status;
 
-        if (json_object_get(params, name) == NULL)
+        if (was == NULL)
             return heed_fail(err, HEED_ERR_USAGE, "%s has no parameter \"%s\"", x->id,
                              heed_quote(shown, sizeof shown, name, strlen(name)));
-        json_object_set(params, name, value);
+        status = read_value(name, was, value, &read, err);
+        if (status != HEED_OK)
+            return status;
+        json_object_set_new(params, name, read);
     }
     return HEED_OK;
 }

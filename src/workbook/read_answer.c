@@ -136,8 +136,14 @@ static heed_status read_alone(const heed_field_spec *f, const char *text, json_t
 
     if (strlen(text) >= sizeof joined - 8)
         return wrong(f, "a number", "a long text", err);
-    join_groups(after_blanks(text), joined, sizeof joined);
-    if (read_number(f, joined, &x, &used, NULL) != HEED_OK || *after_blanks(joined + used) != '\0')
+    joined[0] = '('; /* blanks may stand around signs inside of parentheses: 200,000 * 256 */
+    join_groups(after_blanks(text), joined + 1, sizeof joined - 2);
+    if (read_number(f, joined + 1, &x, &used, NULL) != HEED_OK || *after_blanks(joined + 1 + used) != '\0') {
+        strcat(joined, ")");
+        if (read_number(f, joined, &x, &used, NULL) != HEED_OK || joined[used] != '\0')
+            used = 0;
+    }
+    if (used == 0)
         return wrong(f, "a number such as 0.5, 1/3, 2^21 or 51.2M", text, err);
     *value = heed_json_of_double(x);
     return HEED_OK;
@@ -145,20 +151,37 @@ static heed_status read_alone(const heed_field_spec *f, const char *text, json_t
 
 /* --- lists and matrices --- */
 
-/* What stands between numbers: blanks, commas, the x of 1x4x8. */
-static const char *after_gap(const char *text)
+/* What stands between numbers: blanks, commas, the x of 1x4x8, in a list that of 1 x 4 x 8 too. */
+static const char *after_gap(const heed_field_spec *f, const char *text)
 {
+    const char *behind;
+
     text += strspn(text, " \t,|");
-    if (*text == 'x' && isdigit((unsigned char)text[1]))
-        text++;
-    return text;
+    if (*text != 'x')
+        return text;
+    behind = f->kind == HEED_ANSWER_LIST ? after_blanks(text + 1) : text + 1;
+    return isdigit((unsigned char)*behind) ? behind : text;
+}
+
+/* The minus and the times sign of print as those of a keyboard, in place. */
+static void to_ascii(char *text)
+{
+    char *out = text;
+
+    while (*text != '\0') {
+        const bool minus = strncmp(text, "\xE2\x88\x92", 3) == 0, times = strncmp(text, "\xC3\x97", 2) == 0;
+
+        *out++ = (char)(minus ? '-' : times ? 'x' : *text);
+        text += minus ? 3 : times ? 2 : 1;
+    }
+    *out = '\0';
 }
 
 /* Numbers up to the end of a row: a semicolon, a line's end, a bracket. */
 static heed_status read_row(const heed_field_spec *f, const char **text, int64_t row, json_t *out,
                             heed_error *err)
 {
-    const char *at = after_gap(*text);
+    const char *at = after_gap(f, *text);
 
     while (*at != '\0' && strchr(";\n\r])}", *at) == NULL) {
         double x = 0.0;
@@ -170,7 +193,7 @@ static heed_status read_row(const heed_field_spec *f, const char **text, int64_t
             return heed_fail(err, HEED_ERR_USAGE, "%s, row %lld, column %zu: expected a number, got \"%s\"",
                              f->name, (long long)row, json_array_size(out) + 1, near);
         json_array_append_new(out, heed_json_of_double(x));
-        at = after_gap(at + used);
+        at = after_gap(f, at + used);
     }
     *text = at;
     return HEED_OK;
@@ -197,8 +220,19 @@ static heed_status read_rows(const heed_field_spec *f, const char *text, json_t 
 static heed_status read_numbers(const heed_field_spec *f, const char *text, json_t **value, heed_error *err)
 {
     json_t *rows = json_array();
-    heed_status status = read_rows(f, text, rows, err);
-    const size_t n = json_array_size(rows), width = json_array_size(json_array_get(rows, 0));
+    char *plain = strdup(text);
+    heed_status status = HEED_OK;
+    size_t n, width;
+
+    if (plain == NULL)
+        status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an answer");
+    else {
+        to_ascii(plain);
+        status = read_rows(f, plain, rows, err);
+    }
+    free(plain);
+    n = json_array_size(rows);
+    width = json_array_size(json_array_get(rows, 0));
 
     for (size_t i = 0; status == HEED_OK && f->kind == HEED_ANSWER_MATRIX && i < n; i++) {
         if (json_array_size(json_array_get(rows, i)) != width)

@@ -99,11 +99,33 @@ expect 'for 2 tokens'
 allow workbook answer pp.q10 '1 0; 1 1'
 allow workbook show --json
 python3 -c 'import json; q = json.load(open("out")); assert q["params"] == {"seq_len": 2} and "variant" not in q, q' || fail "show --json"
+printf '0 1\n2 3\n' >keys.txt
+allow workbook solve pp.q06 --param 'Q=1 0; 0 1' --param K=@keys.txt
+python3 -c 'import json; q = json.load(open("out")); assert q["params"] == {"Q": [[1, 0], [0, 1]], "K": [[0, 1], [2, 3]]}, q' || fail "matrices of parameters in text and from a file"
+allow workbook solve pp.q06 --param 'Q=[1 -0.5; 0 1]' --param 'K=[[0, 1], [2, 3]]'
+allow workbook solve hard.h7.4a --param 'weights=0.5 -1'
+allow workbook solve s5.e5.4ab --param 'words=The, cat'
+refuse 2 'row 2: expected 2 numbers' workbook solve pp.q06 --param 'Q=1 0; 0' --param K=@keys.txt
+refuse 3 'cannot be opened' workbook solve pp.q06 --param Q=@nowhere.txt
 refuse 2 'has no parameter "sqe_len"' workbook new pp.q10 --param sqe_len=2
 refuse 2 'expected one of' workbook new pp.q10 --param seq_len=2 --variant 1
 allow workbook reset pp.q10
 allow workbook show pp.q10
 expect 'for 3 tokens'
+
+# ---- answers as people write them ----
+
+allow workbook new pp.q06 --param 'Q=-1 0; 0 1; 1 0' --param 'K=1 0; 0 1; 0 0'
+allow workbook answer pp.q06 '−1 0 0; 0 1 0; 1 0 0'
+allow workbook reset pp.q06
+for shape in 1×4×8 '1 x 4 x 8' 1x4x8 '(1, 4, 8)'; do
+    allow workbook answer pp.q02a "$shape"
+done
+for count in '200,000 * 256' '200000 * 2^8' '(200,000 * 256)' 51.2M '51 200 000'; do
+    allow workbook answer pp.q23 "$count"
+done
+refuse 2 'expected a number' workbook answer pp.q23 '200000 *'
+refuse 2 'expected a number' workbook answer pp.q23 ')51200000('
 
 # ---- answers from everywhere ----
 
