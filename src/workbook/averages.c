@@ -8,7 +8,7 @@
 #include "workbook/groups.h"
 #include "workbook/small_graph.h"
 
-#define MOST_TOKENS 512
+#define MOST_TOKENS 256
 
 static heed_grid take_rows(heed_solving *s)
 {

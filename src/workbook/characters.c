@@ -10,7 +10,7 @@
 #include "workbook/window.h"
 
 #define MOST_BYTES 1048576
-#define MOST_BATCH 1024
+#define MOST_BATCH 256
 
 /* --- a12.n01 --- */
 

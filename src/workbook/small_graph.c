@@ -6,8 +6,8 @@
 #include "workbook/op_graph.h"
 
 #define MOST_INPUTS 64
-#define MOST_BYTES  ((size_t)256 << 20) /* of a run */
-#define MOST_FLOPS  1e10
+#define MOST_BYTES  ((size_t)64 << 20) /* of a run */
+#define MOST_FLOPS  1e9
 
 bool heed_small_begin(heed_solving *s, heed_small *m)
 {

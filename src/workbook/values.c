@@ -315,13 +315,15 @@ void heed_step(heed_solving *s, const char *format, ...)
     json_array_append_new(s->steps, json_string(line));
 }
 
-/* As wide as the widest number of its column. */
+#define SHOWN_ROWS 16
+
+/* As wide as the widest number of its column that is shown. */
 static int column_width(heed_grid x, int64_t column)
 {
     char number[48];
     int width = 1;
 
-    for (int64_t i = 0; i < x.rows; i++) {
+    for (int64_t i = 0; i < x.rows && i < SHOWN_ROWS; i++) {
         const int n = snprintf(number, sizeof number, "%.5g", x.data[i * x.columns + column]);
         width = n > width ? n : width;
     }
@@ -339,7 +341,7 @@ void heed_step_grid(heed_solving *s, heed_grid x, const char *format, ...)
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     json_array_append_new(s->steps, json_string(line));
-    for (int64_t i = 0; i < x.rows && i < 16; i++) {
+    for (int64_t i = 0; i < x.rows && i < SHOWN_ROWS; i++) {
         size_t used = (size_t)snprintf(line, sizeof line, "  [");
         for (int64_t j = 0; j < x.columns && used + 64 < sizeof line; j++)
             used += (size_t)snprintf(line + used, sizeof line - used, " %*.5g", column_width(x, j),
