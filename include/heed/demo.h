@@ -32,6 +32,7 @@ typedef struct heed_demo_info {
     const char *rule;     /* when it is "observed", in words */
     const char *sabotage; /* what a run with sabotage breaks */
     const char *params;   /* of the quick preset, as JSON */
+    bool timed; /* its figures are seconds: no two runs are the same, and a busy machine may spoil one */
 } heed_demo_info;
 
 HEED_API int heed_demo_count(void);

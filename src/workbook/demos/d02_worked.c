@@ -32,12 +32,14 @@ static sums sum_up(heed_demoing *d, heed_grid weights)
     return out;
 }
 
-/* Given, or drawn. */
+/* Given, or drawn where it is an empty list or not there. */
 static heed_grid take(heed_demoing *d, const char *name, int64_t rows, int64_t columns)
 {
-    return heed_takes(&d->s, name) && json_array_size(json_object_get(d->s.params, name)) > 0
-               ? heed_take_grid(&d->s, name)
-               : heed_demo_normal(d, rows, columns);
+    const json_t *given = json_object_get(d->s.params, name);
+
+    if (given == NULL || (json_is_array(given) && json_array_size(given) == 0))
+        return heed_demo_normal(d, rows, columns);
+    return heed_take_grid(&d->s, name);
 }
 
 static void run(heed_demoing *d)

@@ -5,7 +5,8 @@
 
 #include "workbook/demos/demos.h"
 
-#define AT_ONCE 2048 /* pairs: a head each */
+#define AT_ONCE     2048 /* pairs: a head each */
+#define MOST_LENGTH 2048
 
 enum { D, VARIANCE, STD, ROOT, SCALED, N_COLUMNS };
 
@@ -94,8 +95,9 @@ static void run(heed_demoing *d)
     heed_grid x = heed_grid_make(&d->s, 1, sizes), std = heed_grid_make(&d->s, 1, sizes),
               root = heed_grid_make(&d->s, 1, sizes);
 
-    if ((double)least * pow((double)factor, (double)sizes) > 16384.0)
-        heed_solve_fail(&d->s, HEED_ERR_USAGE, "expected a largest d of at most 16384 / factor");
+    if ((double)least * pow((double)factor, (double)sizes - 1.0) > MOST_LENGTH)
+        heed_solve_fail(&d->s, HEED_ERR_USAGE, "expected least_d and factor that lead to a d of at most %d",
+                        MOST_LENGTH);
     fill(d, table, pairs, least, factor);
     for (int64_t i = 0; d->s.status == HEED_OK && i < sizes; i++) {
         x.data[i] = table.data[i * N_COLUMNS + D];

@@ -175,7 +175,7 @@ static void run(heed_demoing *d)
 {
     const int64_t keys = heed_take_int(&d->s, "keys", 2, 512),
                   head_dim = heed_take_int(&d->s, "head_dim", 1, 256),
-                  steps = heed_take_int(&d->s, "steps", 4, 256);
+                  steps = heed_take_int(&d->s, "steps", 4, 100);
     const heed_attend_inputs in = {.q = heed_demo_normal(d, 1, head_dim),
                                    .k = heed_demo_normal(d, keys, head_dim),
                                    .v = heed_demo_normal(d, keys, head_dim),
