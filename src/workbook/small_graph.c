@@ -6,8 +6,8 @@
 #include "workbook/op_graph.h"
 
 #define MOST_INPUTS 64
-#define MOST_BYTES  ((size_t)64 << 20) /* of a run */
-#define MOST_FLOPS  1e9
+#define MOST_BYTES  ((size_t)24 << 20) /* of a run */
+#define MOST_FLOPS  1e8                /* a second of plain loops */
 
 bool heed_small_begin(heed_solving *s, heed_small *m)
 {
