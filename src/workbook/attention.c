@@ -60,6 +60,16 @@ static void vary_root(heed_varying *v)
 
 /* --- pp.q08, pp.q09a: one row --- */
 
+/* The weights that a key gets, in the place of those that a query gives. */
+static heed_grid column_for_row(heed_solving *s, heed_grid weights, int64_t row)
+{
+    heed_grid x = heed_grid_make(s, 1, weights.rows);
+
+    for (int64_t i = 0; s->status == HEED_OK && i < weights.rows; i++)
+        x.data[i] = weights.data[i * weights.columns + (row < weights.columns ? row : 0)];
+    return x;
+}
+
 static void one_row(heed_solving *s)
 {
     const heed_attend_inputs in = {.q = heed_take_grid(s, "Q"), .k = heed_take_grid(s, "K")};
@@ -68,7 +78,9 @@ static void one_row(heed_solving *s)
 
     heed_attend_explain(s, &in, &a, HEED_ATTEND_SCALED);
     heed_step_softmax(s, a.masked, a.weights, row);
-    heed_put_list(s, "value", heed_grid_row(a.weights, row));
+    heed_put_list(s, "value",
+                  s->slip == HEED_SLIP_TRANSPOSED ? column_for_row(s, a.weights, row)
+                                                  : heed_grid_row(a.weights, row));
 }
 
 static void one_output(heed_solving *s)
@@ -166,7 +178,7 @@ const heed_exercise heed_exercises_attention[] = {
      .params = "{" HEED_SOURCE_QK ", \"row\": 1}",
      .vary = heed_vary_qk_row,
      .solve = one_row,
-     .slips = OF_ROW,
+     .slips = OF_ROW | HEED_SLIP(HEED_SLIP_TRANSPOSED),
      .fields = {{"value", HEED_ANSWER_LIST, HEED_T2, 0}},
      .demo = "D02"},
     {.id = "pp.q09a",

@@ -246,6 +246,7 @@ static void place_words(const difference *d, char *out, size_t size)
 static void tell(const difference *d, heed_judged *j)
 {
     char place[96], got[80];
+    double number;
 
     place_words(d, place, sizeof place);
     if (d->shape) {
@@ -255,7 +256,11 @@ static void tell(const difference *d, heed_judged *j)
         return;
     }
     heed_value_text(d->given, 6, got, sizeof got);
-    snprintf(j->words, sizeof j->words, "%s%s is not right", place, got);
+    if (json_is_number(d->expected) && json_is_string(d->given) && !heed_json_to_double(d->given, &number))
+        snprintf(j->words, sizeof j->words, "%sexpected a number, got the text \"%.60s\"", place,
+                 json_string_value(d->given));
+    else
+        snprintf(j->words, sizeof j->words, "%s%s is not right", place, got);
 }
 
 /* -inf where a finite number stands that is as good as that. */

@@ -23,6 +23,7 @@ static heed_grid causal(heed_solving *s, int64_t n)
 
             if (s->slip == HEED_SLIP_DIAGONAL)
                 sees = sees && i != j;
+            sees = sees || s->slip == HEED_SLIP_NO_MASK;
             seen.data[i * n + j] = sees != (s->slip == HEED_SLIP_MASK_FORM);
         }
     }
@@ -151,9 +152,16 @@ static void zero_scores(heed_solving *s)
     heed_step_grid(s, a.weights, "softmax: row i shares 1 among its i equal scores");
     heed_step(s, "allowed: 1 + 2 + .. + %lld = %lld * %lld / 2 = %.0f", (long long)n, (long long)n,
               (long long)(n + 1), allowed);
-    heed_put_grid(s, "additive_mask", a.masked);
+    if (s->slip == HEED_SLIP_MASK_FORM) { /* the mask alone is drawn in another form */
+        heed_put_grid(s, "additive_mask", additive(s, n));
+        return;
+    }
     heed_put_grid(s, "weights_for_zero_scores", a.weights);
-    heed_put_number(s, "allowed", allowed);
+    if (s->slip == HEED_SLIP_MASK_LATE) /* of the weights alone */
+        return;
+    heed_put_grid(s, "additive_mask", a.masked);
+    if (s->slip != HEED_SLIP_ZERO_MASK)
+        heed_put_number(s, "allowed", allowed);
 }
 
 /* --- s5.e5.4ab: words --- */
@@ -237,7 +245,7 @@ const heed_exercise heed_exercises_masks[] = {
      .params = "{\"seq_len\": 3}",
      .vary = vary_ones,
      .solve = ones,
-     .slips = OF_A_DRAWING,
+     .slips = OF_A_DRAWING | HEED_SLIP(HEED_SLIP_NO_MASK),
      .fields = {{"value", HEED_ANSWER_MATRIX, HEED_EXACT, 0}}},
     {.id = "hard.h4.1",
      .seed = "001 H4.1",
@@ -267,7 +275,8 @@ const heed_exercise heed_exercises_masks[] = {
      .vary = vary_ones,
      .solve = zero_scores,
      .slips = HEED_SLIP(HEED_SLIP_MASK_TURNED) | HEED_SLIP(HEED_SLIP_DIAGONAL) | HEED_SLIP(HEED_SLIP_COLUMNS) |
-              HEED_SLIP(HEED_SLIP_MASK_LATE) | HEED_SLIP(HEED_SLIP_ZERO_MASK) | HEED_SLIP(HEED_SLIP_NO_MASK),
+              HEED_SLIP(HEED_SLIP_MASK_LATE) | HEED_SLIP(HEED_SLIP_ZERO_MASK) | HEED_SLIP(HEED_SLIP_NO_MASK) |
+              HEED_SLIP(HEED_SLIP_MASK_FORM),
      .fields = {{"additive_mask", HEED_ANSWER_MATRIX, HEED_EXACT, 0},
                 {"weights_for_zero_scores", HEED_ANSWER_MATRIX, HEED_T2, 0},
                 {"allowed", HEED_ANSWER_NUMBER, HEED_EXACT, 0}}},

@@ -142,19 +142,16 @@ heed_status heed_workbook_pose(const heed_workbook *book, const char *id, int64_
     return status == HEED_OK ? pose(&book->parts[i], variant, params, posing, err) : status;
 }
 
-/* A value for the parameter that was: "1 0; 0 1" in place of a matrix is read as an answer would be. *read is new. */
+/* A value for the parameter that was: "1 0; 0 1" in place of numbers in rows is read as an answer would be. *read is new. */
 static heed_status read_value(const char *name, const json_t *was, json_t *value, json_t **read,
                               heed_error *err)
 {
-    const json_t *first = json_array_get(was, 0);
-    const heed_field_spec spec = {name,
-                                  !json_is_array(first)                      ? HEED_ANSWER_LIST
-                                  : !json_is_array(json_array_get(first, 0)) ? HEED_ANSWER_MATRIX
-                                                                             : HEED_ANSWER_TENSOR,
-                                  HEED_EXACT, 0};
+    const bool rows = json_is_array(json_array_get(was, 0));
+    const json_t *first = rows ? json_array_get(json_array_get(was, 0), 0) : json_array_get(was, 0);
+    const heed_field_spec spec = {name, rows ? HEED_ANSWER_MATRIX : HEED_ANSWER_LIST, HEED_EXACT, 0};
 
-    if (json_is_string(value) && json_is_array(was))
-        return heed_answer_read(&spec, json_is_string(first), json_string_value(value), read, err);
+    if (json_is_string(value) && json_is_number(first))
+        return heed_answer_read(&spec, false, json_string_value(value), read, err);
     *read = json_incref(value);
     return HEED_OK;
 }

@@ -104,7 +104,7 @@ allow workbook solve pp.q06 --param 'Q=1 0; 0 1' --param K=@keys.txt
 python3 -c 'import json; q = json.load(open("out")); assert q["params"] == {"Q": [[1, 0], [0, 1]], "K": [[0, 1], [2, 3]]}, q' || fail "matrices of parameters in text and from a file"
 allow workbook solve pp.q06 --param 'Q=[1 -0.5; 0 1]' --param 'K=[[0, 1], [2, 3]]'
 allow workbook solve hard.h7.4a --param 'weights=0.5 -1'
-allow workbook solve s5.e5.4ab --param 'words=The, cat'
+refuse 2 'expected a list of 2' workbook solve s5.e5.4ab --param 'words=The, cat'
 refuse 2 'row 2: expected 2 numbers' workbook solve pp.q06 --param 'Q=1 0; 0' --param K=@keys.txt
 refuse 3 'cannot be opened' workbook solve pp.q06 --param Q=@nowhere.txt
 refuse 2 'has no parameter "sqe_len"' workbook new pp.q10 --param sqe_len=2

@@ -463,6 +463,9 @@ static void slips_have_names(void **state)
     static const char row[] = "{\"Q\": [[1, 0], [0, 1]], \"K\": [[1, 2], [3, -1]], \"row\": 1}";
 
     (void)state;
+    /* of the weights of all rows, what stands below each other in column 2 */
+    expect_slip("pp.q08", "{\"Q\": [[1, 0], [0, 2]], \"K\": [[1, 0], [1, 1]], \"row\": 2}",
+                "{\"value\": [0.5, 0.804]}", "value", "rows and columns");
     expect_slip("pp.q06", qk, "{\"value\": [[1, 2], [3, -1]]}", "value", "swapped");
     expect_slip("pp.q07b", qk, "{\"value\": [[1, 3], [2, -1]]}", "value", "not to be divided");
     expect_slip("pp.q07b", qk, "{\"value\": [[0.5, 1.5], [1, -0.5]]}", "value", "divided by head_dim");

@@ -275,6 +275,12 @@ static void slips_have_names(void **state)
     expect_slip("pp.q10", "{\"seq_len\": 2}", "{\"value\": [[1, 1], [0, 1]]}", "value", "transposed");
     expect_slip("pp.q10", "{\"seq_len\": 2}", "{\"value\": [[0, 1], [0, 0]]}", "value", "another form");
     expect_slip("pp.q10", "{\"seq_len\": 2}", "{\"value\": [[0, 0], [1, 0]]}", "value", "diagonal");
+    expect_slip("pp.q10", "{\"seq_len\": 2}", "{\"value\": [[1, 1], [1, 1]]}", "value", "forgotten");
+    expect_slip("ch12.e05", "{}", "{\"allowed\": 16}", "allowed", "forgotten");
+    expect_slip("ch12.e05", "{\"seq_len\": 2}", "{\"additive_mask\": [[1, 0], [1, 1]]}", "additive_mask",
+                "another form");
+    expect_slip("ch12.e05", "{\"seq_len\": 2}", "{\"weights_for_zero_scores\": [[0.5, 0], [0.5, 0.5]]}",
+                "weights_for_zero_scores", "after the softmax");
     /* e^0.7071 = 2.028: all three share 5.056, of which the third is cut off without a second thought */
     expect_slip("pp.q13a", "{}", "{\"value\": [0.198, 0.401, 0]}", "value", "after the softmax");
     expect_slip("pp.q13a", "{}", "{\"value\": [0.198, 0.401, 0.401]}", "value", "mask seems to be forgotten");
