@@ -92,6 +92,17 @@ void heed_cli_put_question(const heed_cli_desk *desk, const heed_posing *p)
         printf("  %s%c%s  ", heed_cli_ink_on(HEED_CLI_INK_CODE), 'a' + i, heed_cli_ink_off());
         heed_cli_put_words(heed_posing_option_at(p, i).text, 5, 5);
     }
+    if (info->kind == HEED_EXERCISE_CODE) {
+        char words[256];
+
+        snprintf(
+            words, sizeof words,
+            "Your program gets its inputs from \"params\" of `heed workbook show %s --json`; its results may "
+            "come from files, NAME=@FILE.",
+            info->id);
+        putchar('\n');
+        heed_cli_put_words(words, 0, 0);
+    }
     putchar('\n');
     put_fields(p);
     put_past(p, &entry);

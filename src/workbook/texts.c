@@ -176,6 +176,8 @@ heed_part_text *heed_texts_read(const char *words, heed_arena *arena, int *n)
 
 /* --- filling in --- */
 
+#define PARAM_DIGITS 15 /* as they were written: 1.000001 is not 1 */
+
 const char *heed_text_fill(const char *text, const json_t *params, heed_arena *arena)
 {
     heed_text_buffer out = {0};
@@ -192,7 +194,7 @@ const char *heed_text_fill(const char *text, const json_t *params, heed_arena *a
         snprintf(name, sizeof name, "%.*s", (int)(close - open) - 1, open + 1);
         value = json_object_get(params, name);
         if (value != NULL) {
-            heed_value_text(value, 6, shown, sizeof shown);
+            heed_value_text(value, PARAM_DIGITS, shown, sizeof shown);
             heed_text_puts(&out, shown);
         } else
             heed_text_append(&out, open, (size_t)(close - open) + 1);

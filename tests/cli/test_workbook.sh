@@ -113,6 +113,15 @@ allow workbook reset pp.q10
 allow workbook show pp.q10
 expect 'for 3 tokens'
 
+# ---- a question has what it takes to answer it ----
+
+allow workbook show a12.n14
+tr '\n' ' ' <out >line
+grep -q 'b = \[1.000001 5e-08 -0.5\]' line || fail "a12.n14: the numbers are not those that are judged"
+allow workbook show ch12.e11
+tr '\n' ' ' <out >line
+grep -q '"params" of heed workbook show ch12.e11 --json' line || grep -q '"params" of `heed workbook show ch12.e11 --json`' line || fail "ch12.e11: not said where the inputs are"
+
 # ---- answers as people write them ----
 
 allow workbook new pp.q06 --param 'Q=-1 0; 0 1; 1 0' --param 'K=1 0; 0 1; 0 0'
