@@ -218,8 +218,8 @@ static void file_name(char *out, const char *student)
         out[n++] = isalnum((unsigned char)*c) || strchr("-_.", *c) != NULL || (unsigned char)*c >= 0x80 ? *c
                                                                                                         : '-';
     out[n] = '\0';
-    if (out[0] == '.')
-        out[0] = '-';
+    if (out[0] == '.' || out[0] == '-') /* neither hidden nor taken for an option */
+        out[0] = '_';
 }
 
 static int compare_names(const void *a, const void *b)

@@ -118,6 +118,7 @@ static bool put_answers(heed_text_buffer *out, heed_sheet_format format, const h
 heed_status heed_workbook_sheet(const heed_posing *const *posings, int n, const heed_sheet_options *o,
                                 char **text, heed_error *err)
 {
+    static const char inputs[] = "The inputs are the `params` of this exercise in your line of `set.jsonl`.";
     const heed_sheet_style *style = heed_sheet_style_of(o->format);
     heed_text_buffer out = {0};
     bool whole = true;
@@ -136,6 +137,8 @@ heed_status heed_workbook_sheet(const heed_posing *const *posings, int n, const 
         put_around(&out, o->format, style->code, info->id);
         heed_text_puts(&out, style->heading[1]);
         heed_sheet_words(&out, o->format, heed_posing_question(posings[i]));
+        if (info->kind == HEED_EXERCISE_CODE)
+            heed_sheet_words(&out, o->format, inputs);
         put_options(&out, o->format, posings[i]);
         if (o->answers)
             whole = put_answers(&out, o->format, posings[i]) && whole;

@@ -263,6 +263,11 @@ allow workbook set pp.q10 'pp.*' --as latex
 expect '^\\documentclass'
 [ "$(grep -c 'texttt{pp.q10}' out)" -eq 1 ] || fail "set: an exercise named twice stands there twice"
 refuse 2 'expected --out FOLDER' workbook set C --students 3
+printf '%s\n' '"Q" Li' '../x' >odd.txt
+allow workbook set ch12.e11 --students odd.txt --out odd
+for sheet in _Q--Li.md _.-x.md; do
+    grep -q 'inputs are the `params` of this exercise' "odd/$sheet" || fail "set: odd/$sheet"
+done
 refuse 2 'students: expected 1 to' workbook set C --students 0 --out s3
 refuse 2 'no exercise is called "zz' workbook set 'zz*'
 refuse 2 'did you mean pp.q10?' workbook set pp.q1o
