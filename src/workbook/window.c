@@ -50,7 +50,7 @@ void heed_window_of(heed_solving *s, heed_grid stream, int64_t at, int64_t T, he
     *ids = *targets = (heed_grid){0, 0, NULL};
     if (s->status == HEED_OK && (T < 1 || at < 0 || at > stream.rows * stream.columns - T - 1))
         heed_solve_fail(s, HEED_ERR_USAGE, "expected a stream of %lld ids at least, got %lld",
-                        (long long)(at + T + 1), (long long)(stream.rows * stream.columns));
+                        (long long)(at + (T < 1 ? 1 : T) + 1), (long long)(stream.rows * stream.columns));
     if (s->status != HEED_OK || !pack(s, stream, &corpus))
         return;
     both = heed_arena_alloc(s->arena, 2 * (size_t)T * sizeof *both);

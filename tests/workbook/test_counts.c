@@ -158,7 +158,7 @@ static void what_does_not_fit_is_refused(void **state)
     expect_refused("pp.q24", "{\"max_length\": 1e18}", "max_length");
     expect_refused("pp.q21", "{\"position\": 3}", "position");
     expect_refused("pp.q21", "{\"token\": 50}", "token");
-    expect_refused("pp.q22a", "{\"stream\": [7]}", "stream");
+    expect_refused("pp.q22a", "{\"stream\": [7]}", "2 ids at least, got 1");
     expect_refused("pp.q22a", "{\"stream\": [7, -1, 2]}", "entry 2");
     expect_refused("pp.q22a", "{\"stream\": [7, 1.5, 2]}", "entry 2");
     expect_refused("pp.q31a", "{\"vocab_size\": 1e9}", "vocab_size");
