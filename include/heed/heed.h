@@ -4,8 +4,8 @@
 #define HEED_HEED_H
 
 #include <heed/ablation.h>
-#include <heed/activations.h>
 #include <heed/accounting.h>
+#include <heed/activations.h>
 #include <heed/anchors.h>
 #include <heed/attention.h>
 #include <heed/bench.h>
@@ -30,9 +30,9 @@
 #include <heed/paper.h>
 #include <heed/plot.h>
 #include <heed/pull.h>
+#include <heed/range_test.h>
 #include <heed/ranks.h>
 #include <heed/recompute.h>
-#include <heed/range_test.h>
 #include <heed/session.h>
 #include <heed/shapes.h>
 #include <heed/status.h>
