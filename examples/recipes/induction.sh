@@ -4,7 +4,7 @@
 # with one. In the first, heads of the lower layer come to look at the token before, heads of the upper one at what stood
 # behind the same token earlier, and the loss falls; the second can have no such pair.
 #
-#     examples/recipes/induction.sh            about a minute on two cores; --full trains longer
+#     examples/recipes/induction.sh            ten seconds on two free cores; --full trains longer
 #
 # HEED names the program (build/heed), OUT a folder that is kept.
 set -eu
