@@ -23,6 +23,7 @@ parser.add_argument("--text", required=True)
 parser.add_argument("--plain", type=int, default=200, help="characters that the plain loops, which are slow, read; 0: no second table")
 parser.add_argument("--heed", default="build/heed")
 args = parser.parse_args()
+MOST_CHARACTERS = 30000  # of a word on the line
 
 
 def heed(*words, cpu=None, codes=(0,)):
@@ -97,7 +98,10 @@ def from_formula(kept, pattern):
 
 with tempfile.TemporaryDirectory() as folder:
     every = os.path.join(folder, "every.safetensors")
-    heed("verify", args.model, "--write", every, "--text", open(args.text, encoding="utf-8").read())
+    text = open(args.text, encoding="utf-8").read()
+    if len(text) > MOST_CHARACTERS:
+        sys.exit(f"{args.text}: expected a text of one window of the model, got {len(text)} characters")
+    heed("verify", args.model, "--write", every, "--text", text)
     patterns = print_costs(folder, [n for n in tensors_of(every) if n not in ("ids", "logits")])
     if args.plain > 0:
         print_patterns(folder, patterns)

@@ -151,7 +151,7 @@ def make_page(heed, folder):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or not os.path.isfile(sys.argv[1]):
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         page = os.path.abspath(sys.argv[1]) if sys.argv[1].endswith(".html") else make_page(sys.argv[1], folder)

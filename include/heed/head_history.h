@@ -105,12 +105,13 @@ HEED_API void heed_head_history_pattern_head(const heed_head_history *history, i
 /** [*n, *n], to three digits, of the first of the repeated texts (of the text, where there is one); lent. */
 HEED_API const float *heed_head_history_pattern(const heed_head_history *history, int64_t i, int k, int64_t *n);
 
-/**
- * Losses above, the best previous-token and induction gains below, as text for a terminal, with a mark where such a head
- * appears; *out is allocated, free() it.
- */
+/** Losses above, the best previous-token and induction gains below, for a terminal; *out is allocated, free() it. */
 HEED_API heed_status heed_head_history_text(const heed_head_history *history, int columns, heed_palette palette,
                                             char **out, heed_error *err);
+/** The k-th pattern at evaluation i, for a terminal; *out is allocated, free() it. */
+HEED_API heed_status heed_head_history_pattern_text(const heed_head_history *history, int64_t i, int k,
+                                                    int columns, heed_palette palette, char **out,
+                                                    heed_error *err);
 /** The gains, and the loss of the second half as a share of the first one's, as a PNG, SVG or PDF. */
 HEED_API heed_status heed_head_history_picture(const heed_head_history *history, const char *path,
                                                heed_error *err);

@@ -46,12 +46,12 @@ void heed_cli_heads_verdict(const heed_cli_heads *seen, int layer, int head, hee
 
 /* --- the table --- */
 
-static void print_share(double share)
+static void print_share(double share, int width)
 {
     if (isnan(share))
-        printf("%9s", "-");
+        printf("%*s", width, "-");
     else
-        printf("%7.0f %%", 100.0 * share);
+        printf("%*.0f %%", width - 2, 100.0 * share);
 }
 
 static void print_number(double x, int width, int digits)
@@ -62,18 +62,23 @@ static void print_number(double x, int width, int digits)
         printf("%*.*f", width, digits, x);
 }
 
+enum { ROLE_COLUMNS = 19 }; /* behind the figures, of 80 */
+
 static void print_head(const heed_head_scores *s, int layer, int head)
 {
     char words[HEED_HEAD_WORDS];
 
     printf("%5d %5d", layer, head);
-    print_share(s->entropy_share);
-    print_number(exp(s->entropy), 13, 1);
+    print_share(s->entropy_share, 9);
+    print_number(exp(s->entropy), 12, 1);
     print_number(s->largest, 9, 2);
     print_number(s->distance, 10, 1);
-    print_share(s->itself);
+    print_share(s->itself, 8);
     heed_head_say(s, words);
-    printf("%s%s\n", words[0] != '\0' ? "  " : "", words);
+    if (strlen(words) > ROLE_COLUMNS) /* several roles */
+        printf("\n%13s%s\n", "", words);
+    else
+        printf("%s%s\n", words[0] != '\0' ? "  " : "", words);
 }
 
 static void print_table(const heed_cli_heads *seen, bool every)
@@ -82,7 +87,7 @@ static void print_table(const heed_cli_heads *seen, bool every)
     char words[HEED_HEAD_WORDS];
     int left = 0;
 
-    printf("layer  head  entropy  over tokens  largest  distance   itself  roles\n");
+    printf("layer  head  entropy over tokens  largest  distance  itself  roles\n");
     for (int i = 0; i < L * H; i++) {
         heed_head_scores s;
         heed_cli_heads_verdict(seen, i / H, i % H, &s);

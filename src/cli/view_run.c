@@ -10,12 +10,21 @@
 
 typedef struct run_options {
     const char *run, *curves;
+    int64_t at;
 } run_options;
+
+static const run_options defaults = {.at = -1};
 
 static const heed_cli_text texts[] = {
     {"run", "DIR", "a run that was trained with --record-heads; no MODEL is given then",
      offsetof(run_options, run)},
     {"curves", "FILE", "its curves, as .png, .svg or .pdf by the name's ending", offsetof(run_options, curves)},
+};
+
+static const heed_field fields[] = {
+    {"at",
+     "draw the patterns that were recorded as they were at the evaluation of this step; -1: at the last one",
+     HEED_FIELD_INTEGER, offsetof(run_options, at), -1, 1e15, NULL},
 };
 
 static const heed_head_role watched[] = {HEED_HEAD_PREVIOUS, HEED_HEAD_INDUCTION};
@@ -115,7 +124,44 @@ static void put_events(const heed_head_history *h)
         printf("\nno head has a role at the end\n");
 }
 
-static heed_status show_text(const heed_head_history *h, const run_options *own, heed_error *err)
+/* The evaluation whose patterns are drawn. */
+static heed_status find_moment(const heed_head_history *h, int64_t step, int64_t *i, heed_error *err)
+{
+    const int64_t n = heed_head_history_count(h);
+
+    *i = n - 1;
+    for (int64_t k = 0; step >= 0 && k < n; k++) {
+        if (heed_head_history_at(h, k).step == step) {
+            *i = k;
+            return HEED_OK;
+        }
+    }
+    if (step < 0)
+        return HEED_OK;
+    return heed_cli_fail(err, HEED_ERR_USAGE,
+                         "at: there was no evaluation at step %lld; the last was at step %lld", (long long)step,
+                         (long long)heed_head_history_at(h, n - 1).step);
+}
+
+static heed_status put_patterns(const heed_head_history *h, int64_t i, heed_error *err)
+{
+    for (int k = 0; k < heed_head_history_n_patterns(h); k++) {
+        char *drawing = NULL;
+        int layer, head;
+        const heed_status status = heed_head_history_pattern_text(h, i, k, heed_cli_columns(stdout) - 1,
+                                                                  heed_cli_palette(stdout), &drawing, err);
+
+        if (status != HEED_OK)
+            return status;
+        heed_head_history_pattern_head(h, k, &layer, &head);
+        printf("\nlayer %d head %d, step %lld\n%s", layer, head, (long long)heed_head_history_at(h, i).step,
+               drawing);
+        free(drawing);
+    }
+    return HEED_OK;
+}
+
+static heed_status show_text(const heed_head_history *h, const run_options *own, int64_t at, heed_error *err)
 {
     char *drawing = NULL;
     heed_status status = heed_head_history_text(h, heed_cli_columns(stdout) - 1, heed_cli_palette(stdout),
@@ -131,12 +177,13 @@ static heed_status show_text(const heed_head_history *h, const run_options *own,
     free(drawing);
     put_table(h);
     put_events(h);
-    if (own->curves != NULL) {
+    status = put_patterns(h, at, err);
+    if (status == HEED_OK && own->curves != NULL) {
         printf("\ncurves: ");
         heed_cli_put_safe(stdout, own->curves, strlen(own->curves));
         printf("\n");
     }
-    return HEED_OK;
+    return status;
 }
 
 /* --- as JSON --- */
@@ -243,35 +290,33 @@ static void show_json(heed_cli_json *json, const heed_head_history *h, const run
 
 /* --- the view --- */
 
-/* Reads the record once before anything is printed, so that a damaged one leaves no half an answer. */
 static heed_status check(const heed_cli_look *look, const void *options, heed_error *err)
 {
     const run_options *own = options;
-    heed_head_history *history = NULL;
-    heed_status status;
 
     (void)look;
-    if (own->run == NULL)
-        return heed_cli_fail(err, HEED_ERR_USAGE, "expected --run DIR, a run whose heads were recorded");
-    status = heed_head_history_read(own->run, &history, err);
-    if (status == HEED_OK && own->curves != NULL)
-        status = heed_head_history_picture(history, own->curves, err);
-    heed_head_history_close(history);
-    return status;
+    return own->run != NULL
+               ? HEED_OK
+               : heed_cli_fail(err, HEED_ERR_USAGE, "expected --run DIR, a run whose heads were recorded");
 }
 
 static heed_status show(const heed_cli_look *look, const void *options, heed_error *err)
 {
     const run_options *own = options;
     heed_head_history *history = NULL;
+    int64_t at = 0;
     heed_status status = heed_head_history_read(own->run, &history, err);
 
+    if (status == HEED_OK)
+        status = find_moment(history, own->at, &at, err);
+    if (status == HEED_OK && own->curves != NULL)
+        status = heed_head_history_picture(history, own->curves, err);
     if (status == HEED_OK)
         heed_cli_view_begin(look);
     if (status == HEED_OK && look->json != NULL)
         show_json(look->json, history, own);
     else if (status == HEED_OK)
-        status = show_text(history, own, err);
+        status = show_text(history, own, at, err);
     heed_head_history_close(history);
     return status;
 }
@@ -279,9 +324,12 @@ static heed_status show(const heed_cli_look *look, const void *options, heed_err
 const heed_cli_view heed_cli_view_run = {
     .name = "run",
     .summary = "heads over a training run, and when they began to work",
+    .fields = fields,
+    .n_fields = (int)(sizeof fields / sizeof fields[0]),
     .texts = texts,
     .n_texts = (int)(sizeof texts / sizeof texts[0]),
     .options_bytes = sizeof(run_options),
+    .defaults = &defaults,
     .without_model = true,
     .check = check,
     .show = show,

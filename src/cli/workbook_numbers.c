@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/workbook_split.h"
 
@@ -16,20 +17,8 @@ static bool looks_like_json(const char *value)
            strspn(value, "+-.0123456789eE") == strlen(value);
 }
 
-static void put_word(FILE *out, const char *word)
-{
-    fputc('"', out);
-    for (; *word != '\0'; word++) {
-        if ((unsigned char)*word < 0x20)
-            fprintf(out, "\\u%04x", (unsigned)*word);
-        else
-            fprintf(out, *word == '"' || *word == '\\' ? "\\%c" : "%c", *word);
-    }
-    fputc('"', out);
-}
-
 /* Of @FILE what stands in the file. */
-static heed_status put_value(FILE *out, const char *name, const char *value, heed_error *err)
+static heed_status put_value(heed_cli_json *json, const char *name, const char *value, heed_error *err)
 {
     char *text = NULL;
     heed_status status = HEED_OK;
@@ -37,9 +26,9 @@ static heed_status put_value(FILE *out, const char *name, const char *value, hee
     if (value[0] == '@' && value[1] != '\0')
         status = heed_cli_answers_read_value(value + 1, name, &text, err);
     if (status == HEED_OK && text == NULL && looks_like_json(value))
-        fputs(value, out);
+        heed_cli_json_raw(json, name, value);
     else if (status == HEED_OK)
-        put_word(out, text != NULL ? text : value);
+        heed_cli_json_text(json, name, text != NULL ? text : value);
     free(text);
     return status;
 }
@@ -47,9 +36,10 @@ static heed_status put_value(FILE *out, const char *name, const char *value, hee
 /* {"name": value, …} */
 static heed_status put_all(const heed_cli_list *params, FILE *out, heed_error *err)
 {
+    heed_cli_json json = {.out = out};
     heed_status status = HEED_OK;
 
-    fputc('{', out);
+    heed_cli_json_open(&json, NULL, '{');
     for (int i = 0; i < params->n && status == HEED_OK; i++) {
         const char *equals = strchr(params->items[i], '=');
         char name[64];
@@ -58,12 +48,9 @@ static heed_status put_all(const heed_cli_list *params, FILE *out, heed_error *e
             return heed_cli_fail(err, HEED_ERR_USAGE, "--param: expected NAME=VALUE, got \"%.200s\"",
                                  params->items[i]);
         snprintf(name, sizeof name, "%.*s", (int)(equals - params->items[i]), params->items[i]);
-        fputs(i > 0 ? ", " : "", out);
-        put_word(out, name);
-        fputs(": ", out);
-        status = put_value(out, name, equals + 1, err);
+        status = put_value(&json, name, equals + 1, err);
     }
-    fputc('}', out);
+    heed_cli_json_close(&json, '}');
     return status;
 }
 

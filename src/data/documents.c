@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/fnv.h"
 #include "data/corpus.h"
 #include "formats/json.h"
 
@@ -40,15 +41,6 @@ struct heed_documents {
     size_t read; /* of that part */
     bool broken; /* the document before has ended in a line break, or there was none */
 };
-
-uint64_t heed_fnv(uint64_t hash, const void *data, size_t n)
-{
-    const unsigned char *bytes = data;
-
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
-    return hash;
-}
 
 static bool is_jsonl(const char *path)
 {

@@ -76,10 +76,6 @@ heed_status heed_documents_next(heed_documents *texts, heed_document *document, 
 /** The first document comes next again. */
 void heed_documents_rewind(heed_documents *texts);
 
-/** FNV-1a: 64 bits, going on from hash. */
-#define HEED_FNV_BEGIN UINT64_C(14695981039346656037)
-uint64_t heed_fnv(uint64_t hash, const void *data, size_t n);
-
 /* What stands between two documents, and how they become ids. */
 typedef struct heed_documents_encoding {
     bool

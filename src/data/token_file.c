@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fnv.h"
 
 #define HEADER_BYTES 128
 #define VERSION      1

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of nodes: unique, found by hashing, and near ones suggested. */
+#include "base/fnv.h"
 #include "base/nearest.h"
 #include "graph/internal.h"
 
@@ -8,20 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_of(const char *name)
-{
-    uint64_t hash = 14695981039346656037u;
-
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
-    return hash;
-}
-
 /* The entry that holds the name, or the free one where it belongs. */
 static struct heed_name_entry *entry_of(struct heed_name_entry *table, int capacity, const char *name)
 {
-    size_t i = (size_t)hash_of(name) & (size_t)(capacity - 1);
+    size_t i = (size_t)heed_fnv(HEED_FNV_BEGIN, name, strlen(name)) & (size_t)(capacity - 1);
 
     while (table[i].name != NULL && strcmp(table[i].name, name) != 0)
         i = (i + 1) & (size_t)(capacity - 1);

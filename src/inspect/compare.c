@@ -5,11 +5,11 @@
 #include <heed/fields.h>
 #include <heed/lens.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "nn/part.h"
 
 #define DEFAULT_SEED 1337
 
@@ -95,17 +95,9 @@ heed_status heed_comparison_check(const heed_model *before, const heed_model *af
 
 /* --- weights --- */
 
-/* The number behind "h."; -1 for other names. */
-static int layer_of(const char *name)
-{
-    int layer = -1;
-
-    return sscanf(name, "h.%d.", &layer) == 1 ? layer : -1;
-}
-
 static heed_compared_group *group_of(heed_comparison *c, const heed_parameter *p)
 {
-    const int layer = layer_of(p->name);
+    const int layer = heed_part_name(NULL, 0, p->name);
 
     for (int i = 0; i < c->n_groups; i++) {
         if (c->groups[i].layer == layer && strcmp(c->groups[i].component, p->component) == 0)

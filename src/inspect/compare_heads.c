@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "inspect/compare.h"
+#include "nn/part.h"
 
 /* --- distance of patterns --- */
 
@@ -56,11 +57,11 @@ typedef struct patterns {
 static void take_pattern(void *context, const char *name, int rank, const int64_t *size, const float *numbers)
 {
     patterns *p = context;
-    int layer = 0;
+    const int layer = heed_part_name(NULL, 0, name);
 
     (void)rank;
     (void)size;
-    if (sscanf(name, "blocks.%d.", &layer) != 1)
+    if (layer < 0)
         return;
     float *kept = p->kept + (size_t)layer * p->layer_floats;
     if (!p->second)

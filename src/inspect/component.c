@@ -179,10 +179,10 @@ static heed_status check_activations(const heed_model *model, const heed_compone
 
 /* --- the list --- */
 
-heed_status heed_components_read(const heed_model *model, const char *list, heed_component *out, int capacity,
-                                 int *n, heed_error *err)
+heed_status heed_components_of(const heed_config *config, const char *list, heed_component *out, int capacity,
+                               int *n, heed_error *err)
 {
-    parts p = {.config = heed_model_config(model), .out = out, .capacity = capacity};
+    parts p = {.config = config, .out = out, .capacity = capacity};
     heed_status status = HEED_OK;
     const char *at = list;
 
@@ -200,9 +200,19 @@ heed_status heed_components_read(const heed_model *model, const char *list, heed
         status = add_item(&p, item, err);
         at += length + (at[length] == ',');
     } while (status == HEED_OK && (*at != '\0' || (at > list && at[-1] == ',')));
-    if (status == HEED_OK)
-        status = check_activations(model, out, p.n, err);
     *n = status == HEED_OK ? p.n : 0;
+    return status;
+}
+
+heed_status heed_components_read(const heed_model *model, const char *list, heed_component *out, int capacity,
+                                 int *n, heed_error *err)
+{
+    heed_status status = heed_components_of(heed_model_config(model), list, out, capacity, n, err);
+
+    if (status == HEED_OK)
+        status = check_activations(model, out, *n, err);
+    if (status != HEED_OK)
+        *n = 0;
     return status;
 }
 

@@ -2,26 +2,18 @@
 /* The gradients of a text's loss, measured one after the other; groups are sums of squares. */
 #include <heed/gradients.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "inspect/forward.h"
+#include "nn/part.h"
 
 typedef struct measuring {
     heed_gradients *out;
     const heed_graph *g;
     heed_node *loss; /* the node that holds it */
 } measuring;
-
-/* The layer in a name such as h.3.attn.c_attn.weight; -1: none. */
-static int layer_of(const char *name)
-{
-    int layer;
-
-    return sscanf(name, "h.%d.", &layer) == 1 ? layer : -1;
-}
 
 /* Whose gradient the node is. */
 static heed_gradient_norms *entry_of(const measuring *m, const heed_node *node)
@@ -82,8 +74,10 @@ static heed_status list_weights(const heed_model *model, heed_gradients *out, he
     }
     for (int i = 0; i < n; i++) {
         const heed_parameter p = heed_model_parameter(model, i);
-        out->list[out->n++] = (heed_gradient_norms){
-            .name = p.name, .component = p.component, .layer = layer_of(p.name), .count = p.count};
+        out->list[out->n++] = (heed_gradient_norms){.name = p.name,
+                                                    .component = p.component,
+                                                    .layer = heed_part_name(NULL, 0, p.name),
+                                                    .count = p.count};
         measure_weights(model, i, numbers, &out->list[i]);
     }
     free(numbers);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "formats/picture.h"
 #include "formats/terminal.h"
 #include "inspect/head_history.h"
@@ -82,6 +83,48 @@ heed_status heed_head_history_text(const heed_head_history *h, int columns, heed
     if (text.failed) {
         heed_text_free(&text);
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to draw %lld evaluations", (long long)c.n);
+    }
+    *out = text.data;
+    return HEED_OK;
+}
+
+/* "0" … of n tokens, whose words nobody has kept. */
+static const char **number_tokens(heed_arena *arena, int64_t n)
+{
+    const char **labels = arena != NULL ? heed_arena_alloc(arena, (size_t)n * sizeof *labels) : NULL;
+
+    for (int64_t i = 0; i < n && labels != NULL; i++) {
+        labels[i] = heed_arena_format(arena, "%lld", (long long)i);
+        if (labels[i] == NULL)
+            return NULL;
+    }
+    return labels;
+}
+
+heed_status heed_head_history_pattern_text(const heed_head_history *h, int64_t i, int k, int columns,
+                                           heed_palette palette, char **out, heed_error *err)
+{
+    heed_arena *arena = heed_arena_create();
+    heed_text_buffer text = {0};
+    int64_t n = 0;
+    heed_heat_map map = {.values = heed_head_history_pattern(h, i, k, &n)};
+    const char **labels = number_tokens(arena, n);
+    const heed_heat_maps maps = {.maps = &map,
+                                 .n_maps = 1,
+                                 .n_across = 1,
+                                 .n_rows = n,
+                                 .n_cols = n,
+                                 .row_labels = labels,
+                                 .col_labels = labels,
+                                 .causal = true};
+
+    *out = NULL;
+    if (labels != NULL)
+        heed_terminal_heat_maps(&text, &maps, columns, (heed_colours)palette);
+    heed_arena_destroy(arena);
+    if (labels == NULL || text.failed || text.data == NULL) {
+        heed_text_free(&text);
+        return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to draw %lld tokens", (long long)n);
     }
     *out = text.data;
     return HEED_OK;

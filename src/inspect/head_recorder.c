@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text_buffer.h"
+#include "inspect/component.h"
 #include "inspect/head_history.h"
 #include "nn/model.h"
 
@@ -207,29 +208,25 @@ heed_status heed_head_recorder_take(heed_head_recorder *r, const heed_model *mod
 
 /* --- a new record --- */
 
-/* "0.1,1.3" */
-static heed_status read_heads(heed_heads_settings *s, const char *list, heed_error *err)
+/* "0.1,1.3", ranges too; NULL: none. */
+static heed_status read_heads(heed_heads_settings *s, const heed_config *config, const char *list,
+                              heed_error *err)
 {
-    const char *at = list;
+    heed_component heads[HEED_HEAD_HISTORY_PATTERNS];
+    heed_error own = {HEED_OK, ""};
+    heed_status status = HEED_OK;
     char shown[80];
+    int n = 0;
 
-    while (at != NULL && *at != '\0') {
-        int layer = -1, head = -1, n = 0;
-
-        if (sscanf(at, "%4d.%4d%n", &layer, &head, &n) != 2 || (at[n] != ',' && at[n] != '\0'))
+    if (list != NULL)
+        status = heed_components_of(config, list, heads, HEED_HEAD_HISTORY_PATTERNS, &n, &own);
+    for (int i = 0; i < n && status == HEED_OK; i++) {
+        if (heads[i].kind != HEED_COMPONENT_HEAD)
             return heed_fail(err, HEED_ERR_USAGE, "patterns: expected heads such as 0.1,1.3, got \"%s\"",
                              heed_quote(shown, sizeof shown, list, strlen(list)));
-        if (layer < 0 || layer >= s->n_layers || head < 0 || head >= s->n_heads)
-            return heed_fail(err, HEED_ERR_USAGE,
-                             "patterns: there is no head %d.%d; layers are 0 to %d, heads 0 to %d", layer, head,
-                             s->n_layers - 1, s->n_heads - 1);
-        if (s->n_patterns == HEED_HEAD_HISTORY_PATTERNS)
-            return heed_fail(err, HEED_ERR_USAGE, "patterns: expected at most %d heads",
-                             HEED_HEAD_HISTORY_PATTERNS);
-        s->pattern_heads[s->n_patterns++] = layer * s->n_heads + head;
-        at += n + (at[n] == ',');
+        s->pattern_heads[s->n_patterns++] = heads[i].layer * s->n_heads + heads[i].head;
     }
-    return HEED_OK;
+    return status == HEED_OK ? HEED_OK : heed_fail(err, status, "patterns: %s", own.message);
 }
 
 heed_status heed_head_recorder_check(const heed_config *config, const heed_head_recorder_options *options,
@@ -239,7 +236,7 @@ heed_status heed_head_recorder_check(const heed_config *config, const heed_head_
 
     if (config->kind != HEED_KIND_GPT || !config->attention || config->n_layers == 0)
         return heed_fail(err, HEED_ERR_USAGE, "expected a model with attention, whose heads can be recorded");
-    return options != NULL ? read_heads(&s, options->patterns, err) : HEED_OK;
+    return options != NULL ? read_heads(&s, config, options->patterns, err) : HEED_OK;
 }
 
 static heed_status put_settings(heed_head_recorder *r, heed_error *err)
@@ -278,7 +275,7 @@ static heed_status begin(heed_head_recorder *r, const heed_model *model, int64_t
                                .text = o->text != NULL ? strdup(o->text) : NULL};
     if (o->text != NULL && s->text == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the text");
-    status = read_heads(s, o->patterns, err);
+    status = read_heads(s, &model->config, o->patterns, err);
     if (status == HEED_OK)
         status = put_settings(r, err);
     return status == HEED_OK ? heed_head_recorder_take(r, model, step, NAN, err) : status;
@@ -331,7 +328,7 @@ static heed_status check_same(const heed_head_recorder *r, const heed_model *mod
         return heed_fail(err, HEED_ERR_USAGE,
                          "length: the record in %.300s repeats %lld tokens; it cannot change", r->path,
                          (long long)s->length);
-    status = read_heads(&asked, o->patterns, err);
+    status = read_heads(&asked, &model->config, o->patterns, err);
     if (status == HEED_OK && o->patterns != NULL &&
         (asked.n_patterns != s->n_patterns ||
          memcmp(asked.pattern_heads, s->pattern_heads, sizeof(int) * (size_t)asked.n_patterns) != 0))

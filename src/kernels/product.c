@@ -60,7 +60,6 @@ heed_status heed_products_create(const heed_kernels *kernels, int n_threads, boo
 {
     const heed_product_engine *engine = &heed_product_engine_tile; /* strict by itself */
 
-
     (void)strict;
 #ifdef HEED_HAVE_ONEDNN
     if (is_widest(kernels))

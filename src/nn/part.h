@@ -7,7 +7,7 @@
 
 /**
  * A name without the number of its block: "blocks.3.attn.q" as "blocks.*.attn.q", "d.h.3.attn.c_attn.weight" as
- * "d.h.*.attn.c_attn.weight". Returns the block, -1: none.
+ * "d.h.*.attn.c_attn.weight". Returns the block, -1: none; for it alone out may be NULL and size 0.
  */
 int heed_part_name(char *out, size_t size, const char *name);
 /**

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/fnv.h"
 #include "train/trainer.h"
 
 enum { N_OWN = 8 }; /* marks beside those of the fields */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fnv.h"
 #include "train/trainer.h"
 
 /* --- options --- */
@@ -119,15 +120,13 @@ static uint64_t add_to_hash(uint64_t hash, const void *data, size_t bytes)
         hash = (hash ^ word) * 1099511628211u;
         hash ^= hash >> 32; /* a product carries upwards alone */
     }
-    for (; bytes > 0; bytes--, at++)
-        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-    return hash;
+    return heed_fnv(hash, at, bytes);
 }
 
 uint64_t heed_start_hash(const heed_model *model)
 {
     const heed_weights *w = model->weights;
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = HEED_FNV_BEGIN;
 
     for (int i = 0; i < w->n; i++) {
         const heed_parameter *p = &w->list[i];

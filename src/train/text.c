@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/fnv.h"
 #include "data/stories.h"
 #include "data/token_file.h"
 #include "text/tokenizer_kind.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Texts into a token file that the caller names. */
 #include "base/error.h"
+#include "base/fnv.h"
 #include "data/token_file.h"
 #include "train/trainer.h"
 

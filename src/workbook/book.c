@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fnv.h"
 #include "base/nearest.h"
 #include "workbook/judge.h"
 
@@ -39,19 +40,10 @@ heed_status heed_exercise_solve(const heed_exercise *x, const json_t *params, he
     return s.status;
 }
 
-/* FNV-1a of an id: the same everywhere. */
-static uint64_t hash_of(const char *id)
-{
-    uint64_t hash = 14695981039346656037u;
-
-    for (; *id != '\0'; id++)
-        hash = (hash ^ (unsigned char)*id) * 1099511628211u;
-    return hash;
-}
-
 heed_status heed_exercise_vary(const heed_exercise *x, int64_t variant, json_t **params, heed_error *err)
 {
-    heed_varying v = {.rng = heed_rng_make(hash_of(x->id), (uint64_t)variant), .again = true};
+    heed_varying v = {.rng = heed_rng_make(heed_fnv(HEED_FNV_BEGIN, x->id, strlen(x->id)), (uint64_t)variant),
+                      .again = true};
 
     *params = json_loads(x->params, 0, NULL);
     if (*params == NULL)

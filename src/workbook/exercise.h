@@ -231,7 +231,6 @@ heed_grid heed_take_grid(heed_solving *s, const char *name);
 const json_t *heed_take_json(heed_solving *s, const char *name);
 /** Nested lists of `rank` axes with equal lengths, size [rank]; dense, row-major. */
 const double *heed_take_tensor(heed_solving *s, const char *name, int rank, int64_t *size);
-bool heed_takes(const heed_solving *s, const char *name); /* is it given? */
 
 heed_grid heed_grid_make(heed_solving *s, int64_t rows, int64_t columns); /* zeros */
 heed_grid heed_grid_row(heed_grid x, int64_t row);                        /* lent by x */

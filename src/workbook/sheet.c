@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fnv.h"
 #include "base/rng.h"
 #include "workbook/book.h"
 #include "workbook/judge.h"
@@ -15,17 +16,15 @@
 #define MOST_VARIANTS  1000000000 /* short enough to be read out */
 #define VARIANT_STREAM 0x68656564u
 
-/* FNV-1a */
+/* An end behind each text, so that "a" "bc" is not "ab" "c". */
 static uint64_t hash_on(uint64_t hash, const char *text)
 {
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-    return (hash ^ 0xff) * 1099511628211u; /* so that "a" "bc" is not "ab" "c" */
+    return heed_fnv(heed_fnv(hash, text, strlen(text)), &(unsigned char){0xff}, 1);
 }
 
 int64_t heed_student_variant(int64_t seed, const char *student, const char *id)
 {
-    const uint64_t hash = hash_on(hash_on(14695981039346656037u, student), id);
+    const uint64_t hash = hash_on(hash_on(HEED_FNV_BEGIN, student), id);
     heed_rng rng = heed_rng_make((uint64_t)seed ^ hash, VARIANT_STREAM);
 
     return 1 + heed_rng_below(&rng, MOST_VARIANTS);

@@ -75,11 +75,6 @@ static void *room(heed_solving *s, int64_t n)
 
 /* --- taking --- */
 
-bool heed_takes(const heed_solving *s, const char *name)
-{
-    return json_object_get(s->params, name) != NULL;
-}
-
 const json_t *heed_take_json(heed_solving *s, const char *name)
 {
     const json_t *value = json_object_get(s->params, name);

@@ -31,20 +31,24 @@ cmp -s whole/heads.jsonl cut/heads.jsonl || fail "expected the same record after
 allow inspect --run whole
 [ "$(awk '/^    step/ { on = 1 } on && length > 80' out | wc -l)" -eq 0 ] || fail "expected at most 80 columns"
 grep -q "2 layers of 2 heads, 4 evaluations" out || fail "expected the record's size"
+grep -q "layer 0 head 1, step 6" out || fail "expected the recorded pattern as it is in the end"
 allow train $task ${run% --quiet} --sample-tokens 0 --steps 2 $record --out talks
 grep -q "^      heed inspect --run talks$" err || fail "expected a word on heads over the run at its end"
+allow inspect --run whole --at 2
+grep -q "layer 1 head 0, step 2" out || fail "expected the recorded pattern of step 2"
 allow inspect --run whole --json
 grep -q '"appears": \[' out || fail "expected JSON"
 allow inspect --run whole --curves heads.png
 [ -s heads.png ] || fail "expected a picture"
 
 refuse 2 'expected --record-heads beside it' train $task $run --record-patterns 0.0 --out o
-refuse 2 'there is no head 5.0' train $task $run --record-heads --record-patterns 5.0 --out o2
+refuse 2 'there is no layer 5' train $task $run --record-heads --record-patterns 5.0 --out o2
 absent o2
 refuse 2 'expected a model with attention' train --preset bigram --record-heads --out o2
 absent o2
 refuse 2 'cannot be given' train $task --range-test --record-heads
 refuse 3 'it has no record of its heads' inspect --run .
+refuse 2 'there was no evaluation at step 3; the last was at step 6' inspect --run whole --at 3
 refuse 2 'expected --run DIR' inspect --show run
 refuse 2 'ends in .png, .svg or .pdf' inspect --run whole --curves heads.gif
 absent o

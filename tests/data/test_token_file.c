@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fnv.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "data/token_file.h"

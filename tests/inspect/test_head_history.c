@@ -248,7 +248,8 @@ static void what_cannot_be_recorded_is_refused(void **state)
     (void)state;
     make_run(run);
     expect_refused(run, model, &words, HEED_ERR_USAGE, "expected heads such as 0.1,1.3, got \"first\"");
-    expect_refused(run, model, &far, HEED_ERR_USAGE, "there is no head 2.0; layers are 0 to 1, heads 0 to 1");
+    expect_refused(run, model, &far, HEED_ERR_USAGE,
+                   "patterns: \"2.0\": there is no layer 2: layers are 0 to 1");
     expect_refused(run, model, &foreign, HEED_ERR_USAGE, "\"Z\"");
     assert_false(heed_head_recorder_exists(run));
     record(run, 2);
