@@ -33,6 +33,8 @@ typedef struct heed_demo_info {
     const char *sabotage; /* what a run with sabotage breaks */
     const char *params;   /* of the quick preset, as JSON */
     bool timed; /* its figures are seconds: no two runs are the same, and a busy machine may spoil one */
+    bool
+        trains; /* models are trained for it: up to a minute; it has a parameter "steps", and small ones are soon done */
 } heed_demo_info;
 
 HEED_API int heed_demo_count(void);
@@ -47,6 +49,9 @@ typedef struct heed_demo_options {
     bool sabotage;      /* break what the claim rests on */
     uint64_t seed;      /* of everything drawn */
     const char *params; /* JSON: other values than the preset's; NULL: none */
+    /* told from time to time what it is about, and how much of all is done (0 .. 1); NULL: nobody listens */
+    void (*progress)(void *context, const char *words, double done);
+    void *context;
 } heed_demo_options;
 
 typedef struct heed_demo_figure {
@@ -104,6 +109,8 @@ typedef struct heed_demo_result {
 HEED_API heed_status heed_demo_run(const char *id, const heed_demo_options *options, heed_demo_result **result,
                                    heed_error *err);
 HEED_API void heed_demo_result_destroy(heed_demo_result *result); /* NULL is allowed */
+/** The figure of that name; NULL: it shows none. */
+HEED_API const heed_demo_figure *heed_demo_figure_find(const heed_demo_result *result, const char *name);
 
 /** The plot, or else the table that is a map, in at most so many columns (40 and more); allocated, "" where there is neither. */
 HEED_API heed_status heed_demo_text(const heed_demo_result *result, int columns, heed_palette palette,

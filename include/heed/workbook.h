@@ -20,6 +20,7 @@
 #ifndef HEED_WORKBOOK_H
 #define HEED_WORKBOOK_H
 
+#include <heed/demo.h>
 #include <heed/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,6 +114,18 @@ typedef struct heed_posing_field {
 
 HEED_API int heed_posing_n_fields(const heed_posing *posing);
 HEED_API const heed_posing_field *heed_posing_field_at(const heed_posing *posing, int i);
+
+/* ---- predictions: concepts and labs ------------------------------------------------------------------------ */
+
+/** The demonstration that says what comes out; NULL: the right answer is known without one. */
+HEED_API const char *heed_posing_experiment(const heed_posing *posing);
+/**
+ * Runs it with the numbers of the posing, or finds that this workbook has run it: seconds, or up to a minute. Before it there
+ * is no right answer, and heed_posing_answer() and heed_posing_solve() give HEED_ERR_USAGE; after it there are steps, too.
+ * Of options (NULL: seed 1) seed, full and progress count. *result, which may be NULL, is lent by the workbook.
+ */
+HEED_API heed_status heed_posing_run(heed_posing *posing, const heed_demo_options *options,
+                                     const heed_demo_result **result, heed_error *err);
 
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 

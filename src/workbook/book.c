@@ -154,6 +154,14 @@ static void add_part(heed_workbook *book, const heed_exercise *x, const heed_par
                                                   .varies = x->vary != NULL}};
 }
 
+/* The words say in which order the parts come: the texts of all lie in one array. */
+static int by_words(const void *a, const void *b)
+{
+    const heed_part_text *x = ((const heed_part *)a)->text, *y = ((const heed_part *)b)->text;
+
+    return (x > y) - (x < y);
+}
+
 heed_status heed_workbook_open(heed_workbook **out, heed_error *err)
 {
     heed_workbook *book = calloc(1, sizeof *book);
@@ -166,8 +174,9 @@ heed_status heed_workbook_open(heed_workbook **out, heed_error *err)
     if (book != NULL && book->arena != NULL) {
         texts = heed_texts_read(heed_workbook_words, book->arena, &n_texts);
         book->parts = calloc((size_t)count_exercises() + 1, sizeof *book->parts);
+        book->experiments = heed_experiments_create();
     }
-    if (texts == NULL || book->parts == NULL) {
+    if (texts == NULL || book->parts == NULL || book->experiments == NULL) {
         heed_workbook_close(book);
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for the workbook");
     }
@@ -175,6 +184,8 @@ heed_status heed_workbook_open(heed_workbook **out, heed_error *err)
         for (const heed_exercise *x = heed_exercise_groups[g]; x->id != NULL; x++)
             add_part(book, x, find_text(texts, n_texts, x->id));
     }
+    if (book->n > 0)
+        qsort(book->parts, (size_t)book->n, sizeof *book->parts, by_words);
     *out = book;
     return HEED_OK;
 }
@@ -183,6 +194,7 @@ void heed_workbook_close(heed_workbook *book)
 {
     if (book == NULL)
         return;
+    heed_experiments_destroy(book->experiments);
     heed_arena_destroy(book->arena);
     free(book->parts);
     free(book);

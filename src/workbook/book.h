@@ -17,10 +17,13 @@ struct heed_workbook {
     heed_arena *arena;
     heed_part *parts;
     int n;
+    struct heed_experiments *experiments; /* that were run */
 };
 
 struct heed_posing {
     const heed_part *part;
+    const heed_workbook *book;
+    bool open;       /* what comes out is not known before its experiment has run */
     int64_t variant; /* -1: parameters were given */
     heed_arena *arena;
     json_t *params, *answer, *steps;
@@ -37,6 +40,11 @@ struct heed_posing {
 /** The answer of the exercise for the parameters, going wrong by the slip; *answer is new. */
 heed_status heed_exercise_solve(const heed_exercise *exercise, const json_t *params, heed_slip slip,
                                 json_t *steps, json_t **answer, heed_error *err);
+/** Runs of demonstrations, kept for all who ask for the same one. NULL: no memory. */
+struct heed_experiments *heed_experiments_create(void);
+void heed_experiments_destroy(struct heed_experiments *experiments); /* NULL is allowed */
+/** HEED_ERR_USAGE where its experiment has not run. */
+heed_status heed_posing_settled(const heed_posing *posing, heed_error *err);
 /** Parameters of a variant, 0 being the source's; *params is new. */
 heed_status heed_exercise_vary(const heed_exercise *exercise, int64_t variant, json_t **params,
                                heed_error *err);

@@ -27,16 +27,16 @@ const heed_demo_info *heed_demo_at(int i)
     return &heed_demos[i]->info;
 }
 
-/* "d3", "D03" and "3" are one: the number behind an optional letter, -1 for anything else. */
+/* "d3", "D03" and "3" are one: the number behind an optional letter, -1 for anything else. E follows D. */
 static int number_of(const char *id)
 {
-    int n = 0, digits = 0;
+    int n = 0, digits = 0, series = 0;
 
-    if (*id == 'd' || *id == 'D')
-        id++;
+    if (strchr("dDeE", *id) != NULL && *id != '\0')
+        series = 10000 * (tolower((unsigned char)*id++) == 'e');
     for (; isdigit((unsigned char)*id) && digits < 4; id++, digits++)
         n = 10 * n + (*id - '0');
-    return digits > 0 && *id == '\0' ? n : -1;
+    return digits > 0 && *id == '\0' ? series + n : -1;
 }
 
 static const heed_demo *find(const char *id)
@@ -160,6 +160,7 @@ static heed_status run(const heed_demo *demo, const heed_demo_options *o, const 
     heed_demoing d = {.s = {.params = params, .arena = shown->arena, .err = err},
                       .rng = heed_rng_make(o->seed, HEED_STREAM_DEMO),
                       .sabotage = o->sabotage,
+                      .options = o,
                       .shown = shown};
     heed_demo_result *r = &shown->result;
 
@@ -196,6 +197,15 @@ heed_status heed_demo_run(const char *id, const heed_demo_options *options, heed
     else if (shown != NULL)
         heed_demo_result_destroy(&shown->result);
     return status;
+}
+
+const heed_demo_figure *heed_demo_figure_find(const heed_demo_result *result, const char *name)
+{
+    for (int i = 0; i < result->n_figures; i++) {
+        if (strcmp(result->figures[i].name, name) == 0)
+            return &result->figures[i];
+    }
+    return NULL;
 }
 
 void heed_demo_result_destroy(heed_demo_result *result)

@@ -84,6 +84,12 @@ bool heed_demo_ok(heed_demoing *d, heed_status status, const heed_error *err)
     return d->s.status == HEED_OK;
 }
 
+void heed_demo_progress(heed_demoing *d, double done, const char *words)
+{
+    if (d->options->progress != NULL && d->s.status == HEED_OK)
+        d->options->progress(d->options->context, words, done);
+}
+
 /* --- words --- */
 
 static const char *words_of(heed_demoing *d, const char *format, va_list args)

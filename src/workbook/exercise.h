@@ -24,10 +24,24 @@
  *
  * Values are JSON: numbers, lists, nested lists (rows are queries, columns keys), texts, truths; "nan", "inf" and "-inf"
  * stand for numbers that JSON has not.
+ *
+ * A concept or a lab asks for a prediction first, and then its demonstration runs. What came out is the right answer:
+ *
+ *     static void level_or_falling(heed_solving *s, const heed_demo_result *r)
+ *     {
+ *         const double small = heed_take_figure(s, r, "unscaled_64"), large = heed_take_figure(s, r, "unscaled_1024");
+ *         heed_put_text(s, "prediction", large < 0.8 * small ? "falls" : "level");        keys of its options
+ *         heed_step(s, "entropy without the root: %.2f nats at d = 64, %.2f at d = 1024", small, large);
+ *     }
+ *     {.id = "ch12.e03b", .kind = HEED_EXERCISE_CONCEPT, .params = "{}", .demo = "D03", .outcome = level_or_falling,
+ *      .fields = {{"prediction", HEED_ANSWER_TEXT, HEED_EXACT}, HEED_OWN_WORDS}}
+ *
+ * Its params are parameters of the demonstration, which runs with them.
  */
 #ifndef HEED_WORKBOOK_EXERCISE_H
 #define HEED_WORKBOOK_EXERCISE_H
 
+#include <heed/demo.h>
 #include <heed/workbook.h>
 #include <jansson.h>
 
@@ -166,6 +180,7 @@ enum {
     HEED_ASKED_LITERAL = 128, /* texts are compared letter by letter, blanks and case too */
     HEED_ASKED_FLAT = 256,    /* rows are compared however their numbers are nested: [[1, 2], 3] is [1, 2, 3] */
     HEED_ASKED_MAY_HIDE = 512, /* of scores before a causal mask: -inf above the diagonal is right too */
+    HEED_ASKED_TEXTS = 1024,   /* a list of texts */
 };
 
 typedef struct heed_field_spec {
@@ -177,15 +192,23 @@ typedef struct heed_field_spec {
 
 #define HEED_MAX_FIELDS 24
 
+/* The reader's own words on a concept or a lab: kept beside the key points, never wrong. */
+#define HEED_OWN_WORDS                                         \
+    {                                                          \
+        "words", HEED_ANSWER_TEXT, HEED_EXACT, HEED_ASKED_FREE \
+    }
+
 typedef struct heed_solving heed_solving;
 typedef struct heed_varying heed_varying;
 
 typedef struct heed_exercise {
     const char *id, *seed; /* "pp.q06", "000 Q6" */
     heed_exercise_kind kind;
-    const char *params;            /* JSON of the seed's numbers, "{}": nothing varies */
-    void (*vary)(heed_varying *v); /* NULL: nothing varies */
-    void (*solve)(heed_solving *s);
+    const char *params;             /* JSON of the seed's numbers, "{}": nothing varies */
+    void (*vary)(heed_varying *v);  /* NULL: nothing varies */
+    void (*solve)(heed_solving *s); /* NULL where there is an outcome */
+    /* a prediction: the answer, read off a run of demo with the exercise's params */
+    void (*outcome)(heed_solving *s, const heed_demo_result *result);
     uint64_t slips; /* bits HEED_SLIP(…) that solve() knows */
     uint64_t also;  /* bits of those whose answers are other readings of the question: right, with a remark */
     heed_field_spec fields[HEED_MAX_FIELDS]; /* ends with a NULL name */
@@ -231,6 +254,9 @@ heed_grid heed_take_grid(heed_solving *s, const char *name);
 const json_t *heed_take_json(heed_solving *s, const char *name);
 /** Nested lists of `rank` axes with equal lengths, size [rank]; dense, row-major. */
 const double *heed_take_tensor(heed_solving *s, const char *name, int rank, int64_t *size);
+
+/** A figure that the demonstration shows under that name. */
+double heed_take_figure(heed_solving *s, const heed_demo_result *result, const char *name);
 
 heed_grid heed_grid_make(heed_solving *s, int64_t rows, int64_t columns); /* zeros */
 heed_grid heed_grid_row(heed_grid x, int64_t row);                        /* lent by x */

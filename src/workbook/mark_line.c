@@ -211,6 +211,8 @@ heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size
         status = heed_fail(&own, HEED_ERR_FILE, "expected an object with \"id\", \"params\" and \"answer\"");
     if (status == HEED_OK)
         status = pose_line(book, root, &posing, &own);
+    if (status == HEED_OK && heed_posing_experiment(posing) != NULL)
+        status = heed_posing_run(posing, NULL, NULL, &own);
     if (status == HEED_OK)
         status = json_is_string(student) ? mark_sheet(posing, answer, &fields, ok, &own)
                                          : check_names(posing->part->exercise, answer, &own);

@@ -32,16 +32,22 @@ json_t *heed_posing_chosen(const heed_posing *p, const char *answer)
     return NULL;
 }
 
+static bool is_choice(const heed_posing *p, int i)
+{
+    return p->specs[i]->kind == HEED_ANSWER_TEXT && (p->specs[i]->flags & HEED_ASKED_FREE) == 0 &&
+           heed_posing_n_options(p) > 0;
+}
+
 static heed_status read_one(const heed_posing *p, int i, const char *text, json_t **value, heed_error *err)
 {
     const heed_field_spec *spec = p->specs[i];
     const json_t *expected = json_object_get(p->answer, spec->name);
-    const bool words = json_is_string(json_array_get(expected, 0));
+    const bool words = (spec->flags & HEED_ASKED_TEXTS) != 0 || json_is_string(json_array_get(expected, 0));
 
     *value = NULL;
     if (text == NULL || text[strspn(text, " \t\r\n")] == '\0')
         return HEED_OK;
-    if (spec->kind == HEED_ANSWER_TEXT && heed_posing_n_options(p) > 0) {
+    if (is_choice(p, i)) {
         char shown[80];
 
         *value = heed_posing_chosen(p, text);
@@ -134,11 +140,14 @@ heed_status heed_posing_answer(const heed_posing *p, const char *const *answers,
                                heed_error *err)
 {
     const heed_exercise *x = p->part->exercise;
-    heed_marking *v = calloc(1, sizeof *v);
     json_t *values[HEED_MAX_FIELDS] = {NULL};
-    heed_status status = HEED_OK;
+    heed_status status = heed_posing_settled(p, err);
+    heed_marking *v;
 
     *out = NULL;
+    if (status != HEED_OK)
+        return status;
+    v = calloc(1, sizeof *v);
     if (v != NULL)
         v->arena = heed_arena_create();
     if (v == NULL || v->arena == NULL) {
@@ -152,7 +161,7 @@ heed_status heed_posing_answer(const heed_posing *p, const char *const *answers,
         status = judge_given(p, values, v, err);
     for (int i = 0; i < p->n_fields && status == HEED_OK && x->given == NULL; i++)
         add_field(v, x, p->params, p->specs[i], json_object_get(p->answer, p->specs[i]->name), values[i],
-                  p->specs[i]->kind == HEED_ANSWER_TEXT && heed_posing_n_options(p) > 0);
+                  is_choice(p, i));
     for (int i = 0; i < p->n_fields; i++)
         json_decref(values[i]);
     if (status != HEED_OK) {

@@ -93,9 +93,10 @@ static heed_status fill_texts(heed_posing *p, heed_error *err)
 /* --- posing --- */
 
 /* Takes params over. */
-static heed_status pose(const heed_part *part, int64_t variant, json_t *params, heed_posing **out,
+static heed_status pose(const heed_workbook *book, int i, int64_t variant, json_t *params, heed_posing **out,
                         heed_error *err)
 {
+    const heed_part *part = &book->parts[i];
     heed_posing *p = calloc(1, sizeof *p);
     heed_status status = HEED_OK;
 
@@ -105,6 +106,8 @@ static heed_status pose(const heed_part *part, int64_t variant, json_t *params, 
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an exercise");
     }
     *p = (heed_posing){.part = part,
+                       .book = book,
+                       .open = part->exercise->outcome != NULL,
                        .variant = variant,
                        .arena = heed_arena_create(),
                        .params = params,
@@ -112,7 +115,7 @@ static heed_status pose(const heed_part *part, int64_t variant, json_t *params, 
                        .params_text = json_dumps(params, JSON_COMPACT)};
     if (p->arena == NULL || p->steps == NULL || p->params_text == NULL)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an exercise");
-    if (status == HEED_OK)
+    if (status == HEED_OK && !p->open)
         status = heed_exercise_solve(part->exercise, params, HEED_SLIP_NONE, p->steps, &p->answer, err);
     if (status == HEED_OK)
         status = fill_texts(p, err);
@@ -139,7 +142,7 @@ heed_status heed_workbook_pose(const heed_workbook *book, const char *id, int64_
         return heed_fail(err, HEED_ERR_USAGE, "%s: expected a variant of 0 or more, got %lld", id,
                          (long long)variant);
     status = heed_exercise_vary(book->parts[i].exercise, variant, &params, err);
-    return status == HEED_OK ? pose(&book->parts[i], variant, params, posing, err) : status;
+    return status == HEED_OK ? pose(book, i, variant, params, posing, err) : status;
 }
 
 /* A value for the parameter that was: "1 0; 0 1" in place of numbers in rows is read as an answer would be. *read is new. */
@@ -200,7 +203,7 @@ heed_status heed_workbook_pose_with(const heed_workbook *book, const char *id, c
         status = put_over(book->parts[i].exercise, params, given, err);
     json_decref(given);
     if (status == HEED_OK)
-        return pose(&book->parts[i], -1, params, posing, err);
+        return pose(book, i, -1, params, posing, err);
     json_decref(params);
     return status;
 }
@@ -291,9 +294,14 @@ const heed_posing_field *heed_posing_field_at(const heed_posing *p, int i)
 
 heed_status heed_posing_solve(const heed_posing *p, char **json, heed_error *err)
 {
-    json_t *all = json_pack("{s:s, s:O, s:O, s:O}", "id", p->part->info.id, "params", p->params, "answer",
-                            p->answer, "steps", p->steps);
+    const heed_status settled = heed_posing_settled(p, err);
+    json_t *all;
 
+    *json = NULL;
+    if (settled != HEED_OK)
+        return settled;
+    all = json_pack("{s:s, s:O, s:O, s:O}", "id", p->part->info.id, "params", p->params, "answer", p->answer,
+                    "steps", p->steps);
     *json = all != NULL ? json_dumps(all, JSON_REAL_PRECISION(13)) : NULL;
     json_decref(all);
     return *json != NULL ? HEED_OK : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an answer");

@@ -203,6 +203,15 @@ heed_grid heed_take_grid(heed_solving *s, const char *name)
 
 /* --- grids --- */
 
+double heed_take_figure(heed_solving *s, const heed_demo_result *result, const char *name)
+{
+    const heed_demo_figure *figure = heed_demo_figure_find(result, name);
+
+    if (figure == NULL)
+        heed_solve_fail(s, HEED_ERR_INTERNAL, "%s shows no figure \"%s\"", result->info->id, name);
+    return figure != NULL ? figure->value : 0.0;
+}
+
 heed_grid heed_grid_make(heed_solving *s, int64_t rows, int64_t columns)
 {
     heed_grid x = {rows, columns, NULL};

@@ -64,6 +64,15 @@ static void for_each(void (*check)(const heed_posing *p))
         check(posed[i]);
 }
 
+/* Those whose answer is known without an experiment. */
+static void for_each_settled(void (*check)(const heed_posing *p))
+{
+    for (int i = 0; i < n_posed; i++) {
+        if (heed_posing_experiment(posed[i]) == NULL)
+            check(posed[i]);
+    }
+}
+
 /* --- words --- */
 
 static void expect_filled(const heed_posing *p, const char *what, const char *text)
@@ -118,7 +127,7 @@ static void check_steps(const heed_posing *p)
 static void every_solution_has_steps(void **state)
 {
     (void)state;
-    for_each(check_steps);
+    for_each_settled(check_steps);
 }
 
 /* --- answers --- */
@@ -146,7 +155,7 @@ static void check_own_answer(const heed_posing *p)
 static void the_right_answer_is_right(void **state)
 {
     (void)state;
-    for_each(check_own_answer);
+    for_each_settled(check_own_answer);
 }
 
 /* As the answer is shown to people, so it can be typed. */
@@ -177,7 +186,7 @@ static void check_typed(const heed_posing *p)
 static void the_right_answer_can_be_typed(void **state)
 {
     (void)state;
-    for_each(check_typed);
+    for_each_settled(check_typed);
 }
 
 /* Moves every number of a value by so much of its tolerance. */
@@ -243,7 +252,7 @@ static void check_rounded(const heed_posing *p)
 static void rounding_is_right_and_never_a_slip(void **state)
 {
     (void)state;
-    for_each(check_rounded);
+    for_each_settled(check_rounded);
 }
 
 /* A slip that changes a field is wrong there and is named; by its own name or by that of one that gives the same. */
@@ -274,7 +283,7 @@ static void check_slips(const heed_posing *p)
 static void slips_are_named(void **state)
 {
     (void)state;
-    for_each(check_slips);
+    for_each_settled(check_slips);
 }
 
 /* --- variants --- */
