@@ -177,7 +177,7 @@ static void adamw_cost(const heed_node *node, heed_cost *cost)
     heed_cost_elementwise(node, 17, cost);
 }
 
-/* The gradient that joins the moments; how it is made goes into `how`. */
+/* The moments after the step; g is the gradient that joins them. */
 static heed_figure explain_m(heed_explanation *e, const heed_op_args *a, int64_t element, heed_figure g)
 {
     return heed_explain_step(e, "m'", "beta1 * m + (1 - beta1) * g",

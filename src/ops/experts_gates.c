@@ -212,9 +212,8 @@ static void backward_cost(const heed_node *dp, heed_cost *cost)
     cost->bytes_written += 4.0 * (double)heed_tensor_count(&dp->tensor);
 }
 
-/* Reads gates and probabilities only of a token that chose the expert: elsewhere dp is 0, whatever they are. */
-/* The places among a token's k at which expert i stands, most often none or one. */
-static int64_t places_of(const float *index, int64_t k, int64_t i, heed_explanation *e, heed_figures all,
+/* Of a token's k figures those at whose places expert i stands, most often none or one. */
+static int64_t places_of(heed_explanation *e, const float *index, int64_t k, int64_t i, heed_figures all,
                          heed_figure *found)
 {
     int64_t n = 0;
@@ -226,13 +225,14 @@ static int64_t places_of(const float *index, int64_t k, int64_t i, heed_explanat
     return n;
 }
 
+/* Reads gates and probabilities only of a token that chose the expert: elsewhere dp is 0, whatever they are. */
 static void backward_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n_experts = heed_cols(a->out), k = heed_cols(a->in[1]), t = element / n_experts;
     const float *index = heed_explain_read(e, a, 1, "index", t * k, 1, k);
     const heed_figures dgates = heed_explain_operand(e, a, 3, "dgates", t * k, 1, k);
     heed_figure *mine = heed_explain_room(e, k);
-    const int64_t n = places_of(index, k, element % n_experts, e, dgates, mine);
+    const int64_t n = places_of(e, index, k, element % n_experts, dgates, mine);
 
     (void)output;
     heed_explain_formula(e, k > 1

@@ -86,17 +86,21 @@ static void top_k_cost(const heed_node *index, heed_cost *cost)
     heed_cost_add_traffic(index, cost);
 }
 
-/* Of two experts the larger comes first, and of equals the one with the smaller number. */
-/* The expert that comes next after `last` in the order of size, of equals the first; the largest where last is -1. */
+/* Does expert i come after `last`? Of two the larger comes first, of equals the one with the smaller number; all after -1. */
+static bool comes_after(const float *p, int64_t i, int64_t last)
+{
+    if (last < 0)
+        return true;
+    return size_of(p[i]) < size_of(p[last]) || (size_of(p[i]) == size_of(p[last]) && i > last);
+}
+
+/* The expert that comes next after `last`. */
 static int64_t next_after(const float *p, int64_t n, int64_t last)
 {
     int64_t best = -1;
 
     for (int64_t i = 0; i < n; i++) {
-        const float mine = size_of(p[i]), before = last < 0 ? INFINITY : size_of(p[last]);
-        const bool after = last < 0 || mine < before || (mine == before && i > last);
-
-        if (after && (best < 0 || mine > size_of(p[best])))
+        if (comes_after(p, i, last) && (best < 0 || size_of(p[i]) > size_of(p[best])))
             best = i;
     }
     return best;
@@ -114,9 +118,7 @@ static void top_k_explain(const heed_op_args *a, int output, int64_t element, he
     for (int64_t j = 0; j < place; j++)
         found = next_after(values, n, found);
     for (int64_t i = 0; i < n; i++) {
-        const float mine = size_of(values[i]), before = found < 0 ? INFINITY : size_of(values[found]);
-
-        if (found < 0 || mine < before || (mine == before && i > found))
+        if (comes_after(values, i, found))
             left[n_left++] = heed_explain_at(e, p, i);
     }
     found = next_after(values, n, found);
