@@ -289,20 +289,6 @@ static bool is_shown(const heed_attention_row *row, int output, int64_t j)
            (output == SCORES ? heed_attention_sees(row, j) : heed_attention_weighs(row, j));
 }
 
-static void explain_hidden_pair(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
-                                int output, int64_t j)
-{
-    const char *label = output == SCORES ? "score" : "p";
-    const double value = (double)shown_pair(row, output, j);
-
-    heed_attention_explain_mask(e, a, row->run, EXTRA, row);
-    if (j >= row->run->n_key)
-        heed_explain_found(e, label, value, "key %lld does not exist yet", (long long)j);
-    else
-        heed_explain_found(e, label, value, "query %lld does not see key %lld: %s", (long long)row->i,
-                           (long long)j, heed_hiding_text(heed_mask_hides(&row->mask, row->i, j)));
-}
-
 /* What is made of the whole row. */
 static void explain_row(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row, int output,
                         int64_t c)
@@ -333,12 +319,15 @@ static void attention_explain(const heed_op_args *a, int output, int64_t element
     const heed_attention_row row = heed_attention_row_begin(&run, b, h, number % run.n_query);
 
     describe(e, &row, output, c);
-    if (output >= SCORES && !is_shown(&row, output, c))
-        explain_hidden_pair(e, a, &row, output, c);
-    else if (output == SCORES)
+    if (output >= SCORES && !is_shown(&row, output, c)) {
+        heed_attention_explain_mask(e, a, &run, EXTRA, &row);
+        heed_attention_explain_hidden_pair(e, &row, c, output == SCORES ? "score" : "p",
+                                           shown_pair(&row, output, c));
+    } else if (output == SCORES) {
         heed_attention_explain_scaled(e, a, &row, EXTRA, c);
-    else
+    } else {
         explain_row(e, a, &row, output, c);
+    }
 }
 
 const heed_op heed_op_attention = {

@@ -149,6 +149,9 @@ heed_figure heed_attention_explain_score(heed_explanation *e, const heed_attenti
 /** scale s_ij, with all that it is made from. */
 void heed_attention_explain_scaled(heed_explanation *e, const heed_op_args *a, const heed_attention_row *row,
                                    int extra, int64_t j);
+/** The value of a pair whose key is hidden from the query or does not exist yet, and which of the two it is. */
+void heed_attention_explain_hidden_pair(heed_explanation *e, const heed_attention_row *row, int64_t j,
+                                        const char *label, float value);
 /** One line for each run of keys that are hidden for the same reason. */
 void heed_attention_explain_hidden(heed_explanation *e, const heed_attention_row *row);
 
@@ -158,8 +161,6 @@ typedef struct heed_attention_figures {
     heed_figure max, m, sum; /* m: max as it is subtracted, 0 where nothing is seen */
 } heed_attention_figures;
 
-/** m of the largest score. */
-heed_figure heed_attention_explain_shift(heed_explanation *e, heed_figure max);
 /** All scores of the query, one deeper, and the largest of them. */
 heed_attention_figures heed_attention_explain_scores(heed_explanation *e, const heed_op_args *a,
                                                      const heed_attention_row *row, int extra);

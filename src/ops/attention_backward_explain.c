@@ -23,7 +23,7 @@ static query_lines read_query(heed_explanation *e, const heed_op_args *a, const 
     const int64_t number = (row->b * run->n_heads + row->h) * run->n_query + row->i;
     query_lines q = {.row = *row, .number = number};
 
-    q.m = heed_attention_explain_shift(e, heed_explain_figure(e, a, HEED_BACKWARD_MAX, "max", number));
+    q.m = heed_explain_shift(e, heed_explain_figure(e, a, HEED_BACKWARD_MAX, "max", number));
     q.sum = heed_explain_figure(e, a, HEED_BACKWARD_SUM, "sum", number);
     q.operands = heed_attention_read(e, a, row, HEED_BACKWARD_EXTRA, k, begin, end);
     return q;

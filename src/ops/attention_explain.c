@@ -137,6 +137,16 @@ void heed_attention_explain_scaled(heed_explanation *e, const heed_op_args *a, c
     heed_explain_step(e, "score", "scale * s", heed_constant((double)row->run->attrs->scale), s);
 }
 
+void heed_attention_explain_hidden_pair(heed_explanation *e, const heed_attention_row *row, int64_t j,
+                                        const char *label, float value)
+{
+    if (j >= row->run->n_key)
+        heed_explain_found(e, label, (double)value, "key %lld does not exist yet", (long long)j);
+    else
+        heed_explain_found(e, label, (double)value, "query %lld does not see key %lld: %s", (long long)row->i,
+                           (long long)j, heed_hiding_text(heed_mask_hides(&row->mask, row->i, j)));
+}
+
 void heed_attention_explain_hidden(heed_explanation *e, const heed_attention_row *row)
 {
     const int64_t n = row->run->n_key;
@@ -187,20 +197,13 @@ heed_attention_figures heed_attention_explain_scores(heed_explanation *e, const 
     return figures;
 }
 
-heed_figure heed_attention_explain_shift(heed_explanation *e, heed_figure max)
-{
-    return max.value == (double)-INFINITY
-               ? heed_explain_found(e, "m", 0.0, "nothing is subtracted: all are -inf")
-               : max;
-}
-
 void heed_attention_explain_sum(heed_explanation *e, const heed_attention_row *row,
                                 heed_attention_figures *figures)
 {
     const heed_attention_run *run = row->run;
     heed_figure_list seen = {0};
 
-    figures->m = heed_attention_explain_shift(e, figures->max);
+    figures->m = heed_explain_shift(e, figures->max);
     if (row->blind) {
         figures->sum = heed_explain_found(e, "sum", (double)run->n_key, "each of the keys weighs the same");
         return;

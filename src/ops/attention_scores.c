@@ -13,7 +13,6 @@
 #include <math.h>
 
 #include "base/parallel.h"
-#include "kernels/mask.h"
 #include "ops/attention.h"
 #include "ops/list.h"
 
@@ -148,7 +147,6 @@ static void scores_explain(const heed_op_args *a, int output, int64_t element, h
     const heed_attention_run run = heed_attention_run_of(a, EXTRA, false);
     const heed_attention_row row = row_number(&run, element / run.capacity);
     const int64_t j = element % run.capacity;
-    const long long i = (long long)row.i, key = (long long)j;
 
     (void)output;
     if (j < run.n_key && heed_attention_sees(&row, j)) {
@@ -161,13 +159,9 @@ static void scores_explain(const heed_op_args *a, int output, int64_t element, h
         return;
     }
     heed_attention_explain_mask(e, a, &run, EXTRA, &row);
-    heed_explain_formula(e, "query %lld does not see key %lld", i, key);
-    if (j >= run.n_key)
-        heed_explain_found(e, "score", (double)-INFINITY, "key %lld does not exist yet", key);
-    else
-        heed_explain_found(e, "score", (double)heed_attention_shown_score(&row, j),
-                           "query %lld does not see key %lld: %s", i, key,
-                           heed_hiding_text(heed_mask_hides(&row.mask, row.i, j)));
+    heed_explain_formula(e, "query %lld does not see key %lld", (long long)row.i, (long long)j);
+    heed_attention_explain_hidden_pair(e, &row, j, "score",
+                                       j < run.n_key ? heed_attention_shown_score(&row, j) : -INFINITY);
 }
 
 const heed_op heed_op_attention_scores = {

@@ -2,6 +2,7 @@
 #include "ops/common.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/parallel.h"
@@ -134,6 +135,15 @@ int64_t heed_past_of(const heed_tensor *past, int64_t b)
 int64_t heed_past_rows(const heed_tensor *past)
 {
     return past == NULL || past->shape.rank == 0 ? 1 : past->shape.size[0];
+}
+
+/* --- explanations --- */
+
+heed_figure heed_explain_shift(heed_explanation *e, heed_figure max)
+{
+    return max.value == (double)-INFINITY
+               ? heed_explain_found(e, "m", 0.0, "nothing is subtracted: all are -inf")
+               : max;
 }
 
 /* --- pieces of tensors --- */

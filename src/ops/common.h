@@ -68,6 +68,11 @@ int64_t heed_past_of(const heed_tensor *past, int64_t b);
 /** Rows that `past` tells apart: its length, or 1. */
 int64_t heed_past_rows(const heed_tensor *past);
 
+/* --- explanations --- */
+
+/** What a softmax subtracts, once its largest number is known: that, and 0 where all are -inf. */
+heed_figure heed_explain_shift(heed_explanation *e, heed_figure max);
+
 /* --- pieces of tensors --- */
 
 /* n contiguous elements, or n rows one after the other, from number `first` on of every tensor. */

@@ -180,13 +180,11 @@ static void log_softmax_explain(const heed_op_args *a, int output, int64_t eleme
 {
     const int64_t n = heed_cols(a->out), i = element % n;
     const heed_figures x = heed_explain_operand(e, a, 0, "x", element - i, 1, n);
-    heed_figure m = heed_explain_largest(e, "m", n, x);
+    const heed_figure m = heed_explain_shift(e, heed_explain_largest(e, "m", n, x));
 
     (void)output;
     heed_explain_formula(e, "y[%lld] = (x[%lld] - max x) - log sum_j exp(x[j] - max x)", (long long)i,
                          (long long)i);
-    if (m.value == (double)-INFINITY)
-        m = heed_explain_found(e, "m", 0.0, "nothing is subtracted: all are -inf");
     const heed_figure sum = heed_explain_sum_from(e, HEED_ADDED_IN_DOUBLE, "sum", heed_constant(0.0), n,
                                                   "exp(x[j] - m)", x, heed_explain_same(e, m));
     const heed_figure log_sum = sum.value == 0.0

@@ -153,20 +153,11 @@ static void softmax_cost(const heed_node *y, heed_cost *cost)
     heed_cost_elementwise(y, 5, cost);
 }
 
-static heed_figure explain_shift(heed_explanation *e, heed_figures x, int64_t n)
-{
-    const heed_figure m = heed_explain_largest(e, "m", n, x);
-
-    if (m.value == (double)-INFINITY)
-        return heed_explain_found(e, "m", 0.0, "nothing is subtracted: all are -inf");
-    return m;
-}
-
 static void softmax_explain(const heed_op_args *a, int output, int64_t element, heed_explanation *e)
 {
     const int64_t n = heed_cols(a->out), first = element - element % n;
     const heed_figures x = heed_explain_operand(e, a, 0, "x", first, 1, n);
-    const heed_figure m = explain_shift(e, x, n);
+    const heed_figure m = heed_explain_shift(e, heed_explain_largest(e, "m", n, x));
     const heed_figure sum = heed_explain_sum(e, "sum", n, "exp(x[j] - m)", x, heed_explain_same(e, m));
 
     (void)output;
