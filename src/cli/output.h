@@ -30,13 +30,13 @@ heed_palette heed_cli_palette(FILE *out);
 
 /** Bytes of the UTF-8 character at text (1 .. 4) with its code; 0: none is there; -1: the text ends inside of one. */
 int heed_cli_utf8(const char *text, size_t n, unsigned *code);
+/** Bytes at text that no character begins with, and that one U+FFFD stands for: 1 .. 3 (Unicode 15, 3.9, table 3-8). */
+size_t heed_cli_utf8_broken(const char *text, size_t n);
 /** Prints foreign text; control characters, but newline and tab, and broken UTF-8 become \xNN. */
 void heed_cli_put_safe(FILE *out, const char *text, size_t n);
 /** The same, but that broken UTF-8 becomes U+FFFD: for text that a model has written. */
 void heed_cli_put_text(FILE *out, const char *text, size_t n);
-/** Bytes at text that no character begins with, and that one U+FFFD stands for: 1 .. 3 (Unicode 15, 3.9, table 3-8). */
-size_t heed_cli_utf8_broken(const char *text, size_t n);
-/** The same with newlines escaped too, into a buffer; "..." where it is cut. Returns out. */
+/** As heed_cli_put_safe(), with newlines escaped too, into a buffer; "..." where it is cut. Returns out. */
 const char *heed_cli_quote(char *out, size_t size, const char *text);
 /** Prints text indented by four and wrapped to the columns, safe for a terminal. */
 void heed_cli_put_paragraph(FILE *out, const char *text, size_t n, int columns);
