@@ -9,9 +9,8 @@
 #include "cli/model_options.h"
 #include "cli/output.h"
 
-#define LIMITS_SECONDS   3.0
-#define USUAL_VOCABULARY 65  /* where a configuration leaves it to the text: characters of an English one */
-#define LARGE_MODEL      1e7 /* parameters; from here on fewer steps are enough, and a smaller batch */
+#define LIMITS_SECONDS 3.0
+#define LARGE_MODEL    1e7 /* parameters; from here on fewer steps are enough, and a smaller batch */
 
 typedef struct bench_options {
     const char *preset, *config;
@@ -321,8 +320,6 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         status = heed_cli_configure(&options, own.preset, own.config, &b.config, NULL, err);
     if (status != HEED_OK)
         return status;
-    if (b.config.vocab_size == 0)
-        b.config.vocab_size = USUAL_VOCABULARY;
     choose_sizes(&own, &b.config);
     status = measure(&b, &own, err);
     if (status == HEED_OK && own.json)

@@ -11,8 +11,7 @@
 #include "cli/open_model.h"
 #include "cli/output.h"
 
-#define MAX_COMPONENTS   16
-#define USUAL_VOCABULARY 65 /* where a configuration leaves it to the text: characters of an English one */
+#define MAX_COMPONENTS 16
 
 typedef struct info_options {
     const char *preset, *config;
@@ -270,14 +269,8 @@ static heed_status check_own(const info_options *own, heed_error *err)
 static heed_status find_config(const heed_cli_options *options, const info_options *own, heed_config *config,
                                heed_model **model, heed_error *err)
 {
-    const bool described = own->preset != NULL || own->config != NULL ||
-                           heed_cli_given(options, config) != NULL;
-    heed_status status;
+    heed_status status = heed_cli_configure_or_folder(options, own->preset, own->config, config, err);
 
-    if (options->n_operands > 0 && described)
-        return heed_cli_fail(err, HEED_ERR_USAGE,
-                             "expected a model's folder or a configuration, got both; the folder has its own");
-    status = heed_cli_configure(options, own->preset, own->config, config, NULL, err);
     if (status == HEED_OK)
         status = check_own(own, err);
     if (status == HEED_OK && options->n_operands > 0) {
@@ -285,8 +278,6 @@ static heed_status find_config(const heed_cli_options *options, const info_optio
         if (status == HEED_OK)
             *config = *heed_model_config(*model);
     }
-    if (status == HEED_OK && config->vocab_size == 0)
-        config->vocab_size = USUAL_VOCABULARY;
     return status;
 }
 

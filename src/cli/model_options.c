@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/output.h"
+
+#define USUAL_VOCABULARY 65
+
 heed_status heed_cli_configure(const heed_cli_options *options, const char *preset, const char *file,
                                heed_config *config, heed_train_options *train, heed_error *err)
 {
@@ -17,7 +21,20 @@ heed_status heed_cli_configure(const heed_cli_options *options, const char *pres
         status = heed_config_preset(preset, config, err);
     if (status == HEED_OK && file != NULL)
         status = heed_fields_load(file, settings, train != NULL ? 2 : 1, err);
-    return status == HEED_OK ? heed_cli_apply(options, err) : status;
+    if (status == HEED_OK)
+        status = heed_cli_apply(options, err);
+    if (status == HEED_OK && train == NULL && config->vocab_size == 0)
+        config->vocab_size = USUAL_VOCABULARY;
+    return status;
+}
+
+heed_status heed_cli_configure_or_folder(const heed_cli_options *options, const char *preset, const char *file,
+                                         heed_config *config, heed_error *err)
+{
+    if (options->n_operands > 0 && (preset != NULL || file != NULL || heed_cli_given(options, config) != NULL))
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "expected a model's folder or a configuration, got both; the folder has its own");
+    return heed_cli_configure(options, preset, file, config, NULL, err);
 }
 
 /* Writes more behind the text in out. */

@@ -11,8 +11,6 @@
 #include "cli/output.h"
 #include "cli/shapes_text.h"
 
-#define USUAL_VOCABULARY 65 /* where a configuration leaves it to the text: characters of an English one */
-
 typedef struct shapes_options {
     const char *preset, *config, *filter;
     int64_t batch_size, length;
@@ -153,15 +151,9 @@ static heed_status make_shapes(const heed_cli_options *options, const shapes_opt
                                heed_shapes **shapes, heed_error *err)
 {
     heed_shapes_options o = {0};
-    const bool described = own->preset != NULL || own->config != NULL ||
-                           heed_cli_given(options, config) != NULL;
     heed_model *model = NULL;
-    heed_status status;
+    heed_status status = heed_cli_configure_or_folder(options, own->preset, own->config, config, err);
 
-    if (options->n_operands > 0 && described)
-        return heed_cli_fail(err, HEED_ERR_USAGE,
-                             "expected a model's folder or a configuration, got both; the folder has its own");
-    status = heed_cli_configure(options, own->preset, own->config, config, NULL, err);
     if (status == HEED_OK && own->symbolic && own->real)
         status = heed_cli_fail(err, HEED_ERR_USAGE,
                                "symbolic and real: expected one of them; both are shown without them");
@@ -177,11 +169,8 @@ static heed_status make_shapes(const heed_cli_options *options, const shapes_opt
                               .cache = own->cache,
                               .precision = own->precision,
                               .heads = own->heads};
-    if (options->n_operands == 0) {
-        if (config->vocab_size == 0)
-            config->vocab_size = USUAL_VOCABULARY;
+    if (options->n_operands == 0)
         return heed_shapes_create(config, &o, shapes, err);
-    }
     status = heed_cli_open_named(options->operands[0], &model, err);
     if (status == HEED_OK) {
         *config = *heed_model_config(model);
