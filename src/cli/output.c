@@ -120,6 +120,15 @@ size_t heed_cli_utf8_broken(const char *text, size_t n)
     return heed_cli_utf8(text, size, &code) < 0 ? size : 1;
 }
 
+int heed_cli_characters(const char *text, size_t n)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
 /* Codes that steer a terminal, or turn the direction of the text around. */
 static bool steers(unsigned code)
 {
@@ -196,11 +205,9 @@ enum { INDENT = 4 };
 /* Columns of the word at the start of text and its bytes, up to a space or the end. */
 static int measure_word(const char *text, size_t n, size_t *bytes)
 {
-    int columns = 0;
-
-    for (*bytes = 0; *bytes < n && text[*bytes] != ' ' && text[*bytes] != '\n'; (*bytes)++)
-        columns += ((unsigned char)text[*bytes] & 0xc0) != 0x80;
-    return columns;
+    for (*bytes = 0; *bytes < n && text[*bytes] != ' ' && text[*bytes] != '\n';)
+        (*bytes)++;
+    return heed_cli_characters(text, *bytes);
 }
 
 /* Wrapped to width; the first line is indented by `first`, others, and those after a newline, by INDENT. */

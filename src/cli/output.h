@@ -32,6 +32,8 @@ heed_palette heed_cli_palette(FILE *out);
 int heed_cli_utf8(const char *text, size_t n, unsigned *code);
 /** Bytes at text that no character begins with, and that one U+FFFD stands for: 1 .. 3 (Unicode 15, 3.9, table 3-8). */
 size_t heed_cli_utf8_broken(const char *text, size_t n);
+/** Characters that begin in n bytes of UTF-8: about as many columns. */
+int heed_cli_characters(const char *text, size_t n);
 /** Prints foreign text; control characters, but newline and tab, and broken UTF-8 become \xNN. */
 void heed_cli_put_safe(FILE *out, const char *text, size_t n);
 /** The same, but that broken UTF-8 becomes U+FFFD: for text that a model has written. */

@@ -126,17 +126,14 @@ static int put_piece(const heed_trace *trace, int32_t id, bool print)
     char bytes[128], shown[256];
     size_t n = 0;
     const char *piece = heed_model_piece(heed_trace_model(trace), id, &n);
-    int columns = 0;
 
     n = piece == NULL ? 0 : n < sizeof bytes - 1 ? n : sizeof bytes - 1;
     memcpy(bytes, piece != NULL ? piece : "", n);
     bytes[n] = '\0';
     heed_cli_quote(shown, sizeof shown, bytes);
-    for (const char *c = shown; *c != '\0'; c++)
-        columns += ((unsigned char)*c & 0xc0) != 0x80;
     if (print)
         printf("%s", shown);
-    return columns;
+    return heed_cli_characters(shown, strlen(shown));
 }
 
 /* What is read, on a line of its own where it does not fit. */

@@ -39,22 +39,14 @@ static group group_at(const heed_cli_desk *desk, int first)
     return g;
 }
 
-static int characters(const char *text)
-{
-    int n = 0;
-
-    for (; *text != '\0'; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
-
 /* Title in so many columns, cut where it is longer. */
 static void put_title(const char *title, int columns)
 {
     int at = 0;
     size_t n = 0;
 
-    while (title[n] != '\0' && (at < columns - 1 || characters(title + n) <= columns - at)) {
+    while (title[n] != '\0' &&
+           (at < columns - 1 || heed_cli_characters(title + n, strlen(title + n)) <= columns - at)) {
         n++;
         while (((unsigned char)title[n] & 0xc0) == 0x80)
             n++;

@@ -228,10 +228,8 @@ static void put_long_line(const char *text, size_t n, int indent)
     printf("%*s", indent + blanks, "");
     for (size_t i = (size_t)blanks; i < n;) {
         const size_t gap = strspn(text + i, " "), length = strcspn(text + i + gap, " \n");
-        int columns = 0;
+        const int columns = heed_cli_characters(text + i + gap, length);
 
-        for (size_t k = 0; k < length; k++)
-            columns += ((unsigned char)text[i + gap + k] & 0xc0) != 0x80;
         if (w.at > w.indent && w.at + (int)gap + columns > w.width) {
             printf("\n%*s", w.indent, "");
             w.at = w.indent;
@@ -249,11 +247,8 @@ void heed_cli_put_lines(const char *text, int indent)
 {
     while (*text != '\0') {
         const size_t n = strcspn(text, "\n");
-        int columns = indent;
 
-        for (size_t i = 0; i < n; i++)
-            columns += ((unsigned char)text[i] & 0xc0) != 0x80;
-        if (columns > heed_cli_page_width())
+        if (indent + heed_cli_characters(text, n) > heed_cli_page_width())
             put_long_line(text, n, indent);
         else {
             printf("%*s", n > 0 ? indent : 0, "");
