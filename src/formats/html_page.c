@@ -19,7 +19,7 @@
 #include "base/parallel.h"
 #include "base/text_buffer.h"
 #include "formats/base64.h"
-#include "formats/colour.h"
+#include "formats/heat_values.h"
 #include "formats/json_put.h"
 #include "formats/label.h"
 #include "formats/weight_codes.h"
@@ -160,11 +160,11 @@ static void put_heads(maker *m)
 static void put_colours(maker *m)
 {
     heed_text_puts(&m->out, "\"colours\": \"");
-    for (int i = 0; i < 256; i++) {
-        const heed_colour c = heed_colour_ramp(i / 255.0);
+    for (int i = 0; i <= 256; i++) {
+        const heed_colour c = i < 256 ? heed_colour_ramp(i / 255.0) : HEED_HEAT_NOT_FINITE;
         heed_text_printf(&m->out, "%02x%02x%02x", c.r, c.g, c.b);
     }
-    heed_text_puts(&m->out, "d60093\",\n");
+    heed_text_puts(&m->out, "\",\n");
 }
 
 static heed_status put_small(maker *m, heed_error *err)

@@ -14,7 +14,7 @@ async function unpack(base64) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/* One head: a code for each query i and key j <= i, row after row. The weight is (code / levels) squared. */
+/* One head: a code for each query i and key j <= i, row after row. The weight is (code / levels) squared, and 0 of later keys. */
 class Head {
   constructor(k, codes) {
     [this.layer, this.head, this.levels] = facts.heads[k];

@@ -69,7 +69,7 @@ function showToken() {
 
 /* The five tokens that have most to do with token i, in words. */
 function strongest(i) {
-  const weights = facts.tokens.map((_, j) => byRow() ? (j <= i ? open.weight(i, j) : 0) : (j >= i ? open.weight(j, i) : 0));
+  const weights = facts.tokens.map((_, j) => byRow() ? open.weight(i, j) : open.weight(j, i));
   const order = weights.map((_, j) => j).filter(j => weights[j] > 0).sort((a, b) => weights[b] - weights[a]).slice(0, 5);
   const loss = facts.loss?.[i] == null ? '' : ', loss ' + facts.loss[i].toFixed(2) + ' nats,';
   return quoted(i) + loss + (byRow() ? ' looks at ' : ' is looked at by ') +

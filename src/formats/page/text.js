@@ -19,7 +19,7 @@ class TextView {
   /* Weights of all tokens for one of them; by row: those that it takes in. */
   colour(head, i, byRow) {
     this.spans.forEach((span, j) => {
-      const weight = i < 0 ? 0 : byRow ? head.weight(i, Math.min(j, nTokens - 1)) * (j <= i) : j < i ? 0 : head.weight(j, i);
+      const weight = i < 0 ? 0 : byRow ? head.weight(i, j) : head.weight(j, i);
       const colour = weight > 0 ? 'rgba(var(--mark), ' + (.85 * Math.sqrt(weight)).toFixed(3) + ')' : '';
       if (span.style.backgroundColor !== colour) span.style.backgroundColor = colour;
       span.classList.toggle('from', j === i);
