@@ -88,6 +88,11 @@ typedef struct heed_demo_plot {
     int n_curves; /* 0: there is no plot */
 } heed_demo_plot;
 
+/* Something that was written, by a model most often: UTF-8, its line breaks as they are. */
+typedef struct heed_demo_passage {
+    const char *title, *text;
+} heed_demo_passage;
+
 /* What a run computed; all of it is read only. */
 typedef struct heed_demo_result {
     const heed_demo_info *info;
@@ -98,7 +103,8 @@ typedef struct heed_demo_result {
     const heed_demo_check *checks;
     const heed_demo_figure *figures;
     const heed_demo_table *tables;
-    int n_checks, n_figures, n_tables;
+    const heed_demo_passage *passages;
+    int n_checks, n_figures, n_tables, n_passages;
     heed_demo_plot plot;
 } heed_demo_result;
 

@@ -94,6 +94,14 @@ static void put_table(const heed_demo_table *t)
         printf("  ... %d x %d in all; --json has them\n", t->n_rows, t->n_columns);
 }
 
+static void put_passages(const heed_demo_result *r)
+{
+    for (int i = 0; i < r->n_passages; i++) {
+        put_head(r->passages[i].title);
+        heed_cli_put_paragraph(stdout, r->passages[i].text, strlen(r->passages[i].text), heed_cli_page_width());
+    }
+}
+
 static void put_figures(const heed_demo_result *r)
 {
     if (r->n_figures > 0)
@@ -139,6 +147,7 @@ static heed_status put_result(const heed_demo_result *r, heed_error *err)
     }
     for (int i = 0; i < r->n_tables; i++)
         put_table(&r->tables[i]);
+    put_passages(r);
     status = put_drawing(r, err);
     put_figures(r);
     put_verdict(r);

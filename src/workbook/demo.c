@@ -144,6 +144,7 @@ static heed_demo_shown *make_shown(const heed_demo *demo, const heed_demo_option
                                        .checks = shown->checks,
                                        .figures = shown->figures,
                                        .tables = shown->tables,
+                                       .passages = shown->passages,
                                        .plot.curves = shown->curves};
     shown->arena = heed_arena_create();
     shown->result.params = shown->params = json_dumps(params, JSON_COMPACT | JSON_REAL_PRECISION(9));

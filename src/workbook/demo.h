@@ -73,6 +73,8 @@ void heed_show_axes(heed_demoing *d, const char *title, const char *x_title, con
                     const char *logarithmic);
 /** x and y have n numbers each. */
 void heed_show_curve(heed_demoing *d, const char *label, heed_grid x, heed_grid y);
+/** n bytes that somebody wrote; what is not UTF-8 in them becomes U+FFFD, control characters but line breaks a blank. */
+void heed_show_passage(heed_demoing *d, const char *title, const char *text, size_t n);
 /** A text of the arena. */
 const char *heed_demo_words(heed_demoing *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -60,6 +60,16 @@ static json_t *tables(const heed_demo_result *r)
     return list;
 }
 
+static json_t *passages(const heed_demo_result *r)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < r->n_passages; i++)
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "title", r->passages[i].title, "text", r->passages[i].text));
+    return list;
+}
+
 static json_t *plot(const heed_demo_plot *p)
 {
     json_t *curves = json_array();
@@ -86,6 +96,8 @@ heed_status heed_demo_json(const heed_demo_result *result, char **out, heed_erro
         json_object_set_new(all, "checks", checks(result));
         json_object_set_new(all, "figures", figures(result));
         json_object_set_new(all, "tables", tables(result));
+        if (result->n_passages > 0)
+            json_object_set_new(all, "passages", passages(result));
         if (result->plot.n_curves > 0)
             json_object_set_new(all, "plot", plot(&result->plot));
         *out = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(9));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "workbook/demo_shown.h"
 
 /* --- numbers --- */
@@ -198,6 +199,37 @@ void heed_show_table(heed_demoing *d, heed_grid x, const char *title, const char
             .n_rows = (int)x.rows,
             .n_columns = (int)x.columns,
             .map = map};
+}
+
+/* Each byte becomes at most the three of U+FFFD. */
+static char *legible(heed_demoing *d, const char *text, size_t n)
+{
+    char *out = n < SIZE_MAX / 4 ? heed_arena_alloc(d->s.arena, 3 * n + 1) : NULL;
+    size_t used = 0;
+
+    for (size_t i = 0; out != NULL && i < n;) {
+        uint32_t code = 0;
+        const size_t bytes = heed_utf8_decode(text + i, n - i, &code);
+        const bool control = (code < 0x20 && code != '\n') || (code >= 0x7f && code < 0xa0);
+
+        used += heed_utf8_encode(bytes == 0 ? 0xfffd : control ? ' ' : code, out + used);
+        i += bytes > 0 ? bytes : 1;
+    }
+    return out;
+}
+
+void heed_show_passage(heed_demoing *d, const char *title, const char *text, size_t n)
+{
+    heed_demo_result *r = &d->shown->result;
+    const char *copy;
+
+    if (!has_room(d, r->n_passages, HEED_DEMO_PASSAGES))
+        return;
+    copy = legible(d, text, n);
+    if (copy == NULL)
+        heed_solve_fail(&d->s, HEED_ERR_MEMORY, "not enough memory for words");
+    else
+        d->shown->passages[r->n_passages++] = (heed_demo_passage){title, copy};
 }
 
 void heed_show_axes(heed_demoing *d, const char *title, const char *x_title, const char *y_title,

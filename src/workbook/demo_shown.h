@@ -5,7 +5,13 @@
 
 #include "workbook/demo.h"
 
-enum { HEED_DEMO_CHECKS = 16, HEED_DEMO_FIGURES = 40, HEED_DEMO_TABLES = 12, HEED_DEMO_CURVES = 8 };
+enum {
+    HEED_DEMO_CHECKS = 16,
+    HEED_DEMO_FIGURES = 40,
+    HEED_DEMO_TABLES = 12,
+    HEED_DEMO_CURVES = 8,
+    HEED_DEMO_PASSAGES = 16
+};
 
 typedef struct heed_demo_shown {
     heed_demo_result result; /* first: this is what is handed out */
@@ -15,6 +21,7 @@ typedef struct heed_demo_shown {
     heed_demo_figure figures[HEED_DEMO_FIGURES];
     heed_demo_table tables[HEED_DEMO_TABLES];
     heed_demo_curve curves[HEED_DEMO_CURVES];
+    heed_demo_passage passages[HEED_DEMO_PASSAGES];
 } heed_demo_shown;
 
 #endif
