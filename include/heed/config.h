@@ -51,6 +51,7 @@ typedef struct heed_config {
     int64_t n_kv_heads;     /* heads of keys and values, shared evenly by the n_heads; 0: n_heads */
     bool tied_kv;           /* the keys are the values too */
     bool uniform_attention; /* every key that is seen weighs the same */
+    bool causal; /* a query sees no later key; without it the model fills gaps, but no session writes with it */
     double attention_scale; /* of the scores; 0: 1/sqrt(head_dim) */
     int64_t window;         /* keys a query sees, itself included; 0: all before it */
     double rotary_base;

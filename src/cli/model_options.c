@@ -72,6 +72,8 @@ static void describe_options(const heed_config *c, char *out, size_t size)
         append(out, size, ", keys that are the values");
     if (c->uniform_attention)
         append(out, size, ", uniform attention");
+    if (!c->causal)
+        append(out, size, ", not causal");
     if (c->window > 0)
         append(out, size, ", a window of %lld", (long long)c->window);
 }

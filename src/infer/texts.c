@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "nn/nn.h"
 
 enum { ALL_LOGITS = 1 << 22 }; /* numbers, where the logits of every position are wanted */
 
@@ -46,6 +47,11 @@ heed_status heed_texts_open(const heed_model *model, const heed_session_options 
     *out = NULL;
     if (status != HEED_OK)
         return status;
+    if (heed_config_looks_ahead(&model->config))
+        return heed_fail(
+            err, HEED_ERR_USAGE,
+            "the model is not causal: what it says of a token depends on later ones, so it can fill gaps "
+            "but not write text from left to right");
     texts = calloc(1, sizeof *texts);
     if (texts == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a session");

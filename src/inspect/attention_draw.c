@@ -20,7 +20,7 @@ static heed_heat_maps drawing(const heed_attention_maps *maps, heed_heat_map *dr
                             .col_labels = maps->labels,
                             .row_title = "from",
                             .col_title = "to",
-                            .causal = true};
+                            .causal = maps->mask.causal};
 }
 
 /* --- as a picture --- */

@@ -168,7 +168,7 @@ static bool keep_ids(heed_attention_maps *maps, const heed_model *model, const i
         return false;
     memcpy(maps->ids, ids, n * sizeof *maps->ids);
     maps->delimiters = heed_head_delimiters(model, ids, maps->n_tokens, delimiters) ? delimiters : NULL;
-    maps->mask = (heed_mask){.causal = true, .window = model->config.window};
+    maps->mask = (heed_mask){.causal = model->config.causal, .window = model->config.window};
     return true;
 }
 

@@ -145,7 +145,7 @@ heed_heads_plan heed_heads_plan_of(const heed_model *model, const int32_t *ids, 
     return (heed_heads_plan){.ids = ids,
                              .batch = batch,
                              .length = length,
-                             .mask = {.causal = true, .window = model->config.window},
+                             .mask = {.causal = model->config.causal, .window = model->config.window},
                              .n_layers = (int)model->config.n_layers,
                              .n_heads = (int)model->config.n_heads};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Causal multi-head self-attention, in all the forms that a configuration can ask for.
+ * Multi-head self-attention, in all the forms that a configuration can ask for.
  *
  *   q | k | v = x W_attn + b_attn       q: n_heads, k and v: n_kv_heads of head_dim = d_model / n_heads
  *   z_h       = softmax(scale q_h k_h^T + positions + mask) v_h
@@ -10,6 +10,7 @@
  *   tied_kv    v is k, so W_attn makes q | k
  *   uniform    all scores are 0, so z is the mean of the values that are seen, and W_attn makes v alone
  *   window     a query sees its own key and the window - 1 before it
+ *   causal     a query sees no later key; switched off, all see all, as in an encoder
  *   positions  those that act here turn q and k or add to the scores: positions.c
  *
  * One product makes q, k and v; the heads are views of it, and merging them is a view too. While decoding, k and v
@@ -113,7 +114,7 @@ static void show(heed_graph *g, const heed_node *z)
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x)
 {
     const heed_config *c = nn->config;
-    heed_attention_options options = {.causal = true,
+    heed_attention_options options = {.causal = c->causal,
                                       .past = nn->past,
                                       .window = c->window,
                                       .scale = (float)c->attention_scale,

@@ -49,6 +49,7 @@ static const heed_field fields[] = {
     {"tied_kv", "the keys are the values too", HEED_FIELD_BOOLEAN, AT(tied_kv), 0, 0, NULL},
     {"uniform_attention", "every key that is seen weighs the same", HEED_FIELD_BOOLEAN, AT(uniform_attention),
      0, 0, NULL},
+    {"causal", "a query sees no later token; needed to write text", HEED_FIELD_BOOLEAN, AT(causal), 0, 0, NULL},
     {"attention_scale", "of the scores; 0: 1/sqrt(head_dim)", HEED_FIELD_NUMBER, AT(attention_scale), 0, 1e6,
      NULL},
     {"window", "tokens a query sees, its own included; 0: all before it", HEED_FIELD_INTEGER, AT(window), 0,
@@ -93,6 +94,7 @@ heed_config heed_config_default(void)
         .attention = true,
         .mlp = true,
         .residual = true,
+        .causal = true,
         .attention_bias = true,
         .mlp_bias = true,
         .norm_bias = true,
@@ -177,6 +179,23 @@ static heed_status check_rotary(const heed_config *c, heed_error *err)
     return HEED_OK;
 }
 
+/* Distances and windows are counted back from a query. */
+static heed_status check_two_ways(const heed_config *c, heed_error *err)
+{
+    if (c->positions == HEED_POSITIONS_ALIBI || c->positions == HEED_POSITIONS_RELATIVE ||
+        c->positions == HEED_POSITIONS_TRANSFORMER_XL)
+        return heed_fail(
+            err, HEED_ERR_USAGE,
+            "positions %s count back from a query: expected learned, none, sinusoidal or rotary in a "
+            "model that is not causal",
+            positions[c->positions]);
+    if (c->window > 0)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "window counts back from a query: expected 0 in a model that is not causal, got %lld",
+                         (long long)c->window);
+    return HEED_OK;
+}
+
 static heed_status check_attention(const heed_config *c, heed_error *err)
 {
     const char *kind = positions[c->positions];
@@ -198,6 +217,8 @@ static heed_status check_attention(const heed_config *c, heed_error *err)
     if (c->uniform_attention && (c->tied_kv || c->attention_scale != 0.0))
         return heed_fail(err, HEED_ERR_USAGE, "uniform_attention has no keys and no scores: %s does not fit",
                          c->tied_kv ? "tied_kv" : "attention_scale");
+    if (!c->causal && check_two_ways(c, err) != HEED_OK)
+        return HEED_ERR_USAGE;
     return c->positions == HEED_POSITIONS_ROTARY ? check_rotary(c, err) : HEED_OK;
 }
 
@@ -239,6 +260,11 @@ heed_status heed_config_check(const heed_config *c, heed_error *err)
 }
 
 /* --- how far positions reach --- */
+
+bool heed_config_looks_ahead(const heed_config *c)
+{
+    return c->kind == HEED_KIND_GPT && c->n_layers > 0 && c->attention && !c->causal;
+}
 
 int64_t heed_config_reach(const heed_config *c)
 {

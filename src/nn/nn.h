@@ -70,7 +70,7 @@ heed_node *heed_gpt_last_logits(heed_nn *nn, const heed_gpt *gpt);
 heed_node *heed_nn_embed(heed_nn *nn, heed_node *ids);
 /** One block: attention and feed-forward, each with its norm and its residual. x [B, T, d_model]. */
 heed_node *heed_nn_block(heed_nn *nn, heed_node *x, int64_t layer);
-/** Causal multi-head self-attention with its query, key, value and output maps, and positions that act there. */
+/** Multi-head self-attention, causal or not, with its query, key, value and output maps, and positions that act there. */
 heed_node *heed_nn_attention(heed_nn *nn, heed_node *x);
 /** The norm before the head, where the configuration has one: what the head reads of a residual x [B, T, d_model]. */
 heed_node *heed_nn_final_norm(heed_nn *nn, heed_node *x);
@@ -102,6 +102,8 @@ int64_t heed_config_d_mlp(const heed_config *config);
 int64_t heed_config_n_kv_heads(const heed_config *config);
 /** True when positions act on queries, keys or scores, not on the embedding. */
 bool heed_config_positions_in_attention(const heed_config *config);
+/** True when what the model says at a position depends on later tokens: it cannot write. */
+bool heed_config_looks_ahead(const heed_config *config);
 /** The longest context that positions have values for: the rows of their table, INT64_MAX where there is none. */
 int64_t heed_config_reach(const heed_config *config);
 

@@ -2,6 +2,7 @@
 /* Sessions: the cache changes no token, nor do pieces, other sessions or other threads. */
 #include "cmocka_all.h"
 
+#include <heed/generate.h>
 #include <heed/session.h>
 #include <math.h>
 #include <pthread.h>
@@ -372,6 +373,37 @@ static void a_cache_larger_than_memory_is_refused(void **state)
     heed_model_close(model);
 }
 
+/* A text is written from left to right; a model that reads later tokens too has no next token to give. */
+static void a_model_that_is_not_causal_writes_nothing(void **state)
+{
+    heed_config config = small_config();
+    const heed_session_options options = {.threads = 1};
+    const heed_prompt prompt = {.text = "abc", .n_text = 3};
+    heed_generate_options generate = heed_generate_default();
+    heed_session *session = NULL;
+    heed_error err = {0};
+
+    (void)state;
+    config.causal = false;
+    heed_model *model = small_model(&config, 12);
+    assert_int_equal(heed_session_open(model, &options, &session, &err), HEED_ERR_USAGE);
+    assert_non_null(strstr(err.message, "not causal"));
+    assert_null(session);
+    generate.session.threads = 1;
+    assert_int_equal(heed_generate(model, &prompt, 1, &generate, NULL, NULL, NULL, &err), HEED_ERR_USAGE);
+    assert_non_null(strstr(err.message, "not causal"));
+    generate.beams = 2;
+    generate.sampling.temperature = 0.0;
+    assert_int_equal(heed_generate(model, &prompt, 1, &generate, NULL, NULL, NULL, &err), HEED_ERR_USAGE);
+    assert_non_null(strstr(err.message, "not causal"));
+    heed_model_close(model);
+    config.attention = false; /* no token is read but the last: causal or not is the same */
+    model = small_model(&config, 12);
+    assert_int_equal(heed_session_open(model, &options, &session, &err), HEED_OK);
+    heed_session_close(session);
+    heed_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +417,7 @@ int main(void)
         cmocka_unit_test(threads_with_sessions_of_their_own_write_what_they_write_alone),
         cmocka_unit_test(wrong_tokens_are_refused_and_change_nothing),
         cmocka_unit_test(a_cache_larger_than_memory_is_refused),
+        cmocka_unit_test(a_model_that_is_not_causal_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ static void draw_attention(heed_rng *rng, heed_config *c)
     c->window = maybe(rng) ? 0 : ONE_OF(rng, 1, 2, 3, 4, 7, 8, 20);
     c->tied_kv = heed_rng_below(rng, 4) == 0;
     c->uniform_attention = heed_rng_below(rng, 8) == 0;
+    c->causal = heed_rng_below(rng, 8) != 0;
     c->attention_bias = maybe(rng);
 }
 

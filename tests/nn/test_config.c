@@ -136,8 +136,8 @@ static heed_config random_config(heed_rng *rng)
     c.rotary_scaling = c.positions == HEED_POSITIONS_ROTARY ? (int)heed_rng_below(rng, 4) : 0;
     c.rotary_factor = c.rotary_scaling != 0 ? 1.0 + 7.0 * heed_rng_double(rng) : 1.0;
     c.dropout = heed_rng_below(rng, 2) ? 0.9 * heed_rng_double(rng) : 0.0;
-    bool *const switches[] = {&c.attention, &c.mlp,       &c.residual, &c.attention_bias,
-                              &c.mlp_bias,  &c.norm_bias, &c.tied_head};
+    bool *const switches[] = {&c.attention, &c.mlp,       &c.residual,  &c.attention_bias,
+                              &c.mlp_bias,  &c.norm_bias, &c.tied_head, &c.causal};
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
         *switches[i] = heed_rng_below(rng, 8) > 0;
     return c;
@@ -305,7 +305,7 @@ static void what_gpt2_cannot_say_is_said_in_heeds_words(void **state)
     assert_true(json_is_false(json_object_get(object, "scale_attn_weights")));
     assert_string_equal(json_string_value(json_object_get(object, "activation_function")), "silu");
     json_decref(object);
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 10; i++) {
         config = valid();
         switch (i) {
         case 0:
@@ -330,6 +330,9 @@ static void what_gpt2_cannot_say_is_said_in_heeds_words(void **state)
             config.activation = HEED_ACTIVATION_SWIGLU;
             break;
         case 7:
+            config.causal = false;
+            break;
+        case 8:
             config.positions = HEED_POSITIONS_ROTARY;
             break;
         default:
@@ -437,6 +440,46 @@ static void parts_of_attention_must_fit(void **state)
     }
 }
 
+/* Without the mask there are distances ahead, which windows and some positions have no words for. */
+static void what_counts_back_needs_the_causal_mask(void **state)
+{
+    static const heed_positions back[] = {HEED_POSITIONS_ALIBI, HEED_POSITIONS_RELATIVE,
+                                          HEED_POSITIONS_TRANSFORMER_XL};
+    heed_config config = valid();
+    heed_error err = {0};
+
+    (void)state;
+    config.causal = false;
+    assert_int_equal(heed_config_check(&config, &err), HEED_OK);
+    config.window = 5;
+    assert_int_equal(heed_config_check(&config, &err), HEED_ERR_USAGE);
+    expect_sentence(&err, "window");
+    expect_sentence(&err, "not causal");
+    config.attention = false; /* then nobody looks anywhere */
+    config.window = 0;
+    assert_int_equal(heed_config_check(&config, &err), HEED_OK);
+    for (size_t i = 0; i < sizeof back / sizeof back[0]; i++) {
+        config = valid();
+        config.positions = (int)back[i];
+        assert_int_equal(heed_config_check(&config, &err), HEED_OK);
+        config.causal = false;
+        assert_int_equal(heed_config_check(&config, &err), HEED_ERR_USAGE);
+        expect_sentence(&err, "not causal");
+    }
+}
+
+static void every_preset_is_causal(void **state)
+{
+    heed_config config;
+    heed_error err = {0};
+
+    (void)state;
+    for (const char *const *name = heed_config_presets(); *name != NULL; name++) {
+        assert_int_equal(heed_config_preset(*name, &config, &err), HEED_OK);
+        assert_true(config.causal);
+    }
+}
+
 static void a_table_of_positions_ends_and_a_formula_does_not(void **state)
 {
     heed_error err = {0};
@@ -469,6 +512,8 @@ int main(void)
         cmocka_unit_test(what_gpt2_cannot_say_is_said_in_heeds_words),
         cmocka_unit_test(what_does_not_fit_is_said),
         cmocka_unit_test(parts_of_attention_must_fit),
+        cmocka_unit_test(what_counts_back_needs_the_causal_mask),
+        cmocka_unit_test(every_preset_is_causal),
         cmocka_unit_test(a_table_of_positions_ends_and_a_formula_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,8 @@ VARIANT(tied_kv, c->tied_kv = true)
 VARIANT(tied_kv_grouped, c->n_heads = 4; c->n_kv_heads = 2; c->tied_kv = true)
 VARIANT(uniform, c->uniform_attention = true)
 VARIANT(uniform_grouped, c->uniform_attention = true; c->n_kv_heads = 1)
+VARIANT(two_ways, c->causal = false)
+VARIANT(two_ways_rotary, c->causal = false; c->positions = HEED_POSITIONS_ROTARY)
 VARIANT(unscaled, c->attention_scale = 1.0)
 VARIANT(windowed, c->window = 3)
 VARIANT(sinusoidal, c->positions = HEED_POSITIONS_SINUSOIDAL)
@@ -234,6 +236,8 @@ static const variant variants[] = {
     ROW(tied_kv_grouped),
     ROW(uniform),
     ROW(uniform_grouped),
+    ROW(two_ways),
+    ROW(two_ways_rotary),
     ROW(unscaled),
     ROW(windowed),
     ROW(sinusoidal),

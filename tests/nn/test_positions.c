@@ -303,6 +303,47 @@ static void uniform_attention_is_the_mean_of_what_is_seen(void **state)
     heed_model_close(model);
 }
 
+/* Each row of the pattern is a softmax over all scores, and with positions left out order means nothing: shuffled tokens get
+ * shuffled logits. Sums of 12 terms in another order: 1e-4 of logits of a few units. */
+static void a_model_that_is_not_causal_sees_all_keys(void **state)
+{
+    heed_config config = one_layer(HEED_POSITIONS_NONE);
+    forward f;
+
+    (void)state;
+    config.causal = false;
+    heed_model *model = small_model(&config, 3);
+    open_forward(&f, model);
+    for (int i = 0; i < LENGTH; i++) {
+        double sum = 0.0, all = 0.0;
+        for (int j = 0; j < LENGTH; j++)
+            sum += exp(score(&f, 1, i, j));
+        for (int j = 0; j < LENGTH; j++) {
+            assert_true(near(pattern(&f, 1, i, j), exp(score(&f, 1, i, j)) / sum));
+            all += pattern(&f, 1, i, j);
+        }
+        assert_true(near(all, 1.0));
+    }
+    double before[LENGTH * SMALL_VOCAB];
+    for (int i = 0; i < LENGTH * SMALL_VOCAB; i++)
+        before[i] = at(&f, "logits", i);
+    for (int i = 0; i < LENGTH / 2; i++) { /* the text backwards */
+        const int32_t id = f.ids[i];
+        f.ids[i] = f.ids[LENGTH - 1 - i];
+        f.ids[LENGTH - 1 - i] = id;
+    }
+    heed_plan_run(f.plan);
+    for (int i = 0; i < LENGTH; i++) {
+        for (int v = 0; v < SMALL_VOCAB; v++) {
+            const double a = at(&f, "logits", i * SMALL_VOCAB + v),
+                         b = before[(LENGTH - 1 - i) * SMALL_VOCAB + v];
+            assert_true(fabs(a - b) < 1e-4 * (1.0 + fabs(b)));
+        }
+    }
+    close_forward(&f);
+    heed_model_close(model);
+}
+
 static void a_window_hides_what_lies_further_back(void **state)
 {
     heed_config config = one_layer(HEED_POSITIONS_LEARNED);
@@ -386,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_relative_table_adds_its_row_for_the_distance),
         cmocka_unit_test(transformer_xl_is_its_formula),
         cmocka_unit_test(uniform_attention_is_the_mean_of_what_is_seen),
+        cmocka_unit_test(a_model_that_is_not_causal_sees_all_keys),
         cmocka_unit_test(a_window_hides_what_lies_further_back),
         cmocka_unit_test(shared_heads_read_the_same_values),
         cmocka_unit_test(turned_queries_keep_their_length),
