@@ -98,11 +98,26 @@ static bool is_of_slip(const heed_exercise *x, const json_t *params, const heed_
     return is_it;
 }
 
+/* Judged again, with what rounding may do where the exercise says so. */
+static heed_judged judge_rounded(const heed_exercise *x, const json_t *params, const heed_field_spec *field,
+                                 const json_t *expected, const json_t *given)
+{
+    heed_solving s = {.params = params, .arena = heed_arena_create()};
+    heed_field_spec wider = *field;
+
+    if (s.arena != NULL)
+        wider.tolerance.least = x->rounding(&s, field->name);
+    heed_arena_destroy(s.arena);
+    return heed_judge(&wider, expected, given);
+}
+
 heed_judged heed_exercise_judge(const heed_exercise *x, const json_t *params, const heed_field_spec *field,
                                 const json_t *expected, const json_t *given)
 {
     heed_judged judged = heed_judge(field, expected, given);
 
+    if (!judged.ok && given != NULL && x->rounding != NULL)
+        judged = judge_rounded(x, params, field, expected, given);
     for (int slip = 1; !judged.ok && given != NULL && slip < HEED_N_SLIPS; slip++) {
         if ((x->also & HEED_SLIP(slip)) != 0 && is_of_slip(x, params, field, (heed_slip)slip, given))
             judged = (heed_judged){.ok = true, .remark = heed_slip_words((heed_slip)slip)};

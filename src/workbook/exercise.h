@@ -137,34 +137,35 @@ typedef enum heed_tolerance_kind {
 typedef struct heed_tolerance {
     heed_tolerance_kind kind;
     double t;
+    double least; /* never less than this, whatever the kind says */
 } heed_tolerance;
 
-#define HEED_EXACT                \
-    {                             \
-        HEED_TOLERANCE_EXACT, 0.0 \
+#define HEED_EXACT                     \
+    {                                  \
+        HEED_TOLERANCE_EXACT, 0.0, 0.0 \
     }
-#define HEED_ABS(x)           \
-    {                         \
-        HEED_TOLERANCE_ABS, x \
+#define HEED_ABS(x)                \
+    {                              \
+        HEED_TOLERANCE_ABS, x, 0.0 \
     }
-#define HEED_REL(x)           \
-    {                         \
-        HEED_TOLERANCE_REL, x \
+#define HEED_REL(x)                \
+    {                              \
+        HEED_TOLERANCE_REL, x, 0.0 \
     }
-#define HEED_ABS_OR_R1(x)       \
-    {                           \
-        HEED_TOLERANCE_WIDER, x \
+#define HEED_ABS_OR_R1(x)            \
+    {                                \
+        HEED_TOLERANCE_WIDER, x, 0.0 \
     }
 #define HEED_T2 HEED_ABS(0.005)
 #define HEED_T3 HEED_ABS(0.001)
 #define HEED_R1 HEED_REL(0.01)
-#define HEED_E5                      \
-    {                                \
-        HEED_TOLERANCE_PROGRAM, 1e-5 \
+#define HEED_E5                           \
+    {                                     \
+        HEED_TOLERANCE_PROGRAM, 1e-5, 0.0 \
     }
-#define HEED_MIXED                  \
-    {                               \
-        HEED_TOLERANCE_MIXED, 0.005 \
+#define HEED_MIXED                       \
+    {                                    \
+        HEED_TOLERANCE_MIXED, 0.005, 0.0 \
     }
 
 /* How a field is read beside its kind. */
@@ -219,6 +220,11 @@ typedef struct heed_exercise {
      * asked for. Fields that are not hidden are asked for too, and judged for the parameters that were given.
      */
     const char *given, *property;
+    /*
+     * How far right programs may be apart in a field by rounding in double precision alone, for the params of s: where that is
+     * more than the field's tolerance it counts in its place. NULL: it never is.
+     */
+    double (*rounding)(heed_solving *s, const char *field);
 } heed_exercise;
 
 /** The groups, ended by NULL; each a list that ends with a NULL id. */

@@ -11,7 +11,7 @@
 
 /* --- numbers --- */
 
-static double allowed(const heed_tolerance *t, double expected)
+static double by_kind(const heed_tolerance *t, double expected)
 {
     const bool whole = expected == floor(expected);
     const double size = fabs(expected) > 1.0 ? fabs(expected) : 1.0;
@@ -31,6 +31,11 @@ static double allowed(const heed_tolerance *t, double expected)
         return t->t > 0.01 * fabs(expected) ? t->t : 0.01 * fabs(expected);
     }
     return 0.0;
+}
+
+static double allowed(const heed_tolerance *t, double expected)
+{
+    return fmax(by_kind(t, expected), t->least);
 }
 
 /* factor: of the tolerance. */
