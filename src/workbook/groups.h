@@ -33,6 +33,7 @@ extern const heed_exercise heed_exercises_multi_head[];
 extern const heed_exercise heed_exercises_next_token[];
 extern const heed_exercise heed_exercises_perplexity[];
 extern const heed_exercise heed_exercises_positions[];
+extern const heed_exercise heed_exercises_predict_heads[];
 extern const heed_exercise heed_exercises_pronoun[];
 extern const heed_exercise heed_exercises_restraint[];
 extern const heed_exercise heed_exercises_runs[];

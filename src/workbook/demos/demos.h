@@ -13,6 +13,7 @@ extern const heed_demo heed_demo_06;
 extern const heed_demo heed_demo_08;
 extern const heed_demo heed_demo_17;
 extern const heed_demo heed_demo_20;
+extern const heed_demo heed_demo_24;
 extern const heed_demo heed_demo_28;
 extern const heed_demo heed_demo_29;
 extern const heed_demo heed_demo_37;
