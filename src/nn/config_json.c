@@ -180,7 +180,8 @@ static const struct {
 static bool has_gpt2_attention(const heed_config *c)
 {
     return c->attention && c->attention_bias && heed_config_n_kv_heads(c) == c->n_heads && !c->tied_kv &&
-           !c->uniform_attention && c->causal && c->window == 0 && (c->attention_scale == 0.0 || c->attention_scale == 1.0);
+           !c->uniform_attention && c->causal && c->window == 0 &&
+           (c->attention_scale == 0.0 || c->attention_scale == 1.0);
 }
 
 static bool has_gpt2_mlp(const heed_config *c)
