@@ -29,6 +29,7 @@ enum {
     HEED_STREAM_RESAMPLE = 13,       /* positions whose activations stand in for others */
     HEED_STREAM_CONTROL = 14,        /* in the low byte; the number of the control lies above it */
     HEED_STREAM_DEMO = 15,           /* of the workbook */
+    HEED_STREAM_LEARNER = 16,        /* parameters and inputs of its own graphs */
 };
 
 typedef struct heed_rng {
