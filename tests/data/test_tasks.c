@@ -146,6 +146,31 @@ static bool translated(const char *prompt, const char *answer, const bench *b)
     return right && (strcmp(from[0], "the") == 0 || strcmp(from[0], "one") == 0) && from[4][3] == '\0';
 }
 
+/* The noun behind "=" is one of the two of the sentence, and what is said of it is said of no noun of another kind. */
+static char said[64][2][16]; /* of a noun, a word */
+static int n_said;
+
+static bool meant(const char *prompt, const char *answer, const bench *b)
+{
+    char words[10][16], last[16] = "";
+    const char *space = strrchr(prompt, ' ');
+
+    (void)b;
+    snprintf(last, sizeof last, "%s", space != NULL ? space + 1 : "");
+    if (sscanf(prompt, "%15s %15s %15s %15s %15s %15s %15s %15s %15s", words[0], words[1], words[2], words[3],
+               words[4], words[5], words[6], words[7], words[8]) != 9)
+        return false;
+    for (int i = 0; i < n_said; i++)
+        if (strcmp(said[i][0], answer) == 0 && strcmp(said[i][1], last) == 0)
+            return strcmp(words[7], "it") == 0 &&
+                   (strcmp(answer, words[1]) == 0) != (strcmp(answer, words[5]) == 0);
+    if (n_said < 64) {
+        snprintf(said[n_said][0], 16, "%s", answer);
+        snprintf(said[n_said++][1], 16, "%s", last);
+    }
+    return n_said < 64 && strcmp(answer, words[strcmp(answer, words[1]) == 0 ? 1 : 5]) == 0;
+}
+
 /* Checks the whole lines of a window; how many there were. */
 static int check_lines(const bench *b, bool (*right)(const char *, const char *, const bench *))
 {
@@ -178,7 +203,8 @@ static void every_answer_is_right(void **state)
         {"reverse", 0, 0, reversed},      {"reverse", 5, 3, reversed},     {"sort", 0, 0, sorted},
         {"sort", 62, 31, sorted},         {"sort", 3, 5, sorted},          {"addition", 0, 0, added},
         {"addition", 7, 0, added},        {"addition", 997, 0, added},     {"translate", 0, 0, translated},
-        {"translate", 16, 0, translated}, {"translate", 1, 0, translated},
+        {"translate", 16, 0, translated}, {"translate", 1, 0, translated}, {"pronoun", 0, 0, meant},
+        {"pronoun", 2, 9, meant},
     };
 
     (void)state;
@@ -192,7 +218,7 @@ static void every_answer_is_right(void **state)
             options.length = cases[i].length;
             options.prompts = i % 2 == 0 && cases[i].right != added;
             open_bench(&b, &options);
-            n_words = 0;
+            n_words = n_said = 0;
             for (int64_t w = 0; w < 50; w++) {
                 fill(&b, (heed_part)part, w);
                 n += check_lines(&b, cases[i].right);
@@ -474,6 +500,74 @@ static void the_floor_of_lines_is_the_loss_of_who_knows_the_rule(void **state)
     }
 }
 
+/* Nats of the token at ids[t + 1], from what its line has before it, for whoever knows how sentences are made. */
+static double sentence_nats(const bench *b, const char *line)
+{
+    const double K = (double)b->task->options.symbols, m = (double)b->task->options.length;
+    int spaces = 0;
+    double left;
+    const char *was = strstr(line, " was ");
+
+    for (size_t i = 0; line[i] != '\0'; i++)
+        spaces += line[i] == ' ';
+    if (line[0] == '\0' || line[strlen(line) - 1] != ' ' || strchr(line, '=') != NULL)
+        return 0.0;
+    if (was == NULL)
+        return spaces == 1 ? log(4.0 * K) : spaces == 2 ? log(4.0) : spaces == 5 ? log(3.0 * K) : 0.0;
+    left = m - (double)(spaces - 9); /* small words that there may still be */
+    return -1.0 - left;              /* told apart by what comes */
+}
+
+static void the_floor_of_sentences_is_the_loss_of_who_knows_how_they_are_made(void **state)
+{
+    (void)state;
+    for (int64_t m = 1; m < 12; m += 5) {
+        enum { N = 3000 };
+        heed_task_options options = options_of("pronoun", 90);
+        double sum = 0.0, squares = 0.0;
+        bench b;
+
+        options.length = m;
+        options.prompts = true;
+        open_bench(&b, &options);
+        for (int64_t w = 0; w < N; w++) {
+            char line[1024] = "";
+            double nats = 0.0;
+
+            fill(&b, HEED_PART_VALIDATION, w);
+            for (int64_t t = 0; t < b.T; t++) {
+                size_t n = 0, used = strlen(line);
+                const char *piece = heed_tokenizer_piece(b.tokenizer, b.ids[t + 1], &n);
+                double x;
+
+                memcpy(line + used, piece, n);
+                line[used + n] = '\0';
+                if (piece[0] == '\n')
+                    line[0] = '\0';
+                x = sentence_nats(&b, line);
+                if (x < 0.0) { /* of left + 1 numbers of small words, 0 is the last word */
+                    const double left = -1.0 - x;
+                    const char *next = heed_tokenizer_piece(b.tokenizer, b.targets[t + 1], &n);
+                    const bool is_small = (n == 2 && memcmp(next, "so", n) == 0) ||
+                                          (n == 4 && memcmp(next, "very", n) == 0) ||
+                                          (n == 5 && memcmp(next, "quite", n) == 0) ||
+                                          (n == 6 && memcmp(next, "really", n) == 0);
+                    x = is_small ? log((left + 1.0) / left) + log(4.0) : log(left + 1.0) + log(8.0);
+                }
+                nats += x;
+            }
+            sum += nats / (double)b.T;
+            squares += nats * nats / (double)(b.T * b.T);
+        }
+        sum /= N;
+        /* 5 standard errors */
+        if (fabs(sum - heed_task_floor(b.task)) > 5.0 * sqrt((squares / N - sum * sum) / N) + 1e-12)
+            fail_msg("%d small words: the floor is %.6f, whoever knows has %.6f", (int)m,
+                     heed_task_floor(b.task), sum);
+        close_bench(&b);
+    }
+}
+
 /* --- windows by number --- */
 
 static void a_window_is_a_function_of_seed_part_and_number(void **state)
@@ -586,6 +680,7 @@ int main(void)
         cmocka_unit_test(held_out_pairs_are_never_learned),
         cmocka_unit_test(the_floor_of_induction_is_the_loss_of_the_best_predictor),
         cmocka_unit_test(the_floor_of_lines_is_the_loss_of_who_knows_the_rule),
+        cmocka_unit_test(the_floor_of_sentences_is_the_loss_of_who_knows_how_they_are_made),
         cmocka_unit_test(a_window_is_a_function_of_seed_part_and_number),
         cmocka_unit_test(every_length_fits),
         cmocka_unit_test(sizes_that_a_task_cannot_have_are_refused),

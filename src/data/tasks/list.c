@@ -4,8 +4,9 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const heed_task_names[] = {"none",     "copy",      "reverse",   "sort",         "induction",
-                                       "addition", "translate", "consonant", "first-letter", NULL};
+const char *const heed_task_names[] = {"none",         "copy",     "reverse",   "sort",
+                                       "induction",    "addition", "translate", "consonant",
+                                       "first-letter", "pronoun",  NULL};
 
 const heed_task_kind *const heed_task_kinds[] = {NULL,
                                                  &heed_task_copy,
@@ -16,6 +17,7 @@ const heed_task_kind *const heed_task_kinds[] = {NULL,
                                                  &heed_task_translate,
                                                  &heed_task_consonant,
                                                  &heed_task_first_letter,
+                                                 &heed_task_pronoun,
                                                  NULL};
 
 int heed_task_find(const char *name)
