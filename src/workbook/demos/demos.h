@@ -11,6 +11,7 @@ extern const heed_demo heed_demo_03;
 extern const heed_demo heed_demo_05;
 extern const heed_demo heed_demo_06;
 extern const heed_demo heed_demo_08;
+extern const heed_demo heed_demo_11;
 extern const heed_demo heed_demo_17;
 extern const heed_demo heed_demo_20;
 extern const heed_demo heed_demo_24;
