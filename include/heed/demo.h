@@ -49,8 +49,11 @@ typedef struct heed_demo_options {
     bool sabotage;      /* break what the claim rests on */
     uint64_t seed;      /* of everything drawn */
     const char *params; /* JSON: other values than the preset's; NULL: none */
-    /* told from time to time what it is about, and how much of all is done (0 .. 1); NULL: nobody listens */
-    void (*progress)(void *context, const char *words, double done);
+    /*
+     * Told at the beginning and from time to time what it is about, and how much of all is done (0 .. 1); false ends the run
+     * with HEED_ERR_INTERRUPTED. NULL: nobody listens.
+     */
+    bool (*progress)(void *context, const char *words, double done);
     void *context;
 } heed_demo_options;
 
@@ -110,7 +113,7 @@ typedef struct heed_demo_result {
 
 /**
  * Runs it; options NULL: all zero. HEED_ERR_USAGE: no such demonstration (with the near one), a parameter that it has not
- * or that does not fit; HEED_ERR_MEMORY.
+ * or that does not fit; HEED_ERR_INTERRUPTED: progress() has said so; HEED_ERR_MEMORY.
  */
 HEED_API heed_status heed_demo_run(const char *id, const heed_demo_options *options, heed_demo_result **result,
                                    heed_error *err);

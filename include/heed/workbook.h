@@ -110,6 +110,7 @@ typedef struct heed_posing_field {
     const char *name;
     heed_answer_kind kind;
     const char *ask; /* in words */
+    bool free;       /* the reader's own words: kept, and never wrong */
 } heed_posing_field;
 
 HEED_API int heed_posing_n_fields(const heed_posing *posing);
@@ -122,10 +123,15 @@ HEED_API const char *heed_posing_experiment(const heed_posing *posing);
 /**
  * Runs it with the numbers of the posing, or finds that this workbook has run it: seconds, or up to a minute. Before it there
  * is no right answer, and heed_posing_answer() and heed_posing_solve() give HEED_ERR_USAGE; after it there are steps, too.
- * Of options (NULL: seed 1) seed, full and progress count. *result, which may be NULL, is lent by the workbook.
+ * Of options (NULL: seed 1, and who listens to the workbook) seed, full and progress count; progress is not told of a run that
+ * is there already. *result, which may be NULL, is lent by the workbook.
  */
 HEED_API heed_status heed_posing_run(heed_posing *posing, const heed_demo_options *options,
                                      const heed_demo_result **result, heed_error *err);
+/** Who is told, as by heed_demo_options, of experiments that are run for heed_workbook_mark(); NULL: nobody. */
+HEED_API void heed_workbook_listen(heed_workbook *book,
+                                   bool (*progress)(void *context, const char *words, double done),
+                                   void *context);
 
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 
@@ -135,6 +141,7 @@ typedef struct heed_marking_field {
     const char *name;
     bool ok;
     bool missing;
+    bool free; /* not judged */
     const char
         *words; /* what is wrong and where: "row 2, column 1: expected 0.5, got 1"; "" where it is right */
     const char *slip;     /* what seems to have happened; NULL: nothing typical */
@@ -160,7 +167,8 @@ HEED_API heed_status heed_posing_reads(const heed_posing *posing, int i, const c
 HEED_API heed_status heed_posing_solve(const heed_posing *posing, char **json, heed_error *err);
 
 /**
- * Marks one line {"id", "params", "answer"}: *json is {"id", "ok", "fields": {name: {"ok", "expected", "slip"}}}, allocated.
+ * Marks one line {"id", "params", "answer"}: *json is {"id", "ok", "fields": {name: {"ok", "expected", "slip"}}}, allocated. A
+ * prediction is judged by its experiment, which is run once for equal numbers. Words that are free have "given" in their field.
  * "params" may be left out, "variant" may be given instead or beside them. A line with a text "student" is of a sheet: what the
  * sheet asks for is judged, no more, and an answer is a value or a text as heed_posing_answer() takes it, so that with the variant
  * the letter of an option will do; "student" is handed on. HEED_ERR_FILE: a line that is no such object, with an unknown id,
@@ -219,6 +227,8 @@ typedef struct heed_notebook_entry {
     int64_t n_hints;          /* taken for them */
     bool explained;           /* their solution was shown */
     const char *note;         /* NULL: none */
+    const char *words;        /* of one's own, in the last answer that had some; NULL */
+    const char *waiting; /* a prediction as it was written, whose experiment has not come to its end; NULL */
 } heed_notebook_entry;
 
 typedef struct heed_notebook_attempt {
@@ -255,6 +265,12 @@ HEED_API heed_status heed_notebook_work_on(heed_notebook *notebook, const char *
 /** Numbers in force from now on: of a variant, or (params not NULL) parameters of one's own. */
 HEED_API heed_status heed_notebook_use(heed_notebook *notebook, const char *id, int64_t variant,
                                        const char *params, heed_error *err);
+/**
+ * Before the experiment runs: answer is what was written, words (NULL: none) one's own among it. At most 16 KiB of UTF-8 are
+ * kept: HEED_ERR_USAGE. The answer waits until heed_notebook_attempted().
+ */
+HEED_API heed_status heed_notebook_predicted(heed_notebook *notebook, const char *id, const char *answer,
+                                             const char *words, heed_error *err);
 /** answer: what was written. */
 HEED_API heed_status heed_notebook_attempted(heed_notebook *notebook, const heed_posing *posing, bool ok,
                                              const char *answer, heed_error *err);

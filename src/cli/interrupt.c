@@ -46,6 +46,22 @@ void heed_cli_catch_user_signal(void)
     catch (SIGUSR1);
 }
 
+static void release(int number)
+{
+    struct sigaction old;
+
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == on_signal)
+        signal(number, SIG_DFL);
+}
+
+void heed_cli_release_interrupts(void)
+{
+    release(SIGINT);
+    release(SIGTERM);
+    said = NULL;
+    caught = 0;
+}
+
 bool heed_cli_interrupted(void)
 {
     return caught != 0;

@@ -10,5 +10,7 @@ void heed_cli_catch_interrupts(const char *words);
 /** SIGUSR1 as well: mpirun hands it to its ranks and lets them end by themselves, unlike Ctrl-C. */
 void heed_cli_catch_user_signal(void);
 bool heed_cli_interrupted(void);
+/** From now on signals end the process again, and one that came is forgotten. */
+void heed_cli_release_interrupts(void);
 
 #endif

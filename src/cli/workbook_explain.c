@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/workbook_experiment.h"
+#include "cli/workbook_outcome.h"
 #include "cli/workbook_print.h"
 
 #define MOST_FIELDS 64
@@ -18,11 +20,6 @@ static const heed_field fields[] = {
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, offsetof(explain_options, json), 0, 0, NULL},
 };
 
-static void put_head(const char *words)
-{
-    printf("\n%s%s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), words, heed_cli_ink_off());
-}
-
 static void put_answers(const heed_posing *p, const heed_marking *m)
 {
     char letter[2];
@@ -31,9 +28,15 @@ static void put_answers(const heed_posing *p, const heed_marking *m)
         const heed_marking_field *f = heed_marking_field_at(m, i);
         const char *expected = f->expected[0] == '\0' ? "any that has the property"
                                                       : heed_cli_option_letter(p, f->expected, letter);
+        const int option = expected == letter ? letter[0] - 'a' : -1;
+        char words[2048];
 
+        if (f->free)
+            continue;
+        if (option >= 0)
+            snprintf(words, sizeof words, "%s: %s", letter, heed_posing_option_at(p, option).text);
         printf("  %s%s%s = ", heed_cli_ink_on(HEED_CLI_INK_CODE), f->name, heed_cli_ink_off());
-        heed_cli_put_words(expected, 6, 5 + (int)strlen(f->name));
+        heed_cli_put_words(option >= 0 ? words : expected, 6, 5 + (int)strlen(f->name));
     }
 }
 
@@ -44,39 +47,39 @@ static void put_past(const heed_cli_desk *desk, const char *id)
 
     if (n > 0) {
         const heed_notebook_attempt last = heed_notebook_attempt_at(desk->notebook, id, n - 1);
-        put_head("Your last answer");
+        heed_cli_put_head("Your last answer");
         heed_cli_put_lines(last.answer, 2);
     }
     if (entry.note != NULL) {
-        put_head("Your note");
+        heed_cli_put_head("Your note");
         heed_cli_put_words(entry.note, 2, 0);
     }
 }
 
-static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_marking *m)
+/* result: of its experiment, NULL where it has none. */
+static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_marking *m,
+                    const heed_demo_result *result)
 {
     const heed_exercise_info *info = heed_posing_info(p);
 
     printf("%s%s  %s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), info->id, info->title, heed_cli_ink_off());
     put_answers(p, m);
+    if (result != NULL)
+        printf("\nThe experiment %s, %s, says \"%s\".\n", result->info->id, result->info->title,
+               result->observed ? "observed" : "not observed");
     if (heed_posing_n_steps(p) > 0)
-        put_head("Step by step");
+        heed_cli_put_head(result != NULL ? "In this run" : "Step by step");
     for (int i = 0; i < heed_posing_n_steps(p); i++)
         heed_cli_put_lines(heed_posing_step(p, i), 2);
-    put_head("Why");
+    heed_cli_put_head("Why");
     heed_cli_put_words(heed_posing_why(p), 0, 0);
-    if (heed_posing_n_key_points(p) > 0)
-        put_head("Key points");
-    for (int i = 0; i < heed_posing_n_key_points(p); i++) {
-        fputs("- ", stdout);
-        heed_cli_put_words(heed_posing_key_point(p, i), 2, 2);
-    }
+    heed_cli_put_words_beside_points(p, heed_notebook_entry_of(desk->notebook, info->id).words);
     put_past(desk, info->id);
     if (info->demo != NULL)
         printf("\nDemonstration: %s (heed workbook demo %s)\n", info->demo, info->demo);
 }
 
-static void explain_json(const heed_posing *p, const heed_marking *m)
+static void explain_json(const heed_posing *p, const heed_marking *m, const char *words)
 {
     heed_cli_json json = {.out = stdout};
 
@@ -84,8 +87,10 @@ static void explain_json(const heed_posing *p, const heed_marking *m)
     heed_cli_json_text(&json, "id", heed_posing_info(p)->id);
     heed_cli_json_raw(&json, "params", heed_posing_params(p));
     heed_cli_json_open(&json, "answer", '{');
-    for (int i = 0; i < heed_marking_n_fields(m); i++)
-        heed_cli_json_text(&json, heed_marking_field_at(m, i)->name, heed_marking_field_at(m, i)->expected);
+    for (int i = 0; i < heed_marking_n_fields(m); i++) {
+        if (!heed_marking_field_at(m, i)->free)
+            heed_cli_json_text(&json, heed_marking_field_at(m, i)->name, heed_marking_field_at(m, i)->expected);
+    }
     heed_cli_json_close(&json, '}');
     heed_cli_json_open(&json, "steps", '[');
     for (int i = 0; i < heed_posing_n_steps(p); i++)
@@ -96,14 +101,16 @@ static void explain_json(const heed_posing *p, const heed_marking *m)
     for (int i = 0; i < heed_posing_n_key_points(p); i++)
         heed_cli_json_text(&json, NULL, heed_posing_key_point(p, i));
     heed_cli_json_close(&json, ']');
+    if (words != NULL)
+        heed_cli_json_text(&json, "words", words);
     heed_cli_json_close(&json, '}');
 }
 
-static heed_status show(const heed_cli_desk *desk, const heed_posing *p, const explain_options *own,
-                        heed_error *err)
+static heed_status show(const heed_cli_desk *desk, heed_posing *p, const explain_options *own, heed_error *err)
 {
     const char *id = heed_posing_info(p)->id;
     const char *none[MOST_FIELDS] = {NULL};
+    const heed_demo_result *result = NULL;
     heed_marking *m = NULL;
     heed_error unsaved = {HEED_OK, ""};
     heed_status status;
@@ -113,13 +120,15 @@ static heed_status show(const heed_cli_desk *desk, const heed_posing *p, const e
                              "%s: expected an answer of yours first, to these numbers; --anyway shows the "
                              "solution without one",
                              id);
-    status = heed_posing_answer(p, none, &m, err);
+    status = heed_posing_experiment(p) != NULL ? heed_cli_experiment_run(p, &result, err) : HEED_OK;
+    if (status == HEED_OK)
+        status = heed_posing_answer(p, none, &m, err);
     if (status != HEED_OK)
         return status;
     if (own->json)
-        explain_json(p, m);
+        explain_json(p, m, heed_notebook_entry_of(desk->notebook, id).words);
     else
-        explain(desk, p, m);
+        explain(desk, p, m, result);
     heed_marking_destroy(m);
     heed_cli_desk_note(heed_notebook_explained(desk->notebook, id, &unsaved), &unsaved);
     return HEED_OK;

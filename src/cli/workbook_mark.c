@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/read_text.h"
 #include "cli/workbook.h"
+#include "cli/workbook_experiment.h"
 
 typedef struct mark_options {
     const char *csv;
@@ -51,8 +52,10 @@ static heed_status mark_line(const heed_workbook *book, const char *line, size_t
 
     t->n_lines++;
     t->n_right += ok;
-    if (json == NULL)
-        return heed_cli_fail(err, status, "%s", own.message);
+    if (json == NULL || status == HEED_ERR_INTERRUPTED) {
+        free(json);
+        return heed_cli_fail(err, status, "line %lld: %s", t->n_lines, own.message);
+    }
     if (status != HEED_OK && t->n_broken++ == 0) {
         t->first = own;
         t->first_broken = t->n_lines;
@@ -79,8 +82,22 @@ static heed_status mark_all(const heed_workbook *book, const char *text, size_t 
     return status;
 }
 
+/* Predictions are judged by experiments, which take their time. */
+static heed_status mark_listening(heed_workbook *book, const char *text, size_t n, tally *t, heed_cli_out *csv,
+                                  heed_error *err)
+{
+    heed_cli_watch watch = heed_cli_watch_start("\nheed: stopping at this line\n");
+    heed_status status;
+
+    heed_workbook_listen(book, heed_cli_watch_progress, &watch);
+    status = mark_all(book, text, n, t, csv, err);
+    heed_workbook_listen(book, NULL, NULL);
+    heed_cli_watch_end(&watch);
+    return status;
+}
+
 /* Marks the lines of a text; the worst of what came: a line that is broken, a wrong answer, neither. */
-static heed_status mark(const heed_workbook *book, const char *text, size_t n, const char *name,
+static heed_status mark(heed_workbook *book, const char *text, size_t n, const char *name,
                         const mark_options *own, heed_error *err)
 {
     tally t = {.n_lines = 0};
@@ -89,7 +106,7 @@ static heed_status mark(const heed_workbook *book, const char *text, size_t n, c
 
     if (status != HEED_OK)
         return status;
-    status = mark_all(book, text, n, &t, own->csv != NULL ? &csv : NULL, err);
+    status = mark_listening(book, text, n, &t, own->csv != NULL ? &csv : NULL, err);
     if (own->csv != NULL)
         status = heed_cli_out_close(&csv, status, err);
     if (status != HEED_OK)
@@ -142,8 +159,9 @@ const heed_cli_command heed_cli_workbook_mark = {
     .summary = "mark answers, one a line; 0: all right, 1: some wrong, 3: a line is broken",
     .details = "A line is {\"id\": ..., \"params\": {...}, \"answer\": {field: value, ...}}; - is standard "
                "input. Each gives a line\n"
-               "{\"id\", \"ok\", \"fields\": {field: {\"ok\", \"expected\", \"slip\"}}}; a \"student\" is "
-               "handed on.\n",
+               "{\"id\", \"ok\", \"fields\": {field: {\"ok\", \"expected\", \"slip\"}}}; a \"student\" and "
+               "other names are\n"
+               "handed on. A prediction is judged by its experiment, which is run once for equal numbers.\n",
     .examples = "  heed workbook mark answers.jsonl\n"
                 "  heed workbook mark class.jsonl --csv class.csv >/dev/null\n",
     .run = run,

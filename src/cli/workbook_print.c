@@ -27,6 +27,11 @@ const char *heed_cli_ink_off(void)
     return has_colours() ? "\x1b[0m" : "";
 }
 
+void heed_cli_put_head(const char *words)
+{
+    printf("\n%s%s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), words, heed_cli_ink_off());
+}
+
 int heed_cli_page_width(void)
 {
     const int columns = heed_cli_columns(stdout);

@@ -21,6 +21,8 @@ typedef enum heed_cli_ink {
 const char *heed_cli_ink_on(heed_cli_ink ink);
 const char *heed_cli_ink_off(void);
 
+/** An empty line, and a heading. */
+void heed_cli_put_head(const char *words);
 /** Columns that text is wrapped to: those of the terminal, at most 80. */
 int heed_cli_page_width(void);
 /**

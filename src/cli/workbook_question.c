@@ -8,6 +8,8 @@
 
 static const char *form_of(const heed_posing *p, const heed_posing_field *f)
 {
+    if (f->free)
+        return "as you like";
     switch (f->kind) {
     case HEED_ANSWER_NUMBER:
         return "a number";
@@ -78,6 +80,23 @@ static void put_past(const heed_posing *p, const heed_notebook_entry *entry)
     }
 }
 
+/* A prediction comes first, and then what is true is found out. */
+static void put_experiment(const heed_posing *p, const heed_notebook_entry *entry)
+{
+    const char *id = heed_posing_experiment(p);
+    const heed_demo_info *info = id != NULL ? heed_demo_find(id) : NULL;
+    char words[512];
+
+    if (info == NULL)
+        return;
+    snprintf(words, sizeof words,
+             entry->waiting != NULL ? "Your prediction waits for the experiment, %s: answer runs it."
+                                    : "Predict first; then the experiment %s is run and tells what comes out.",
+             info->id);
+    putchar('\n');
+    heed_cli_put_words(words, 0, 0);
+}
+
 void heed_cli_put_question(const heed_cli_desk *desk, const heed_posing *p)
 {
     const heed_exercise_info *info = heed_posing_info(p);
@@ -105,6 +124,7 @@ void heed_cli_put_question(const heed_cli_desk *desk, const heed_posing *p)
     }
     putchar('\n');
     put_fields(p);
+    put_experiment(p, &entry);
     put_past(p, &entry);
 }
 
@@ -135,14 +155,22 @@ void heed_cli_json_question(heed_cli_json *json, const heed_cli_desk *desk, cons
         heed_cli_json_text(json, "name", f->name);
         heed_cli_json_text(json, "kind", kinds[f->kind]);
         heed_cli_json_text(json, "ask", f->ask);
+        if (f->free)
+            heed_cli_json_bool(json, "free", true);
         heed_cli_json_close(json, '}');
     }
     heed_cli_json_close(json, ']');
+    if (heed_posing_experiment(p) != NULL)
+        heed_cli_json_text(json, "experiment", heed_posing_experiment(p));
     heed_cli_json_integer(json, "right", entry.n_right);
     heed_cli_json_integer(json, "wrong", entry.n_wrong);
     heed_cli_json_integer(json, "hints", entry.n_hints);
     if (entry.note != NULL)
         heed_cli_json_text(json, "note", entry.note);
+    if (entry.words != NULL)
+        heed_cli_json_text(json, "words", entry.words);
+    if (entry.waiting != NULL)
+        heed_cli_json_text(json, "waiting", entry.waiting);
 }
 
 void heed_cli_pose(const heed_cli_desk *desk, const heed_posing *p, bool json)

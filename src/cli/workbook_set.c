@@ -11,6 +11,7 @@
 #include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/read_text.h"
+#include "cli/workbook_experiment.h"
 #include "cli/workbook_print.h"
 
 #define MOST_STUDENTS 10000
@@ -194,6 +195,8 @@ static heed_status pose_all(const set *s, const char *student, heed_posing **pos
                                     : heed_student_variant(s->own->seed, student != NULL ? student : "", id);
 
         status = heed_workbook_pose(s->book, id, variant, &posings[i], err);
+        if (status == HEED_OK && s->own->answers && heed_posing_experiment(posings[i]) != NULL)
+            status = heed_cli_experiment_run(posings[i], NULL, err);
     }
     return status;
 }
@@ -398,7 +401,9 @@ const heed_cli_command heed_cli_workbook_set = {
                "is in the\n"
                "class. set.jsonl has a line for each student and exercise, with the answers still empty: fill "
                "them in\n"
-               "and give the file to \"heed workbook mark\".\n",
+               "and give the file to \"heed workbook mark\". Predictions have room for words; --answers runs "
+               "their\n"
+               "experiments, each once for equal numbers.\n",
     .examples = "  heed workbook set pp.q10\n"
                 "  heed workbook set 'pp.q1*' --answers\n"
                 "  heed workbook set A C --students class.txt --seed 7 --as latex --answers --out sheets\n"

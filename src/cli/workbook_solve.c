@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/workbook.h"
+#include "cli/workbook_experiment.h"
 
 typedef struct solve_options {
     heed_cli_numbers numbers;
@@ -66,6 +67,8 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
         status = heed_workbook_open(&book, err);
     if (status == HEED_OK)
         status = pose(book, options.operands[0], &own.numbers, &posing, err);
+    if (status == HEED_OK && heed_posing_experiment(posing) != NULL)
+        status = heed_cli_experiment_run(posing, NULL, err);
     if (status == HEED_OK)
         status = heed_posing_solve(posing, &json, err);
     if (status == HEED_OK)

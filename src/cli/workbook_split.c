@@ -185,21 +185,44 @@ static heed_status put(heed_cli_answers *a, const heed_posing *p, int field, cha
     return HEED_OK;
 }
 
+/* The field that needs no name: the only one, free words apart. -1: there are more. */
+static int nameless(const heed_posing *p)
+{
+    int found = -1;
+
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        if (heed_posing_field_at(p, i)->free)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = i;
+    }
+    return found;
+}
+
+/* Does the name of a field end what stands before it? Not in one's own words, where it was answered already. */
+static bool ends(const heed_cli_answers *a, const heed_posing *p, int field, int found)
+{
+    return field < 0 || !heed_posing_field_at(p, field)->free || (found != field && a->of[found] == NULL);
+}
+
 /* Every name with its sign ends the answer before it. */
 static heed_status cut(heed_cli_answers *a, const heed_posing *p, heed_error *err)
 {
-    int field = heed_posing_n_fields(p) == 1 ? 0 : -1;
+    int field = nameless(p);
     char *begin = a->parts, *c = a->parts;
     heed_status status;
 
     while (*c != '\0') {
         size_t n = 0;
-        const int found = field_at(p, a->parts, c, &n);
+        int found = field_at(p, a->parts, c, &n);
         const size_t unknown = found < 0 && begin == a->parts && blank_until(begin, c) ? name_at(a->parts, c)
                                                                                        : 0;
 
         if (unknown > 0)
             return unknown_name(p, c, unknown, err);
+        if (found >= 0 && !ends(a, p, field, found))
+            found = -1;
         if (found >= 0) {
             status = put(a, p, field, begin, c, err);
             if (status != HEED_OK)
@@ -214,13 +237,13 @@ static heed_status cut(heed_cli_answers *a, const heed_posing *p, heed_error *er
 }
 
 /* Blanks, and commas that stand between answers, are taken off the ends. */
-static void trim(heed_cli_answers *a, int i)
+static void trim(heed_cli_answers *a, int i, bool free)
 {
     char *begin = a->parts + (a->of[i] - a->parts), *end;
 
     begin += strspn(begin, " \t\r\n");
     end = begin + strlen(begin);
-    while (end > begin && strchr(" \t\r\n,;", end[-1]) != NULL)
+    while (end > begin && strchr(free ? " \t\r\n" : " \t\r\n,;", end[-1]) != NULL)
         end--;
     *end = '\0';
     a->of[i] = *begin != '\0' ? begin : NULL;
@@ -240,7 +263,7 @@ heed_status heed_cli_answers_split(heed_cli_answers *a, const heed_posing *p, ch
     status = cut(a, p, err);
     for (int i = 0; i < n && status == HEED_OK; i++) {
         if (a->of[i] != NULL)
-            trim(a, i);
+            trim(a, i, heed_posing_field_at(p, i)->free);
         if (a->of[i] != NULL && a->of[i][0] == '@')
             status = read_part(a, i, heed_posing_field_at(p, i)->name, err);
         any = any || a->of[i] != NULL;

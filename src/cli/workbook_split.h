@@ -19,7 +19,7 @@ typedef struct heed_cli_answers {
 
 /**
  * Cuts text into the answers of posing: NAME = VALUE, or NAME: VALUE at the beginning of a line; what stands before the first
- * name is the answer where there is only one. An answer @FILE is read from that file. HEED_ERR_USAGE: an unknown name with
+ * name is the answer where only one is asked for, words of one's own apart. An answer @FILE is read from that file. HEED_ERR_USAGE: an unknown name with
  * the near one, a name twice, no answer at all. text is taken over in any case.
  */
 heed_status heed_cli_answers_split(heed_cli_answers *answers, const heed_posing *posing, char *text,

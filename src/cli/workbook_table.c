@@ -4,22 +4,28 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/workbook_experiment.h"
 #include "cli/workbook_print.h"
 
 #define VARIANTS_TRIED 3
 
 typedef struct table_options {
-    bool json, markdown;
+    bool json, markdown, run;
 } table_options;
 
 static const heed_field fields[] = {
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, offsetof(table_options, json), 0, 0, NULL},
     {"markdown", "print a table of Markdown", HEED_FIELD_BOOLEAN, offsetof(table_options, markdown), 0, 0,
      NULL},
+    {"run", "run the experiments of predictions, too: minutes", HEED_FIELD_BOOLEAN,
+     offsetof(table_options, run), 0, 0, NULL},
 };
 
-/* pose: it can be asked. vary: other variants ask something else. check: its own answer is right, and no answer is wrong.
-   explain: a reason, steps and three hints. */
+/*
+ * pose: it can be asked. vary: other variants ask something else. check: its own answer is right, and no answer is wrong; of a
+ * prediction whose experiment is not run, that its options can be given. explain: a reason, three hints, steps; of a prediction,
+ * key points too.
+ */
 typedef struct row {
     bool pose, vary, check, explain;
 } row;
@@ -44,6 +50,24 @@ static bool checks(const heed_workbook *book, const heed_posing *p)
     return right && wrong;
 }
 
+/* Each option can be given for each field that has them, and nothing is judged before the experiment. */
+static bool reads(const heed_posing *p)
+{
+    const char *none[64] = {NULL};
+    heed_marking *m = NULL;
+
+    for (int i = 0; i < heed_posing_n_fields(p); i++) {
+        const heed_posing_field *f = heed_posing_field_at(p, i);
+
+        for (int k = 0; k < heed_posing_n_options(p) && f->kind == HEED_ANSWER_TEXT; k++) {
+            if (heed_posing_reads(p, i, heed_posing_option_at(p, k).key, NULL) != HEED_OK)
+                return false;
+        }
+    }
+    return heed_posing_n_fields(p) > 0 && heed_demo_find(heed_posing_experiment(p)) != NULL &&
+           heed_posing_answer(p, none, &m, NULL) == HEED_ERR_USAGE;
+}
+
 static bool varies(const heed_workbook *book, const heed_posing *source)
 {
     bool other = false;
@@ -59,17 +83,29 @@ static bool varies(const heed_workbook *book, const heed_posing *source)
     return other;
 }
 
-static row try(const heed_workbook *book, const heed_exercise_info *info)
+static bool explains(const heed_posing *p, bool open)
+{
+    const int n = heed_posing_n_key_points(p);
+    const bool prediction = heed_posing_experiment(p) != NULL;
+
+    return heed_posing_why(p)[0] != '\0' && heed_posing_n_hints(p) == 3 &&
+           (open || heed_posing_n_steps(p) > 0) && (!prediction || (n >= 2 && n <= 5));
+}
+
+static row try(const heed_workbook *book, const heed_exercise_info *info, bool run)
 {
     heed_posing *p = NULL;
+    bool open;
     row r = {false};
 
     if (heed_workbook_pose(book, info->id, 0, &p, NULL) != HEED_OK)
         return r;
     r.pose = heed_posing_question(p)[0] != '\0';
     r.vary = !info->varies || varies(book, p);
-    r.check = checks(book, p);
-    r.explain = heed_posing_why(p)[0] != '\0' && heed_posing_n_steps(p) > 0 && heed_posing_n_hints(p) == 3;
+    open = heed_posing_experiment(p) != NULL &&
+           (!run || heed_cli_experiment_run(p, NULL, &(heed_error){HEED_OK, ""}) != HEED_OK);
+    r.check = open && !run ? reads(p) : !open && checks(book, p);
+    r.explain = explains(p, open && !run);
     heed_posing_destroy(p);
     return r;
 }
@@ -117,7 +153,7 @@ static heed_status put_table(const heed_workbook *book, const table_options *own
               stdout);
     for (int i = 0; i < n; i++) {
         const heed_exercise_info *info = heed_workbook_info(book, i);
-        const row r = try(book, info);
+        const row r = try(book, info, own->run);
 
         n_lacking += !(r.pose && r.vary && r.check && r.explain);
         if (own->json)
@@ -144,7 +180,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_cli_desk *desk = NULL;
     heed_status status;
 
-    heed_cli_add_group(&options, NULL, fields, 2, &own, true);
+    heed_cli_add_group(&options, NULL, fields, 3, &own, true);
     status = heed_cli_read(&options, argc, argv, err);
     if (status != HEED_OK || options.help_shown)
         return status;
@@ -160,7 +196,9 @@ const heed_cli_command heed_cli_workbook_table = {
     .summary = "what each exercise can do, found out by doing it",
     .details =
         "pose: it is asked. vary: variants have other numbers. check: its own answer is right, and none is\n"
-        "wrong. explain: why, steps, three hints. demo: the demonstration that belongs to it.\n",
-    .examples = "  heed workbook table\n",
+        "wrong; of a prediction, without --run, that its options are read. explain: why, steps, three hints,\n"
+        "and key points beside a prediction. demo: the demonstration that belongs to it.\n",
+    .examples = "  heed workbook table\n"
+                "  heed workbook table --run\n",
     .run = run,
 };

@@ -18,6 +18,9 @@ struct heed_workbook {
     heed_part *parts;
     int n;
     struct heed_experiments *experiments; /* that were run */
+    bool (*progress)(void *context, const char *words,
+                     double done); /* of those to come; NULL: nobody listens */
+    void *context;
 };
 
 struct heed_posing {

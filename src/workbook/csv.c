@@ -34,7 +34,7 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
-/* "value: right; weights: wrong, this is the softmax over columns" */
+/* "value: right; weights: wrong, this is the softmax over columns; words: what was written" */
 static void put_fields(heed_text_buffer *out, json_t *fields)
 {
     const char *name;
@@ -45,6 +45,10 @@ static void put_fields(heed_text_buffer *out, json_t *fields)
         const bool ok = json_is_true(json_object_get(one, "ok"));
         const char *slip = text_of(one, "slip"), *words = text_of(one, "words");
 
+        if (json_object_get(one, "given") != NULL) { /* words of one's own, which nobody judges */
+            heed_text_printf(out, "%s%s: %s", out->size > 0 ? "; " : "", name, text_of(one, "given"));
+            continue;
+        }
         heed_text_printf(out, "%s%s: %s", out->size > 0 ? "; " : "", name, ok ? "right" : "wrong");
         if (!ok && (slip[0] != '\0' || words[0] != '\0'))
             heed_text_printf(out, ", %s", slip[0] != '\0' ? slip : words);

@@ -165,7 +165,9 @@ static heed_status run(const heed_demo *demo, const heed_demo_options *o, const 
                       .shown = shown};
     heed_demo_result *r = &shown->result;
 
-    demo->run(&d);
+    heed_demo_progress(&d, 0.0, demo->info.title);
+    if (d.s.status == HEED_OK)
+        demo->run(&d);
     r->observed = r->n_checks > 0;
     for (int i = 0; i < r->n_checks; i++)
         r->observed = r->observed && r->checks[i].holds;

@@ -55,7 +55,7 @@ void heed_demo_draw_uniform(heed_demoing *d, float *x, int64_t n);
 double heed_demo_slope(const double *x, const double *y, int64_t n);
 /** max |a - b|, NaN where a number is NaN. */
 double heed_demo_difference(heed_grid a, heed_grid b);
-/** For whoever waits: what is under way, and how much of all is done, 0 .. 1. */
+/** For whoever waits: what is under way, and how much of all is done, 0 .. 1. Whoever waits no more makes it a failure of d. */
 void heed_demo_progress(heed_demoing *d, double done, const char *words);
 /** A call of the engine that failed: its failure is that of d. Returns whether it did not. */
 bool heed_demo_ok(heed_demoing *d, heed_status status, const heed_error *err);

@@ -87,8 +87,10 @@ bool heed_demo_ok(heed_demoing *d, heed_status status, const heed_error *err)
 
 void heed_demo_progress(heed_demoing *d, double done, const char *words)
 {
-    if (d->options->progress != NULL && d->s.status == HEED_OK)
-        d->options->progress(d->options->context, words, done);
+    if (d->options->progress != NULL && d->s.status == HEED_OK &&
+        !d->options->progress(d->options->context, words, done))
+        heed_solve_fail(&d->s, HEED_ERR_INTERRUPTED, "%s was stopped before it had come out",
+                        d->shown->result.info->id);
 }
 
 /* --- words --- */

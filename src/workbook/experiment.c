@@ -111,6 +111,13 @@ static heed_status read_off(heed_posing *p, const heed_demo_result *result, heed
     return HEED_OK;
 }
 
+void heed_workbook_listen(heed_workbook *book, bool (*progress)(void *context, const char *words, double done),
+                          void *context)
+{
+    book->progress = progress;
+    book->context = context;
+}
+
 const char *heed_posing_experiment(const heed_posing *p)
 {
     return p->part->exercise->outcome != NULL ? p->part->exercise->demo : NULL;
@@ -127,7 +134,10 @@ heed_status heed_posing_run(heed_posing *p, const heed_demo_options *options, co
                             heed_error *err)
 {
     const char *demo = heed_posing_experiment(p);
-    heed_demo_options o = options != NULL ? *options : (heed_demo_options){.seed = 1};
+    heed_demo_options o = options != NULL ? *options
+                                          : (heed_demo_options){.seed = 1,
+                                                                .progress = p->book->progress,
+                                                                .context = p->book->context};
     const heed_demo_result *r;
     heed_status status = HEED_OK;
 

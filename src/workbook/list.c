@@ -9,6 +9,7 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_scaling,
     heed_exercises_softmax,
     heed_exercises_attention_code,
+    heed_exercises_predict_scale,
     heed_exercises_masks,
     heed_exercises_masked,
     heed_exercises_mask_precision,

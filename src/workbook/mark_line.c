@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "workbook/book.h"
 #include "workbook/judge.h"
 
@@ -48,6 +49,10 @@ static json_t *mark_fields(const heed_posing *p, const json_t *answer, bool *ok)
 
         if (judged.words[0] != '\0')
             json_object_set_new(one, "words", json_string(judged.words));
+        if (f->kind == HEED_ANSWER_TEXT && (f->flags & HEED_ASKED_FREE) != 0)
+            json_object_set_new(one, "given",
+                                json_is_string(given) ? json_incref((json_t *)(uintptr_t)given)
+                                                      : json_string(""));
         json_object_set_new(fields, f->name, one);
         *ok = *ok && judged.ok;
     }
@@ -112,8 +117,9 @@ static heed_status write_all(const heed_posing *p, json_t *answer, const char **
     return HEED_OK;
 }
 
-/* broken [fields]: what was written there cannot be read. *ok is whether all is right. New. */
-static json_t *fields_of(const heed_posing *p, const heed_marking *v, const heed_error *broken, bool *ok)
+/* texts [fields]; broken [fields]: what was written there cannot be read. *ok is whether all is right. New. */
+static json_t *fields_of(const heed_posing *p, const heed_marking *v, const char *const *texts,
+                         const heed_error *broken, bool *ok)
 {
     json_t *fields = json_object();
 
@@ -128,6 +134,8 @@ static json_t *fields_of(const heed_posing *p, const heed_marking *v, const heed
         one = json_pack("{s:b, s:o, s:s?}", "ok", right, "expected", expected, "slip", f->slip);
         if (words[0] != '\0')
             json_object_set_new(one, "words", json_string(words));
+        if (f->free)
+            json_object_set_new(one, "given", json_string(texts[i] != NULL ? texts[i] : ""));
         json_object_set_new(fields, f->name, one);
         *ok = *ok && right;
     }
@@ -153,7 +161,7 @@ static heed_status mark_sheet(const heed_posing *p, json_t *answer, json_t **fie
     if (status == HEED_OK)
         status = heed_posing_answer(p, texts, &v, err);
     if (status == HEED_OK)
-        *fields = fields_of(p, v, broken, ok);
+        *fields = fields_of(p, v, texts, broken, ok);
     heed_marking_destroy(v);
     heed_arena_destroy(arena);
     return status;
@@ -195,6 +203,56 @@ static heed_status pose_line(const heed_workbook *book, json_t *root, heed_posin
     return status;
 }
 
+/* The names of a line. One that is nearly another is a slip of the pen. */
+static heed_status check_keys(json_t *root, heed_error *err)
+{
+    static const char *const known[] = {"id", "params", "variant", "answer", "student"}, *const own[] = {
+                                                                                             "ok", "fields",
+                                                                                             "error"};
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(root, name, value)
+    {
+        const char *near = NULL;
+        bool is_known = false;
+        char shown[64];
+
+        heed_quote(shown, sizeof shown, name, strlen(name));
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+            is_known = is_known || strcmp(name, known[i]) == 0;
+            if (heed_is_near(name, heed_edit_distance(name, known[i])))
+                near = known[i];
+        }
+        for (size_t i = 0; i < sizeof own / sizeof own[0] && !is_known; i++) {
+            if (strcmp(name, own[i]) == 0)
+                return heed_fail(err, HEED_ERR_FILE, "\"%s\" is a name of verdicts, not of answers", shown);
+        }
+        if (!is_known && near != NULL)
+            return heed_fail(err, HEED_ERR_FILE, "a line has no \"%s\"; did you mean \"%s\"?", shown, near);
+    }
+    return HEED_OK;
+}
+
+/* What else stands in the line goes into its verdict: a class, the number of a sheet. */
+static void hand_on(json_t *all, json_t *root)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(root, name, value)
+    {
+        if (strcmp(name, "params") != 0 && strcmp(name, "variant") != 0 && strcmp(name, "answer") != 0 &&
+            json_object_get(all, name) == NULL)
+            json_object_set(all, name, value);
+    }
+}
+
+static heed_status status_of_line(heed_status status)
+{
+    return status == HEED_ERR_MEMORY || status == HEED_ERR_INTERRUPTED ? status : HEED_ERR_FILE;
+}
+
 heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size_t n, char **json, bool *ok,
                                heed_error *err)
 {
@@ -207,7 +265,9 @@ heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size
     heed_status status = HEED_OK;
 
     *ok = false;
-    if (!json_is_object(root) || !json_is_object(answer))
+    if (json_is_object(root))
+        status = check_keys(root, &own);
+    if (status == HEED_OK && !json_is_object(answer))
         status = heed_fail(&own, HEED_ERR_FILE, "expected an object with \"id\", \"params\" and \"answer\"");
     if (status == HEED_OK)
         status = pose_line(book, root, &posing, &own);
@@ -222,7 +282,9 @@ heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size
         all = json_pack("{s:O, s:b, s:o}", "id", id, "ok", *ok, "fields", fields);
     else
         all = json_pack("{s:O?, s:b, s:s}", "id", id, "ok", 0, "error", own.message);
-    if (json_is_string(student))
+    if (status == HEED_OK)
+        hand_on(all, root);
+    else if (json_is_string(student))
         json_object_set(all, "student", student);
     *json = all != NULL ? json_dumps(all, JSON_REAL_PRECISION(13)) : NULL;
     json_decref(all);
@@ -230,7 +292,5 @@ heed_status heed_workbook_mark(const heed_workbook *book, const char *line, size
     heed_posing_destroy(posing);
     if (*json == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a line");
-    return status == HEED_OK
-               ? HEED_OK
-               : heed_fail(err, status == HEED_ERR_MEMORY ? status : HEED_ERR_FILE, "%s", own.message);
+    return status == HEED_OK ? HEED_OK : heed_fail(err, status_of_line(status), "%s", own.message);
 }

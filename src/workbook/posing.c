@@ -20,9 +20,12 @@ static const char *ask_of(const heed_part_text *text, const char *name)
 
 static void add_field(heed_posing *p, const heed_field_spec *spec)
 {
+    const bool own = spec->kind == HEED_ANSWER_TEXT && (spec->flags & HEED_ASKED_FREE) != 0;
     const char *ask = heed_text_fill(ask_of(p->part->text, spec->name), p->params, p->arena);
 
-    p->fields[p->n_fields] = (heed_posing_field){spec->name, spec->kind, ask != NULL ? ask : spec->name};
+    if (own && ask != NULL && strcmp(ask, spec->name) == 0)
+        ask = "why you think so, in words of your own";
+    p->fields[p->n_fields] = (heed_posing_field){spec->name, spec->kind, ask != NULL ? ask : spec->name, own};
     p->specs[p->n_fields++] = spec;
 }
 

@@ -13,6 +13,7 @@
 
 #define ANSWER_DIGITS  6
 #define ANSWER_BYTES   8192
+#define WORDS_ROOM     3          /* times the room of another answer, for words of one's own */
 #define MOST_VARIANTS  1000000000 /* short enough to be read out */
 #define VARIANT_STREAM 0x68656564u
 
@@ -60,9 +61,10 @@ static void put_room(heed_text_buffer *out, heed_sheet_format format, const heed
         heed_text_printf(&line, "**%s**: %s", f->name, f->ask);
         heed_sheet_words(out, format, line.data != NULL ? line.data : "");
         heed_text_free(&line);
-        heed_text_puts(out, format == HEED_SHEET_HTML    ? "<div class=\"answer\"></div>\n"
-                            : format == HEED_SHEET_LATEX ? "\\vspace{14mm}\n\n"
-                                                         : "&nbsp;\n\n");
+        for (int lines = f->free ? WORDS_ROOM : 1; lines > 0; lines--)
+            heed_text_puts(out, format == HEED_SHEET_HTML    ? "<div class=\"answer\"></div>\n"
+                                : format == HEED_SHEET_LATEX ? "\\vspace{14mm}\n\n"
+                                                             : "&nbsp;\n\n");
     }
 }
 
@@ -95,14 +97,40 @@ static void put_answer(heed_text_buffer *out, heed_sheet_format format, const he
     heed_text_puts(out, style->paragraph[1]);
 }
 
+/* What nobody knows before its experiment has run. */
+static void put_open(heed_text_buffer *out, heed_sheet_format format, const heed_posing *p)
+{
+    heed_text_buffer words = {0};
+
+    heed_text_printf(&words, "The experiment tells: `heed workbook demo %s` runs it.", p->part->exercise->demo);
+    heed_sheet_words(out, format, words.data != NULL ? words.data : "");
+    heed_text_free(&words);
+}
+
+static void put_key_points(heed_text_buffer *out, heed_sheet_format format, const heed_posing *p)
+{
+    heed_text_buffer list = {0};
+
+    for (int i = 0; i < heed_posing_n_key_points(p); i++)
+        heed_text_printf(&list, "- %s\n", heed_posing_key_point(p, i));
+    if (list.data != NULL)
+        heed_sheet_words(out, format, list.data);
+    heed_text_free(&list);
+}
+
 static bool put_answers(heed_text_buffer *out, heed_sheet_format format, const heed_posing *p)
 {
     heed_text_buffer steps = {0};
     char *text = malloc(ANSWER_BYTES);
 
-    for (int i = 0; text != NULL && i < heed_posing_n_fields(p); i++)
-        put_answer(out, format, p, i, text);
+    if (p->open)
+        put_open(out, format, p);
+    for (int i = 0; text != NULL && i < heed_posing_n_fields(p) && !p->open; i++) {
+        if (!p->fields[i].free)
+            put_answer(out, format, p, i, text);
+    }
     heed_sheet_words(out, format, heed_posing_why(p));
+    put_key_points(out, format, p);
     for (int i = 0; i < heed_posing_n_steps(p); i++)
         heed_text_printf(&steps, "%s\n", heed_posing_step(p, i));
     if (steps.data != NULL)

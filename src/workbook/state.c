@@ -123,7 +123,9 @@ heed_notebook_entry heed_notebook_entry_of(const heed_notebook *notebook, const 
                                  .n_tried = count_of(entry, "tried"),
                                  .n_hints = count_of(entry, "hints"),
                                  .explained = json_is_true(json_object_get(entry, "explained")),
-                                 .note = json_string_value(json_object_get(entry, "note"))};
+                                 .note = json_string_value(json_object_get(entry, "note")),
+                                 .words = json_string_value(json_object_get(entry, "words")),
+                                 .waiting = json_string_value(json_object_get(entry, "waiting"))};
 }
 
 int heed_notebook_n_attempts(const heed_notebook *notebook, const char *id)
@@ -220,6 +222,28 @@ static json_t *beginning(const char *text, size_t n)
     while (kept == NULL && n > 0)
         kept = json_stringn(text, n--);
     return kept != NULL ? kept : json_string("");
+}
+
+/* NULL: it is longer than what is kept, or no UTF-8. */
+static json_t *whole(const char *text)
+{
+    return strlen(text) <= HEED_STATE_WORDS ? json_string(text) : NULL;
+}
+
+heed_status heed_notebook_predicted(heed_notebook *notebook, const char *id, const char *answer,
+                                    const char *words, heed_error *err)
+{
+    json_t *kept = whole(answer), *own = words != NULL ? whole(words) : NULL;
+
+    if (kept == NULL || (words != NULL && own == NULL)) {
+        json_decref(kept);
+        json_decref(own);
+        return heed_fail(err, HEED_ERR_USAGE, "%s: expected an answer of at most %d bytes in UTF-8", id,
+                         HEED_STATE_WORDS);
+    }
+    return change(notebook,
+                  json_pack("{s:s, s:s, s:o, s:o*}", "do", "predict", "id", id, "answer", kept, "words", own),
+                  err);
 }
 
 heed_status heed_notebook_attempted(heed_notebook *notebook, const heed_posing *posing, bool ok,

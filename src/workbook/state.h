@@ -4,7 +4,8 @@
  *
  *     {"heed_workbook": 1, "now": "pp.q10",
  *      "exercises": {"pp.q10": {"variant": 3, "params": {...}, "right": 1, "wrong": 2, "tried": 3, "hints": 1, "explained": true,
- *                               "note": "...", "attempts": [{"at": 0, "variant": 3, "ok": true, "answer": "..."}]}}}
+ *                               "note": "...", "words": "...", "waiting": "...",
+ *                               "attempts": [{"at": 0, "variant": 3, "ok": true, "answer": "..."}]}}}
  *
  * A change is a small object, {"do": "hint", "id": "pp.q10", "n": 2}, so that it can be made once more in a newer file.
  * What the program does not know, exercises of another version, stays in the file.
@@ -20,6 +21,7 @@
 #define HEED_STATE_ATTEMPTS   20                 /* kept of an exercise */
 #define HEED_STATE_ANSWER     512                /* bytes kept of an answer */
 #define HEED_STATE_NOTE       4096               /* and of a note */
+#define HEED_STATE_WORDS      16384              /* and of one's own words, and of a prediction */
 
 /** Where the notebook is without a path: HEED_WORKBOOK, XDG_STATE_HOME, HOME. HEED_ERR_USAGE. */
 heed_status heed_state_place(char path[HEED_STATE_PATH], heed_error *err);

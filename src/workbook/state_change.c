@@ -42,6 +42,15 @@ static void use(json_t *entry, const json_t *change)
     json_object_del(entry, "tried");
     json_object_del(entry, "hints");
     json_object_del(entry, "explained");
+    json_object_del(entry, "waiting");
+}
+
+/* It waits for its experiment. */
+static void predict(json_t *entry, const json_t *change)
+{
+    json_object_set(entry, "waiting", json_object_get(change, "answer"));
+    if (json_is_string(json_object_get(change, "words")))
+        json_object_set(entry, "words", json_object_get(change, "words"));
 }
 
 /* Attempts at other numbers, which another workbook has put in force meanwhile, count too. */
@@ -61,6 +70,7 @@ static void attempt(json_t *entry, const json_t *change)
     json_array_append_new(attempts, one);
     while (json_array_size(attempts) > HEED_STATE_ATTEMPTS)
         json_array_remove(attempts, 0);
+    json_object_del(entry, "waiting");
     add(entry, json_is_true(json_object_get(change, "ok")) ? "right" : "wrong");
     if (heed_state_in_force(entry, json_integer_value(json_object_get(change, "variant")),
                             json_object_get(change, "params")))
@@ -101,6 +111,8 @@ void heed_state_change(json_t *root, const json_t *change)
     entry = entry_of(root, id);
     if (strcmp(what, "use") == 0)
         use(entry, change);
+    else if (strcmp(what, "predict") == 0)
+        predict(entry, change);
     else if (strcmp(what, "attempt") == 0)
         attempt(entry, change);
     else if (strcmp(what, "hint") == 0)

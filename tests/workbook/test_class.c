@@ -98,7 +98,7 @@ static void sheets_tell_answers_only_when_asked(void **state)
         heed_posing *p = NULL;
 
         assert_int_equal(heed_workbook_pose(book, heed_workbook_info(book, i)->id, 5, &p, NULL), HEED_OK);
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < 2 && heed_posing_experiment(p) == NULL; k++) {
             heed_sheet_options o = {formats[k], "T", NULL, false};
             char *with = NULL, *without = NULL;
 
@@ -151,8 +151,9 @@ static void a_line_that_is_filled_in_is_marked(void **state)
         bool ok = false;
 
         assert_int_equal(heed_workbook_pose(book, heed_workbook_info(book, i)->id, 3, &p, NULL), HEED_OK);
-        if (p->n_given > 0 && !json_is_true(json_object_get(p->answer, p->part->exercise->property))) {
-            heed_posing_destroy(p); /* nobody knows a right one */
+        if (heed_posing_experiment(p) != NULL ||
+            (p->n_given > 0 && !json_is_true(json_object_get(p->answer, p->part->exercise->property)))) {
+            heed_posing_destroy(p); /* nobody knows a right one, or not yet */
             continue;
         }
         assert_int_equal(heed_posing_line(p, "Ada \"x\"", &line, NULL), HEED_OK);
@@ -222,6 +223,10 @@ static void answers_as_they_are_typed_are_marked(void **state)
         bool ok = false;
 
         assert_int_equal(heed_workbook_pose(book, heed_workbook_info(book, i)->id, 4, &p, NULL), HEED_OK);
+        if (heed_posing_experiment(p) != NULL) {
+            heed_posing_destroy(p);
+            continue;
+        }
         assert_int_equal(heed_posing_answer(p, answers, &m, NULL), HEED_OK);
         assert_int_equal(heed_posing_line(p, "Ada", &line, NULL), HEED_OK);
         root = json_loads(line, 0, NULL);

@@ -95,16 +95,21 @@ static bool falls(heed_grid table, int column)
     return true;
 }
 
-static void judge(heed_demoing *d, heed_grid table, int64_t keys)
+/* here: a row of its own. */
+static void judge(heed_demoing *d, heed_grid table, const double *here, int64_t keys)
 {
     const double ceiling = log((double)keys), range = range_of(table);
-    const double *last = table.data + (table.rows - 1) * N_COLUMNS;
+    const double *first = table.data, *last = table.data + (table.rows - 1) * N_COLUMNS;
 
     heed_show_figure(d, "ceiling", ceiling, "nats: ln of the number of keys");
     heed_show_figure(d, "scaled_range", range, "nats between widths from 16 on, scaled");
     heed_show_figure(d, "scaled_entropy", last[ENTROPY], "nats at the widest, scaled");
     heed_show_figure(d, "unscaled_entropy", last[PLAIN_ENTROPY], "nats at the widest, not scaled");
     heed_show_figure(d, "unscaled_largest", last[PLAIN_LARGEST], "mean largest weight there, not scaled");
+    heed_show_figure(d, "scaled_largest", last[LARGEST], "the same, scaled");
+    heed_show_figure(d, "unscaled_first", first[PLAIN_ENTROPY], "nats at the narrowest, not scaled");
+    heed_show_figure(d, "scaled_here", here[ENTROPY], "nats at head_dim, scaled");
+    heed_show_figure(d, "unscaled_here", here[PLAIN_ENTROPY], "nats at head_dim, not scaled");
     heed_show_check(d, range <= 0.05 * ceiling,
                     "scaled, entropies from head_dim 16 on lie within %.3f nats, at most 5 %% of %.3f", range,
                     ceiling);
@@ -129,10 +134,14 @@ static void run(heed_demoing *d)
 {
     const int64_t keys = heed_take_int(&d->s, "keys", 2, 512), rows = heed_take_int(&d->s, "rows", 1, 4096),
                   first = heed_take_int(&d->s, "least_head_dim", 1, 64),
-                  widths = heed_take_int(&d->s, "widths", 3, 12);
+                  widths = heed_take_int(&d->s, "widths", 3, 12),
+                  head_dim = heed_take_int(&d->s, "head_dim", 1, 4096);
     const heed_grid table = heed_grid_make(&d->s, widths, N_COLUMNS);
+    double here[N_COLUMNS] = {0.0};
 
     fill(d, table, rows, keys, first);
+    if (d->s.status == HEED_OK)
+        fill_row(d, rows, keys, head_dim, here);
     if (d->s.status != HEED_OK)
         return;
     heed_show_table(d, table, "Means over all rows", NULL,
@@ -141,7 +150,7 @@ static void run(heed_demoing *d)
     heed_show_curve(d, "scaled by 1/sqrt(head_dim)", column_of(d, table, HEAD_DIM),
                     column_of(d, table, ENTROPY));
     heed_show_curve(d, "not scaled", column_of(d, table, HEAD_DIM), column_of(d, table, PLAIN_ENTROPY));
-    judge(d, table, keys);
+    judge(d, table, here, keys);
 }
 
 const heed_demo heed_demo_03 = {
@@ -158,7 +167,7 @@ const heed_demo heed_demo_03 = {
              "at least 75 % of it; not scaled, entropy falls whenever heads get four times as wide, to at most "
              "10 %.",
          .sabotage = "The scale is left out.",
-         .params = "{\"keys\": 32, \"rows\": 128, \"least_head_dim\": 4, \"widths\": 9}"},
+         .params = "{\"keys\": 32, \"rows\": 128, \"least_head_dim\": 4, \"widths\": 9, \"head_dim\": 64}"},
     .full = "{\"rows\": 1024, \"widths\": 9}",
     .run = run,
 };
