@@ -34,6 +34,7 @@ extern const heed_exercise heed_exercises_next_token[];
 extern const heed_exercise heed_exercises_perplexity[];
 extern const heed_exercise heed_exercises_positions[];
 extern const heed_exercise heed_exercises_predict_heads[];
+extern const heed_exercise heed_exercises_predict_patterns[];
 extern const heed_exercise heed_exercises_predict_scale[];
 extern const heed_exercise heed_exercises_pronoun[];
 extern const heed_exercise heed_exercises_restraint[];

@@ -15,6 +15,7 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_mask_precision,
     heed_exercises_multi_head,
     heed_exercises_predict_heads,
+    heed_exercises_predict_patterns,
     heed_exercises_head_code,
     heed_exercises_letter_consonants,
     heed_exercises_letter_first,

@@ -10,16 +10,19 @@ extern const heed_demo heed_demo_02;
 extern const heed_demo heed_demo_03;
 extern const heed_demo heed_demo_05;
 extern const heed_demo heed_demo_06;
+extern const heed_demo heed_demo_07;
 extern const heed_demo heed_demo_08;
 extern const heed_demo heed_demo_11;
 extern const heed_demo heed_demo_17;
 extern const heed_demo heed_demo_20;
 extern const heed_demo heed_demo_24;
+extern const heed_demo heed_demo_26;
 extern const heed_demo heed_demo_28;
 extern const heed_demo heed_demo_29;
 extern const heed_demo heed_demo_37;
 extern const heed_demo heed_demo_41;
 extern const heed_demo heed_demo_42;
 extern const heed_demo heed_demo_44;
+extern const heed_demo heed_demo_46;
 
 #endif

@@ -170,19 +170,36 @@ heed_heads *heed_demo_look(heed_demoing *d, const heed_demo_subject *s, bool sim
     return heads;
 }
 
-const char *heed_demo_head_names(heed_demoing *d, const heed_heads *heads)
+const char *heed_demo_names_of(heed_demoing *d, const heed_demo_head *heads, int64_t n)
 {
-    const int H = heed_heads_n_heads(heads), n = heed_heads_n_layers(heads) * H;
     heed_text_buffer text = {0};
-    const char *out;
+    const char *out = NULL;
 
-    for (int i = 0; i < n; i++)
-        heed_text_printf(&text, "%s%d.%d", i > 0 ? "|" : "", i / H, i % H);
-    out = text.failed || text.data == NULL ? NULL : heed_arena_format(d->s.arena, "%s", text.data);
+    for (int64_t i = 0; heads != NULL && i < n; i++)
+        heed_text_printf(&text, "%s%d.%d", i > 0 ? "|" : "", heads[i].layer, heads[i].head);
+    if (!text.failed && text.data != NULL)
+        out = heed_arena_format(d->s.arena, "%s", text.data);
     if (out == NULL)
-        heed_solve_fail(&d->s, HEED_ERR_MEMORY, "not enough memory for the names of %d heads", n);
+        heed_solve_fail(&d->s, HEED_ERR_MEMORY, "not enough memory for the names of %lld heads", (long long)n);
     heed_text_free(&text);
     return out;
+}
+
+heed_demo_head heed_demo_head_at(const heed_heads *heads, int64_t i)
+{
+    const int H = heed_heads_n_heads(heads);
+
+    return (heed_demo_head){(int)i / H, (int)i % H};
+}
+
+const char *heed_demo_head_names(heed_demoing *d, const heed_heads *heads)
+{
+    const int64_t n = (int64_t)heed_heads_n_layers(heads) * heed_heads_n_heads(heads);
+    heed_demo_head *all = heed_arena_alloc(d->s.arena, (size_t)n * sizeof *all);
+
+    for (int64_t i = 0; all != NULL && i < n; i++)
+        all[i] = heed_demo_head_at(heads, i);
+    return heed_demo_names_of(d, all, n);
 }
 
 heed_grid heed_demo_similarity(heed_demoing *d, const heed_heads *heads)

@@ -35,10 +35,18 @@ void heed_demo_subject_close(heed_demo_subject *subject);
 /** The same of a trainer that stays its owner's. */
 bool heed_demo_subject_of(heed_demoing *d, heed_trainer *trainer, int64_t windows, heed_demo_subject *out);
 
+typedef struct heed_demo_head {
+    int layer, head;
+} heed_demo_head;
+
 /** All heads on the ids; NULL after a failure. heed_heads_destroy() it. */
 heed_heads *heed_demo_look(heed_demoing *d, const heed_demo_subject *subject, bool similarity);
-/** "0.0|0.1|..": layer and head of each, of the arena. */
+/** "0.0|0.1|..": layer and head of each of n, NULL: of none; of the arena. */
+const char *heed_demo_names_of(heed_demoing *d, const heed_demo_head *heads, int64_t n);
+/** The same of all, in their order. */
 const char *heed_demo_head_names(heed_demoing *d, const heed_heads *heads);
+/** Number i in that order. */
+heed_demo_head heed_demo_head_at(const heed_heads *heads, int64_t i);
 /** The cosines of all pairs of patterns, [N, N]; of heads that were looked at with similarity. */
 heed_grid heed_demo_similarity(heed_demoing *d, const heed_heads *heads);
 /** True: the model is a folder's, by the parameter "model". */
