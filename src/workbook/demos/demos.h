@@ -15,6 +15,7 @@ extern const heed_demo heed_demo_08;
 extern const heed_demo heed_demo_11;
 extern const heed_demo heed_demo_17;
 extern const heed_demo heed_demo_20;
+extern const heed_demo heed_demo_21;
 extern const heed_demo heed_demo_24;
 extern const heed_demo heed_demo_26;
 extern const heed_demo heed_demo_28;
@@ -22,7 +23,10 @@ extern const heed_demo heed_demo_29;
 extern const heed_demo heed_demo_37;
 extern const heed_demo heed_demo_41;
 extern const heed_demo heed_demo_42;
+extern const heed_demo heed_demo_43;
 extern const heed_demo heed_demo_44;
 extern const heed_demo heed_demo_46;
+extern const heed_demo heed_demo_e01;
+extern const heed_demo heed_demo_e02;
 
 #endif

@@ -4,25 +4,9 @@
 
 /* clang-format off: a line each */
 const heed_demo *const heed_demos[] = {
-    &heed_demo_01,
-    &heed_demo_02,
-    &heed_demo_03,
-    &heed_demo_05,
-    &heed_demo_06,
-    &heed_demo_07,
-    &heed_demo_08,
-    &heed_demo_11,
-    &heed_demo_17,
-    &heed_demo_20,
-    &heed_demo_24,
-    &heed_demo_26,
-    &heed_demo_28,
-    &heed_demo_29,
-    &heed_demo_37,
-    &heed_demo_41,
-    &heed_demo_42,
-    &heed_demo_44,
-    &heed_demo_46,
-    NULL,
+    &heed_demo_01, &heed_demo_02, &heed_demo_03, &heed_demo_05,  &heed_demo_06,  &heed_demo_07,
+    &heed_demo_08, &heed_demo_11, &heed_demo_17, &heed_demo_20,  &heed_demo_21,  &heed_demo_24,
+    &heed_demo_26, &heed_demo_28, &heed_demo_29, &heed_demo_37,  &heed_demo_41,  &heed_demo_42,
+    &heed_demo_43, &heed_demo_44, &heed_demo_46, &heed_demo_e01, &heed_demo_e02, NULL,
 };
 /* clang-format on */
