@@ -41,6 +41,7 @@
 #include <heed/train.h>
 #include <heed/verify.h>
 #include <heed/vocab.h>
+#include <heed/walk.h>
 #include <heed/workbook.h>
 
 /** "0.1.0" */

@@ -259,7 +259,14 @@ HEED_API heed_notebook_attempt heed_notebook_attempt_at(const heed_notebook *not
 HEED_API heed_status heed_notebook_pose(const heed_notebook *notebook, const heed_workbook *book,
                                         const char *id, heed_posing **posing, heed_error *err);
 
+/** The walk (heed/walk.h): the step walked last, 0: none; whether one was walked; the text of the last, "": the stories. */
+HEED_API int heed_notebook_walk_last(const heed_notebook *notebook);
+HEED_API bool heed_notebook_walk_done(const heed_notebook *notebook, int step);
+HEED_API const char *heed_notebook_walk_text(const heed_notebook *notebook); /* lent until the next change */
+
 /* Changes: HEED_ERR_FILE where they could not be saved. */
+
+HEED_API heed_status heed_notebook_walked(heed_notebook *notebook, int step, const char *text, heed_error *err);
 
 HEED_API heed_status heed_notebook_work_on(heed_notebook *notebook, const char *id, heed_error *err);
 /** Numbers in force from now on: of a variant, or (params not NULL) parameters of one's own. */

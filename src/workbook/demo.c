@@ -155,13 +155,14 @@ static heed_demo_shown *make_shown(const heed_demo *demo, const heed_demo_option
     return shown;
 }
 
-static heed_status run(const heed_demo *demo, const heed_demo_options *o, const json_t *params,
+static heed_status run(const heed_demo *demo, const heed_demo_options *o, const json_t *params, void *context,
                        heed_demo_shown *shown, heed_error *err)
 {
     heed_demoing d = {.s = {.params = params, .arena = shown->arena, .err = err},
                       .rng = heed_rng_make(o->seed, HEED_STREAM_DEMO),
                       .sabotage = o->sabotage,
                       .options = o,
+                      .context = context,
                       .shown = shown};
     heed_demo_result *r = &shown->result;
 
@@ -177,15 +178,22 @@ static heed_status run(const heed_demo *demo, const heed_demo_options *o, const 
 heed_status heed_demo_run(const char *id, const heed_demo_options *options, heed_demo_result **result,
                           heed_error *err)
 {
-    const heed_demo_options none = {.seed = 0}, *o = options != NULL ? options : &none;
+    const heed_demo_options none = {.seed = 0};
     const heed_demo *demo = find(id);
+
+    *result = NULL;
+    return demo != NULL ? heed_demo_run_as(demo, options != NULL ? options : &none, NULL, result, err)
+                        : unknown(id, err);
+}
+
+heed_status heed_demo_run_as(const heed_demo *demo, const heed_demo_options *o, void *context,
+                             heed_demo_result **result, heed_error *err)
+{
     heed_demo_shown *shown;
     json_t *params = NULL;
     heed_status status;
 
     *result = NULL;
-    if (demo == NULL)
-        return unknown(id, err);
     status = make_params(demo, o, &params, err);
     if (status != HEED_OK)
         return status;
@@ -193,7 +201,7 @@ heed_status heed_demo_run(const char *id, const heed_demo_options *options, heed
     if (shown == NULL)
         status = heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a demonstration");
     else
-        status = run(demo, o, params, shown, err);
+        status = run(demo, o, params, context, shown, err);
     json_decref(params);
     if (status == HEED_OK)
         *result = &shown->result;

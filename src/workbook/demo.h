@@ -29,6 +29,7 @@ typedef struct heed_demoing {
     heed_rng rng; /* from the seed */
     bool sabotage;
     const heed_demo_options *options;
+    void *context; /* of heed_demo_run_as() */
     struct heed_demo_shown *shown;
 } heed_demoing;
 
@@ -40,6 +41,10 @@ typedef struct heed_demo {
 
 /** All of them by their numbers, ended by NULL. */
 extern const heed_demo *const heed_demos[];
+
+/** heed_demo_run() of one that is in no list, with a context for it. */
+heed_status heed_demo_run_as(const heed_demo *demo, const heed_demo_options *options, void *context,
+                             heed_demo_result **result, heed_error *err);
 
 /* --- numbers --- */
 

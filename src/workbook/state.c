@@ -144,6 +144,31 @@ heed_notebook_attempt heed_notebook_attempt_at(const heed_notebook *notebook, co
                                    .answer = json_is_string(answer) ? json_string_value(answer) : ""};
 }
 
+int heed_notebook_walk_last(const heed_notebook *notebook)
+{
+    const int64_t last = count_of(json_object_get(notebook->root, "walk"), "last");
+
+    return last < INT32_MAX ? (int)last : 0;
+}
+
+bool heed_notebook_walk_done(const heed_notebook *notebook, int step)
+{
+    const json_t *done = json_object_get(json_object_get(notebook->root, "walk"), "done");
+
+    for (size_t i = 0; i < json_array_size(done); i++) {
+        if (json_integer_value(json_array_get(done, i)) == step)
+            return true;
+    }
+    return false;
+}
+
+const char *heed_notebook_walk_text(const heed_notebook *notebook)
+{
+    const char *text = json_string_value(json_object_get(json_object_get(notebook->root, "walk"), "text"));
+
+    return text != NULL ? text : "";
+}
+
 heed_status heed_notebook_pose(const heed_notebook *notebook, const heed_workbook *book, const char *id,
                                heed_posing **posing, heed_error *err)
 {
@@ -278,6 +303,13 @@ heed_status heed_notebook_note(heed_notebook *notebook, const char *id, const ch
         return heed_fail(err, HEED_ERR_USAGE, "%s: expected a note of at most %d bytes in UTF-8", id,
                          HEED_STATE_NOTE);
     return change(notebook, json_pack("{s:s, s:s, s:o}", "do", "note", "id", id, "text", kept), err);
+}
+
+heed_status heed_notebook_walked(heed_notebook *notebook, int step, const char *text, heed_error *err)
+{
+    return change(
+        notebook,
+        json_pack("{s:s, s:i, s:o}", "do", "walk", "n", step, "text", beginning(text, HEED_STATE_PATH)), err);
 }
 
 heed_status heed_notebook_forget(heed_notebook *notebook, const char *id, heed_error *err)

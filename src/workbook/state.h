@@ -5,7 +5,8 @@
  *     {"heed_workbook": 1, "now": "pp.q10",
  *      "exercises": {"pp.q10": {"variant": 3, "params": {...}, "right": 1, "wrong": 2, "tried": 3, "hints": 1, "explained": true,
  *                               "note": "...", "words": "...", "waiting": "...",
- *                               "attempts": [{"at": 0, "variant": 3, "ok": true, "answer": "..."}]}}}
+ *                               "attempts": [{"at": 0, "variant": 3, "ok": true, "answer": "..."}]}},
+ *      "walk": {"last": 3, "done": [1, 2, 3], "text": "plays.txt"}}
  *
  * A change is a small object, {"do": "hint", "id": "pp.q10", "n": 2}, so that it can be made once more in a newer file.
  * What the program does not know, exercises of another version, stays in the file.

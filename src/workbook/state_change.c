@@ -95,6 +95,29 @@ static void note(json_t *entry, const json_t *change)
         json_object_del(entry, "note");
 }
 
+/* The steps that were walked, each once, in the order of their numbers. */
+static void walk(json_t *root, const json_t *change)
+{
+    const json_int_t n = json_integer_value(json_object_get(change, "n"));
+    json_t *all = json_object_get(root, "walk"), *done = json_object_get(all, "done");
+    size_t at = 0;
+
+    if (!json_is_object(all)) {
+        all = json_object();
+        json_object_set_new(root, "walk", all);
+    }
+    if (!json_is_array(done)) {
+        done = json_array();
+        json_object_set_new(all, "done", done);
+    }
+    while (at < json_array_size(done) && json_integer_value(json_array_get(done, at)) < n)
+        at++;
+    if (json_integer_value(json_array_get(done, at)) != n)
+        json_array_insert_new(done, at, json_integer(n));
+    json_object_set_new(all, "last", json_integer(n));
+    json_object_set(all, "text", json_object_get(change, "text"));
+}
+
 void heed_state_change(json_t *root, const json_t *change)
 {
     const char *what = json_string_value(json_object_get(change, "do")),
@@ -103,6 +126,10 @@ void heed_state_change(json_t *root, const json_t *change)
 
     if (strcmp(what, "forget") == 0) {
         json_object_del(json_object_get(root, "exercises"), id);
+        return;
+    }
+    if (strcmp(what, "walk") == 0) {
+        walk(root, change);
         return;
     }
     json_object_set(root, "now", json_object_get(change, "id"));

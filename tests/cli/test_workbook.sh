@@ -439,5 +439,30 @@ END
 allow workbook list C
 expect '^right  pp.q10'
 
+# ---- the walk: where one is, the next step, one of one's choice, on a text of one's own ----
+
+allow workbook walk --list
+expect '^-     1  10:13    Characters become numbers'
+allow workbook walk
+expect '^Step 1 of '
+expect '^Exercises       a12.n01'
+allow workbook walk
+expect '^Step 2 of '
+i=0
+while [ $i -lt 200 ]; do echo "to be or not to be, that is the question"; i=$((i + 1)); done >own.txt
+allow workbook walk 1 --text own.txt --encode 'to be'
+expect 'text        own.txt'
+expect '| to be$'
+allow workbook walk
+expect '^Step 2 of '
+allow workbook walk --list
+expect '^done  2  .*<- you are here'
+expect 'with own.txt$'
+allow workbook walk 3 --json
+expect '"step":3,"time":"16:59"'
+refuse 2 'expected a step from 1 to' workbook walk 99
+refuse 2 'column 4' workbook walk 1 --encode 'to Be'
+refuse 3 'none.txt' workbook walk 1 --text none.txt
+
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
 echo "all as expected"

@@ -28,5 +28,6 @@ extern const heed_demo heed_demo_44;
 extern const heed_demo heed_demo_46;
 extern const heed_demo heed_demo_e01;
 extern const heed_demo heed_demo_e02;
+extern const heed_demo heed_demo_e04;
 
 #endif
