@@ -46,7 +46,7 @@ typedef struct heed_walk_options {
     const char *out;    /* a folder for the model of the last steps, which is made; NULL: it is not kept */
     uint64_t seed;      /* of everything drawn */
     int64_t steps; /* of each training; 0: as many as it takes. Few are soon done, and have learned little */
-    void (*progress)(void *context, const char *words, double done); /* as of heed_demo_options */
+    bool (*progress)(void *context, const char *words, double done); /* as of heed_demo_options */
     void *context;
 } heed_walk_options;
 
@@ -76,7 +76,8 @@ typedef struct heed_walk_result {
 
 /**
  * Runs step `number`. HEED_ERR_USAGE: there is no such step, or it cannot take the text: a character to encode that does not
- * occur in it, too short for the step's context. HEED_ERR_FILE: the folder `out`. HEED_ERR_MEMORY.
+ * occur in it, too short for the step's context. HEED_ERR_FILE: the folder `out`. HEED_ERR_INTERRUPTED: progress() has said
+ * so. HEED_ERR_MEMORY.
  */
 HEED_API heed_status heed_walk_run(heed_walk *walk, int number, heed_walk_result **result, heed_error *err);
 HEED_API void heed_walk_result_destroy(heed_walk_result *result); /* NULL is allowed */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/workbook_experiment.h"
 #include "cli/workbook_print.h"
 
 #define BAR_CELLS 20
@@ -30,32 +31,6 @@ static const heed_field fields[] = {
     {"steps", "of each training; 0: as many as it takes", HEED_FIELD_INTEGER, AT(steps), 0, 100000, NULL},
     {"json", "print one JSON object a step", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
-
-/* --- waiting --- */
-
-typedef struct waiting {
-    double told_s;
-    bool stands;
-} waiting;
-
-static void tell(void *context, const char *words, double done)
-{
-    waiting *w = context;
-    const double now = heed_cli_seconds();
-
-    if (!heed_cli_is_terminal(stderr) || now - w->told_s < 0.2)
-        return;
-    w->told_s = now;
-    w->stands = true;
-    fprintf(stderr, "\r\033[K%s: %.0f %%", words, 100.0 * done);
-}
-
-static void clear_line(waiting *w)
-{
-    if (w->stands)
-        fputs("\r\033[K", stderr);
-    w->stands = false;
-}
 
 /* --- a step --- */
 
@@ -130,14 +105,14 @@ static heed_status put_json(const heed_walk_result *r, heed_error *err)
     return status;
 }
 
-static heed_status run_step(heed_cli_desk *desk, heed_walk *walk, waiting *w, int number,
+static heed_status run_step(heed_cli_desk *desk, heed_walk *walk, heed_cli_watch *watch, int number,
                             const walk_options *own, heed_error *err)
 {
     heed_walk_result *result = NULL;
     heed_error saving = {HEED_OK, ""};
     heed_status status = heed_walk_run(walk, number, &result, err);
 
-    clear_line(w);
+    heed_cli_watch_clear(watch);
     if (status == HEED_OK)
         status = own->json ? put_json(result, err) : put_result(result, err);
     heed_walk_result_destroy(result);
@@ -233,25 +208,25 @@ static heed_status which(const heed_cli_desk *desk, const heed_cli_options *opti
 
 static heed_status walk_on(heed_cli_desk *desk, int from, int to, const walk_options *own, heed_error *err)
 {
-    waiting w = {.told_s = 0.0};
+    heed_cli_watch watch = heed_cli_watch_start("\nheed: stopping\n");
     const heed_walk_options how = {.text = own->text,
                                    .encode = own->encode,
                                    .out = own->out,
                                    .seed = (uint64_t)own->seed,
                                    .steps = own->steps,
-                                   .progress = tell,
-                                   .context = &w};
+                                   .progress = heed_cli_watch_progress,
+                                   .context = &watch};
     heed_walk *walk = NULL;
     heed_status status = heed_walk_open(&how, &walk, err);
 
     for (int i = from; i <= to && status == HEED_OK; i++) {
         if (i > from && !own->json)
             putchar('\n');
-        status = run_step(desk, walk, &w, i, own, err);
+        status = run_step(desk, walk, &watch, i, own, err);
         if (!heed_cli_flush())
             break;
     }
-    clear_line(&w);
+    heed_cli_watch_end(&watch);
     heed_walk_close(walk);
     if (status == HEED_OK && !own->json)
         put_way(to);
