@@ -14,6 +14,14 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
+/* Only counted up, and only read by who measures. */
+static _Thread_local int64_t n_asked;
+
+int64_t heed_memory_asked(void)
+{
+    return n_asked;
+}
+
 bool heed_size_mul(size_t a, size_t b, size_t *out)
 {
     return !__builtin_mul_overflow(a, b, out);
@@ -43,7 +51,10 @@ size_t heed_memory_block_bytes(size_t bytes)
 
 static char *map_bytes(size_t bytes)
 {
-    void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *block;
+
+    n_asked++;
+    block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     return block == MAP_FAILED ? NULL : block;
 }
@@ -196,6 +207,7 @@ static bool add_chunk(heed_arena *arena, size_t bytes)
 
     if (size > SIZE_MAX / 2 || posix_memalign((void **)&c, HEED_ALIGNMENT, HEED_ALIGNMENT + size) != 0)
         return false;
+    n_asked++;
     *c = (chunk){.next = arena->first, .size = size};
     arena->first = c;
     return true;

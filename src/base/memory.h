@@ -30,6 +30,12 @@ void *heed_memory_reserve_sparse(size_t bytes);
 /** Gives a block of either back; the same byte count must be passed. NULL is allowed. */
 void heed_memory_release(void *block, size_t bytes);
 
+/**
+ * How many blocks, and chunks of arenas, this thread has been given so far: the same before and after what allocates
+ * nothing. Of the thread alone, so that nobody waits for a count and others do not disturb it.
+ */
+int64_t heed_memory_asked(void);
+
 /** What a block of so many bytes takes: whole pages, huge ones when it is large. 0: more than there can be. */
 size_t heed_memory_block_bytes(size_t bytes);
 

@@ -151,6 +151,28 @@ static void arena_blocks_are_zeroed_aligned_and_apart(void **state)
     heed_arena_destroy(NULL);
 }
 
+/* One a block; one a chunk, which many small things share. */
+static void what_was_asked_for_is_counted(void **state)
+{
+    int64_t before = heed_memory_asked();
+    heed_arena *arena = heed_arena_create();
+    void *block = heed_memory_reserve(100);
+
+    (void)state;
+    assert_int_equal(heed_memory_asked() - before, 1);
+    heed_memory_release(block, 100);
+    assert_int_equal(heed_memory_asked() - before, 1);
+    for (int i = 0; i < 100; i++)
+        heed_arena_alloc(arena, 8);
+    assert_int_equal(heed_memory_asked() - before, 2);
+    heed_arena_alloc(arena, 1 << 20);
+    assert_int_equal(heed_memory_asked() - before, 3);
+    heed_arena_destroy(arena);
+    before = heed_memory_asked();
+    heed_memory_available();
+    assert_int_equal(heed_memory_asked(), before);
+}
+
 static void arena_formats_a_string_of_any_length(void **state)
 {
     heed_arena *arena = heed_arena_create();
@@ -175,6 +197,7 @@ int main(void)
         cmocka_unit_test(available_memory_is_at_most_what_is_installed),
         cmocka_unit_test(size_arithmetic_reports_overflow),
         cmocka_unit_test(arena_blocks_are_zeroed_aligned_and_apart),
+        cmocka_unit_test(what_was_asked_for_is_counted),
         cmocka_unit_test(arena_formats_a_string_of_any_length),
     };
 

@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "infer/reader.h"
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED 1
@@ -255,11 +257,45 @@ static void a_token_allocates_nothing(void **state)
     run_close(&c);
 }
 
+/* What D39 counts by blocks and chunks, here by every malloc. */
+static void a_forward_pass_allocates_nothing_after_the_first(void **state)
+{
+    int32_t ids[16] = {0};
+    const heed_cache none = {0};
+    heed_reader reader = {0};
+    heed_reader_options options;
+    heed_trainer *trainer;
+    run_case c;
+
+    (void)state;
+#ifdef SANITIZED
+    skip();
+#endif
+    run_open(&c);
+    unsetenv("HEED_CPU");
+    c.config.context_length = 16;
+    trainer = run_create(&c, "a");
+    options = (heed_reader_options){
+        .model = heed_trainer_model(trainer), .threads = 2, .batch = 1, .n = 16, .all = true, .ids = ids};
+    assert_int_equal(heed_reader_prepare(&reader, &options, NULL), HEED_OK);
+    assert_int_equal(heed_reader_bind(&reader, &none, 0, NULL), HEED_OK);
+    heed_reader_run(&reader);
+    start_counting();
+    for (int i = 0; i < 20; i++)
+        heed_reader_run(&reader);
+    counting = 0;
+    expect_nothing_taken(true);
+    heed_reader_close(&reader);
+    heed_trainer_close(trainer);
+    run_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_allocates_nothing_after_the_first),
         cmocka_unit_test(a_token_allocates_nothing),
+        cmocka_unit_test(a_forward_pass_allocates_nothing_after_the_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
