@@ -35,6 +35,8 @@ extern const heed_exercise heed_exercises_perplexity[];
 extern const heed_exercise heed_exercises_positions[];
 extern const heed_exercise heed_exercises_predict_embeddings[];
 extern const heed_exercise heed_exercises_predict_heads[];
+extern const heed_exercise heed_exercises_predict_memory[];
+extern const heed_exercise heed_exercises_predict_writing[];
 extern const heed_exercise heed_exercises_predict_lookup[];
 extern const heed_exercise heed_exercises_predict_patterns[];
 extern const heed_exercise heed_exercises_predict_scale[];

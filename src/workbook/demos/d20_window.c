@@ -66,6 +66,7 @@ static void show_writing(heed_demoing *d, const heed_model *model, int64_t conte
     if (d->s.status == HEED_OK) {
         const heed_slides slides = heed_session_slides(cached);
 
+        heed_show_figure(d, "same", (double)same, "tokens that are the same with a cache and without");
         heed_show_figure(d, "slides", (double)slides.n, "times that the older half was forgotten");
         heed_show_figure(d, "longest", (double)longest, "tokens in the window at most");
         heed_show_check(d, written == n && slides.n > 0,
@@ -122,6 +123,8 @@ static void show_forgetting(heed_demoing *d, const heed_model *model, int64_t vo
             before += apart.data[i] > 0.0;
         }
     }
+    heed_show_figure(d, "changed_after", (double)(n_after - after),
+                     "steps that another first token still changes once it is forgotten");
     heed_show_axes(d, "What another first token changes", "token, from 0", "largest difference of logits", "");
     heed_show_curve(d, "difference", x, apart);
     heed_show_table(d, (heed_grid){1, n, apart.data},

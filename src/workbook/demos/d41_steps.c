@@ -57,6 +57,10 @@ static void judge(heed_demoing *d, heed_grid table, heed_grid logits)
     }
     for (int64_t i = 0; i < logits.rows * logits.columns; i++)
         largest = fmax(largest, fabs(logits.data[i]));
+    heed_show_figure(d, "keys_held", table.data[(table.rows - 1) * N_COLUMNS + GENERATION_KEYS],
+                     "keys in the cache in the last step");
+    heed_show_figure(d, "keys_seen", table.data[(table.rows - 1) * N_COLUMNS + TRAINING_KEYS],
+                     "that the last row of training sees");
     heed_show_figure(d, "largest_logit", largest, "of all, without its sign");
     heed_show_figure(d, "apart", apart, "the largest difference of two logits");
     heed_show_check(d, n_same == table.rows, "%lld of %lld rows see as many keys as their step",
