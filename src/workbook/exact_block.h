@@ -56,5 +56,7 @@ heed_block_values heed_exact_block(heed_solving *s, const heed_block *block);
  * from the exact ones says how many digits of them a program can know.
  */
 heed_block_values heed_shaken_block(heed_solving *s, const heed_block *block, double share, uint64_t seed);
+/** `out` and `grad` by the ops that models are made of, in single precision. Fails for parts whose sizes do not fit each other. */
+heed_block_values heed_ops_block(heed_solving *s, const heed_block *block);
 
 #endif

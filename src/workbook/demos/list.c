@@ -2,7 +2,8 @@
 /* The demonstrations by their numbers: a new one is a line here and one in demos.h. */
 #include "workbook/demos/demos.h"
 
-/* clang-format off: a line each */
+/* A line each. */
+/* clang-format off */
 const heed_demo *const heed_demos[] = {
     &heed_demo_01,
     &heed_demo_02,
@@ -17,7 +18,10 @@ const heed_demo *const heed_demos[] = {
     &heed_demo_17,
     &heed_demo_20,
     &heed_demo_21,
+    &heed_demo_22,
+    &heed_demo_23,
     &heed_demo_24,
+    &heed_demo_25,
     &heed_demo_26,
     &heed_demo_28,
     &heed_demo_29,
