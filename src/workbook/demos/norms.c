@@ -179,7 +179,7 @@ static const float *copy_of(heed_demoing *d, const heed_model *model)
     return copy;
 }
 
-static heed_grid update_of(heed_demoing *d, heed_trainer *trainer)
+static heed_grid update_of(heed_demoing *d, heed_trainer *trainer, double *loss)
 {
     const heed_model *model = heed_trainer_model(trainer);
     const float *before = copy_of(d, model);
@@ -188,6 +188,7 @@ static heed_grid update_of(heed_demoing *d, heed_trainer *trainer)
 
     if (!heed_demo_train_step(d, trainer, &progress))
         return out;
+    *loss = progress.loss;
     for (int i = 0; i < heed_model_n_parameters(model); i++) {
         const heed_parameter p = heed_model_parameter(model, i);
         add_squares(&p, moved, &(change){before, p.data}, out);
@@ -214,7 +215,7 @@ heed_demo_norms heed_demo_update_of(heed_demoing *d, heed_trainer *trainer)
     if (trainer == NULL || d->s.status != HEED_OK)
         return norms;
     norms.weight = weights_of(d, heed_trainer_model(trainer));
-    norms.update = update_of(d, trainer);
+    norms.update = update_of(d, trainer, &norms.loss);
     return norms;
 }
 
@@ -223,7 +224,7 @@ heed_demo_norms heed_demo_norms_of(heed_demoing *d, heed_trainer *trainer)
     heed_demo_norms norms = heed_demo_gradients_of(d, trainer);
 
     if (trainer != NULL && d->s.status == HEED_OK)
-        norms.update = update_of(d, trainer);
+        norms.update = update_of(d, trainer, &norms.loss);
     return norms;
 }
 

@@ -35,6 +35,7 @@ extern const char heed_demo_kind_names[];
 /* Euclidean norms [1 + n_layers, HEED_DEMO_KINDS]: row 0 outside of blocks, row 1 + l in block l; NaN where there is nothing. */
 typedef struct heed_demo_norms {
     heed_grid gradient, weight, update;
+    double loss; /* of the step's batch */
 } heed_demo_norms;
 
 /** The weights and their gradient for the first batch of the training part. Heads have their own keys and values. */
