@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a file of answers, marked. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +15,25 @@
 
 /* --- values, as programs give them --- */
 
+/* "; did you mean NAME?" in hint, where a field is called nearly so; otherwise "". */
+static const char *near_field(const heed_exercise *x, const char *name, char hint[96])
+{
+    hint[0] = '\0';
+    for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
+        if (heed_is_near(name, heed_edit_distance(name, x->fields[i].name)))
+            snprintf(hint, 96, "; did you mean \"%.60s\"?", x->fields[i].name);
+    }
+    return hint;
+}
+
+static heed_status no_answer(const heed_exercise *x, const char *name, heed_error *err)
+{
+    char shown[64], hint[96];
+
+    return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"%s", x->id,
+                     heed_quote(shown, sizeof shown, name, strlen(name)), near_field(x, name, hint));
+}
+
 static heed_status check_names(const heed_exercise *x, json_t *answer, heed_error *err)
 {
     const char *name;
@@ -21,11 +41,8 @@ static heed_status check_names(const heed_exercise *x, json_t *answer, heed_erro
 
     json_object_foreach(answer, name, value)
     {
-        char shown[64];
-
         if (heed_exercise_field(x, name) == NULL)
-            return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"", x->id,
-                             heed_quote(shown, sizeof shown, name, strlen(name)));
+            return no_answer(x, name, err);
     }
     return HEED_OK;
 }
@@ -102,7 +119,6 @@ static heed_status write_all(const heed_posing *p, json_t *answer, const char **
     json_object_foreach(answer, name, value)
     {
         bool known = heed_exercise_field(p->part->exercise, name) != NULL;
-        char shown[64];
 
         for (int i = 0; i < p->n_fields; i++) {
             if (strcmp(p->specs[i]->name, name) != 0)
@@ -111,8 +127,7 @@ static heed_status write_all(const heed_posing *p, json_t *answer, const char **
             texts[i] = write_out(p->specs[i], value, arena);
         }
         if (!known)
-            return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"", p->part->info.id,
-                             heed_quote(shown, sizeof shown, name, strlen(name)));
+            return no_answer(p->part->exercise, name, err);
     }
     return HEED_OK;
 }

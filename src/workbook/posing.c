@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "workbook/book.h"
 #include "workbook/read_answer.h"
 
@@ -162,6 +163,23 @@ static heed_status read_value(const char *name, const json_t *was, json_t *value
     return HEED_OK;
 }
 
+static heed_status no_parameter(const heed_exercise *x, json_t *params, const char *name, heed_error *err)
+{
+    const char *near = NULL, *other;
+    char shown[64];
+    json_t *value;
+
+    json_object_foreach(params, other, value)
+    {
+        if (heed_is_near(name, heed_edit_distance(name, other)))
+            near = other;
+    }
+    return heed_fail(err, HEED_ERR_USAGE, "%s has no parameter \"%s\"%s%s%s", x->id,
+                     heed_quote(shown, sizeof shown, name, strlen(name)),
+                     near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                     near != NULL ? "\"?" : "");
+}
+
 /* Puts the given parameters over the source's; each must be one that the exercise has. */
 static heed_status put_over(const heed_exercise *x, json_t *params, const json_t *given, heed_error *err)
 {
@@ -172,12 +190,10 @@ static heed_status put_over(const heed_exercise *x, json_t *params, const json_t
     {
         const json_t *was = json_object_get(params, name);
         json_t *read = NULL;
-        char shown[64];
         heed_status status;
 
         if (was == NULL)
-            return heed_fail(err, HEED_ERR_USAGE, "%s has no parameter \"%s\"", x->id,
-                             heed_quote(shown, sizeof shown, name, strlen(name)));
+            return no_parameter(x, params, name, err);
         status = read_value(name, was, value, &read, err);
         if (status != HEED_OK)
             return status;
