@@ -30,3 +30,12 @@ int heed_is_near(const char *word, int distance)
 {
     return distance <= 1 + (int)strlen(word) / 3;
 }
+
+const char *heed_nearer(const char *word, const char *best, const char *candidate)
+{
+    const int distance = heed_edit_distance(word, candidate);
+
+    if (!heed_is_near(word, distance) || (best != NULL && heed_edit_distance(word, best) <= distance))
+        return best;
+    return candidate;
+}

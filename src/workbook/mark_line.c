@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a file of answers, marked. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,23 +14,17 @@
 
 /* --- values, as programs give them --- */
 
-/* "; did you mean NAME?" in hint, where a field is called nearly so; otherwise "". */
-static const char *near_field(const heed_exercise *x, const char *name, char hint[96])
-{
-    hint[0] = '\0';
-    for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++) {
-        if (heed_is_near(name, heed_edit_distance(name, x->fields[i].name)))
-            snprintf(hint, 96, "; did you mean \"%.60s\"?", x->fields[i].name);
-    }
-    return hint;
-}
-
 static heed_status no_answer(const heed_exercise *x, const char *name, heed_error *err)
 {
-    char shown[64], hint[96];
+    const char *near = NULL;
+    char shown[64];
 
-    return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"%s", x->id,
-                     heed_quote(shown, sizeof shown, name, strlen(name)), near_field(x, name, hint));
+    for (int i = 0; i < HEED_MAX_FIELDS && x->fields[i].name != NULL; i++)
+        near = heed_nearer(name, near, x->fields[i].name);
+    return heed_fail(err, HEED_ERR_FILE, "%s has no answer \"%s\"%s%s%s", x->id,
+                     heed_quote(shown, sizeof shown, name, strlen(name)),
+                     near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                     near != NULL ? "\"?" : "");
 }
 
 static heed_status check_names(const heed_exercise *x, json_t *answer, heed_error *err)
@@ -236,8 +229,7 @@ static heed_status check_keys(json_t *root, heed_error *err)
         heed_quote(shown, sizeof shown, name, strlen(name));
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
             is_known = is_known || strcmp(name, known[i]) == 0;
-            if (heed_is_near(name, heed_edit_distance(name, known[i])))
-                near = known[i];
+            near = heed_nearer(name, near, known[i]);
         }
         for (size_t i = 0; i < sizeof own / sizeof own[0] && !is_known; i++) {
             if (strcmp(name, own[i]) == 0)

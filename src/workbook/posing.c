@@ -171,8 +171,7 @@ static heed_status no_parameter(const heed_exercise *x, json_t *params, const ch
 
     json_object_foreach(params, other, value)
     {
-        if (heed_is_near(name, heed_edit_distance(name, other)))
-            near = other;
+        near = heed_nearer(name, near, other);
     }
     return heed_fail(err, HEED_ERR_USAGE, "%s has no parameter \"%s\"%s%s%s", x->id,
                      heed_quote(shown, sizeof shown, name, strlen(name)),
