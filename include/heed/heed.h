@@ -9,6 +9,7 @@
 #include <heed/anchors.h>
 #include <heed/attention.h>
 #include <heed/bench.h>
+#include <heed/code.h>
 #include <heed/compare.h>
 #include <heed/config.h>
 #include <heed/convert.h>

@@ -330,12 +330,12 @@ void heed_npy_read_f32(const heed_npy *array, float *out)
 
 /* --- writing --- */
 
-size_t heed_npy_header(char out[HEED_NPY_MAX_HEADER], int rank, const int64_t *size)
+size_t heed_npy_header_of(char out[HEED_NPY_MAX_HEADER], heed_npy_dtype dtype, int rank, const int64_t *size)
 {
     size_t used = MAGIC_BYTES + 4, padded;
 
     used += (size_t)snprintf(out + used, HEED_NPY_MAX_HEADER - used,
-                             "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+                             "{'descr': '%s', 'fortran_order': False, 'shape': (", dtypes[dtype].descr);
     for (int i = 0; i < rank; i++) /* (3,) has a comma, (2, 3) none at its end */
         used += (size_t)snprintf(out + used, HEED_NPY_MAX_HEADER - used, "%lld%s", (long long)size[i],
                                  i + 1 < rank ? ", "
@@ -349,6 +349,11 @@ size_t heed_npy_header(char out[HEED_NPY_MAX_HEADER], int rank, const int64_t *s
     out[8] = (char)((padded - 10) & 0xff);
     out[9] = (char)((padded - 10) >> 8);
     return padded;
+}
+
+size_t heed_npy_header(char out[HEED_NPY_MAX_HEADER], int rank, const int64_t *size)
+{
+    return heed_npy_header_of(out, HEED_NPY_F32, rank, size);
 }
 
 heed_status heed_npy_write(const char *path, int rank, const int64_t *size, const float *data, heed_error *err)

@@ -63,7 +63,9 @@ double heed_npy_number(const heed_npy *array, int64_t i);
 /** All numbers in that order; one too large for a float becomes infinite. */
 void heed_npy_read_f32(const heed_npy *array, float *out);
 
-#define HEED_NPY_MAX_HEADER 256 /* bytes of what heed_npy_header() makes */
+#define HEED_NPY_MAX_HEADER 256 /* bytes of what heed_npy_header_of() makes */
+/** What a file of numbers of that type and shape begins with, as below. */
+size_t heed_npy_header_of(char out[HEED_NPY_MAX_HEADER], heed_npy_dtype dtype, int rank, const int64_t *size);
 /** What a file of floats of that shape begins with, in out; returns its bytes, a multiple of 64. Negative sizes are ours to avoid. */
 size_t heed_npy_header(char out[HEED_NPY_MAX_HEADER], int rank, const int64_t *size);
 /** Replaces the file at path by the array, data [size[0], .., size[rank-1]] with the last axis fastest. */

@@ -57,6 +57,12 @@ heed_judged heed_exercise_judge(const heed_exercise *exercise, const json_t *par
 /** The slip that makes given of a field whose right value it is not; HEED_SLIP_NONE. */
 heed_slip heed_exercise_slip(const heed_exercise *exercise, const json_t *params, const heed_field_spec *field,
                              const json_t *expected, const json_t *given);
+/**
+ * heed_posing_answer() of values [fields], NULL: missing. broken [fields], NULL: none, are those that could not be read, which is
+ * wrong for the reason that its message says.
+ */
+heed_status heed_posing_judge(const heed_posing *posing, json_t *const *values, const heed_error *broken,
+                              heed_marking **marking, heed_error *err);
 /** The key of the option that answer names by its letter, its key or its words; new, NULL: none. */
 json_t *heed_posing_chosen(const heed_posing *posing, const char *answer);
 const heed_field_spec *heed_exercise_field(const heed_exercise *exercise, const char *name);

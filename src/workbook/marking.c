@@ -138,18 +138,28 @@ static heed_status judge_given(const heed_posing *p, json_t *const *values, heed
     return status;
 }
 
-heed_status heed_posing_answer(const heed_posing *p, const char *const *answers, heed_marking **out,
-                               heed_error *err)
+/* Those that could not be read are wrong, and say why. */
+static void put_broken(heed_marking *v, const heed_error *broken)
+{
+    for (int i = 0; i < v->n; i++) {
+        const char *words = broken[i].status != HEED_OK ? heed_arena_format(v->arena, "%s", broken[i].message)
+                                                        : NULL;
+
+        if (words == NULL)
+            continue;
+        v->fields[i].ok = v->fields[i].missing = v->ok = false;
+        v->fields[i].words = words;
+    }
+}
+
+heed_status heed_posing_judge(const heed_posing *p, json_t *const *values, const heed_error *broken,
+                              heed_marking **out, heed_error *err)
 {
     const heed_exercise *x = p->part->exercise;
-    json_t *values[HEED_MAX_FIELDS] = {NULL};
-    heed_status status = heed_posing_settled(p, err);
-    heed_marking *v;
+    heed_marking *v = calloc(1, sizeof *v);
+    heed_status status = HEED_OK;
 
     *out = NULL;
-    if (status != HEED_OK)
-        return status;
-    v = calloc(1, sizeof *v);
     if (v != NULL)
         v->arena = heed_arena_create();
     if (v == NULL || v->arena == NULL) {
@@ -157,21 +167,35 @@ heed_status heed_posing_answer(const heed_posing *p, const char *const *answers,
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a marking");
     }
     v->ok = true;
-    for (int i = 0; i < p->n_fields && status == HEED_OK; i++)
-        status = read_one(p, i, answers[i], &values[i], err);
-    if (status == HEED_OK && x->given != NULL)
+    if (x->given != NULL)
         status = judge_given(p, values, v, err);
-    for (int i = 0; i < p->n_fields && status == HEED_OK && x->given == NULL; i++)
+    for (int i = 0; i < p->n_fields && x->given == NULL; i++)
         add_field(v, x, p->params, p->specs[i], json_object_get(p->answer, p->specs[i]->name), values[i],
                   is_choice(p, i));
-    for (int i = 0; i < p->n_fields; i++)
-        json_decref(values[i]);
+    if (status == HEED_OK && broken != NULL)
+        put_broken(v, broken);
     if (status != HEED_OK) {
         heed_marking_destroy(v);
         return status;
     }
     *out = v;
     return HEED_OK;
+}
+
+heed_status heed_posing_answer(const heed_posing *p, const char *const *answers, heed_marking **out,
+                               heed_error *err)
+{
+    json_t *values[HEED_MAX_FIELDS] = {NULL};
+    heed_status status = heed_posing_settled(p, err);
+
+    *out = NULL;
+    for (int i = 0; i < p->n_fields && status == HEED_OK; i++)
+        status = read_one(p, i, answers[i], &values[i], err);
+    if (status == HEED_OK)
+        status = heed_posing_judge(p, values, NULL, out, err);
+    for (int i = 0; i < p->n_fields; i++)
+        json_decref(values[i]);
+    return status;
 }
 
 void heed_marking_destroy(heed_marking *v)

@@ -11,6 +11,9 @@
 #include "base/error.h"
 #include "formats/matrix_number.h"
 
+#define NUMBER_BYTES \
+    512 /* of one number as it is written, so that a long row is not looked through for each of its numbers */
+
 /* --- one number --- */
 
 static const struct {
@@ -53,6 +56,7 @@ static size_t special(const char *text, double *x)
         {"inf", INFINITY},
         {"\xE2\x88\x9E", INFINITY},
         {"nan", NAN},
+        {"-nan", NAN}, /* as C prints 0/0 */
     };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -101,7 +105,7 @@ static heed_status read_number(const heed_field_spec *f, const char *text, doubl
     *used = special(text, x);
     if (*used > 0)
         return HEED_OK;
-    status = heed_matrix_number(text, strlen(text), x, used, err);
+    status = heed_matrix_number(text, strnlen(text, NUMBER_BYTES), x, used, err);
     if (status != HEED_OK)
         return status;
     rest = after_blanks(text + *used);
