@@ -69,7 +69,8 @@ double heed_demo_23_merged(heed_demoing *d, const heed_trainer *trainer)
         return NAN;
     trainer->source->fill(trainer->source, HEED_PART_TRAIN, 0, T, ids, targets);
     x = heed_demo_read(d, heed_trainer_model(trainer), &(heed_forward_ids){ids, NULL, 1, T},
-                       "blocks.0.ln2.normalized");
+                       heed_trainer_config(trainer)->norm == HEED_NORM_PRE ? "blocks.0.ln2.normalized"
+                                                                           : "blocks.0.resid_mid");
     y = heed_demo_read(d, heed_trainer_model(trainer), &(heed_forward_ids){ids, NULL, 1, T},
                        "blocks.0.mlp_out");
     z = merged(d, heed_trainer_model(trainer), x);
