@@ -63,6 +63,28 @@ static void vary_batch(heed_varying *v)
     heed_vary_pick_int(v, "batch", 4, INT64_C(1), INT64_C(4), INT64_C(16), INT64_C(64));
 }
 
+/* --- hard.h6.2b --- */
+
+#define ROUNDING 1e-5 /* as in D28's rule */
+
+static void swapped(heed_solving *s, const heed_demo_result *r)
+{
+    const double without = heed_take_figure(s, r, "swap_without"), with = heed_take_figure(s, r, "swap_with");
+
+    heed_put_bool(s, "without_positions", without > ROUNDING);
+    heed_put_bool(s, "with_positions", with > ROUNDING);
+    heed_step(
+        s, "the last output changes by %.2g at most without positions, by %.3g with them; up to %g is rounding",
+        without, with, ROUNDING);
+    heed_step(s, "the four terms (t_i + p_i) W (t_j + p_j) add up to the scores: %.2g apart at most",
+              heed_take_figure(s, r, "terms_off"));
+}
+
+static void vary_model(heed_varying *v)
+{
+    heed_vary_pick_int(v, "d_model", 4, INT64_C(4), INT64_C(8), INT64_C(16), INT64_C(32));
+}
+
 /* --- hard.h6.3b, hard.h8.4c --- */
 
 #define LEVEL 0.15 /* nats, as in D21's rule */
@@ -118,6 +140,48 @@ static void vary_length(heed_varying *v)
     heed_vary_pick_int(v, "context_length", 3, INT64_C(24), INT64_C(32), INT64_C(40));
 }
 
+/* --- hard.h6.4, hard.h6.5 --- */
+
+static void warm(heed_solving *s, const heed_demo_result *r)
+{
+    const double cold = heed_take_figure(s, r, "cold_steps"), warmed = heed_take_figure(s, r, "warm_steps");
+
+    heed_put_text(s, "prediction",
+                  warmed <= 0.5 * cold   ? "half"
+                  : warmed <= 0.9 * cold ? "fewer"
+                  : warmed <= 1.1 * cold ? "same"
+                                         : "more");
+    heed_put_bool(s, "all_rows",
+                  heed_take_figure(s, r, "rows_mapped") == heed_take_figure(s, r, "rows_of_words"));
+    heed_step(s,
+              "a loss of %.3f nats is reached after %.0f steps cold, %.0f with the trained table (%.2f of "
+              "them), %.0f if it is frozen",
+              heed_take_figure(s, r, "target"), cold, warmed, warmed / cold,
+              heed_take_figure(s, r, "frozen_steps"));
+    heed_step(
+        s, "of another tokenizer %.0f of %.0f rows belong to a token that both have; another width is refused",
+        heed_take_figure(s, r, "rows_mapped"), heed_take_figure(s, r, "rows_of_words"));
+}
+
+static void vowels(heed_solving *s, const heed_demo_result *r)
+{
+    const double before = heed_take_figure(s, r, "vowels_before"),
+                 after = heed_take_figure(s, r, "vowels_after"),
+                 between = heed_take_figure(s, r, "vowels_consonants_after");
+
+    heed_put_text(s, "prediction",
+                  after < -0.05  ? "negative"
+                  : after < 0.05 ? "zero"
+                  : after < 0.5  ? "some"
+                                 : "alike");
+    heed_put_bool(s, "apart", between < after);
+    heed_step(s, "two vowels: mean cosine %.3f before training, %.3f after", before, after);
+    heed_step(s, "a vowel and a consonant: %.3f before, %.3f after",
+              heed_take_figure(s, r, "vowels_consonants_before"), between);
+    heed_step(s, "two capitals: %.3f before, %.3f after", heed_take_figure(s, r, "capitals_before"),
+              heed_take_figure(s, r, "capitals_after"));
+}
+
 const heed_exercise heed_exercises_predict_embeddings[] = {
     {.id = "pp.q20b",
      .seed = "000 Q20",
@@ -139,6 +203,16 @@ const heed_exercise heed_exercises_predict_embeddings[] = {
      .fields = {{"own_head", HEED_ANSWER_TEXT, HEED_EXACT},
                 {"tied_head", HEED_ANSWER_TEXT, HEED_EXACT},
                 HEED_OWN_WORDS}},
+    {.id = "hard.h6.2b",
+     .seed = "001 H6.2",
+     .kind = HEED_EXERCISE_CONCEPT,
+     .params = "{\"d_model\": 8}",
+     .vary = vary_model,
+     .demo = "D28",
+     .outcome = swapped,
+     .fields = {{"without_positions", HEED_ANSWER_TRUTH, HEED_EXACT},
+                {"with_positions", HEED_ANSWER_TRUTH, HEED_EXACT},
+                HEED_OWN_WORDS}},
     {.id = "hard.h6.3b",
      .seed = "001 H6.3",
      .kind = HEED_EXERCISE_CONCEPT,
@@ -150,6 +224,24 @@ const heed_exercise heed_exercises_predict_embeddings[] = {
                 {"sinusoidal", HEED_ANSWER_TEXT, HEED_EXACT},
                 {"rotary", HEED_ANSWER_TEXT, HEED_EXACT},
                 {"alibi", HEED_ANSWER_TEXT, HEED_EXACT},
+                HEED_OWN_WORDS}},
+    {.id = "hard.h6.4",
+     .seed = "001 H6.4",
+     .kind = HEED_EXERCISE_CONCEPT,
+     .params = "{}",
+     .demo = "D31",
+     .outcome = warm,
+     .fields = {{"prediction", HEED_ANSWER_TEXT, HEED_EXACT},
+                {"all_rows", HEED_ANSWER_TRUTH, HEED_EXACT},
+                HEED_OWN_WORDS}},
+    {.id = "hard.h6.5",
+     .seed = "001 H6.5",
+     .kind = HEED_EXERCISE_CONCEPT,
+     .params = "{}",
+     .demo = "D31",
+     .outcome = vowels,
+     .fields = {{"prediction", HEED_ANSWER_TEXT, HEED_EXACT},
+                {"apart", HEED_ANSWER_TRUTH, HEED_EXACT},
                 HEED_OWN_WORDS}},
     {.id = "hard.h8.4c",
      .seed = "001 H8.4",

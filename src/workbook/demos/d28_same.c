@@ -87,6 +87,72 @@ static void measure(heed_demoing *d, heed_grid one, heed_grid two, int64_t first
     }
 }
 
+/* --- two tokens that trade places, and the four terms of a score --- */
+
+enum { SWAP_TOKENS = 4 };
+
+static heed_grid with_first_two_swapped(heed_demoing *d, heed_grid x)
+{
+    heed_grid out = heed_grid_make(&d->s, x.rows, x.columns);
+
+    for (int64_t i = 0; d->s.status == HEED_OK && i < x.rows * x.columns; i++) {
+        const int64_t row = i / x.columns;
+        out.data[i] = x.data[(row < 2 ? 1 - row : row) * x.columns + i % x.columns];
+    }
+    return out;
+}
+
+static heed_grid scores_of(heed_demoing *d, heed_grid queries, heed_grid keys, const maps *w)
+{
+    const heed_attend_inputs in = {.x = queries, .x_kv = keys, .w_q = w->q, .w_k = w->k, .w_v = w->v};
+
+    return heed_attend(&d->s, &in).scaled;
+}
+
+/* (t_i + p_i) W (t_j + p_j): how far the four products are off the score at most; those of one pair into a table. */
+static void show_terms(heed_demoing *d, heed_grid tokens, heed_grid rows, const maps *w)
+{
+    const heed_grid parts[4] = {scores_of(d, tokens, tokens, w), scores_of(d, tokens, rows, w),
+                                scores_of(d, rows, tokens, w), scores_of(d, rows, rows, w)};
+    const heed_grid sum = plus(d, tokens, rows), whole = scores_of(d, sum, sum, w);
+    const heed_grid added = plus(d, plus(d, parts[0], parts[1]), plus(d, parts[2], parts[3]));
+    const int64_t last = whole.rows * whole.columns - 2; /* the last query, the key before it */
+    heed_grid table = heed_grid_make(&d->s, 1, 5);
+    double off;
+
+    if (d->s.status != HEED_OK)
+        return;
+    off = heed_demo_difference(added, whole);
+    for (int i = 0; i < 4; i++)
+        table.data[i] = parts[i].data[last];
+    table.data[4] = whole.data[last];
+    heed_show_table(d, table, "A score by its terms: the last token asks, the one before it is the key",
+                    "score", "token.token|token.place|place.token|place.place|all", false);
+    heed_show_figure(d, "terms_off", off, "the four terms added up, against the score, at most");
+    heed_show_check(d, off <= SAME, "the four terms add up to the score: %.2g apart", off);
+}
+
+static void show_swap(heed_demoing *d, int64_t width)
+{
+    const heed_grid tokens = heed_demo_normal(d, SWAP_TOKENS, width), rows = places(d, SWAP_TOKENS, width);
+    const heed_grid swapped = with_first_two_swapped(d, tokens);
+    const maps w = {draw_map(d, width), draw_map(d, width), draw_map(d, width)};
+    const int64_t last = SWAP_TOKENS - 1;
+    double without, with;
+
+    without = apart(d, attend(d, tokens, &w, false), last, attend(d, swapped, &w, false), last);
+    with = apart(d, attend(d, plus(d, tokens, rows), &w, false), last,
+                 attend(d, plus(d, swapped, rows), &w, false), last);
+    heed_show_figure(d, "swap_without", without,
+                     "what a swap of two others changes of the last output, no positions");
+    heed_show_figure(d, "swap_with", with, "the same with positions");
+    heed_show_check(
+        d, without <= SAME && with > DIFFERENT,
+        "two tokens trade places: without positions the last output changes by %.2g, with them by %.3g",
+        without, with);
+    show_terms(d, tokens, rows, &w);
+}
+
 static heed_grid take_ids(heed_demoing *d, const char *name)
 {
     const heed_grid ids = heed_take_list(&d->s, name);
@@ -135,6 +201,7 @@ static void run(heed_demoing *d)
     for (int i = 1; i < 4; i++)
         heed_show_check(d, table.data[i] > DIFFERENT, "%s: %.3g, more than %g", cases[i], table.data[i],
                         DIFFERENT);
+    show_swap(d, width);
 }
 
 const heed_demo heed_demo_28 = {
@@ -149,7 +216,10 @@ const heed_demo heed_demo_28 = {
              "make them different vectors, and another text has other keys.",
          .rule =
              "The difference is at most 1e-5 in one text without mask and positions, and above 1e-3 with the "
-             "mask, with positions, and between two texts.",
+             "mask, with positions, and between two texts. A swap of two tokens changes the output of another "
+             "by at "
+             "most 1e-5 without positions, by more than 1e-3 with them, and the four terms of token and place "
+             "add up to the score within 1e-5.",
          .sabotage = "The mask is not applied, and positions are zeros.",
          .params = "{\"tokens\": [1, 2, 1, 3], \"others\": [1, 4, 5, 6], \"d_model\": 8}"},
     .full = "{\"d_model\": 128}",

@@ -29,6 +29,8 @@ extern const heed_demo heed_demo_25;
 extern const heed_demo heed_demo_26;
 extern const heed_demo heed_demo_28;
 extern const heed_demo heed_demo_29;
+extern const heed_demo heed_demo_30;
+extern const heed_demo heed_demo_31;
 extern const heed_demo heed_demo_32;
 extern const heed_demo heed_demo_37;
 extern const heed_demo heed_demo_39;
