@@ -97,7 +97,7 @@ void heed_demo_progress(heed_demoing *d, double done, const char *words)
 
 static const char *words_of(heed_demoing *d, const char *format, va_list args)
 {
-    char words[400];
+    char words[1200];
     const char *copy;
 
     vsnprintf(words, sizeof words, format, args);

@@ -314,26 +314,20 @@ static void run(heed_demoing *d)
 }
 
 const heed_demo heed_demo_15 = {
-    .info =
-        {.id = "D15",
-         .title = "What training holds in memory",
-         .shows =
-             "Counts the memory of a training step on its graph, before anything runs: single tensors, the "
-             "whole "
-             "step with logits stored whole as in a text book, what each saving would leave, and scores and "
-             "logits over the length. M0 is one layer of attention with a head of its own; with a large "
-             "vocabulary its logits outweigh everything else. Then it runs steps of smaller models and asks "
-             "the "
-             "system what the process really held.",
-         .rule =
-             "The logits and their gradient are more than half of the step, and the largest activation is one "
-             "of "
-             "them. Estimates are within 10 % of what the process holds at most.",
-         .sabotage = "The estimates leave the activations out.",
-         .params =
-             "{\"batch\": 32, \"seq_len\": 256, \"d_model\": 256, \"n_heads\": 4, \"vocab_size\": 200000, "
-             "\"small_vocab_size\": 8000, \"sizes\": 3}",
-         .timed = true},
+    .info = {.id = "D15",
+             .title = "What training holds in memory",
+             .shows = "Counts the memory of a training step on its graph, before anything runs: single "
+                      "tensors, the whole step with logits stored whole as in a text book, what each saving "
+                      "would leave, and scores and logits over the length. M0 is one layer of attention with "
+                      "a head of its own; with a large vocabulary its logits outweigh everything else. Then "
+                      "it runs steps of smaller models and asks the system what the process really held.",
+             .rule = "The logits and their gradient are more than half of the step, and the largest "
+                     "activation is one of them. Estimates are within 10 % of what the process holds at "
+                     "most.",
+             .sabotage = "The estimates leave the activations out.",
+             .params = "{\"batch\": 32, \"seq_len\": 256, \"d_model\": 256, \"n_heads\": 4, \"vocab_size\": "
+                       "200000, \"small_vocab_size\": 8000, \"sizes\": 3}",
+             .timed = true},
     .full = "{\"sizes\": 4}",
     .run = run,
 };

@@ -189,28 +189,22 @@ static void run(heed_demoing *d)
 }
 
 const heed_demo heed_demo_16 = {
-    .info =
-        {.id = "D16",
-         .title = "Writing with a cache of keys and values, and without",
-         .shows = "Lets a model write the same text twice: once it reads the whole text again for each token, "
-                  "once it "
-                  "keeps keys and values of what it has read and reads the new token alone. No token looks "
-                  "ahead, so "
-                  "what is kept never changes and both ways choose the same tokens. Without a cache a token "
-                  "costs as "
-                  "much as the text before it; with one its maps cost the same each time, and only its row of "
-                  "scores "
-                  "grows. Seconds are the least of two runs on one thread.",
-         .rule =
-             "Both ways write the same tokens, the likeliest ones and drawn ones. From the first quarter of "
-             "tokens to "
-             "the last the time of one grows at least twofold without a cache, and at most half as much with "
-             "it. The shortest text comes more than 1.1 times as fast with it, and the longest gains at "
-             "least 1.1 times as much as that.",
-         .sabotage = "What is to have a cache has none either.",
-         .params = "{\"sizes\": 3, \"tokens\": 100, \"prompt\": 8, \"d_model\": 128, \"n_layers\": 4, "
-                   "\"model\": \"\"}",
-         .timed = true},
+    .info = {.id = "D16",
+             .title = "Writing with a cache of keys and values, and without",
+             .shows = "Lets a model write the same text twice: once it reads the whole text again for each "
+                      "token, once it keeps keys and values of what it has read and reads the new token "
+                      "alone. No token looks ahead, so what is kept never changes and both ways choose the "
+                      "same tokens. Without a cache a token costs as much as the text before it; with one its "
+                      "maps cost the same each time, and only its row of scores grows. Seconds are the least "
+                      "of two runs on one thread.",
+             .rule = "Both ways write the same tokens, the likeliest ones and drawn ones. From the first "
+                     "quarter of tokens to the last the time of one grows at least twofold without a cache, "
+                     "and at most half as much with it. The shortest text comes more than 1.1 times as fast "
+                     "with it, and the longest gains at least 1.1 times as much as that.",
+             .sabotage = "What is to have a cache has none either.",
+             .params = "{\"sizes\": 3, \"tokens\": 100, \"prompt\": 8, \"d_model\": 128, \"n_layers\": 4, "
+                       "\"model\": \"\"}",
+             .timed = true},
     .full = "{\"sizes\": 4, \"d_model\": 256}",
     .run = run,
 };

@@ -218,23 +218,19 @@ static void run(heed_demoing *d)
 }
 
 const heed_demo heed_demo_39 = {
-    .info =
-        {.id = "D39",
-         .title = "What a forward pass asks the system for",
-         .shows =
-             "Reads the same tokens again and again and counts how often each pass asks for memory: blocks and "
-             "the chunks that small things lie in (src/base/memory.c). Position indices 0, 1, 2 ... that are "
-             "made "
-             "within a pass cost a buffer every time; made once, they cost none. heed needs no indices: "
-             "positions "
-             "are rows that lie one behind the other, and its plan has laid every tensor of a pass into one "
-             "arena before the first one, so later passes ask for nothing at all.",
-         .rule =
-             "Each pass that makes its indices asks once more. Passes with indices made before, with rows as "
-             "they lie, and whole forward passes of heed ask for nothing after the first. All look up the "
-             "same rows.",
-         .sabotage = "The plan of the forward pass is thrown away after each of them.",
-         .params = "{\"passes\": 8, \"seq_len\": 64}"},
+    .info = {.id = "D39",
+             .title = "What a forward pass asks the system for",
+             .shows = "Reads the same tokens again and again and counts how often each pass asks for memory: "
+                      "blocks and the chunks that small things lie in (src/base/memory.c). Position indices "
+                      "0, 1, 2 ... that are made within a pass cost a buffer every time; made once, they cost "
+                      "none. heed needs no indices: positions are rows that lie one behind the other, and its "
+                      "plan has laid every tensor of a pass into one arena before the first one, so later "
+                      "passes ask for nothing at all.",
+             .rule = "Each pass that makes its indices asks once more. Passes with indices made before, with "
+                     "rows as they lie, and whole forward passes of heed ask for nothing after the first. "
+                     "All look up the same rows.",
+             .sabotage = "The plan of the forward pass is thrown away after each of them.",
+             .params = "{\"passes\": 8, \"seq_len\": 64}"},
     .full = "{\"passes\": 200, \"seq_len\": 1024}",
     .run = run,
 };

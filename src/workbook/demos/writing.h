@@ -14,8 +14,6 @@ typedef struct heed_demo_tokens {
 
 /** The model in the folder of the parameter "model"; NULL where that is "", and after a failure. heed_model_close() it. */
 heed_model *heed_demo_given_model(heed_demoing *d);
-/** True: the parameter "model" names a folder. */
-bool heed_demo_has_given_model(heed_demoing *d);
 
 /** Room for n tokens. */
 heed_demo_tokens heed_demo_tokens_make(heed_demoing *d, int64_t n);
