@@ -96,6 +96,17 @@ HEED_API const char *heed_posing_step(const heed_posing *posing, int i);
 HEED_API int heed_posing_n_key_points(const heed_posing *posing);
 HEED_API const char *heed_posing_key_point(const heed_posing *posing, int i);
 
+/* The engine's own way to the answer: a function of it, as it stands in its sources. */
+typedef struct heed_posing_source {
+    const char *file, *function; /* "src/ops/softmax.c", from the top of heed's sources on */
+    int line;                    /* where it begins */
+    const char *text;            /* with the comment above it */
+} heed_posing_source;
+
+/** Of code exercises one at least. */
+HEED_API int heed_posing_n_sources(const heed_posing *posing);
+HEED_API heed_posing_source heed_posing_source_at(const heed_posing *posing, int i);
+
 /* Something to choose from: "a" … in the order of the variant. */
 typedef struct heed_posing_option {
     const char *key; /* what an answer names, beside the letter */

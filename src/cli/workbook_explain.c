@@ -11,12 +11,14 @@
 #define MOST_FIELDS 64
 
 typedef struct explain_options {
-    bool anyway, json;
+    bool anyway, source, json;
 } explain_options;
 
 static const heed_field fields[] = {
     {"anyway", "also without an answer of your own", HEED_FIELD_BOOLEAN, offsetof(explain_options, anyway), 0,
      0, NULL},
+    {"source", "how heed itself computes it: functions of its sources, each at its line", HEED_FIELD_BOOLEAN,
+     offsetof(explain_options, source), 0, 0, NULL},
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, offsetof(explain_options, json), 0, 0, NULL},
 };
 
@@ -56,13 +58,58 @@ static void put_past(const heed_cli_desk *desk, const char *id)
     }
 }
 
+/* --- how heed does it --- */
+
+/* Where it stands; with --source itself, as it is: code has no marks of words in it. */
+static void put_sources(const heed_posing *p, bool texts)
+{
+    const int n = heed_posing_n_sources(p);
+
+    if (n > 0 && !texts)
+        heed_cli_put_head("In heed");
+    for (int i = 0; i < n; i++) {
+        const heed_posing_source s = heed_posing_source_at(p, i);
+
+        if (texts)
+            printf("\n%s%s:%d%s\n%s", heed_cli_ink_on(HEED_CLI_INK_BOLD), s.file, s.line, heed_cli_ink_off(),
+                   s.text);
+        else
+            printf("  %s:%d  %s\n", s.file, s.line, s.function);
+    }
+    if (n > 0 && !texts)
+        printf("  heed workbook explain %s --source shows them\n", heed_posing_info(p)->id);
+}
+
+static void put_sources_json(heed_cli_json *json, const heed_posing *p)
+{
+    heed_cli_json_open(json, "sources", '[');
+    for (int i = 0; i < heed_posing_n_sources(p); i++) {
+        const heed_posing_source s = heed_posing_source_at(p, i);
+
+        heed_cli_json_open(json, NULL, '{');
+        heed_cli_json_text(json, "file", s.file);
+        heed_cli_json_integer(json, "line", s.line);
+        heed_cli_json_text(json, "function", s.function);
+        heed_cli_json_text(json, "text", s.text);
+        heed_cli_json_close(json, '}');
+    }
+    heed_cli_json_close(json, ']');
+}
+
+/* --- the whole --- */
+
+static void put_title(const heed_exercise_info *info)
+{
+    printf("%s%s  %s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), info->id, info->title, heed_cli_ink_off());
+}
+
 /* result: of its experiment, NULL where it has none. */
 static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_marking *m,
                     const heed_demo_result *result)
 {
     const heed_exercise_info *info = heed_posing_info(p);
 
-    printf("%s%s  %s%s\n", heed_cli_ink_on(HEED_CLI_INK_BOLD), info->id, info->title, heed_cli_ink_off());
+    put_title(info);
     put_answers(p, m);
     if (result != NULL)
         printf("\nThe experiment %s, %s, says \"%s\".\n", result->info->id, result->info->title,
@@ -74,6 +121,7 @@ static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_
     heed_cli_put_head("Why");
     heed_cli_put_words(heed_posing_why(p), 0, 0);
     heed_cli_put_words_beside_points(p, heed_notebook_entry_of(desk->notebook, info->id).words);
+    put_sources(p, false);
     put_past(desk, info->id);
     if (info->demo != NULL)
         printf("\nDemonstration: %s (heed workbook demo %s)\n", info->demo, info->demo);
@@ -103,6 +151,7 @@ static void explain_json(const heed_posing *p, const heed_marking *m, const char
     heed_cli_json_close(&json, ']');
     if (words != NULL)
         heed_cli_json_text(&json, "words", words);
+    put_sources_json(&json, p);
     heed_cli_json_close(&json, '}');
 }
 
@@ -120,6 +169,9 @@ static heed_status show(const heed_cli_desk *desk, heed_posing *p, const explain
                              "%s: expected an answer of yours first, to these numbers; --anyway shows the "
                              "solution without one",
                              id);
+    if (own->source && heed_posing_n_sources(p) == 0)
+        return heed_cli_fail(err, HEED_ERR_USAGE, "%s: no program computes it; its explanation names functions",
+                             id);
     status = heed_posing_experiment(p) != NULL ? heed_cli_experiment_run(p, &result, err) : HEED_OK;
     if (status == HEED_OK)
         status = heed_posing_answer(p, none, &m, err);
@@ -127,7 +179,10 @@ static heed_status show(const heed_cli_desk *desk, heed_posing *p, const explain
         return status;
     if (own->json)
         explain_json(p, m, heed_notebook_entry_of(desk->notebook, id).words);
-    else
+    else if (own->source) {
+        put_title(heed_posing_info(p));
+        put_sources(p, true);
+    } else
         explain(desk, p, m, result);
     heed_marking_destroy(m);
     heed_cli_desk_note(heed_notebook_explained(desk->notebook, id, &unsaved), &unsaved);
@@ -142,7 +197,7 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_posing *posing = NULL;
     heed_status status;
 
-    heed_cli_add_group(&options, NULL, fields, 2, &own, true);
+    heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
     status = heed_cli_read(&options, argc, argv, err);
     if (status != HEED_OK || options.help_shown)
         return status;
@@ -162,6 +217,7 @@ const heed_cli_command heed_cli_workbook_explain = {
     .operands = "[ID]",
     .summary = "the right answer, the steps with these numbers, and why",
     .examples = "  heed workbook explain pp.q10\n"
-                "  heed workbook explain pp.q10 --anyway\n",
+                "  heed workbook explain pp.q10 --anyway\n"
+                "  heed workbook explain ch12.e11 --source\n",
     .run = run,
 };

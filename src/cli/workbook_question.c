@@ -112,13 +112,14 @@ void heed_cli_put_question(const heed_cli_desk *desk, const heed_posing *p)
         heed_cli_put_words(heed_posing_option_at(p, i).text, 5, 5);
     }
     if (info->kind == HEED_EXERCISE_CODE) {
-        char words[256];
+        char words[400];
 
         snprintf(
             words, sizeof words,
-            "Your program gets its inputs from \"params\" of `heed workbook show %s --json`; its results may "
-            "come from files, NAME=@FILE.",
-            info->id);
+            "`heed workbook start %s` makes a folder with the inputs and a file to begin with, and "
+            "`heed workbook watch` in it judges your program whenever you save it. The inputs are "
+            "\"params\" of `heed workbook show %s --json`, too, and results may come from files, NAME=@FILE.",
+            info->id, info->id);
         putchar('\n');
         heed_cli_put_words(words, 0, 0);
     }

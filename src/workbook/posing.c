@@ -7,6 +7,7 @@
 #include "base/nearest.h"
 #include "workbook/book.h"
 #include "workbook/read_answer.h"
+#include "workbook/sources.h"
 
 /* --- what a person is asked for --- */
 
@@ -288,6 +289,32 @@ int heed_posing_n_key_points(const heed_posing *p)
 const char *heed_posing_key_point(const heed_posing *p, int i)
 {
     return p->key_points[i];
+}
+
+static const heed_source *sources_of(const heed_posing *p)
+{
+    const heed_source *s = heed_workbook_sources;
+
+    while (s->id != NULL && strcmp(s->id, p->part->info.id) != 0)
+        s++;
+    return s;
+}
+
+int heed_posing_n_sources(const heed_posing *p)
+{
+    const heed_source *s = sources_of(p);
+    int n = 0;
+
+    while (s[n].id != NULL && strcmp(s[n].id, p->part->info.id) == 0)
+        n++;
+    return n;
+}
+
+heed_posing_source heed_posing_source_at(const heed_posing *p, int i)
+{
+    const heed_source *s = sources_of(p) + i;
+
+    return (heed_posing_source){s->file, s->function, s->line, s->text};
 }
 
 int heed_posing_n_options(const heed_posing *p)
