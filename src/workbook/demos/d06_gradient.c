@@ -8,6 +8,7 @@
 
 enum { TOP, DIAGONAL, CROSS, TO_SCORES, TO_Q, TO_K, N_COLUMNS };
 
+#define SHARP    0.99
 #define FROM_TOP 0.8 /* the rule looks at sharper rows than this */
 
 /* --- one sharpness --- */
@@ -149,6 +150,16 @@ static void judge(heed_demoing *d, heed_grid table)
     heed_show_figure(d, "last_top", last[TOP], "the largest weight of the sharpest row");
     heed_show_figure(d, "last_to_Q", last[TO_Q], "norm of the gradient of Q there");
     heed_show_figure(d, "most_to_Q", largest(table, TO_Q), "the largest such norm");
+    for (int64_t i = 0; i < table.rows; i++) {
+        const double *row = table.data + i * N_COLUMNS;
+
+        if (row[TOP] >= SHARP || i == table.rows - 1) {
+            heed_show_figure(d, "sharp_top", row[TOP], "the first largest weight of 0.99 and more");
+            heed_show_figure(d, "to_Q_sharp", row[TO_Q], "norm of the gradient of Q there");
+            break;
+        }
+    }
+    heed_show_figure(d, "to_Q_even", table.data[TO_Q], "that of the evenest row");
     heed_show_figure(d, "off_formula", off, "the largest |diagonal - p (1 - p)|");
     heed_show_check(d, last[TOP] > 0.9999, "the sharpest row puts %.6f on one key", last[TOP]);
     heed_show_check(d, off <= 1e-6, "the diagonal is p (1 - p) within 1e-6: %.2g off", off);

@@ -165,6 +165,8 @@ static void show_figures(heed_demoing *d, const double *loss, const stacks *s, c
     heed_show_figure(d, "merged_relu", s->merged_relu, "and of one with ReLU");
     heed_show_figure(d, "stable_pre", r->largest[PRE], "largest rate that learns, with LayerNorm");
     heed_show_figure(d, "stable_none", r->largest[NONE], "and without");
+    heed_show_figure(d, "gained_pre", r->gained.data[0], "nats gone with the rate 0.1, with LayerNorm");
+    heed_show_figure(d, "gained_none", r->gained.data[N_RATES], "and without");
     heed_show_figure(d, "block_apart", apart,
                      "a block's output and gradients against double precision, relative");
 }
