@@ -223,7 +223,9 @@ static void show_frequencies(heed_demoing *d, const subject *m, int64_t draws)
         double *share = shares.data + way * m->V;
 
         for (int64_t i = 0; i < draws; i++)
-            share[heed_session_sample(session, &sampling)] += 1.0 / (double)draws;
+            share[heed_session_sample(session, &sampling)] += 1.0;
+        for (int64_t i = 0; i < m->V; i++)
+            share[i] /= (double)draws;
         off[way] = off_by(p.data, share, m->V, draws);
         heed_show_figure(d, heed_demo_words(d, "off_%s", keys[way]), off[way],
                          heed_demo_words(d, "standard errors that a token's share is off: %s", names[way]));
