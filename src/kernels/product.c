@@ -101,12 +101,18 @@ static bool fits(int64_t rows, int64_t cols)
            bytes <= PTRDIFF_MAX;
 }
 
+/* oneDNN holds sizes in 32 bits in places, and divides by what is left of larger ones. */
+static bool is_counted(const heed_product_shape *s)
+{
+    return s->m >= 1 && s->n >= 1 && s->k >= 1 && s->m <= INT32_MAX && s->n <= INT32_MAX && s->k <= INT32_MAX;
+}
+
 static heed_status check_shape(const heed_products *products, const heed_product_shape *s, heed_error *err)
 {
-    if (s->m < 1 || s->n < 1 || s->k < 1 || !fits(s->m, s->k) || !fits(s->k, s->n) || !fits(s->m, s->n))
+    if (!is_counted(s) || !fits(s->m, s->k) || !fits(s->k, s->n) || !fits(s->m, s->n))
         return heed_fail(err, HEED_ERR_SHAPE,
-                         "a matrix product needs sizes from 1 that fit memory, got [%" PRId64 ", %" PRId64
-                         "] times [%" PRId64 ", %" PRId64 "]",
+                         "a matrix product needs sizes from 1 to 2147483647 that fit memory, got [%" PRId64
+                         ", %" PRId64 "] times [%" PRId64 ", %" PRId64 "]",
                          s->m, s->k, s->k, s->n);
     if (s->bf16 && !heed_products_has_bf16(products))
         return heed_fail(err, HEED_ERR_USAGE,

@@ -21,8 +21,11 @@ typedef struct written {
 static void write_on(heed_demoing *d, const heed_model *model, const heed_demo_tokens *prompt,
                      const heed_sampling *sampling, bool cache, int64_t n, const written *w)
 {
-    const heed_session_options options = {
-        .threads = 1, .no_cache = !cache, .seed = d->options->seed, .overflow = HEED_OVERFLOW_ERROR};
+    const heed_session_options options = {.threads = 1,
+                                          .no_cache = !cache,
+                                          .seed = d->options->seed,
+                                          .context_length = prompt->n + n,
+                                          .overflow = HEED_OVERFLOW_ERROR};
     heed_session *session = NULL;
     heed_error err = {HEED_OK, ""};
 

@@ -149,7 +149,8 @@ static void show_heads(heed_demoing *d, const heed_model *model, const heed_diag
     heed_grid table = heed_grid_make(&d->s, layers * c->n_heads, 3);
     const char *names = "";
 
-    for (int64_t layer = 0; d->s.status == HEED_OK && c->attention && layer < layers; layer++) {
+    for (int64_t layer = 0;
+         d->s.status == HEED_OK && c->kind == HEED_KIND_GPT && c->attention && layer < layers; layer++) {
         const char *name = heed_demo_words(d, "blocks.%d.attn.pattern", (int)layer);
         const heed_grid pattern = heed_demo_read(d, model, &window, name);
 
