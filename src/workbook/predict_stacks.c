@@ -87,7 +87,7 @@ static void whole_block(heed_solving *s, const heed_demo_result *r)
 
 static void vary_steps(heed_varying *v)
 {
-    heed_vary_pick_int(v, "steps", 3, INT64_C(200), INT64_C(250), INT64_C(300));
+    heed_vary_pick_int(v, "steps", 3, INT64_C(160), INT64_C(200), INT64_C(240));
 }
 
 static void vary_factor(heed_varying *v)
@@ -125,7 +125,7 @@ const heed_exercise heed_exercises_predict_stacks[] = {
     {.id = "hard.h8.1b",
      .seed = "001 H8.1",
      .kind = HEED_EXERCISE_CONCEPT,
-     .params = "{\"steps\": 250}",
+     .params = "{\"steps\": 200}",
      .vary = vary_steps,
      .demo = "D23",
      .outcome = bare_stacks,

@@ -9,7 +9,8 @@
 
 /**
  * The feed-forward of block 0 merged into one map, W = W_fc W_proj, b = b_fc W_proj + b_proj: the largest difference between
- * what the feed-forward and what the map make of the first window of the training part.
+ * what the feed-forward and what the map make of the first window of the training part, over the largest of these numbers
+ * where that is more than 1.
  */
 double heed_demo_23_merged(heed_demoing *d, const heed_trainer *trainer);
 /**

@@ -231,7 +231,7 @@ const heed_demo heed_demo_23 = {
                      "agrees to 1e-5 of the largest number of each gradient.",
              .sabotage =
                  "The blocks lose their residual connections and norms, and all feed-forwards keep their ReLU.",
-             .params = "{\"steps\": 250, \"factor\": 1, \"depth\": 2, \"rate_steps\": 30, \"tokens\": 32, "
+             .params = "{\"steps\": 200, \"factor\": 1, \"depth\": 2, \"rate_steps\": 30, \"tokens\": 32, "
                        "\"n_heads\": 8, "
                        "\"head_dim\": 8, \"text\": \"\"}",
              .trains = true},
