@@ -52,7 +52,7 @@ HEED_API const char *heed_code_format_name(heed_code_format format);
 HEED_API heed_status heed_code_possible(const heed_posing *posing, heed_error *err);
 /**
  * Writes a folder that was not there, or was empty. HEED_ERR_USAGE: there is something in it, the exercise is none for a
- * program, plain C with .npy; HEED_ERR_FILE: it cannot be written, and what was written is taken away again.
+ * program, C with .npy; HEED_ERR_FILE: it cannot be written, and what was written is taken away again.
  */
 HEED_API heed_status heed_code_start(const heed_posing *posing, const char *folder, heed_code_language language,
                                      heed_code_format format, heed_error *err);
@@ -78,7 +78,8 @@ typedef struct heed_code_verdict {
 
 /**
  * Reads and judges outputs/NAME.txt or .npy for each thing that is asked for. What cannot be read is wrong, and its words say
- * why. HEED_ERR_FILE: no outputs/ is there, or there is nothing in it that is asked for.
+ * why. HEED_ERR_FILE: no outputs/ is there, or there is nothing in it that is asked for. HEED_ERR_CHECK: nothing can be worked out with
+ * it, as parameters that it is to be.
  */
 HEED_API heed_status heed_code_check(const heed_code_folder *folder, heed_code_verdict *verdict,
                                      heed_error *err);

@@ -63,7 +63,7 @@ refuse 2 'nothing is written over' workbook start ch12.e11
 mkdir kept && echo mine >kept/notes.txt
 refuse 2 'nothing is written over' workbook start ch12.e11 kept
 [ "$(ls kept)" = notes.txt ] || fail "start: something was written into a folder with files"
-refuse 2 'plain C reads text' workbook start ch12.e11 new --as npy
+refuse 2 'in C reads text' workbook start ch12.e11 new --as npy
 absent new
 refuse 3 'cannot be made' workbook start ch12.e11 no/such/place
 allow workbook start s5.e5.5 tensor --variant 3 --language none --as npy
@@ -84,7 +84,7 @@ refuse 3 'exercise.json' workbook check kept
 # ---- in C: a starting file compiles, is not right, and gets right ----
 
 end 1 workbook watch ch12.e11 --once
-expect '^wrong  weights  *row 1, column 1: 0 is not right$'
+expect '^wrong  weights  *row 1, column 1: nan is not right$'
 said '0 of 5 parts are'
 cat >attention.c <<'END'
     for (int scaled = 0; scaled < 2; scaled++)
@@ -123,6 +123,31 @@ said 'solution.c does not compile'
 expect 'nothing'
 allow workbook show ch12.e11 --json
 grep -q '"right": 2, "wrong": 2' out || fail "attempts are not kept"
+
+# ---- in C with libheed, where this build of it can be linked ----
+
+export PKG_CONFIG_PATH="${HEED_TEST_BUILD:-.}/meson-uninstalled" LD_LIBRARY_PATH="${HEED_TEST_BUILD:-.}/src"
+allow workbook start s5.e5.6b masked --language libheed
+end 1 workbook watch masked --once
+if grep -q 'does not compile\|ended with exit code' err; then
+    echo "skipped: libheed cannot be linked here"
+else
+    said '0 of 2 parts are'
+    expect '^wrong  output  *entry \[0, 0, 0\]: nan is not right$'
+    cat >lines.c <<'END'
+    heed_attention_inputs in = {.n_query = 4, .head_dim = 2, .q = &Q[0][0][0], .k = &K[0][0][0], .v = &V[0][0][0], .mask.causal = CAUSAL};
+    heed_attention_results want = {.out = &output[0][0][0], .weights = &weights[0][0][0]};
+    if (heed_attention_run(&in, &want, NULL) != HEED_OK)
+        return 1;
+END
+    cp masked/solution.c begun.c
+    sed '/Your computation/r lines.c' begun.c >masked/solution.c
+    CFLAGS=-DCAUSAL=false end 1 workbook watch masked --once
+    expect_words 'mask'
+    CFLAGS=-DCAUSAL=true end 0 workbook watch masked --once
+    expect '^s5.e5.6b is right$'
+fi
+unset PKG_CONFIG_PATH LD_LIBRARY_PATH
 
 # ---- in Python without NumPy, arrays of three axes ----
 

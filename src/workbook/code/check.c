@@ -146,6 +146,8 @@ heed_status heed_code_check(const heed_code_folder *f, heed_code_verdict *verdic
         status = nothing_there(p, verdict->remark, err);
     if (status == HEED_OK)
         status = heed_posing_judge(p, values, broken, &verdict->marking, err);
+    if (status == HEED_ERR_USAGE) /* parameters that the engine takes no more than it takes them from a line */
+        status = HEED_ERR_CHECK;
     for (int i = 0; i < p->n_fields; i++)
         json_decref(values[i]);
     verdict->answer = answer.data != NULL ? answer.data : strdup("");

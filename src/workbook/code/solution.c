@@ -125,17 +125,16 @@ static void declare_c_output(const output *o, heed_text_buffer *out)
     else if (!o->numbers)
         heed_text_printf(out, "    const char *%s = \"\";\n", o->name);
     else if (o->array.rank == 0)
-        heed_text_printf(out, "    number %s = 0;\n", o->name);
+        heed_text_printf(out, "    number %s = NAN;\n", o->name);
     else {
         heed_text_printf(out, "    number %s", o->name);
         put_sizes(&o->array, "[", "", "]", out);
-        heed_text_puts(out, " = ");
-        for (int i = 0; i < o->array.rank; i++)
-            heed_text_puts(out, "{");
-        heed_text_puts(out, "0");
-        for (int i = 0; i < o->array.rank; i++)
-            heed_text_puts(out, "}");
-        heed_text_printf(out, ";%s\n", o->open ? " /* the sizes are for you to set, here and below */" : "");
+        heed_text_printf(out, ";%s\n    nothing_yet(",
+                         o->open ? " /* the sizes are for you to set, three times */" : "");
+        put_sizes(&o->array, "", " * ", "", out);
+        heed_text_puts(out, ", ");
+        put_first(o->name, o->array.rank, out);
+        heed_text_puts(out, ");\n");
     }
 }
 
@@ -215,11 +214,11 @@ static void put_python_output(const output *o, heed_text_buffer *out)
     else if (!o->numbers)
         heed_text_puts(out, "\"\"");
     else if (o->array.rank == 0)
-        heed_text_puts(out, "0.0");
+        heed_text_puts(out, "np.nan");
     else {
-        heed_text_puts(out, "np.zeros((");
+        heed_text_puts(out, "np.full((");
         put_sizes(&o->array, "", ", ", "", out);
-        heed_text_puts(out, o->array.rank == 1 ? ",))" : "))");
+        heed_text_puts(out, o->array.rank == 1 ? ",), np.nan)" : "), np.nan)");
     }
     heed_text_printf(out, "  # %s%s\n", o->ask, o->open ? "; its shape is for you to find" : "");
 }

@@ -243,8 +243,10 @@ heed_status heed_code_start(const heed_posing *p, const char *folder, heed_code_
     writing w = {.folder = folder, .at = -1};
     heed_status status = heed_code_possible(p, err);
 
-    if (status == HEED_OK && language == HEED_CODE_C && format == HEED_CODE_NPY)
-        status = heed_fail(err, HEED_ERR_USAGE, "plain C reads text: expected another language for .npy");
+    if (status == HEED_OK && format == HEED_CODE_NPY &&
+        (language == HEED_CODE_C || language == HEED_CODE_LIBHEED))
+        status = heed_fail(err, HEED_ERR_USAGE,
+                           "as: a file to begin with in C reads text; .npy is for \"python\" and \"none\"");
     if (status != HEED_OK)
         return status;
     status = make_folders(&w, err);

@@ -65,6 +65,10 @@ const char *heed_code_number_text(double x, char out[32])
         snprintf(out, 32, "%s", isnan(x) ? "nan" : x > 0.0 ? "inf" : "-inf");
         return out;
     }
+    if (x == floor(x) && fabs(x) < 1e15) { /* 40, not 4e+01, which no integer begins with */
+        snprintf(out, 32, "%.0f", x);
+        return out;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, x);
         if (strtod(out, NULL) == x)

@@ -3,6 +3,7 @@
 #ifndef FILES_H
 #define FILES_H
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,32 +39,6 @@ static inline void files_close(FILE *file, const char *path)
 
 /* --- inputs --- */
 
-#ifdef HEED_HEED_H
-
-/* n numbers, row after row: text, or .npy. */
-static inline void read_numbers(const char *name, int n, number *out)
-{
-    heed_error err = {HEED_OK, ""};
-    heed_matrix m = {0};
-    char path[200];
-    FILE *file;
-
-    snprintf(path, sizeof path, "inputs/%.100s.npy", name);
-    file = fopen(path, "r");
-    if (file != NULL)
-        fclose(file);
-    else
-        snprintf(path, sizeof path, "inputs/%.100s.txt", name);
-    if (heed_matrix_read(name, path, &m, &err) != HEED_OK)
-        files_fail(path, err.message);
-    if (m.rows * m.columns != n)
-        files_fail(path, "it has another number of numbers");
-    memcpy(out, m.data, (size_t)n * sizeof *out);
-    heed_matrix_free(&m);
-}
-
-#else
-
 /* Past blanks, and lines that begin with #. */
 static inline void files_skip(FILE *in)
 {
@@ -81,16 +56,16 @@ static inline void read_numbers(const char *name, int n, number *out)
 {
     char path[200];
     FILE *in = files_open("inputs", name, "r", path);
+    double x;
 
     for (int i = 0; i < n; i++) {
         files_skip(in);
-        if (fscanf(in, "%lf", &out[i]) != 1)
+        if (fscanf(in, "%lf", &x) != 1)
             files_fail(path, "it has fewer numbers");
+        out[i] = (number)x;
     }
     files_close(in, path);
 }
-
-#endif
 
 static inline number read_number(const char *name)
 {
@@ -122,6 +97,13 @@ static inline void read_text(const char *name, size_t size, char *out)
 }
 
 /* --- outputs --- */
+
+/* n numbers that are none, so that nobody takes what was not computed for an answer. */
+static inline void nothing_yet(int n, number *x)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = NAN;
+}
 
 /* An array of n_axes sizes: the last axis on a line; more than two axes behind a line that says the sizes. */
 static inline void write_numbers(const char *name, int n_axes, const int *sizes, const number *x)
