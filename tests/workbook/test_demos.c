@@ -62,7 +62,9 @@ static bool is_long(int i)
     heed_demo_result *r;
 
     if (info->timed) {
-        heed_demo_result_destroy(run(info->id, &(heed_demo_options){.params = "{\"sizes\": 2}"}));
+        heed_demo_result_destroy(run(
+            info->id,
+            &(heed_demo_options){.params = info->trains ? "{\"sizes\": 2, \"steps\": 3}" : "{\"sizes\": 2}"}));
     } else if (info->trains) {
         r = run(info->id, &three);
         check_shown(r, &three);
