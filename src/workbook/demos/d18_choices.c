@@ -310,8 +310,10 @@ static void show_beams(heed_demoing *d, const subject *m, int64_t tokens)
     heed_show_figure(d, "one_beam_same", (double)same, "tokens of one beam that are the greedy ones");
     heed_show_check(d, same == tokens, "one beam writes the greedy text: %lld of %lld tokens", (long long)same,
                     (long long)tokens);
-    heed_show_check(d, least >= plain - 1e-3,
-                    "no width finds a less probable text: ln P %.3f at least, greedy %.3f", least, plain);
+    heed_show_figure(d, "log_p_widest", y.data[WIDTHS - 1], "of the widest search");
+    heed_show_check(d, y.data[WIDTHS - 1] >= plain - 1e-3,
+                    "the widest search finds a text that is at least as probable: ln P %.3f, greedy %.3f",
+                    y.data[WIDTHS - 1], plain);
 }
 
 /* --- what the next token is made from --- */
@@ -379,23 +381,25 @@ static void run(heed_demoing *d)
 }
 
 const heed_demo heed_demo_18 = {
-    .info = {.id = "D18",
-             .title = "Choosing the next token",
-             .shows = "Lets one model continue one prompt in several ways: always the likeliest token "
-                      "(greedy), drawn at temperature 0.7 and 1, drawn from the 10 likeliest or from the "
-                      "likeliest nine tenths, and by beam search. The model gives a distribution; a way of "
-                      "choosing makes a token of it, which is appended, and the longer text is read again. "
-                      "Greedy text falls into circles, because the same context always gives the same token. "
-                      "Only drawing at temperature 1 without filters writes as often what the model holds "
-                      "likely.",
-             .rule = "The greedy text has at most 0.7 as many different runs of four tokens as drawn text. "
-                     "One beam writes the greedy text, and no width finds one that is less probable. Where "
-                     "the model is least sure, shares of tokens drawn at temperature 1 are within 4.5 "
-                     "standard errors of their probabilities, greedy ones are not.",
-             .sabotage = "All of them take the likeliest token.",
-             .params = "{\"prompt\": \"The best way to learn\", \"steps\": 400, \"tokens\": 200, \"texts\": 4, "
-                       "\"draws\": 5000, \"beam_tokens\": 40, \"text\": \"\", \"model\": \"\"}",
-             .trains = true},
+    .info =
+        {.id = "D18",
+         .title = "Choosing the next token",
+         .shows = "Lets one model continue one prompt in several ways: always the likeliest token "
+                  "(greedy), drawn at temperature 0.7 and 1, drawn from the 10 likeliest or from the "
+                  "likeliest nine tenths, and by beam search. The model gives a distribution; a way of "
+                  "choosing makes a token of it, which is appended, and the longer text is read again. "
+                  "Greedy text falls into circles, because the same context always gives the same token. "
+                  "Only drawing at temperature 1 without filters writes as often what the model holds "
+                  "likely.",
+         .rule =
+             "The greedy text has at most 0.7 as many different runs of four tokens as drawn text. One beam "
+             "writes the greedy text, and 8 beams find one that is at least as probable; 2 may miss it. Where "
+             "the model is least sure, shares of tokens drawn at temperature 1 are within 4.5 standard errors "
+             "of their probabilities, greedy ones are not.",
+         .sabotage = "All of them take the likeliest token.",
+         .params = "{\"prompt\": \"The best way to learn\", \"steps\": 400, \"tokens\": 200, \"texts\": 4, "
+                   "\"draws\": 5000, \"beam_tokens\": 40, \"text\": \"\", \"model\": \"\"}",
+         .trains = true},
     .full = "{\"steps\": 1500, \"tokens\": 400, \"texts\": 16, \"draws\": 50000, \"beam_tokens\": "
             "60}",
     .run = run,
