@@ -136,6 +136,7 @@ typedef struct heed_train_options {
     double temperature;          /* T */
     double distill_weight;
 
+    bool unmeasured; /* no time is spent on this machine's matrix peak: matrix_peak_flops and peak_share are 0 */
     const char
         *tokenizer_path; /* a tokenizer to take (heed_tokenizer_open()) instead of making one; NULL: make it */
     heed_ranks
@@ -175,7 +176,7 @@ typedef struct heed_train_plan {
     double initial_loss; /* that fresh weights should have at the first step; NaN: not known, or not fresh */
     double initial_tolerance; /* and how far off it may be: five standard errors and 2 % */
     double highest_rate;      /* that the schedule reaches: a short run may end in its warm-up */
-    double matrix_peak_flops; /* this machine's, measured now */
+    double matrix_peak_flops; /* this machine's, measured now; 0: not measured */
     double teacher_bytes;     /* weights of the teacher, mapped; 0: none */
     int64_t n_embeddings,
         n_embeddings_mapped; /* rows, and how many came from init_embeddings; 0: none asked for */

@@ -59,7 +59,8 @@ static void measure(heed_trainer *t)
     heed_rate rate;
     double peak;
 
-    if (t->device.kernels != NULL && heed_limits_peak(&t->device, PEAK_SECONDS, &rate, NULL) == HEED_OK)
+    if (t->device.kernels != NULL && !t->options.unmeasured &&
+        heed_limits_peak(&t->device, PEAK_SECONDS, &rate, NULL) == HEED_OK)
         t->plan.matrix_peak_flops = rate.best;
     peak = (double)heed_memory_peak();
     t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident() +

@@ -112,9 +112,10 @@ typedef struct stability {
 
 static stability find_rates(heed_demoing *d)
 {
-    const int64_t steps = heed_take_int(&d->s, "rate_steps", 1, 10000),
+    const int64_t most = heed_take_int(&d->s, "rate_steps", 1, 10000),
                   depth = heed_take_int(&d->s, "depth", 1, 16);
     heed_demo_training t = heed_demo_training_of(d, HEED_DEMO_P2S);
+    const int64_t steps = t.options.steps < most ? t.options.steps : most;
     stability s = {.gained = heed_grid_make(&d->s, 2, N_RATES)};
 
     t.config.n_layers = depth;

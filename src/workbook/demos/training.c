@@ -60,6 +60,7 @@ heed_demo_training heed_demo_training_of(heed_demoing *d, heed_demo_preset prese
     o->eval_interval = 0;
     o->seed = (int64_t)(d->options->seed & INT64_MAX);
     o->corpus_bytes = STORIES_BYTES;
+    o->unmeasured = true;
     if (preset == HEED_DEMO_A1 || preset == HEED_DEMO_A2) {
         o->task = heed_task_find("induction");
         o->task_symbols = SYMBOLS;
