@@ -262,7 +262,7 @@ static void tasks_go_on_at_the_same_window(void **state)
     (void)state;
     run_open(&c);
     c.text[0] = '\0';
-    c.config.context_length = 24;
+    c.config.context_length = 28;
     c.options.batch_size = 1;
     for (c.options.task = 1; names[c.options.task] != NULL; c.options.task++) {
         double losses[RUN_MAX_STEPS] = {0};
