@@ -38,6 +38,7 @@ struct heed_posing {
     const heed_field_spec *specs[HEED_MAX_FIELDS];
     int n_fields, n_given;                  /* the first so many are parameters */
     heed_field_spec given[HEED_MAX_FIELDS]; /* specs of parameters, where these are asked for */
+    heed_part own;                          /* the part of a program's posing */
 };
 
 /** The answer of the exercise for the parameters, going wrong by the slip; *answer is new. */
@@ -51,6 +52,11 @@ heed_status heed_posing_settled(const heed_posing *posing, heed_error *err);
 /** Parameters of a variant, 0 being the source's; *params is new. */
 heed_status heed_exercise_vary(const heed_exercise *exercise, int64_t variant, json_t **params,
                                heed_error *err);
+/**
+ * What a folder asks a program for with these numbers: *program is new, NULL where it is what the posing asks. HEED_ERR_USAGE: the
+ * numbers are too large for one.
+ */
+heed_status heed_posing_program(const heed_posing *posing, heed_posing **program, heed_error *err);
 /** heed_judge(); an answer by another reading of the question is right, too, and the remark says so. */
 heed_judged heed_exercise_judge(const heed_exercise *exercise, const json_t *params,
                                 const heed_field_spec *field, const json_t *expected, const json_t *given);

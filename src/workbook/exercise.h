@@ -225,6 +225,11 @@ typedef struct heed_exercise {
      * more than the field's tolerance it counts in its place. NULL: it never is.
      */
     double (*rounding)(heed_solving *s, const char *field);
+    /*
+     * Of a code exercise whose fields are not the numbers that a program computes: what a folder for one asks for, under the same
+     * id. Its vary() draws inputs beside the exercise's parameters; its question is the **Program** of the words. NULL: the same.
+     */
+    const struct heed_exercise *program;
 } heed_exercise;
 
 /** The groups, ended by NULL; each a list that ends with a NULL id. */

@@ -55,4 +55,7 @@ extern const heed_exercise heed_exercises_softmax[];
 extern const heed_exercise heed_exercises_sparse[];
 extern const heed_exercise heed_exercises_videos[];
 
+/* What a program is asked for: exercise.h. */
+extern const heed_exercise heed_program_head_split;
+
 #endif

@@ -305,6 +305,7 @@ const heed_exercise heed_exercises_head_shapes[] = {
      .solve = head_split,
      .slips = HEED_SLIP(HEED_SLIP_NO_SWAP) | HEED_SLIP(HEED_SLIP_WRONG_SPLIT),
      .fields = {SHAPE("split"), SHAPE("qkv"), SHAPE("scores"), SHAPE("context"), SHAPE("output")},
-     .demo = "D01"},
+     .demo = "D01",
+     .program = &heed_program_head_split},
     {.id = NULL},
 };

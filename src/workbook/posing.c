@@ -98,10 +98,9 @@ static heed_status fill_texts(heed_posing *p, heed_error *err)
 /* --- posing --- */
 
 /* Takes params over. */
-static heed_status pose(const heed_workbook *book, int i, int64_t variant, json_t *params, heed_posing **out,
-                        heed_error *err)
+static heed_status pose(const heed_workbook *book, const heed_part *part, int64_t variant, json_t *params,
+                        heed_posing **out, heed_error *err)
 {
-    const heed_part *part = &book->parts[i];
     heed_posing *p = calloc(1, sizeof *p);
     heed_status status = HEED_OK;
 
@@ -147,7 +146,7 @@ heed_status heed_workbook_pose(const heed_workbook *book, const char *id, int64_
         return heed_fail(err, HEED_ERR_USAGE, "%s: expected a variant of 0 or more, got %lld", id,
                          (long long)variant);
     status = heed_exercise_vary(book->parts[i].exercise, variant, &params, err);
-    return status == HEED_OK ? pose(book, i, variant, params, posing, err) : status;
+    return status == HEED_OK ? pose(book, &book->parts[i], variant, params, posing, err) : status;
 }
 
 /* A value for the parameter that was: "1 0; 0 1" in place of numbers in rows is read as an answer would be. *read is new. */
@@ -222,9 +221,36 @@ heed_status heed_workbook_pose_with(const heed_workbook *book, const char *id, c
         status = put_over(book->parts[i].exercise, params, given, err);
     json_decref(given);
     if (status == HEED_OK)
-        return pose(book, i, -1, params, posing, err);
+        return pose(book, &book->parts[i], -1, params, posing, err);
     json_decref(params);
     return status;
+}
+
+heed_status heed_posing_program(const heed_posing *p, heed_posing **program, heed_error *err)
+{
+    const heed_exercise *x = p->part->exercise->program;
+    heed_part part = *p->part;
+    heed_varying v = {.rng = heed_rng_make(0x70726f6772616du, 0), .params = json_deep_copy(p->params)};
+    heed_status status;
+
+    *program = NULL;
+    if (x == NULL || v.params == NULL) {
+        json_decref(v.params);
+        return x == NULL ? HEED_OK : heed_fail(err, HEED_ERR_MEMORY, "not enough memory for an exercise");
+    }
+    part.exercise = x;
+    x->vary(&v);
+    status = pose(p->book, &part, p->variant, v.params, program, err);
+    if (status != HEED_OK)
+        return status;
+    (*program)->own = part;
+    (*program)->part = &(*program)->own;
+    if (part.text != NULL && part.text->program[0] != '\0') {
+        const char *question = heed_text_fill(part.text->program, p->params, (*program)->arena);
+
+        (*program)->question = question != NULL ? question : "";
+    }
+    return HEED_OK;
 }
 
 void heed_posing_destroy(heed_posing *p)

@@ -58,7 +58,8 @@ static void begin_part(cutter *c, const char *line, size_t n)
                                         .group = c->group,
                                         .group_title = c->group_title,
                                         .question = "",
-                                        .why = ""};
+                                        .why = "",
+                                        .program = ""};
 }
 
 /* "A. Shapes and layout" */
@@ -120,12 +121,15 @@ static void add_block(cutter *c, const char *text, size_t n)
         add_text(p->key_points, &p->n_key_points, body);
     else if (strcmp(label, "Why") == 0)
         p->why = body;
+    else if (strcmp(label, "Program") == 0)
+        p->program = body;
 }
 
 /* A line that begins a block of its own. */
 static bool begins(const char *line)
 {
-    static const char *const labels[] = {"**Answer**", "**Hint**", "**Why**", "**Key point**", "**Option**"};
+    static const char *const labels[] = {"**Answer**",    "**Hint**",   "**Why**",
+                                         "**Key point**", "**Option**", "**Program**"};
 
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         if (strncmp(line, labels[i], strlen(labels[i])) == 0)

@@ -12,6 +12,7 @@
  *     **Hint**: Row i has ones up to column i.
  *     **Why**: …
  *     **Key point**: …
+ *     **Program**: …                                           what a program is asked for, where it is something else
  *     **Option** `left`: …                                     of a choice, whose answer is the key
  *
  * {name} stands for a parameter. A label lasts until the next one, or the next part.
@@ -37,6 +38,7 @@ typedef struct heed_text_item {
 typedef struct heed_part_text {
     const char *id, *title, *group, *group_title;
     const char *question, *why;
+    const char *program; /* "": none */
     heed_text_item answers[HEED_TEXT_MOST], options[HEED_TEXT_MOST];
     const char *hints[HEED_TEXT_MOST], *key_points[HEED_TEXT_MOST];
     int n_answers, n_options, n_hints, n_key_points;

@@ -187,6 +187,61 @@ v = json.load(open(sys.argv[1]))
 assert not v["ok"] and v["fields"]["shape"]["ok"] and "divided" in v["fields"]["weights"]["slip"], v
 END
 
+# ---- the numbers of a split into heads, right and split as one should not ----
+
+allow workbook start ch12.e14 split --language none --param seq_len=5 --param d=12 --param n_heads=3
+cat >split/split.py <<'END'
+import math, sys
+how = sys.argv[1]
+T, d, H = [int(open("inputs/%s.txt" % n).read()) for n in ("seq_len", "d", "n_heads")]
+Q, K, V = [[[float(v) for v in line.split()] for line in open("inputs/%s.txt" % n)] for n in "QKV"]
+h = d // H
+def flat(x):
+    return [v for y in x for v in flat(y)] if isinstance(x, list) else [x]
+def write(name, x):
+    shape, y = [], x
+    while isinstance(y, list):
+        shape.append(len(y))
+        y = y[0]
+    with open("outputs/" + name + ".txt", "w") as f:
+        f.write("# shape " + " ".join(map(str, shape)) + "\n" if len(shape) > 2 else "")
+        rows = flat(x)
+        for i in range(0, len(rows), shape[-1]):
+            f.write(" ".join(map(repr, rows[i:i + shape[-1]])) + "\n")
+def cut(row):
+    return [row[i * h:(i + 1) * h] for i in range(H)] if how != "split" else [row[i * H:(i + 1) * H] for i in range(h)]
+def heads(x):
+    if how == "split":
+        return [[[row[m * H + i] for m in range(h)] for row in x] for i in range(H)]
+    cuts = [cut(row) for row in x]
+    return cuts if how == "swap" else [[c[i] for c in cuts] for i in range(H)]
+q, k, v = heads(Q), heads(K), heads(V)
+root = h ** 0.5 if how != "scale" else 1
+scores = [[[sum(a * b for a, b in zip(i, j)) / root for j in kk] for i in qq] for qq, kk in zip(q, k)]
+def soft(row):
+    e = [math.exp(s - max(row)) for s in row]
+    return [x / sum(e) for x in e]
+context = [[[sum(w * vv[j][m] for j, w in enumerate(soft(row))) for m in range(h)] for row in s] for s, vv in zip(scores, v)]
+write("split", [cut(row) for row in Q])
+write("qkv", [q, k, v])
+write("scores", scores)
+write("context", context)
+if how == "swap":
+    write("output", [flat(c) for c in context])
+else:
+    write("output", [[context[i][t][m] for i in range(H) for m in range(h)] for t in range(T)])
+END
+end 0 workbook watch split --once --run 'python3 split.py right'
+end 1 workbook watch split --once --run 'python3 split.py swap'
+expect '^right  split$'
+expect_words 'qkv .*the axes of heads and positions seem not to be swapped'
+end 1 workbook watch split --once --run 'python3 split.py split'
+expect_words 'split .*head_dim parts of n_heads numbers'
+end 1 workbook watch split --once --run 'python3 split.py scale'
+expect_words 'scores .*not to be divided by'
+refuse 2 'expected' workbook start ch12.e14 large --param seq_len=1024 --param d=4096
+absent large
+
 # ---- .npy, and a list of a matrix's numbers, by a program in Python alone ----
 
 allow workbook start s5.e5.6a mask --language none --as npy

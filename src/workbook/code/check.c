@@ -119,7 +119,7 @@ static heed_status nothing_there(const heed_posing *p, const char *remark, heed_
 
 heed_status heed_code_check(const heed_code_folder *f, heed_code_verdict *verdict, heed_error *err)
 {
-    const heed_posing *p = f->posing;
+    const heed_posing *p = f->asked;
     const int folder = heed_code_open_folder(f->path, "outputs");
     json_t *values[HEED_MAX_FIELDS] = {NULL};
     heed_error broken[HEED_MAX_FIELDS] = {{HEED_OK, ""}};

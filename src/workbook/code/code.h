@@ -16,6 +16,8 @@
 struct heed_code_folder {
     char path[HEED_CODE_PATH];
     heed_posing *posing;
+    heed_posing *program;     /* what is asked for in its place; NULL */
+    const heed_posing *asked; /* either */
     heed_code_language language;
     heed_code_format format;
 };

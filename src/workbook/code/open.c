@@ -59,6 +59,9 @@ static heed_status read_description(const heed_workbook *book, const json_t *roo
     status = pose(book, id, variant, params, &f->posing, &own);
     if (status == HEED_OK)
         status = heed_code_possible(f->posing, &own);
+    if (status == HEED_OK)
+        status = heed_posing_program(f->posing, &f->program, &own);
+    f->asked = f->program != NULL ? f->program : f->posing;
     if (status != HEED_OK)
         return heed_fail(err, status == HEED_ERR_MEMORY ? status : HEED_ERR_FILE, "%s: %s", where, own.message);
     return HEED_OK;
@@ -106,6 +109,7 @@ void heed_code_close(heed_code_folder *f)
 {
     if (f == NULL)
         return;
+    heed_posing_destroy(f->program);
     heed_posing_destroy(f->posing);
     free(f);
 }

@@ -81,7 +81,7 @@ static heed_status mend_inputs(const heed_code_folder *f, int64_t *n_mended, hee
 
     if (folder < 0)
         return no_folder("inputs", err);
-    json_object_foreach(f->posing->params, name, value)
+    json_object_foreach(f->asked->params, name, value)
     {
         heed_text_buffer bytes = {0};
         char file[128];
@@ -110,11 +110,11 @@ static heed_status clear_outputs(const heed_code_folder *f, heed_error *err)
 
     if (folder < 0)
         return no_folder("outputs", err);
-    for (int i = 0; i < f->posing->n_fields && status == HEED_OK; i++) {
+    for (int i = 0; i < f->asked->n_fields && status == HEED_OK; i++) {
         for (int npy = 0; npy < 2 && status == HEED_OK; npy++) {
             char file[128];
 
-            snprintf(file, sizeof file, "%.100s.%s", f->posing->specs[i]->name, npy ? "npy" : "txt");
+            snprintf(file, sizeof file, "%.100s.%s", f->asked->specs[i]->name, npy ? "npy" : "txt");
             if (unlinkat(folder, file, 0) != 0 && errno != ENOENT)
                 status = heed_fail(err, HEED_ERR_FILE,
                                    "outputs/%s: the one from before cannot be taken away: %s", file,

@@ -188,8 +188,9 @@ static void write_files_h(const heed_posing *p, heed_code_language language, hee
     heed_text_puts(out, heed_code_files_h);
 }
 
-static heed_status put_all(writing *w, const heed_posing *p, heed_code_language language,
-                           heed_code_format format, heed_error *err)
+/* p: what posing asks a program for. */
+static heed_status put_all(writing *w, const heed_posing *posing, const heed_posing *p,
+                           heed_code_language language, heed_code_format format, heed_error *err)
 {
     const char *file = heed_code_file_of(language);
     heed_status status = put_inputs(w, p, format, err);
@@ -200,7 +201,7 @@ static heed_status put_all(writing *w, const heed_posing *p, heed_code_language 
         status = put_made(w, file, heed_code_write_solution, p, language, format, err);
     if (status == HEED_OK && (language == HEED_CODE_C || language == HEED_CODE_LIBHEED))
         status = put_made(w, "files.h", write_files_h, p, language, format, err);
-    return status == HEED_OK ? put_description(w, p, language, format, err) : status;
+    return status == HEED_OK ? put_description(w, posing, language, format, err) : status;
 }
 
 /* --- the folder --- */
@@ -241,22 +242,26 @@ heed_status heed_code_start(const heed_posing *p, const char *folder, heed_code_
                             heed_code_format format, heed_error *err)
 {
     writing w = {.folder = folder, .at = -1};
+    heed_posing *program = NULL;
     heed_status status = heed_code_possible(p, err);
 
     if (status == HEED_OK && format == HEED_CODE_NPY &&
         (language == HEED_CODE_C || language == HEED_CODE_LIBHEED))
         status = heed_fail(err, HEED_ERR_USAGE,
                            "as: a file to begin with in C reads text; .npy is for \"python\" and \"none\"");
+    if (status == HEED_OK)
+        status = heed_posing_program(p, &program, err);
     if (status != HEED_OK)
         return status;
     status = make_folders(&w, err);
     if (status == HEED_OK)
-        status = put_all(&w, p, language, format, err);
+        status = put_all(&w, p, program != NULL ? program : p, language, format, err);
     if (status != HEED_OK && w.at >= 0)
         take_away(&w);
     else if (status != HEED_OK && w.made)
         rmdir(folder);
     if (w.at >= 0)
         close(w.at);
+    heed_posing_destroy(program);
     return status;
 }
