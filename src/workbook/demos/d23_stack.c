@@ -196,10 +196,10 @@ static void run(heed_demoing *d)
     double loss[N_STACKS], apart;
     stability r;
 
+    apart = heed_demo_23_block(d, tokens, n_heads * head_dim, n_heads);
     for (int i = 0; d->s.status == HEED_OK && i < N_STACKS; i++)
         learn(d, i, &s);
     r = find_rates(d);
-    apart = heed_demo_23_block(d, tokens, n_heads * head_dim, n_heads);
     if (d->s.status != HEED_OK)
         return;
     for (int i = 0; i < N_STACKS; i++)

@@ -11,7 +11,7 @@
 #include "workbook/demos/small_model.h"
 #include "workbook/demos/training.h"
 
-enum { LOOKS = 12, WINDOWS = 32, MOST_SEQUENCE = 16, DISTANCES = 5, LONGEST_PERIOD = 24 };
+enum { LOOKS = 12, WINDOWS = 32, MOST_SEQUENCE = 16, DISTANCES = 5, LONGEST_PERIOD = 24, MOST_HEADS = 8 };
 
 /* Validation windows, and what a model makes of them. */
 typedef struct windows {
@@ -23,7 +23,8 @@ typedef struct look {
     double first, later;        /* loss in the first period, and from its second token on in later ones */
     double previous, induction; /* the best scores of heads of the lowest layer, and of the highest */
     int induction_head;
-    double at[DISTANCES]; /* of the former, mean weight on the token itself, on the one before, ... */
+    double each[MOST_HEADS][2]; /* of all heads, layer by layer: the token before, induction */
+    double at[DISTANCES];       /* of the former, mean weight on the token itself, on the one before, ... */
 } look;
 
 static windows make_windows(heed_demoing *d, const heed_trainer *trainer)
@@ -104,6 +105,20 @@ static heed_heads *look_at(heed_demoing *d, const heed_model *model, const windo
     return heads;
 }
 
+static void take_each(const heed_heads *all, const heed_heads *period, look *l)
+{
+    const int H = heed_heads_n_heads(all);
+
+    for (int i = 0; i < heed_heads_n_layers(all) * H && i < MOST_HEADS; i++) {
+        heed_head_scores a, b;
+
+        heed_heads_scores(period, HEED_HEADS_ALL, i / H, i % H, &a);
+        heed_heads_scores(all, HEED_HEADS_ALL, i / H, i % H, &b);
+        l->each[i][0] = a.roles[HEED_HEAD_PREVIOUS].found;
+        l->each[i][1] = b.roles[HEED_HEAD_INDUCTION].found;
+    }
+}
+
 static void take_scores(heed_demoing *d, const heed_model *model, const windows *w, look *l)
 {
     heed_heads *all = look_at(d, model, w, w->T), *period = look_at(d, model, w, LONGEST_PERIOD);
@@ -116,6 +131,7 @@ static void take_scores(heed_demoing *d, const heed_model *model, const windows 
         l->previous = best(period, 0, HEED_HEAD_PREVIOUS, &whose);
         heed_heads_profile(period, 0, whose, profile.data);
         memcpy(l->at, profile.data, sizeof l->at);
+        take_each(all, period, l);
     }
     heed_heads_destroy(all);
     heed_heads_destroy(period);
@@ -250,6 +266,17 @@ static void show_course(heed_demoing *d, const course *two, const course *one)
     heed_show_curve(d, "induction, layer 1", x, y[3]);
 }
 
+static void show_heads(heed_demoing *d, const look *l, int64_t n)
+{
+    heed_grid table = heed_grid_make(&d->s, n, 2);
+
+    for (int64_t i = 0; i < table.rows * 2; i++)
+        table.data[i] = l->each[i / 2][i % 2];
+    heed_show_table(d, table, "What each head finds at the end, layer.head",
+                    n == MOST_HEADS ? "0.0|0.1|0.2|0.3|1.0|1.1|1.2|1.3" : "0.0|0.1|0.2|0.3",
+                    "token before|induction", false);
+}
+
 static void show_profile(heed_demoing *d, const look *l)
 {
     heed_grid row = heed_grid_make(&d->s, 1, DISTANCES);
@@ -298,6 +325,7 @@ static void run(heed_demoing *d)
 
     if (d->s.status == HEED_OK) {
         show_course(d, &two, &one);
+        show_heads(d, &two.looks[two.n - 1], heed_trainer_config(trainer)->n_layers * 4);
         show_profile(d, &two.looks[two.n - 1]);
         show_sequence(d, heed_trainer_model(trainer), two.looks[two.n - 1].induction_head);
         judge(d, &two, &one);
