@@ -16,6 +16,7 @@
 #ifndef HEED_DEMO_H
 #define HEED_DEMO_H
 
+#include <heed/accounting.h>
 #include <heed/inspect.h>
 #include <heed/status.h>
 #include <stdbool.h>
@@ -55,6 +56,8 @@ typedef struct heed_demo_options {
      */
     bool (*progress)(void *context, const char *words, double done);
     void *context;
+    /* how often the caller's program has asked for memory so far; NULL: nobody counts, and no figure says it */
+    heed_account_count_fn *count;
 } heed_demo_options;
 
 typedef struct heed_demo_figure {

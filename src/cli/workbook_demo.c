@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/allocations.h"
 #include "cli/output.h"
 #include "cli/workbook_experiment.h"
 #include "cli/workbook_print.h"
@@ -109,8 +110,10 @@ static heed_status watch(const char *id, heed_demo_options *how, heed_demo_resul
 
 static heed_status show(const char *name, const demo_options *own, heed_error *err)
 {
-    heed_demo_options how = {
-        .full = own->full, .sabotage = own->sabotage, .seed = (uint64_t)own->seed, .params = NULL};
+    heed_demo_options how = {.full = own->full,
+                             .sabotage = own->sabotage,
+                             .seed = (uint64_t)own->seed,
+                             .count = heed_cli_allocation_counter()};
     heed_demo_result *result = NULL;
     char *params = NULL;
     const char *id;
