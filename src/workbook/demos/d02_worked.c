@@ -32,6 +32,26 @@ static sums sum_up(heed_demoing *d, heed_grid weights)
     return out;
 }
 
+/* The farthest that an output leaves the range of the values that its query sees, column by column; 0: none does. */
+static double outside(heed_demoing *d, heed_grid v, heed_grid output)
+{
+    double most = 0.0;
+
+    for (int64_t i = 0; d->s.status == HEED_OK && i < output.rows; i++) {
+        for (int64_t c = 0; c < output.columns; c++) {
+            const double y = output.data[i * output.columns + c];
+            double low = INFINITY, high = -INFINITY;
+
+            for (int64_t j = 0; j <= i && j < v.rows; j++) {
+                low = fmin(low, v.data[j * v.columns + c]);
+                high = fmax(high, v.data[j * v.columns + c]);
+            }
+            most = fmax(most, fmax(low - y, y - high));
+        }
+    }
+    return most;
+}
+
 /* Given, or drawn where it is an empty list or not there. */
 static heed_grid take(heed_demoing *d, const char *name, int64_t rows, int64_t columns)
 {
@@ -65,6 +85,8 @@ static void run(heed_demoing *d)
     heed_show_table(d, a.output, "Output: weights times V", NULL, NULL, false);
     heed_show_figure(d, "largest_off_one", s.off_one, "of the sums of the rows, from 1");
     heed_show_figure(d, "largest_hidden", s.hidden, "weight of a key that the mask hides");
+    heed_show_figure(d, "outside", outside(d, in.v, a.output),
+                     "the farthest that an output leaves the range of the values it may see");
     heed_show_check(d, s.off_one <= 1e-6, "each row adds up to 1 within 1e-6: the farthest is %.2g off",
                     s.off_one);
     heed_show_check(d, s.hidden == 0.0, "hidden keys weigh exactly 0: the largest weighs %.3g", s.hidden);

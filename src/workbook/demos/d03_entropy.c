@@ -66,8 +66,10 @@ static void fill_row(heed_demoing *d, int64_t n, int64_t keys, int64_t head_dim,
 
 static void fill(heed_demoing *d, heed_grid table, int64_t n, int64_t keys, int64_t first)
 {
-    for (int64_t i = 0; d->s.status == HEED_OK && i < table.rows; i++)
+    for (int64_t i = 0; d->s.status == HEED_OK && i < table.rows; i++) {
+        heed_demo_progress(d, (double)i / (double)table.rows, "wider and wider heads");
         fill_row(d, n, keys, first << i, table.data + i * N_COLUMNS);
+    }
 }
 
 /* How far the scaled entropy moves from head_dim 16 on. */
@@ -107,6 +109,7 @@ static void judge(heed_demoing *d, heed_grid table, const double *here, int64_t 
     heed_show_figure(d, "unscaled_entropy", last[PLAIN_ENTROPY], "nats at the widest, not scaled");
     heed_show_figure(d, "unscaled_largest", last[PLAIN_LARGEST], "mean largest weight there, not scaled");
     heed_show_figure(d, "scaled_largest", last[LARGEST], "the same, scaled");
+    heed_show_figure(d, "scaled_first", first[ENTROPY], "nats at the narrowest, scaled");
     heed_show_figure(d, "unscaled_first", first[PLAIN_ENTROPY], "nats at the narrowest, not scaled");
     heed_show_figure(d, "scaled_here", here[ENTROPY], "nats at head_dim, scaled");
     heed_show_figure(d, "unscaled_here", here[PLAIN_ENTROPY], "nats at head_dim, not scaled");

@@ -173,6 +173,86 @@ static void judge(heed_demoing *d, heed_grid table)
     }
 }
 
+/* --- rows of scores that are given, and two keys --- */
+
+enum { DRAWS = 64 };
+
+/* How large the gradient of each score of a row is over random gradients of its weights. */
+typedef struct reach {
+    double norm;      /* of all of them */
+    int64_t n_within; /* positions that get at least a tenth of the largest one */
+} reach;
+
+static reach reach_of(heed_demoing *d, heed_grid scores)
+{
+    const int64_t n = scores.columns;
+    const heed_grid p = heed_softmax_of_rows(&d->s, scores), dy = heed_demo_normal(d, DRAWS, n);
+    heed_grid y = heed_grid_make(&d->s, DRAWS, n), dx, squares = heed_grid_make(&d->s, 1, n);
+    double largest = 0.0;
+    reach r = {0.0, 0};
+
+    for (int64_t i = 0; d->s.status == HEED_OK && i < DRAWS * n; i++)
+        y.data[i] = p.data[i % n];
+    dx = heed_softmax_gradient(&d->s, y, dy);
+    if (d->s.status != HEED_OK)
+        return r;
+    for (int64_t i = 0; i < DRAWS * n; i++)
+        squares.data[i % n] += dx.data[i] * dx.data[i] / DRAWS;
+    for (int64_t j = 0; j < n; j++) {
+        r.norm += squares.data[j];
+        largest = fmax(largest, squares.data[j]);
+    }
+    for (int64_t j = 0; j < n; j++)
+        r.n_within += squares.data[j] >= 0.01 * largest;
+    r.norm = sqrt(r.norm);
+    return r;
+}
+
+/* Equal scores, and scores at even distances. */
+static void compare(heed_demoing *d)
+{
+    const int64_t len_a = heed_take_int(&d->s, "len_a", 2, 4096),
+                  len_b = heed_take_int(&d->s, "len_b", 2, 4096);
+    const double lo = heed_take_number(&d->s, "lo"), hi = heed_take_number(&d->s, "hi");
+    heed_grid even = heed_grid_make(&d->s, 1, len_a), spread = heed_grid_make(&d->s, 1, len_b);
+    reach a, b;
+
+    if (d->s.status == HEED_OK && !(lo >= -1e6 && hi <= 1e6 && lo <= hi))
+        heed_solve_fail(&d->s, HEED_ERR_USAGE, "expected lo and hi from -1e6 to 1e6, lo being the lower");
+    for (int64_t j = 0; d->s.status == HEED_OK && j < len_b; j++)
+        spread.data[j] = lo + (hi - lo) * (double)j / (double)(len_b - 1);
+    a = reach_of(d, even);
+    b = reach_of(d, spread);
+    heed_show_figure(d, "even_norm", a.norm, "gradient of len_a equal scores");
+    heed_show_figure(d, "spread_norm", b.norm, "of len_b scores from lo to hi");
+    heed_show_figure(d, "even_reached", (double)a.n_within / (double)len_a,
+                     "share of the equal ones that get a tenth of the largest or more");
+    heed_show_figure(d, "spread_reached", (double)b.n_within / (double)len_b, "the same of the others");
+}
+
+/* dp/dx of the first of two keys for p = 0.01 .. 0.99: where it is largest, and at the end. */
+static void scan(heed_demoing *d)
+{
+    heed_grid x = heed_grid_make(&d->s, 99, 2), one = heed_grid_make(&d->s, 99, 2), p, dx;
+    int64_t best = 0;
+
+    for (int64_t i = 0; d->s.status == HEED_OK && i < x.rows; i++) {
+        const double share = (double)(i + 1) / 100.0;
+
+        x.data[2 * i] = log(share / (1.0 - share));
+        one.data[2 * i] = 1.0;
+    }
+    p = heed_softmax_of_rows(&d->s, x);
+    dx = heed_softmax_gradient(&d->s, p, one);
+    if (d->s.status != HEED_OK)
+        return;
+    for (int64_t i = 1; i < x.rows; i++)
+        best = dx.data[2 * i] > dx.data[2 * best] ? i : best;
+    heed_show_figure(d, "best_p", p.data[2 * best], "the weight at which dp/dx is largest, of two keys");
+    heed_show_figure(d, "best_slope", dx.data[2 * best], "dp/dx there");
+    heed_show_figure(d, "slope_at_99", dx.data[2 * 98], "dp/dx at a weight of 0.99");
+}
+
 static heed_grid column_of(heed_demoing *d, heed_grid table, int column)
 {
     heed_grid x = heed_grid_make(&d->s, 1, table.rows);
@@ -209,6 +289,8 @@ static void run(heed_demoing *d)
     heed_show_curve(d, "reaches Q", column_of(d, table, TOP), column_of(d, table, TO_Q));
     heed_show_curve(d, "reaches K", column_of(d, table, TOP), column_of(d, table, TO_K));
     judge(d, table);
+    compare(d);
+    scan(d);
 }
 
 const heed_demo heed_demo_06 = {
@@ -225,7 +307,8 @@ const heed_demo heed_demo_06 = {
                  "a thousandth of their largest at a top weight above 0.9999; the diagonal is p (1 - p) within "
                  "1e-6.",
          .sabotage = "The gradient passes by the softmax.",
-         .params = "{\"keys\": 16, \"head_dim\": 16, \"steps\": 40}"},
+         .params = "{\"keys\": 16, \"head_dim\": 16, \"steps\": 40, \"len_a\": 10, \"len_b\": 256, \"lo\": "
+                   "-50, \"hi\": 50}"},
     .full = "{\"keys\": 128, \"head_dim\": 64, \"steps\": 80}",
     .run = run,
 };

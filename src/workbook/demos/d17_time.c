@@ -135,6 +135,8 @@ static void judge(heed_demoing *d, heed_grid table)
         return;
     heed_show_figure(d, "core_slope", slopes[0], "of log seconds over log tokens, of the core");
     heed_show_figure(d, "layer_slope", slopes[1], "of the whole layer");
+    heed_show_figure(d, "core_doubling", exp2(slopes[0]), "times as long for a text twice as long, the core");
+    heed_show_figure(d, "layer_doubling", exp2(slopes[1]), "the same, the layer");
     heed_show_check(d, slopes[0] >= 1.8 && slopes[0] <= 2.3, "the core's slope is %.2f: from 1.8 to 2.3",
                     slopes[0]);
     heed_show_check(d, slopes[1] < slopes[0], "the layer's is lower: %.2f", slopes[1]);
@@ -150,6 +152,7 @@ static void run(heed_demoing *d)
     for (int64_t i = 0; d->s.status == HEED_OK && i < sizes; i++) {
         double *row = table.data + i * N_COLUMNS;
 
+        heed_demo_progress(d, (double)i / (double)sizes, "times for longer texts");
         measure(d, (int64_t)LEAST << i, width, heads, repeats, row);
         row[CORE_FACTOR] = i > 0 ? row[CORE] / row[CORE - N_COLUMNS] : NAN;
         row[LAYER_FACTOR] = i > 0 ? row[LAYER] / row[LAYER - N_COLUMNS] : NAN;

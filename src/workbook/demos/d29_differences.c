@@ -124,6 +124,18 @@ static double above_diagonal(const heed_attended *a, int64_t tokens)
     return most;
 }
 
+/* The largest gradient of a score that is seen. */
+static double below_diagonal(const heed_attended *a, int64_t tokens)
+{
+    double most = 0.0;
+
+    for (int64_t i = 0; i < a->dmasked.rows; i++) {
+        for (int64_t j = 0; j <= i % tokens; j++)
+            most = fmax(most, fabs(a->dmasked.data[i * tokens + j]));
+    }
+    return most;
+}
+
 /* --- a run --- */
 
 /* The engine computes in floats, and so these numbers are floats: both sides start from the same. */
@@ -171,9 +183,12 @@ static void check(heed_demoing *d, block *b, int64_t heads, double *row)
     heed_show_check(d, above_diagonal(&a, b->tokens) == 0.0,
                     "%lld head%s: the gradient of hidden scores is exactly 0: the largest is %.3g",
                     (long long)heads, heads == 1 ? "" : "s", above_diagonal(&a, b->tokens));
-    if (heads > 1)
+    if (heads > 1) {
+        heed_show_figure(d, "hidden", above_diagonal(&a, b->tokens), "the largest gradient of a hidden score");
+        heed_show_figure(d, "visible", below_diagonal(&a, b->tokens), "of one that is seen");
         heed_show_table(d, (heed_grid){b->tokens, b->tokens, a.dmasked.data},
                         "Gradient of the scores of the first head", NULL, NULL, true);
+    }
 }
 
 static void run(heed_demoing *d)

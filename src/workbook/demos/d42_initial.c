@@ -88,6 +88,23 @@ static void judge(heed_demoing *d, heed_grid table)
     }
 }
 
+/* Of the largest vocabulary with the smallest and the largest deviation, and the worst of all; n: deviations. */
+static void show_figures(heed_demoing *d, heed_grid table, int64_t n)
+{
+    const double *first = table.data + (table.rows - n) * N_COLUMNS,
+                 *last = table.data + (table.rows - 1) * N_COLUMNS;
+    double worst = -INFINITY;
+
+    for (int64_t i = 0; i < table.rows; i++)
+        worst = fmax(worst, table.data[i * N_COLUMNS + LOSS] / table.data[i * N_COLUMNS + LN_V] - 1.0);
+    heed_show_figure(d, "ln_V", first[LN_V], "nats: guessing evenly, of the last vocabulary");
+    heed_show_figure(d, "first_sigma", first[SIGMA], "deviation of its logits with the first head");
+    heed_show_figure(d, "first_loss", first[LOSS], "nats there");
+    heed_show_figure(d, "last_sigma", last[SIGMA], "deviation of its logits with the last head");
+    heed_show_figure(d, "last_loss", last[LOSS], "nats there");
+    heed_show_figure(d, "worst", worst, "the most that a loss is above ln V, as a share of it");
+}
+
 static void show_curves(heed_demoing *d, heed_grid table, int64_t n)
 {
     const double *last = table.data + (table.rows - n) * N_COLUMNS; /* of the largest vocabulary */
@@ -137,6 +154,7 @@ static void run(heed_demoing *d)
     heed_show_table(d, table, "Random weights, random text", NULL, "V|deviation|sigma|loss|ln V|ln V + s^2/2",
                     false);
     show_curves(d, table, deviations.columns);
+    show_figures(d, table, deviations.columns);
     judge(d, table);
 }
 

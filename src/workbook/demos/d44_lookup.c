@@ -97,6 +97,8 @@ static void judge(heed_demoing *d, const table *t, heed_grid hard, heed_grid sof
     s2 = steps_of(finer_soft);
     heed_show_figure(d, "hard_jumps", (double)h.n_moved,
                      "of all steps of the query, those that move the value");
+    heed_show_figure(d, "hard_moved", (double)h.n_moved / (double)(n - 1), "share of them, hard");
+    heed_show_figure(d, "soft_moved", (double)s.n_moved / (double)(n - 1), "the same, soft");
     heed_show_figure(d, "hard_largest", h.largest, "the largest step of the hard value");
     heed_show_figure(d, "soft_largest", s.largest, "the largest step of the soft one");
     heed_show_figure(d, "hard_ratio", h2.largest / h.largest, "of it, with steps of the query half as long");

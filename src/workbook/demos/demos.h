@@ -48,5 +48,8 @@ extern const heed_demo heed_demo_46;
 extern const heed_demo heed_demo_e01;
 extern const heed_demo heed_demo_e02;
 extern const heed_demo heed_demo_e04;
+extern const heed_demo heed_demo_e08;
+extern const heed_demo heed_demo_e09;
+extern const heed_demo heed_demo_e10;
 
 #endif
