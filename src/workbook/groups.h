@@ -37,19 +37,18 @@ extern const heed_exercise heed_exercises_predict_cheaper[];
 extern const heed_exercise heed_exercises_predict_embeddings[];
 extern const heed_exercise heed_exercises_predict_gradients[];
 extern const heed_exercise heed_exercises_predict_heads[];
+extern const heed_exercise heed_exercises_predict_layout[];
 extern const heed_exercise heed_exercises_predict_lookup[];
 extern const heed_exercise heed_exercises_predict_memory[];
 extern const heed_exercise heed_exercises_predict_neighbours[];
 extern const heed_exercise heed_exercises_predict_patterns[];
 extern const heed_exercise heed_exercises_predict_pronoun[];
 extern const heed_exercise heed_exercises_predict_scale[];
+extern const heed_exercise heed_exercises_predict_softmax[];
 extern const heed_exercise heed_exercises_predict_stacks[];
+extern const heed_exercise heed_exercises_predict_start[];
 extern const heed_exercise heed_exercises_predict_student[];
 extern const heed_exercise heed_exercises_predict_writing[];
-extern const heed_exercise heed_exercises_predict_layout[];
-extern const heed_exercise heed_exercises_predict_scale[];
-extern const heed_exercise heed_exercises_predict_softmax[];
-extern const heed_exercise heed_exercises_predict_start[];
 extern const heed_exercise heed_exercises_pronoun[];
 extern const heed_exercise heed_exercises_restraint[];
 extern const heed_exercise heed_exercises_runs[];
@@ -58,8 +57,8 @@ extern const heed_exercise heed_exercises_shapes[];
 extern const heed_exercise heed_exercises_softmax[];
 extern const heed_exercise heed_exercises_sparse[];
 extern const heed_exercise heed_exercises_videos[];
+extern const heed_exercise heed_program_head_split;
 
 /* What a program is asked for: exercise.h. */
-extern const heed_exercise heed_program_head_split;
 
 #endif
