@@ -30,7 +30,7 @@ static void limit(int resource, int64_t most)
  * Processes of the user count, not those of this program: so the limit lies above all that the system has. /proc/loadavg:
  * "0.20 0.18 0.12 1/80 11206", of which the 80 are meant.
  */
-static int64_t processes_now(void)
+int64_t heed_processes_now(void)
 {
     char text[128];
     const char *slash = heed_kernel_file_read("/proc/loadavg", text, sizeof text) ? strchr(text, '/') : NULL;
@@ -40,7 +40,7 @@ static int64_t processes_now(void)
 
 void heed_confine_limit(const heed_limits *limits)
 {
-    const int64_t now = processes_now();
+    const int64_t now = heed_processes_now();
 
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, limits->time_s);
@@ -58,6 +58,11 @@ void heed_confine_limit(const heed_limits *limits)
 /* --- rules --- */
 
 #ifdef __linux__
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -138,6 +143,46 @@ bool heed_confine_self(int rules)
     return rules >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(RESTRICT_SELF, rules, 0) == 0;
 }
 
+/* --- the group --- */
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#ifdef ARCHITECTURE
+
+#define X32_BIT 0x40000000 /* numbers of x86-64's second set of calls */
+
+/* setsid and setpgid are not permitted, and neither is any call by the numbers of another architecture, where these have others. */
+bool heed_confine_to_group(void)
+{
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsid, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setpgid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof lines / sizeof lines[0], lines};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+#else
+
+bool heed_confine_to_group(void)
+{
+    return false;
+}
+
+#endif
+
 #else
 
 bool heed_confine_exists(void)
@@ -155,6 +200,11 @@ int heed_confine_prepare(const char *folder, const char *const *writable)
 bool heed_confine_self(int rules)
 {
     (void)rules;
+    return false;
+}
+
+bool heed_confine_to_group(void)
+{
     return false;
 }
 

@@ -9,7 +9,7 @@
  *     int rules = heed_confine_prepare(folder, (const char *const[]){"outputs", NULL});          before fork()
  *     … in the child: heed_confine_limit(&limits); confined = heed_confine_self(rules); execve(…)
  *
- * Source: the Linux manual, landlock(7), setrlimit(2).
+ * Source: the Linux manual, landlock(7), setrlimit(2), seccomp(2).
  */
 #ifndef HEED_BASE_CONFINE_H
 #define HEED_BASE_CONFINE_H
@@ -32,11 +32,19 @@ bool heed_confine_exists(void);
  */
 int heed_confine_prepare(const char *folder, const char *const *writable);
 
+/** Processes and threads that the whole system has; -1: unknown. Also for a child between fork() and execve(). */
+int64_t heed_processes_now(void);
+
 /* For a child between fork() and execve(): nothing is allocated, no lock is taken. */
 
 /** What the process holds to from now on, and all that it starts; limits that are lower already stay. */
 void heed_confine_limit(const heed_limits *limits);
 /** Puts rules in force for good. false: they are not. */
 bool heed_confine_self(int rules);
+/**
+ * From now on the process and all that it starts stay in their process group (by seccomp), so that one signal reaches all of
+ * them at once; killed one by one, those that fork fast enough would never end. false: this system does not know how.
+ */
+bool heed_confine_to_group(void);
 
 #endif

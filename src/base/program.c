@@ -28,6 +28,7 @@ typedef struct running {
     heed_program_result *result;
     pid_t reaper, process;
     int printed, report; /* -1: closed */
+    int64_t others;      /* processes when it began */
     double begun, asked; /* asked: when the reaper was told to end it; 0: it was not */
     bool started, ended;
     int refused; /* errno of a start that failed */
@@ -144,6 +145,7 @@ static void read_report(running *r)
             r->result->confined = said.value != 0;
         } else if (said.what == HEED_REAPED_NOT_STARTED) {
             r->started = false;
+            r->asked = 0.0;
             r->refused = said.value;
         } else if (r->asked == 0.0) {
             r->ended = true;
@@ -175,6 +177,8 @@ static void look(running *r)
         ask_to_end(r, HEED_PROGRAM_TIMED_OUT);
     if (r->result->n_written > p->printed_bytes)
         ask_to_end(r, HEED_PROGRAM_FLOODED);
+    if (r->others >= 0 && heed_processes_now() - r->others > p->swarm)
+        ask_to_end(r, HEED_PROGRAM_SWARMED);
 }
 
 /* Until the reaper has gone, or does not go. */
@@ -225,6 +229,7 @@ heed_status heed_program_run(const heed_program *p, heed_program_result *result,
     if (result->printed == NULL)
         return heed_fail(err, HEED_ERR_MEMORY, "not enough memory to run a program");
     r.begun = heed_clock_s();
+    r.others = heed_processes_now();
     if (!start(&r)) {
         close_end(&r.printed);
         close_end(&r.report);
@@ -232,7 +237,7 @@ heed_status heed_program_run(const heed_program *p, heed_program_result *result,
         watch(&r);
         finish(&r);
     }
-    if (r.started)
+    if (r.started || r.asked != 0.0) /* or its time was over before it began */
         return HEED_OK;
     heed_program_free(result);
     return heed_fail(err, HEED_ERR_FILE, "%s: cannot be started: %s",

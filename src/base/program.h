@@ -32,6 +32,7 @@ typedef struct heed_program {
     heed_limits limits;          /* limits.time_s may be 0: then it follows from time_s */
     double time_s;
     int64_t printed_bytes;       /* more than so many, and it is ended */
+    int64_t swarm;               /* the same, of processes that the system has more than before */
     bool (*stop)(void *context); /* asked ten times a second; NULL: nobody */
     void *context;
 } heed_program;
@@ -41,6 +42,7 @@ typedef enum heed_program_end {
     HEED_PROGRAM_CRASHED, /* code: the signal */
     HEED_PROGRAM_TIMED_OUT,
     HEED_PROGRAM_FLOODED, /* it printed too much */
+    HEED_PROGRAM_SWARMED, /* it started too many processes, as root's may */
     HEED_PROGRAM_STOPPED, /* by stop() */
     HEED_PROGRAM_LOST,    /* it has got rid of the process that watched it, and was ended */
 } heed_program_end;

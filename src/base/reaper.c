@@ -89,6 +89,7 @@ static void become_program(const heed_reaper_task *task)
         return;
     if (limits.time_s == 0)
         limits.time_s = (int64_t)p->time_s + 2;
+    heed_confine_to_group(); /* where it cannot be, there is the reaper */
     confined = heed_confine_self(task->rules);
     if (dup2(report, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
         return;

@@ -21,7 +21,8 @@
 #define FILE_BYTES    ((int64_t)64 << 20) /* of a file that a program writes */
 #define MEMORY_BYTES  ((int64_t)4 << 30)
 #define PRINTED_BYTES ((int64_t)64 << 20)
-#define PROCESSES     256
+#define PROCESSES     256  /* that a user may have more than there are */
+#define SWARM         2000 /* that root may have */
 
 bool heed_code_confines(void)
 {
@@ -155,6 +156,7 @@ static heed_status run_command(const heed_code_folder *f, const char *command, d
         .limits = {.file_bytes = FILE_BYTES, .memory_bytes = MEMORY_BYTES, .processes = PROCESSES},
         .time_s = time_s,
         .printed_bytes = PRINTED_BYTES,
+        .swarm = SWARM,
         .stop = o->stop,
         .context = o->context};
 
@@ -223,6 +225,10 @@ static void tell(heed_code_run *run, const char *what, double time_s, heed_progr
     case HEED_PROGRAM_FLOODED:
         snprintf(run->words, sizeof run->words, "%s printed more than %lld MiB, and was ended", what,
                  (long long)(PRINTED_BYTES >> 20));
+        break;
+    case HEED_PROGRAM_SWARMED:
+        snprintf(run->words, sizeof run->words, "%s started more than %d processes, and was ended", what,
+                 SWARM);
         break;
     case HEED_PROGRAM_STOPPED:
         snprintf(run->words, sizeof run->words, "%s was ended", what);

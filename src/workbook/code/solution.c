@@ -51,7 +51,7 @@ static bool asks_for_shape(const heed_posing *p)
         if (strcmp(p->specs[i]->name, "shape") == 0)
             return true;
     }
-    return false;
+    return p->part == &p->own; /* the same stages, of which a person is asked for the shapes */
 }
 
 static output output_of(const heed_posing *p, int i)
