@@ -453,6 +453,7 @@ const heed_exercise heed_exercises_bigram[] = {
      .solve = mean_of_losses,
      .slips = HEED_SLIP(HEED_SLIP_SAMPLE) | HEED_SLIP(HEED_SLIP_SUM),
      .fields = {{"mean", HEED_ANSWER_NUMBER, HEED_ABS(0.0005), 0},
-                {"std_of_mean", HEED_ANSWER_NUMBER, HEED_REL(0.03), 0}}},
+                {"std_of_mean", HEED_ANSWER_NUMBER, HEED_REL(0.03), 0}},
+     .demo = "D36"},
     {.id = NULL},
 };

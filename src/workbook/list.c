@@ -55,5 +55,7 @@ const heed_exercise *const heed_exercise_groups[] = {
     heed_exercises_bigram,
     heed_exercises_averages,
     heed_exercises_first_head,
+    heed_exercises_predict_walk,
+    heed_exercises_predict_runs,
     NULL,
 };

@@ -80,6 +80,12 @@ static void measure(heed_demoing *d, heed_grid one, heed_grid two, int64_t first
                         placed = attend(d, plus(d, x, rows), &w, false),
                         elsewhere = attend(d, other, &w, false);
 
+        const heed_grid with_places = plus(d, x, rows);
+
+        heed_show_figure(d, "input_plain", apart(d, x, first, x, second),
+                         "between the token's two input vectors, no positions");
+        heed_show_figure(d, "input_placed", apart(d, with_places, first, with_places, second),
+                         "the same, positions added");
         out[0] = apart(d, plain, first, plain, second);
         out[1] = apart(d, masked, first, masked, second);
         out[2] = apart(d, placed, first, placed, second);
@@ -197,6 +203,10 @@ static void run(heed_demoing *d)
     measure(d, one, two, first, second, width, table.data);
     heed_show_table(d, table, "Largest difference between its two outputs", "difference",
                     "neither|mask|positions|two texts", true);
+    heed_show_figure(d, "output_plain", table.data[0], "between its two outputs: no mask, no positions");
+    heed_show_figure(d, "output_masked", table.data[1], "with a causal mask");
+    heed_show_figure(d, "output_placed", table.data[2], "with positions");
+    heed_show_figure(d, "output_elsewhere", table.data[3], "of two texts");
     heed_show_check(d, table.data[0] <= SAME, "%s: %.2g, 0 up to rounding", cases[0], table.data[0]);
     for (int i = 1; i < 4; i++)
         heed_show_check(d, table.data[i] > DIFFERENT, "%s: %.3g, more than %g", cases[i], table.data[i],

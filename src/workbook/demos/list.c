@@ -2,8 +2,7 @@
 /* The demonstrations by their numbers: a new one is a line here and one in demos.h. */
 #include "workbook/demos/demos.h"
 
-/* A line each. */
-/* clang-format off */
+/* clang-format off: a line each */
 const heed_demo *const heed_demos[] = {
     &heed_demo_01,
     &heed_demo_02,
@@ -17,6 +16,8 @@ const heed_demo *const heed_demos[] = {
     &heed_demo_10,
     &heed_demo_11,
     &heed_demo_12,
+    &heed_demo_13,
+    &heed_demo_14,
     &heed_demo_15,
     &heed_demo_16,
     &heed_demo_17,
@@ -35,6 +36,7 @@ const heed_demo *const heed_demos[] = {
     &heed_demo_31,
     &heed_demo_32,
     &heed_demo_33,
+    &heed_demo_34,
     &heed_demo_35,
     &heed_demo_37,
     &heed_demo_38,
@@ -47,10 +49,15 @@ const heed_demo *const heed_demos[] = {
     &heed_demo_46,
     &heed_demo_e01,
     &heed_demo_e02,
+    &heed_demo_e03,
     &heed_demo_e04,
+    &heed_demo_e05,
+    &heed_demo_e06,
+    &heed_demo_e07,
     &heed_demo_e08,
     &heed_demo_e09,
     &heed_demo_e10,
+    &heed_demo_e11,
     NULL,
 };
 /* clang-format on */
