@@ -63,4 +63,7 @@ extern const heed_exercise heed_program_head_split;
 
 /* What a program is asked for: exercise.h. */
 
+/* What a program is asked for: exercise.h. */
+extern const heed_exercise heed_program_head_split;
+
 #endif
