@@ -39,6 +39,7 @@ extern const heed_demo heed_demo_32;
 extern const heed_demo heed_demo_33;
 extern const heed_demo heed_demo_34;
 extern const heed_demo heed_demo_35;
+extern const heed_demo heed_demo_36;
 extern const heed_demo heed_demo_37;
 extern const heed_demo heed_demo_38;
 extern const heed_demo heed_demo_39;

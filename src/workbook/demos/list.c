@@ -38,6 +38,7 @@ const heed_demo *const heed_demos[] = {
     &heed_demo_33,
     &heed_demo_34,
     &heed_demo_35,
+    &heed_demo_36,
     &heed_demo_37,
     &heed_demo_38,
     &heed_demo_39,

@@ -44,6 +44,53 @@ heed_walk_trained *heed_walk_bigram(heed_walking *w, double from, double to)
     return kept->trainer != NULL ? kept : NULL;
 }
 
+/* The GPT is kept in the folder that was asked for. */
+static heed_trainer *begin_gpt(heed_walking *w, const heed_demo_training *t)
+{
+    heed_train_options options = t->options;
+    heed_trainer *trainer = NULL;
+    heed_error err = {HEED_OK, ""};
+
+    if (w->walk->out == NULL)
+        return heed_demo_train_begin(w->d, t);
+    options.steps++; /* the last one would be followed by a large evaluation */
+    if (w->d->s.status == HEED_OK)
+        heed_demo_ok(w->d, heed_trainer_create(t->text, &t->config, &options, w->walk->out, &trainer, &err),
+                     &err);
+    return trainer;
+}
+
+static void train_gpt(heed_walking *w, heed_walk_trained *kept, double from, double to)
+{
+    heed_demo_training t = heed_walk_training(w, HEED_DEMO_P2S, 1200);
+    heed_error err = {HEED_OK, ""};
+    heed_progress progress = {0};
+
+    t.curve = heed_grid_make(&w->d->s, 1, t.options.steps);
+    kept->trainer = begin_gpt(w, &t);
+    for (int64_t i = 0; i < t.options.steps && heed_demo_train_step(w->d, kept->trainer, &progress); i++) {
+        t.curve.data[i] = progress.loss;
+        heed_demo_progress(w->d, from + (to - from) * (double)(i + 1) / (double)t.options.steps, "the GPT");
+    }
+    if (w->d->s.status == HEED_OK && w->walk->out != NULL)
+        heed_demo_ok(w->d, heed_trainer_save(kept->trainer, &err), &err);
+    if (w->d->s.status == HEED_OK) {
+        keep_curve(kept, t.curve);
+        return;
+    }
+    heed_trainer_close(kept->trainer);
+    kept->trainer = NULL;
+}
+
+heed_walk_trained *heed_walk_gpt(heed_walking *w, double from, double to)
+{
+    heed_walk_trained *kept = &w->walk->gpt;
+
+    if (kept->trainer == NULL && w->d->s.status == HEED_OK)
+        train_gpt(w, kept, from, to);
+    return kept->trainer != NULL ? kept : NULL;
+}
+
 void heed_walk_show_curve(heed_walking *w, const heed_walk_trained *t, const char *label)
 {
     heed_grid x = heed_grid_make(&w->d->s, 1, t->n_curve), y = heed_grid_make(&w->d->s, 1, t->n_curve);

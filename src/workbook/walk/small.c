@@ -34,12 +34,13 @@ static heed_node *norm(heed_learner *l, const heed_walk_parts *p, heed_node *x, 
 {
     if (!p->norms)
         return x;
-    return heed_layernorm(l->g, x,
-                          heed_learner_parameter(l, heed_demo_words(l->d, "blocks.%lld.%s.weight", (long long)block, name),
-                                                 heed_shape1(N), 1.0, 0.0),
-                          heed_learner_parameter(l, heed_demo_words(l->d, "blocks.%lld.%s.bias", (long long)block, name),
-                                                 heed_shape1(N), 0.0, 0.0),
-                          1e-5f);
+    return heed_layernorm(
+        l->g, x,
+        heed_learner_parameter(l, heed_demo_words(l->d, "blocks.%lld.%s.weight", (long long)block, name),
+                               heed_shape1(N), 1.0, 0.0),
+        heed_learner_parameter(l, heed_demo_words(l->d, "blocks.%lld.%s.bias", (long long)block, name),
+                               heed_shape1(N), 0.0, 0.0),
+        1e-5f);
 }
 
 static heed_node *through(heed_learner *l, heed_node *x, heed_node *w)
@@ -52,7 +53,8 @@ static heed_node *heads(heed_learner *l, const heed_walk_parts *p, heed_node *x,
 {
     const int64_t width = p->n_heads == 1 ? HEED_WALK_HEAD : N;
     const heed_attention_options options = {.scale = p->scaled ? 0.0f : 1.0f, .causal = true};
-    heed_node *q = through(l, x, weight(l, "query", block, N, width)), *k = through(l, x, weight(l, "key", block, N, width)),
+    heed_node *q = through(l, x, weight(l, "query", block, N, width)),
+              *k = through(l, x, weight(l, "key", block, N, width)),
               *v = through(l, x, weight(l, "value", block, N, width));
 
     x = heed_merge_heads(l->g, heed_attention(l->g, heed_split_heads(l->g, q, p->n_heads),
@@ -74,10 +76,12 @@ static heed_node *block_of(heed_learner *l, const heed_walk_parts *p, heed_node 
 }
 
 /* As said in the walk, line by line. */
-static heed_node *build(const void *context, heed_learner *l, heed_node *ids, heed_node *targets, heed_node **logits)
+static heed_node *build(const void *context, heed_learner *l, heed_node *ids, heed_node *targets,
+                        heed_node **logits)
 {
     const heed_walk_parts *p = context;
-    heed_node *x = heed_embedding(l->g, heed_learner_parameter(l, "token_table", heed_shape2(p->V, N), 0.0, 0.3), ids);
+    heed_node *x = heed_embedding(
+        l->g, heed_learner_parameter(l, "token_table", heed_shape2(p->V, N), 0.0, 0.3), ids);
     int64_t width = N;
 
     if (p->positions) {
@@ -96,7 +100,8 @@ static heed_node *build(const void *context, heed_learner *l, heed_node *ids, he
     if (p->n_blocks > 0)
         x = norm(l, p, x, "ln_f", p->n_blocks);
     *logits = heed_linear(l->g, x, weight(l, "lm_head", 99, width, p->V),
-                          heed_learner_parameter(l, "lm_head_bias", heed_shape1(p->V), 0.0, 0.0), HEED_WEIGHT_IN_OUT);
+                          heed_learner_parameter(l, "lm_head_bias", heed_shape1(p->V), 0.0, 0.0),
+                          HEED_WEIGHT_IN_OUT);
     return heed_cross_entropy(l->g, *logits, targets);
 }
 
@@ -120,8 +125,8 @@ static void quote(heed_walking *w, heed_demo_pupil *p, int64_t n)
     heed_text_free(&text);
 }
 
-double heed_walk_teach(heed_walking *w, const heed_demo_characters *text, heed_walk_parts parts, const char *words,
-                       double from, double to, int64_t write)
+double heed_walk_teach(heed_walking *w, const heed_demo_characters *text, heed_walk_parts parts,
+                       const char *words, double from, double to, int64_t write)
 {
     heed_demo_lesson lesson = heed_demo_lesson_of(w->d);
     heed_demo_pupil p;
@@ -139,7 +144,8 @@ double heed_walk_teach(heed_walking *w, const heed_demo_characters *text, heed_w
     loss = heed_demo_pupil_loss(&p, 1, BATCHES);
     if (w->d->s.status == HEED_OK) {
         heed_show_axes(w->d, "Training", "step", "loss of a batch, nats", "");
-        heed_show_curve(w->d, words, heed_demo_counted(w->d, p.curve.columns), heed_demo_smoothed(w->d, p.curve, 40));
+        heed_show_curve(w->d, words, heed_demo_counted(w->d, p.curve.columns),
+                        heed_demo_smoothed(w->d, p.curve, 40));
     }
     if (write > 0)
         quote(w, &p, write);

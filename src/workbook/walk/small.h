@@ -22,8 +22,8 @@ typedef struct heed_walk_parts {
 /** The text as the pupil takes it; freed with the step. */
 heed_demo_characters heed_walk_characters(heed_walking *w);
 /** Teaches such a model; its validation loss, NaN after a failure. write: characters that it then writes, in quotes. */
-double heed_walk_teach(heed_walking *w, const heed_demo_characters *text, heed_walk_parts parts, const char *words,
-                       double from, double to, int64_t write);
+double heed_walk_teach(heed_walking *w, const heed_demo_characters *text, heed_walk_parts parts,
+                       const char *words, double from, double to, int64_t write);
 /** What a step says of a loss beside that of counted pairs, as figures and lines. */
 void heed_walk_compare(heed_walking *w, const char *name, double loss, double counted);
 

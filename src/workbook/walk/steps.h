@@ -21,5 +21,17 @@ extern const heed_walk_step heed_walk_step_13;
 extern const heed_walk_step heed_walk_step_14;
 extern const heed_walk_step heed_walk_step_15;
 extern const heed_walk_step heed_walk_step_16;
+extern const heed_walk_step heed_walk_step_17;
+extern const heed_walk_step heed_walk_step_18;
+extern const heed_walk_step heed_walk_step_19;
+extern const heed_walk_step heed_walk_step_20;
+extern const heed_walk_step heed_walk_step_21;
+extern const heed_walk_step heed_walk_step_22;
+extern const heed_walk_step heed_walk_step_23;
+extern const heed_walk_step heed_walk_step_24;
+extern const heed_walk_step heed_walk_step_25;
+extern const heed_walk_step heed_walk_step_26;
+extern const heed_walk_step heed_walk_step_27;
+extern const heed_walk_step heed_walk_step_28;
 
 #endif

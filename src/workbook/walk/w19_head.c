@@ -64,12 +64,16 @@ static void run(heed_walking *w)
         heed_walk_line(w, "  x %s   q, k, v %s   weights %s   out %s", heed_small_shape_text(&m, x),
                        heed_small_shape_text(&m, q), heed_small_shape_text(&m, weights),
                        heed_small_shape_text(&m, out));
-        heed_walk_grid(w, (heed_grid){T, T, raw.data}, 2, "scores of sequence 0: q k^T, and -inf where a key comes later");
+        heed_walk_grid(w, (heed_grid){T, T, raw.data}, 2,
+                       "scores of sequence 0: q k^T, and -inf where a key comes later");
         heed_walk_grid(w, (heed_grid){T, T, shown.data}, 2, "weights of sequence 0: their softmax");
-        heed_walk_say(w, "The maps are fresh, so these weights mean nothing yet; but no two rows are alike, as in step 15 they "
-                         "would be. The maps have 3 * %d * %d = %d numbers and no biases: a bias of the keys would add the "
-                         "same to all scores of a row, and the softmax does not see that.",
-                      (int)N, (int)H, (int)(3 * N * H));
+        heed_walk_say(
+            w,
+            "The maps are fresh, so these weights mean nothing yet; but no two rows are alike, as in step 15 "
+            "they "
+            "would be. The maps have 3 * %d * %d = %d numbers and no biases: a bias of the keys would add the "
+            "same to all scores of a row, and the softmax does not see that.",
+            (int)N, (int)H, (int)(3 * N * H));
         heed_show_figure(w->d, "parameters", 3.0 * N * H, "of the three maps");
         heed_show_check(w->d, fault(shown) < 1e-6, "rows add up to 1, and nothing is given to later keys");
     }
@@ -77,14 +81,18 @@ static void run(heed_walking *w)
 }
 
 const heed_walk_step heed_walk_step_19 = {
-    .info = {.number = 19,
-             .time = "1:05:11",
-             .title = "One head: query, key, value",
-             .words = "Every position sends out two vectors: a query, what it looks for, and a key, what it can be found by. "
-                      "The score of position i for position j is the dot product of query i and key j: large where they "
-                      "point the same way. What is then handed over is a third vector, the value. All three are linear maps of "
-                      "the position's own vector, from n_embd = 32 to head_size = 16 numbers.",
-             .exercises = "a12.n19 a12.k09 a12.k10",
-             .demos = "D02 D28"},
+    .info =
+        {.number = 19,
+         .time = "1:05:11",
+         .title = "One head: query, key, value",
+         .words =
+             "Every position sends out two vectors: a query, what it looks for, and a key, what it can be "
+             "found by. "
+             "The score of position i for position j is the dot product of query i and key j: large where they "
+             "point the same way. What is then handed over is a third vector, the value. All three are linear "
+             "maps of "
+             "the position's own vector, from n_embd = 32 to head_size = 16 numbers.",
+         .exercises = "a12.n19 a12.k09 a12.k10",
+         .demos = "D02 D28"},
     .run = run,
 };

@@ -51,30 +51,38 @@ static void run(heed_walking *w)
     all = heed_small_value(&m, scores);
     if (w->d->s.status == HEED_OK) {
         difference = apart(qs, ks, all);
-        heed_walk_line(w, "  q %s times k^T (%d, %d, %d)  ->  %s", heed_small_shape_text(&m, q), (int)B, (int)C, (int)T,
-                       heed_small_shape_text(&m, scores));
-        heed_walk_line(w, "  one (%d, %d) for all times x %s  ->  %s", (int)T, (int)T, heed_small_shape_text(&m, q),
-                       heed_small_shape_text(&m, mixed));
+        heed_walk_line(w, "  q %s times k^T (%d, %d, %d)  ->  %s", heed_small_shape_text(&m, q), (int)B, (int)C,
+                       (int)T, heed_small_shape_text(&m, scores));
+        heed_walk_line(w, "  one (%d, %d) for all times x %s  ->  %s", (int)T, (int)T,
+                       heed_small_shape_text(&m, q), heed_small_shape_text(&m, mixed));
         heed_walk_line(w, "  weights %s times v %s  ->  %s", heed_small_shape_text(&m, scores),
                        heed_small_shape_text(&m, k), heed_small_shape_text(&m, out));
-        heed_walk_say(w, "Axes are compared from the right. The last two are the matrix; what stands before them says how many "
-                         "products there are, and a side that lacks an axis serves for all. So transposing k must swap its "
-                         "last two axes only. Sequence by sequence, in double precision, the scores are the same to %.1e.",
-                      difference);
-        heed_show_figure(w->d, "difference", difference, "of the batched product and a loop over sequences, at most");
-        heed_show_check(w->d, difference < 1e-4, "a batched product is a loop over sequences (%.1e)", difference);
+        heed_walk_say(
+            w,
+            "Axes are compared from the right. The last two are the matrix; what stands before them says how "
+            "many "
+            "products there are, and a side that lacks an axis serves for all. So transposing k must swap its "
+            "last two axes only. Sequence by sequence, in double precision, the scores are the same to %.1e.",
+            difference);
+        heed_show_figure(w->d, "difference", difference,
+                         "of the batched product and a loop over sequences, at most");
+        heed_show_check(w->d, difference < 1e-4, "a batched product is a loop over sequences (%.1e)",
+                        difference);
     }
     heed_small_end(&m);
 }
 
 const heed_walk_step heed_walk_step_20 = {
-    .info = {.number = 20,
-             .time = "1:07:08",
-             .title = "Products of whole batches",
-             .words = "x has three axes now, (B, T, C), and a matrix product knows two. A batched product does one for each "
-                      "sequence, and nothing of one sequence reaches another. That is a rule of the model, not only of "
-                      "speed: sequences of a batch are texts that have nothing to do with each other.",
-             .exercises = "a12.n20",
-             .demos = "D01"},
+    .info =
+        {.number = 20,
+         .time = "1:07:08",
+         .title = "Products of whole batches",
+         .words =
+             "x has three axes now, (B, T, C), and a matrix product knows two. A batched product does one for "
+             "each "
+             "sequence, and nothing of one sequence reaches another. That is a rule of the model, not only of "
+             "speed: sequences of a batch are texts that have nothing to do with each other.",
+         .exercises = "a12.n20",
+         .demos = "D01"},
     .run = run,
 };

@@ -23,16 +23,20 @@ static void run(heed_walking *w)
         return;
     heed_walk_line(w, "%s", "");
     heed_walk_compare(w, "one head of size 16", loss, counted);
-    heed_walk_say(w, "For the first time the loss is below that of every bigram: the model has looked back. Eight characters are "
-                     "all that it sees, and one head is one question; the rest of the path makes more of both.");
-    heed_show_check(w->d, loss < counted - 0.02, "its loss, %.3f, is below that of counted pairs, %.3f", loss, counted);
+    heed_walk_say(w,
+                  "For the first time the loss is below that of every bigram: the model has looked back. Eight "
+                  "characters are "
+                  "all that it sees, and one head is one question; the rest of the path makes more of both.");
+    heed_show_check(w->d, loss < counted - 0.02, "its loss, %.3f, is below that of counted pairs, %.3f", loss,
+                    counted);
 }
 
 const heed_walk_step heed_walk_step_21 = {
     .info = {.number = 21,
              .time = "1:11:37",
              .title = "Self-attention in the model",
-             .words = "Put the head between embeddings and the linear map to logits: out = softmax(mask(Q K^T)) V. Everything is "
+             .words = "Put the head between embeddings and the linear map to logits: out = softmax(mask(Q "
+                      "K^T)) V. Everything is "
                       "trained together; nobody tells the head what to look for.",
              .exercises = "a12.n21",
              .demos = "D36 D02",

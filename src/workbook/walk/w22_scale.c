@@ -39,18 +39,24 @@ static void run(heed_walking *w)
     }
     heed_walk_grid(w, a, 3, "softmax of 8 scores of variance 1");
     heed_walk_grid(w, b, 3, "of the same scores times sqrt(16) = 4, as a head of size 16 would have them");
-    heed_walk_say(w, "Large scores make the softmax choose one key from the start, before anything is learned, and then hardly any "
-                     "gradient comes through. Dividing by the root of head_size keeps scores as they were, however wide the "
-                     "head. From here on all heads are scaled.");
-    for (int i = 0; i < 3; i++) /* the variance of 4000 squares: 5 standard errors are 0.11 of it, and more for few terms */
-        heed_show_check(w->d, fabs(var[i] / (double)sizes[i] - 1.0) < 0.2, "head_size %lld: scaled, the variance is %.3f",
-                        (long long)sizes[i], var[i] / (double)sizes[i]);
+    heed_walk_say(
+        w,
+        "Large scores make the softmax choose one key from the start, before anything is learned, and then "
+        "hardly any "
+        "gradient comes through. Dividing by the root of head_size keeps scores as they were, however wide the "
+        "head. From here on all heads are scaled.");
+    for (int i = 0; i < 3;
+         i++) /* the variance of 4000 squares: 5 standard errors are 0.11 of it, and more for few terms */
+        heed_show_check(w->d, fabs(var[i] / (double)sizes[i] - 1.0) < 0.2,
+                        "head_size %lld: scaled, the variance is %.3f", (long long)sizes[i],
+                        var[i] / (double)sizes[i]);
 }
 
 const heed_walk_step heed_walk_step_22 = {
     .info = {.number = 22,
              .title = "The scale",
-             .words = "A dot product of two vectors of h random numbers is a sum of h terms, so its variance is h: wide heads have "
+             .words = "A dot product of two vectors of h random numbers is a sum of h terms, so its variance "
+                      "is h: wide heads have "
                       "larger scores, for no reason but their width.",
              .exercises = "pp.q07a s5.e5.2a ch12.e02 a12.n21",
              .demos = "D03 D05 D06"},

@@ -4,8 +4,8 @@
 #include "workbook/walk/steps.h"
 
 /* One model with a part more than `before`. */
-static void compare(heed_walking *w, heed_walk_parts before, heed_walk_parts after, const char *was, const char *is,
-                    const char *words, bool must_fall)
+static void compare(heed_walking *w, heed_walk_parts before, heed_walk_parts after, const char *was,
+                    const char *is, const char *words, bool must_fall)
 {
     const heed_demo_characters text = heed_walk_characters(w);
     const double old = heed_walk_teach(w, &text, before, was, 0.0, 0.4, 0),
@@ -27,7 +27,8 @@ static void several_heads(heed_walking *w)
     compare(w, (heed_walk_parts){.positions = true, .n_heads = 1, .scaled = true},
             (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true}, "one head of size 16",
             "four heads of size 8, side by side",
-            "Each head has its own maps and so its own pattern of weights; their outputs are put side by side. Four narrow heads "
+            "Each head has its own maps and so its own pattern of weights; their outputs are put side by side. "
+            "Four narrow heads "
             "can follow four things at once: the last vowel, a blank, a capital.",
             true);
 }
@@ -35,9 +36,10 @@ static void several_heads(heed_walking *w)
 static void feed_forward(heed_walking *w)
 {
     compare(w, (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true},
-            (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .feed_forward = true}, "four heads",
-            "and a feed-forward of 4 * 32 units",
-            "Attention gathers; the feed-forward works on what was gathered, at each position alone: up to four times the width, "
+            (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .feed_forward = true},
+            "four heads", "and a feed-forward of 4 * 32 units",
+            "Attention gathers; the feed-forward works on what was gathered, at each position alone: up to "
+            "four times the width, "
             "ReLU, and down again. Without the ReLU two maps would be one.",
             false);
 }
@@ -45,9 +47,10 @@ static void feed_forward(heed_walking *w)
 static void blocks(heed_walking *w)
 {
     compare(w, (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .feed_forward = true},
-            (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .n_blocks = 3}, "heads and feed-forward, once",
-            "three blocks of both, with residuals",
-            "In a block each part adds to its input: x + attention(x), x + feed-forward(x). The sum is a road on which gradients "
+            (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .n_blocks = 3},
+            "heads and feed-forward, once", "three blocks of both, with residuals",
+            "In a block each part adds to its input: x + attention(x), x + feed-forward(x). The sum is a road "
+            "on which gradients "
             "pass unchanged, so many blocks can be stacked.",
             true);
 }
@@ -57,7 +60,8 @@ static void norms(heed_walking *w)
     compare(w, (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .n_blocks = 3},
             (heed_walk_parts){.positions = true, .n_heads = 4, .scaled = true, .n_blocks = 3, .norms = true},
             "three blocks", "with LayerNorm before each part",
-            "LayerNorm gives each vector mean 0 and variance 1 before a part reads it, and learns a gain and a shift. At this depth it "
+            "LayerNorm gives each vector mean 0 and variance 1 before a part reads it, and learns a gain and a "
+            "shift. At this depth it "
             "changes little; in deep models without it sums grow from block to block and training breaks.",
             false);
 }
@@ -65,7 +69,8 @@ static void norms(heed_walking *w)
 const heed_walk_step heed_walk_step_23 = {
     .info = {.number = 23,
              .title = "Several heads",
-             .words = "One head is one question. Several heads run side by side, each with its own queries, keys and values, and "
+             .words = "One head is one question. Several heads run side by side, each with its own queries, "
+                      "keys and values, and "
                       "together they cost no more than one wide head.",
              .exercises = "pp.q17b a12.k16 hard.h3.1 ch12.e07",
              .demos = "D24 D26 D46",
@@ -76,7 +81,8 @@ const heed_walk_step heed_walk_step_23 = {
 const heed_walk_step heed_walk_step_24 = {
     .info = {.number = 24,
              .title = "Time to think: the feed-forward",
-             .words = "After attention every position has heard from the others, and its vector goes straight to the head. Give it "
+             .words = "After attention every position has heard from the others, and its vector goes straight "
+                      "to the head. Give it "
                       "something to compute with: two linear maps with a ReLU between.",
              .exercises = "hard.h8.3b hard.h8.5b",
              .demos = "D22",
@@ -87,7 +93,8 @@ const heed_walk_step heed_walk_step_24 = {
 const heed_walk_step heed_walk_step_25 = {
     .info = {.number = 25,
              .title = "Blocks with residuals",
-             .words = "Attention and feed-forward together are a block, and blocks can be stacked. Deep stacks learn badly, though, "
+             .words = "Attention and feed-forward together are a block, and blocks can be stacked. Deep stacks "
+                      "learn badly, though, "
                       "unless each part adds to what it reads in place of replacing it.",
              .exercises = "a12.k14 hard.h7.2 hard.h8.1b",
              .demos = "D11 D23",
@@ -98,7 +105,8 @@ const heed_walk_step heed_walk_step_25 = {
 const heed_walk_step heed_walk_step_26 = {
     .info = {.number = 26,
              .title = "LayerNorm",
-             .words = "One part is missing: a norm before attention, before the feed-forward, and before the head. This order, norm "
+             .words = "One part is missing: a norm before attention, before the feed-forward, and before the "
+                      "head. This order, norm "
                       "first, is that of GPT-2.",
              .exercises = "hard.h8.2b ch12.e20a ch12.e20b",
              .demos = "D23 D29",

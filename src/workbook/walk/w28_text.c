@@ -23,15 +23,18 @@ static void run(heed_walking *w)
         heed_walk_line(w, "the model is in %s:", w->walk->out);
         heed_walk_line(w, "  heed generate %s --temperature 0.8", w->walk->out);
     }
-    heed_walk_say(w, "From counting characters to this, nothing was left out. More text, more parameters and more steps make it better; "
-                     "no other idea is needed. heed train does the same on a text of yours, for as long as you like, and "
-                     "heed trace, heed inspect and heed shapes open every number of it.");
+    heed_walk_say(
+        w, "From counting characters to this, nothing was left out. More text, more parameters and more steps "
+           "make it better; "
+           "no other idea is needed. heed train does the same on a text of yours, for as long as you like, and "
+           "heed trace, heed inspect and heed shapes open every number of it.");
 }
 
 const heed_walk_step heed_walk_step_28 = {
     .info = {.number = 28,
              .title = "It writes",
-             .words = "The loop of step 8 once more, with the model at the end of the path: logits, probabilities, one character, and "
+             .words = "The loop of step 8 once more, with the model at the end of the path: logits, "
+                      "probabilities, one character, and "
                       "again.",
              .exercises = "hard.h9.2 hard.h9.4 a12.k02",
              .demos = "D18 D19 D16",
