@@ -6,6 +6,7 @@
 
 #include "cli/allocations.h"
 #include "cli/output.h"
+#include "cli/workbook_demo_all.h"
 #include "cli/workbook_experiment.h"
 #include "cli/workbook_print.h"
 #include "cli/workbook_shown.h"
@@ -13,7 +14,7 @@
 typedef struct demo_options {
     heed_cli_numbers numbers;
     const char *picture;
-    bool full, sabotage, json;
+    bool full, sabotage, all, json;
     int64_t seed;
 } demo_options;
 
@@ -33,6 +34,8 @@ static const heed_field fields[] = {
     {"full", "the larger preset, up to minutes", HEED_FIELD_BOOLEAN, AT(full), 0, 0, NULL},
     {"sabotage", "break what the claim rests on: then it must not be observed", HEED_FIELD_BOOLEAN,
      AT(sabotage), 0, 0, NULL},
+    {"all", "run every one of them: a table of verdicts and seconds; 1: one is not as it should be",
+     HEED_FIELD_BOOLEAN, AT(all), 0, 0, NULL},
     {"seed", "of all that is drawn", HEED_FIELD_INTEGER, AT(seed), 0, 1e15, NULL},
     {"json", "print one JSON object", HEED_FIELD_BOOLEAN, AT(json), 0, 0, NULL},
 };
@@ -152,6 +155,14 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     status = heed_cli_apply(&options, err);
     if (status != HEED_OK)
         return status;
+    if (own.all && (options.n_operands > 0 || own.picture != NULL || own.numbers.params != NULL ||
+                    own.numbers.param.n > 0))
+        return heed_cli_fail(err, HEED_ERR_USAGE,
+                             "all: expected neither an ID nor --param, --params or --picture beside it");
+    if (own.all)
+        return heed_cli_demo_all(
+            &(heed_demo_options){.full = own.full, .sabotage = own.sabotage, .seed = (uint64_t)own.seed},
+            own.json, err);
     if (options.n_operands > 0)
         return show(options.operands[0], &own, err);
     if (own.json)
@@ -172,6 +183,7 @@ const heed_cli_command heed_cli_workbook_demo = {
     .examples = "  heed workbook demo\n"
                 "  heed workbook demo D03\n"
                 "  heed workbook demo D03 --sabotage\n"
+                "  heed workbook demo --all --sabotage\n"
                 "  heed workbook demo D05 --full --seed 7 --picture growth.svg\n",
     .run = run,
 };
