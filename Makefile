@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 20
 
 export CC
 
-.PHONY: all demo test test-long bench asan tsan fuzz install format clean deps deps-clang
+.PHONY: all demo page test test-long bench asan tsan fuzz install format clean deps deps-clang
 
 # A build without oneDNN or libcurl does not ask for it.
 DEPS = $(if $(findstring onednn=disabled,$(MESON_ARGS)),HEED_NO_ONEDNN=1) \
@@ -33,6 +33,10 @@ demo: all
 	@./scripts/demo.sh $(BUILD)
 
 # Both end with one line: "N passed, N failed, N skipped".
+# docs/exercises.md anew, by the plain loops, whose numbers are the same on every machine.
+page: all
+	@HEED_CPU=plain $(BUILD)/heed workbook page >docs/exercises.md.new && mv docs/exercises.md.new docs/exercises.md
+
 test: all
 	@python3 scripts/test.py $(BUILD) --suite fast
 

@@ -215,6 +215,8 @@ typedef struct heed_sheet_options {
 /** A sheet of n exercises, a whole file; *text is allocated. HEED_ERR_MEMORY. */
 HEED_API heed_status heed_workbook_sheet(const heed_posing *const *posings, int n,
                                          const heed_sheet_options *options, char **text, heed_error *err);
+/** All exercises with the numbers of their sources, and the demonstrations, as a page of Markdown; *page is allocated. */
+HEED_API heed_status heed_workbook_page(const heed_workbook *book, char **page, heed_error *err);
 /** The variant that a student of a class gets: the same for the same seed, name and id, whoever else is in the class. */
 HEED_API int64_t heed_student_variant(int64_t seed, const char *student, const char *id);
 /** A line of a student for heed_workbook_mark() whose answers are still to be filled in. *json is allocated. */

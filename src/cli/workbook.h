@@ -14,8 +14,9 @@
 extern const heed_cli_command heed_cli_workbook_list, heed_cli_workbook_show, heed_cli_workbook_answer,
     heed_cli_workbook_hint, heed_cli_workbook_explain, heed_cli_workbook_new, heed_cli_workbook_next,
     heed_cli_workbook_search, heed_cli_workbook_note, heed_cli_workbook_reset, heed_cli_workbook_set,
-    heed_cli_workbook_mark, heed_cli_workbook_solve, heed_cli_workbook_table, heed_cli_workbook_demo,
-    heed_cli_workbook_walk, heed_cli_workbook_start, heed_cli_workbook_watch, heed_cli_workbook_check;
+    heed_cli_workbook_mark, heed_cli_workbook_solve, heed_cli_workbook_table, heed_cli_workbook_page,
+    heed_cli_workbook_demo, heed_cli_workbook_walk, heed_cli_workbook_start, heed_cli_workbook_watch,
+    heed_cli_workbook_check;
 
 /** The actions in the order of the help, ended by NULL; "workbook solve" is called solve. */
 extern const heed_cli_command *const heed_cli_workbook_actions[];
