@@ -30,6 +30,16 @@ typedef struct row {
     bool pose, vary, check, explain;
 } row;
 
+/* Is anything judged? A list for one's own use is not. */
+static bool is_judged(const heed_marking *m)
+{
+    for (int i = 0; i < heed_marking_n_fields(m); i++) {
+        if (!heed_marking_field_at(m, i)->free)
+            return true;
+    }
+    return false;
+}
+
 /* Its own answer is right, and none is wrong. */
 static bool checks(const heed_workbook *book, const heed_posing *p)
 {
@@ -43,7 +53,7 @@ static bool checks(const heed_workbook *book, const heed_posing *p)
     if (heed_workbook_mark(book, line, strlen(line), &verdict, &right, NULL) != HEED_OK)
         right = false;
     if (heed_posing_answer(p, none, &m, NULL) == HEED_OK)
-        wrong = !heed_marking_ok(m);
+        wrong = !heed_marking_ok(m) || !is_judged(m);
     heed_marking_destroy(m);
     free(verdict);
     free(line);

@@ -92,8 +92,7 @@ static void add_field(heed_marking *v, const heed_exercise *x, const json_t *par
     v->fields[v->n++] = (heed_marking_field){.name = spec->name,
                                              .ok = judged.ok,
                                              .missing = given == NULL,
-                                             .free = spec->kind == HEED_ANSWER_TEXT &&
-                                                     (spec->flags & HEED_ASKED_FREE) != 0,
+                                             .free = (spec->flags & HEED_ASKED_FREE) != 0,
                                              .words = words != NULL ? words : "",
                                              .slip = slip != HEED_SLIP_NONE ? heed_slip_words(slip) : NULL,
                                              .remark = judged.remark,
