@@ -215,6 +215,57 @@ static void what_to_encode_is_encoded_or_its_stranger_is_named(void **state)
     heed_walk_close(walk);
 }
 
+static double figure_of(const heed_demo_result *r, const char *name)
+{
+    const heed_demo_figure *f = heed_demo_figure_find(r, name);
+
+    assert_non_null(f);
+    return f->value;
+}
+
+static heed_demo_result *tenths_of(const char *path)
+{
+    heed_demo_result *r = NULL;
+    heed_error err = {HEED_OK, ""};
+    char params[256];
+
+    snprintf(params, sizeof params, "{\"text\": \"%s\"}", path);
+    if (heed_demo_run("E04", &(heed_demo_options){.seed = 3, .params = params}, &r, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    return r;
+}
+
+/* 32 of 8 letters at random stand twice in 24000 characters with a chance of 24000^2 / 8^32; of one line over and over all do. */
+static void what_was_seen_in_training_is_told_from_what_was_not(void **state)
+{
+    const char *path = inside("seen.txt");
+    heed_demo_result *r;
+    uint32_t x = 1;
+    FILE *f = fopen(path, "w");
+
+    (void)state;
+    assert_non_null(f);
+    for (int i = 0; i < 24000; i++) {
+        x = x * 1664525u + 1013904223u;
+        fputc("abcdefgh"[x >> 29], f);
+    }
+    fclose(f);
+    r = tenths_of(path);
+    assert_true(figure_of(r, "seen_last") == 0.0 && figure_of(r, "seen_first") == 0.0);
+    assert_true(figure_of(r, "seen_apart") == 0.0);
+    assert_true(figure_of(r, "seen_overlap") > 0.99);
+    /* nothing follows from anything: all losses are ln 8, up to counting some thousand pairs */
+    assert_true(fabs(figure_of(r, "pairs_last") - log(8.0)) < 0.02);
+    assert_true(r->observed);
+    heed_demo_result_destroy(r);
+
+    write_text(path, "to be or not to be\n", 600);
+    r = tenths_of(path);
+    assert_true(figure_of(r, "seen_last") == 1.0 && figure_of(r, "seen_apart") == 1.0);
+    assert_false(r->observed);
+    heed_demo_result_destroy(r);
+}
+
 static void the_notebook_knows_what_was_walked(void **state)
 {
     const char *path = inside("book.json");
@@ -246,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_text_of_few_or_of_wide_characters_is_walked),
         cmocka_unit_test(texts_that_cannot_be_walked_are_refused),
         cmocka_unit_test(what_to_encode_is_encoded_or_its_stranger_is_named),
+        cmocka_unit_test(what_was_seen_in_training_is_told_from_what_was_not),
         cmocka_unit_test(the_notebook_knows_what_was_walked),
     };
 
