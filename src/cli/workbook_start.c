@@ -64,23 +64,28 @@ static void use(const heed_cli_desk *desk, const char *id, const heed_cli_number
     heed_cli_desk_note(heed_notebook_work_on(desk->notebook, id, &own), &own);
 }
 
-static void tell(const char *folder, const start_options *own)
+/* At the workbook's place there is no cd. */
+static void tell(const heed_cli_desk *desk, const char *folder, const start_options *own)
 {
     static const char *const files[] = {"solution.c", "solution.c", "solution.py", NULL};
     const char *file = files[own->language];
-    char safe[512];
+    char safe[512], how[1100];
 
     heed_cli_quote(safe, sizeof safe, folder);
+    if (desk->in_place)
+        snprintf(how, sizeof how, "\"watch %s", safe);
+    else
+        snprintf(how, sizeof how, "cd %s, and \"heed workbook watch", safe);
     if (file != NULL)
         fprintf(stderr,
                 "%s: README.md says what is asked, %s is to begin with\n"
-                "cd %s, and \"heed workbook watch\" judges it whenever you save it\n",
-                safe, file, safe);
+                "%s\" judges it whenever you save it\n",
+                safe, file, how);
     else
         fprintf(stderr,
                 "%s: README.md says what is asked\n"
-                "cd %s, and \"heed workbook watch --run COMMAND\" judges it whenever you save a file\n",
-                safe, safe);
+                "%s --run COMMAND\" judges it whenever you save a file\n",
+                safe, how);
 }
 
 static heed_status start(const heed_cli_options *options, const start_options *own, heed_error *err)
@@ -100,7 +105,7 @@ static heed_status start(const heed_cli_options *options, const start_options *o
                                  err);
     if (status == HEED_OK) {
         use(desk, heed_posing_info(posing)->id, &own->numbers, params);
-        tell(folder, own);
+        tell(desk, folder, own);
     }
     heed_posing_destroy(posing);
     free(params);

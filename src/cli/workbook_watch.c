@@ -187,6 +187,8 @@ static heed_status watch(heed_cli_desk *desk, const heed_code_folder *folder, co
         heed_cli_saves_wait(saves, heed_cli_interrupted);
     }
     heed_cli_saves_close(saves);
+    if (heed_cli_interrupted() && heed_cli_is_terminal(stderr))
+        fputc('\n', stderr); /* behind the ^C */
     return status;
 }
 

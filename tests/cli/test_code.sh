@@ -180,6 +180,12 @@ END
 end 0 workbook watch rows --once --run 'python3 attention.py'
 end 1 workbook watch rows --once --run 'python3 attention.py wrong'
 expect_words 'not to be divided by'
+for bad in '# shape 2 2 2\n1 2 3 4 5|its shape has 8 numbers, the file has 5' '1 2\n3 4|expected "# shape"' \
+    '# shape 2 2 2\n|expected rows of numbers' '[[[1, 2]|outputs/output.txt: output: expected nested lists' \
+    '# shape 2 0 2\n1 2|expected "# shape"' '[[[1, 2], [3, 4]]]|expected 2 rows, got 1'; do
+    end 1 workbook watch rows --once --run "printf '${bad%|*}' >outputs/output.txt"
+    expect_words "$(echo "${bad#*|}" | sed 's/\[/\\[/g')"
+done
 end 1 workbook watch rows --once --json --run 'python3 attention.py wrong'
 python3 - out <<'END' || fail "watch --json"
 import json, sys

@@ -219,8 +219,7 @@ static void drop_comments(char *text)
 }
 
 /* Rows of numbers, whose line "# shape" says what they are. */
-static heed_status read_tensor(const heed_field_spec *f, const char *file, char *text, json_t **value,
-                               heed_error *err)
+static heed_status read_tensor(const heed_field_spec *f, char *text, json_t **value, heed_error *err)
 {
     const heed_field_spec flat = {f->name, HEED_ANSWER_LIST, HEED_EXACT, 0};
     heed_code_array a;
@@ -233,16 +232,18 @@ static heed_status read_tensor(const heed_field_spec *f, const char *file, char 
     if (rank == 0 && text[strspn(text, " \t\r\n")] == '[')
         return heed_answer_read(f, false, text, value, err);
     if (rank == 0)
-        return cannot(file,
-                      "expected \"# shape\" with the sizes of its axes on the first line, and rows of numbers",
-                      err);
+        return heed_fail(
+            err, HEED_ERR_FILE,
+            "expected \"# shape\" with the sizes of its axes on the first line, and rows of numbers");
     drop_comments(text);
+    if (text[strspn(text, " \t\r\n")] == '\0')
+        return heed_fail(err, HEED_ERR_FILE, "expected rows of numbers behind their shape");
     status = heed_answer_read(&flat, false, text, &numbers, err);
     if (status != HEED_OK)
         return status;
     if (!heed_code_array_of(numbers, &a) || a.count != count || (x = malloc((size_t)count * sizeof *x)) == NULL)
-        status = heed_fail(err, HEED_ERR_FILE, "outputs/%s: its shape has %lld numbers, the file has %zu", file,
-                           (long long)count, json_array_size(numbers));
+        status = heed_fail(err, HEED_ERR_FILE, "its shape has %lld numbers, the file has %zu", (long long)count,
+                           json_array_size(numbers));
     else {
         heed_code_numbers(numbers, x);
         *value = as_asked(f, x, size, rank, count);
@@ -276,14 +277,13 @@ static heed_status read_text(const heed_field_spec *f, const json_t *expected, c
 
     if (status != HEED_OK)
         return status;
-    if (f->kind == HEED_ANSWER_TENSOR)
-        return read_tensor(f, file, bytes, value, err);
-    if (numbers)
+    if (numbers && f->kind != HEED_ANSWER_TENSOR)
         drop_comments(bytes);
     text = f->flags & HEED_ASKED_LITERAL ? bytes : trim(bytes);
     if (*text == '\0')
         return cannot(file, "expected an answer, the file is empty", err);
-    status = heed_answer_read(f, words, text, value, &own);
+    status = f->kind == HEED_ANSWER_TENSOR ? read_tensor(f, text, value, &own)
+                                           : heed_answer_read(f, words, text, value, &own);
     return status == HEED_OK ? status
                              : heed_fail(err, status == HEED_ERR_MEMORY ? status : HEED_ERR_FILE,
                                          "outputs/%s: %s", file, own.message);
