@@ -47,6 +47,8 @@ heed_status heed_exercise_solve(const heed_exercise *exercise, const json_t *par
 /** Runs of demonstrations, kept for all who ask for the same one. NULL: no memory. */
 struct heed_experiments *heed_experiments_create(void);
 void heed_experiments_destroy(struct heed_experiments *experiments); /* NULL is allowed */
+/** What came out in this run of its experiment is the answer from now on. */
+heed_status heed_posing_read_off(heed_posing *posing, const heed_demo_result *result, heed_error *err);
 /** HEED_ERR_USAGE where its experiment has not run. */
 heed_status heed_posing_settled(const heed_posing *posing, heed_error *err);
 /** Parameters of a variant, 0 being the source's; *params is new. */

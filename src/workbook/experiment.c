@@ -81,7 +81,7 @@ static heed_status run(heed_experiments *all, const char *demo, const heed_demo_
 
 /* --- what came out --- */
 
-static heed_status read_off(heed_posing *p, const heed_demo_result *result, heed_error *err)
+heed_status heed_posing_read_off(heed_posing *p, const heed_demo_result *result, heed_error *err)
 {
     heed_solving s = {.params = p->params,
                       .answer = json_object(),
@@ -149,7 +149,7 @@ heed_status heed_posing_run(heed_posing *p, const heed_demo_options *options, co
     if (r == NULL)
         status = run(p->book->experiments, demo, &o, &r, err);
     if (status == HEED_OK)
-        status = read_off(p, r, err);
+        status = heed_posing_read_off(p, r, err);
     if (status == HEED_OK && result != NULL)
         *result = r;
     return status;
