@@ -14,16 +14,16 @@
 
 /* --- limits --- */
 
-static void limit(int resource, int64_t most)
+static void limit(unsigned resource, int64_t most)
 {
     struct rlimit now;
 
-    if (getrlimit((__typeof__(RLIMIT_CPU))resource, &now) != 0)
+    if (getrlimit(resource, &now) != 0)
         return;
     if (now.rlim_max != RLIM_INFINITY && now.rlim_max < (rlim_t)most)
         most = (int64_t)now.rlim_max;
     now.rlim_cur = now.rlim_max = (rlim_t)most;
-    setrlimit((__typeof__(RLIMIT_CPU))resource, &now);
+    setrlimit(resource, &now);
 }
 
 /*

@@ -102,8 +102,8 @@ static void put_commands(const heed_posing *p, heed_code_language language, heed
 {
     static const char *const how[HEED_CODE_N_LANGUAGES] = {
         "    cc -std=gnu11 -Wall -o build/solution solution.c -lm && ./build/solution\n",
-        "    cc -std=gnu11 -Wall -o build/solution solution.c $(pkg-config --cflags --libs heed) -lm && "
-        "./build/solution\n",
+        ("    cc -std=gnu11 -Wall -o build/solution solution.c $(pkg-config --cflags --libs heed) -lm && "
+         "./build/solution\n"),
         "    python3 solution.py\n", ""};
     const char *run = language == HEED_CODE_NONE ? " --run 'COMMAND'" : "";
 
