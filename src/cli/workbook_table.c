@@ -27,7 +27,7 @@ static const heed_field fields[] = {
  * key points too.
  */
 typedef struct row {
-    bool pose, vary, check, explain;
+    bool pose, vary, check, explain, stopped;
 } row;
 
 /* Is anything judged? A list for one's own use is not. */
@@ -102,7 +102,7 @@ static bool explains(const heed_posing *p, bool open)
            (open || heed_posing_n_steps(p) > 0) && (!prediction || (n >= 2 && n <= 5));
 }
 
-static row try(const heed_workbook *book, const heed_exercise_info *info, bool run)
+static row try(const heed_workbook *book, const heed_exercise_info *info, bool run, heed_error *err)
 {
     heed_posing *p = NULL;
     bool open;
@@ -112,8 +112,13 @@ static row try(const heed_workbook *book, const heed_exercise_info *info, bool r
         return r;
     r.pose = heed_posing_question(p)[0] != '\0';
     r.vary = !info->varies || varies(book, p);
-    open = heed_posing_experiment(p) != NULL &&
-           (!run || heed_cli_experiment_run(p, NULL, &(heed_error){HEED_OK, ""}) != HEED_OK);
+    open = heed_posing_experiment(p) != NULL;
+    if (open && run) {
+        const heed_status status = heed_cli_experiment_run(p, NULL, err);
+
+        r.stopped = status == HEED_ERR_INTERRUPTED;
+        open = status != HEED_OK;
+    }
     r.check = open && !run ? reads(p) : !open && checks(book, p);
     r.explain = explains(p, open && !run);
     heed_posing_destroy(p);
@@ -151,6 +156,8 @@ static heed_status put_table(const heed_workbook *book, const table_options *own
 {
     const int n = heed_workbook_count(book);
     heed_cli_json json = {.out = stdout};
+    heed_error stop = {HEED_OK, ""};
+    bool stopped = false;
     int n_lacking = 0;
 
     if (own->json) {
@@ -161,10 +168,11 @@ static heed_status put_table(const heed_workbook *book, const table_options *own
                   ? "| id | kind | pose | vary | check | explain | demo |\n|---|---|---|---|---|---|---|\n"
                   : "id           kind     pose  vary  check  explain  demo\n",
               stdout);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !stopped; i++) {
         const heed_exercise_info *info = heed_workbook_info(book, i);
-        const row r = try(book, info, own->run);
+        const row r = try(book, info, own->run, &stop);
 
+        stopped = r.stopped;
         n_lacking += !(r.pose && r.vary && r.check && r.explain);
         if (own->json)
             json_row(&json, info, &r);
@@ -175,6 +183,8 @@ static heed_status put_table(const heed_workbook *book, const table_options *own
         heed_cli_json_close(&json, ']');
         heed_cli_json_close(&json, '}');
     }
+    if (stopped)
+        return heed_cli_fail(err, HEED_ERR_INTERRUPTED, "%s", stop.message);
     if (n_lacking > 0)
         return heed_cli_fail(err, HEED_ERR_CHECK, "%d of %d exercises lack something", n_lacking, n);
     heed_cli_flush();
