@@ -43,6 +43,7 @@ extern const heed_demo heed_demo_36;
 extern const heed_demo heed_demo_37;
 extern const heed_demo heed_demo_38;
 extern const heed_demo heed_demo_39;
+extern const heed_demo heed_demo_40;
 extern const heed_demo heed_demo_41;
 extern const heed_demo heed_demo_42;
 extern const heed_demo heed_demo_43;

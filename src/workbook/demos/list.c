@@ -42,6 +42,7 @@ const heed_demo *const heed_demos[] = {
     &heed_demo_37,
     &heed_demo_38,
     &heed_demo_39,
+    &heed_demo_40,
     &heed_demo_41,
     &heed_demo_42,
     &heed_demo_43,
