@@ -88,9 +88,9 @@ static void judge(heed_demoing *d, const heed_heads *heads, heed_grid scores, co
     heed_show_check(d, p[PREVIOUS] > 2.0 * p[EVEN_PREVIOUS],
                     "head %d.%d puts %.3f on the token before, more than twice the %.3f of even attention",
                     a.layer, a.head, p[PREVIOUS], p[EVEN_PREVIOUS]);
-    heed_show_check(d, m[DELIMITER] > 1.5 * m[EVEN_DELIMITER],
-                    "head %d.%d puts %.3f on delimiters, more than one and a half times their share of %.3f",
-                    b.layer, b.head, m[DELIMITER], m[EVEN_DELIMITER]);
+    heed_show_check(d, m[DELIMITER] > 1.2 * m[EVEN_DELIMITER],
+                    "head %d.%d puts %.3f on delimiters, more than 1.2 times their share of %.3f", b.layer,
+                    b.head, m[DELIMITER], m[EVEN_DELIMITER]);
 }
 
 static void show_roles(heed_demoing *d, const role_state roles[HEED_N_HEAD_ROLES])
@@ -172,9 +172,9 @@ const heed_demo heed_demo_26 = {
                       "counts as one.",
              .rule = "The head with most weight on the token before has more than twice what even attention "
                      "has, and the one with "
-                     "most on delimiters has more than one and a half times their share of the visible tokens.",
+                     "most on delimiters has more than 1.2 times their share of the visible tokens.",
              .sabotage = "The model is not trained.",
-             .params = "{\"steps\": 1000, \"text\": \"\", \"model\": \"\"}",
+             .params = "{\"steps\": 1600, \"text\": \"\", \"model\": \"\"}",
              .trains = true},
     .full = "{\"steps\": 4000}",
     .run = run,

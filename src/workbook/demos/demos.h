@@ -31,6 +31,7 @@ extern const heed_demo heed_demo_23;
 extern const heed_demo heed_demo_24;
 extern const heed_demo heed_demo_25;
 extern const heed_demo heed_demo_26;
+extern const heed_demo heed_demo_27;
 extern const heed_demo heed_demo_28;
 extern const heed_demo heed_demo_29;
 extern const heed_demo heed_demo_30;
