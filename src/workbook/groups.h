@@ -35,6 +35,8 @@ extern const heed_exercise heed_exercises_perplexity[];
 extern const heed_exercise heed_exercises_positions[];
 extern const heed_exercise heed_exercises_predict_cheaper[];
 extern const heed_exercise heed_exercises_predict_embeddings[];
+extern const heed_exercise heed_exercises_predict_epochs[];
+extern const heed_exercise heed_exercises_predict_mask[];
 extern const heed_exercise heed_exercises_predict_gradients[];
 extern const heed_exercise heed_exercises_predict_heads[];
 extern const heed_exercise heed_exercises_predict_layout[];

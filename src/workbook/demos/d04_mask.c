@@ -243,11 +243,14 @@ static void compare(heed_demoing *d, int model, double from, double to)
     if (d->s.status == HEED_OK)
         train(d, model, false, middle, to, &without);
     if (d->s.status == HEED_OK) {
+        const double uniform = log((double)heed_trainer_config(with.trainer)->vocab_size);
+
         heed_show_table(d, table, heed_demo_words(d, "%s: losses in nats, and what it writes", name),
                         "with the mask|without", COLUMNS, false);
         show_figures(d, name, &with, "with");
         show_figures(d, name, &without, "without");
-        judge(d, name, with.row, without.row, log((double)heed_trainer_config(with.trainer)->vocab_size));
+        heed_show_figure(d, heed_demo_words(d, "%s_uniform", name), uniform, "nats: ln V, of guessing evenly");
+        judge(d, name, with.row, without.row, uniform);
     }
     heed_trainer_close(with.trainer);
     heed_trainer_close(without.trainer);
