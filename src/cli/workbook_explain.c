@@ -111,9 +111,14 @@ static void explain(const heed_cli_desk *desk, const heed_posing *p, const heed_
 
     put_title(info);
     put_answers(p, m);
-    if (result != NULL)
-        printf("\nThe experiment %s, %s, says \"%s\".\n", result->info->id, result->info->title,
-               result->observed ? "observed" : "not observed");
+    if (result != NULL) {
+        char words[160];
+
+        snprintf(words, sizeof words, "The experiment %s, %s, says \"%s\".", result->info->id,
+                 result->info->title, result->observed ? "observed" : "not observed");
+        putchar('\n');
+        heed_cli_put_words(words, 0, 0);
+    }
     if (heed_posing_n_steps(p) > 0)
         heed_cli_put_head(result != NULL ? "In this run" : "Step by step");
     for (int i = 0; i < heed_posing_n_steps(p); i++)

@@ -72,8 +72,11 @@ void heed_cli_put_demo_figures(const heed_demo_result *r)
 {
     if (r->n_figures > 0)
         heed_cli_put_head("Figures");
-    for (int i = 0; i < r->n_figures; i++)
-        printf("  %-24s %-11.5g %s\n", r->figures[i].name, r->figures[i].value, r->figures[i].meaning);
+    for (int i = 0; i < r->n_figures; i++) {
+        const int n = printf("  %-24s %-11.5g ", r->figures[i].name, r->figures[i].value);
+
+        heed_cli_put_words(r->figures[i].meaning, 39, n);
+    }
 }
 
 void heed_cli_put_demo_verdict(const heed_demo_result *r)
