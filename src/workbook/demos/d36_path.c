@@ -2,6 +2,7 @@
 /* D36: the path from characters to self-attention, and what its losses must do. */
 #include <heed/walk.h>
 
+#include "workbook/demo_shown.h"
 #include "workbook/demos/demos.h"
 
 /* Steps of the walk whose figures and checks are this demonstration's. */
@@ -66,6 +67,20 @@ static void copy(heed_demoing *d, const heed_walk_result *r)
                         r->shown->checks[i].words);
 }
 
+/* The losses one below the other, as the path meets them. */
+static void show_losses(heed_demoing *d)
+{
+    static const char *const names[] = {"uniform", "fresh", "counted", "bigram", "embedded", "attention"};
+    enum { N_LOSSES = sizeof names / sizeof names[0] };
+    const heed_grid losses = heed_grid_make(&d->s, N_LOSSES, 1);
+
+    for (int i = 0; d->s.status == HEED_OK && i < N_LOSSES; i++)
+        losses.data[i] = heed_take_figure(&d->s, &d->shown->result, names[i]);
+    heed_show_table(d, losses, "Loss along the path, nats a character",
+                    "uniform|fresh bigram|counted pairs|trained bigram|through embeddings|one head", "loss",
+                    false);
+}
+
 static void run(heed_demoing *d)
 {
     const int64_t n = heed_take_int(&d->s, "steps", 1, 100000);
@@ -86,6 +101,7 @@ static void run(heed_demoing *d)
             copy(d, r);
         heed_walk_result_destroy(r);
     }
+    show_losses(d);
     heed_walk_close(walk);
 }
 
