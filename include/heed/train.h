@@ -136,7 +136,8 @@ typedef struct heed_train_options {
     double temperature;          /* T */
     double distill_weight;
 
-    bool unmeasured; /* no time is spent on this machine's matrix peak: matrix_peak_flops and peak_share are 0 */
+    bool
+        unmeasured; /* no time is spent on this machine's matrix peak: matrix_peak_flops and peak_share are 0 */
     const char
         *tokenizer_path; /* a tokenizer to take (heed_tokenizer_open()) instead of making one; NULL: make it */
     heed_ranks

@@ -30,7 +30,8 @@ static const char *const kinds[3][MOST_WORDS] = {
 
 enum { NOUN, ADJECTIVE, VERB };
 
-#define EMBED_DEVIATION 0.3 /* of words and places in the beginning */
+/* Embeddings begin so small that weights are even at first: no word is looked at before it is known to be worth it. */
+#define SMALL 0.1
 
 /* What is fed: source words [BATCH, 7], the words before [BATCH, 5] and the words to be said [BATCH, 5]. */
 typedef struct sentences {
@@ -102,10 +103,9 @@ static heed_node *embed(heed_learner *l, heed_node *ids, const char *table, cons
                         int64_t n_words, int64_t length, int64_t d)
 {
     heed_node *words = heed_embedding(
-        l->g, heed_learner_parameter(l, table, heed_shape2(n_words, d), 0.0, EMBED_DEVIATION), ids);
+        l->g, heed_learner_parameter(l, table, heed_shape2(n_words, d), 0.0, SMALL), ids);
 
-    return heed_add(l->g, words,
-                    heed_learner_parameter(l, positions, heed_shape2(length, d), 0.0, EMBED_DEVIATION));
+    return heed_add(l->g, words, heed_learner_parameter(l, positions, heed_shape2(length, d), 0.0, SMALL));
 }
 
 static heed_node *mapped(heed_learner *l, heed_node *x, const char *name, int64_t out)
@@ -274,11 +274,12 @@ static void judge(heed_demoing *d, const outcome *o)
 
 static void run(heed_demoing *d)
 {
-    const heed_train_options options = heed_learner_options(d);
+    heed_train_options options = heed_learner_options(d);
     const int64_t width = heed_take_int(&d->s, "d_model", 8, 256);
-    sentences s = {.words = heed_take_int(&d->s, "words", 2, MOST_WORDS), .sabotage = d->sabotage};
+    sentences s = {.words = heed_take_int(&d->s, "words", 4, MOST_WORDS), .sabotage = d->sabotage};
     heed_learner l;
 
+    options.learning_rate = 0.01;
     if (heed_learner_open(&l, d, &options)) {
         const translator m = build(&l, &s, width);
         heed_node *const watched[] = {m.weights, m.logits};
