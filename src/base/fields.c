@@ -165,15 +165,11 @@ const char *heed_field_get(const heed_field *f, const void *structure, char *out
         break;
     case HEED_FIELD_NUMBER:
         snprintf(out, size, "%.17g", *(const double *)from);
-        if (strtod(out, NULL) == *(const double *)from) { /* fewer digits where they say the same */
+        for (int digits = 1; digits < 17; digits++) { /* the shortest that says the same: 10, not 1e+01 */
             char shorter[32];
-            for (int digits = 1; digits < 17; digits++) {
-                snprintf(shorter, sizeof shorter, "%.*g", digits, *(const double *)from);
-                if (strtod(shorter, NULL) == *(const double *)from) {
-                    snprintf(out, size, "%s", shorter);
-                    break;
-                }
-            }
+            snprintf(shorter, sizeof shorter, "%.*g", digits, *(const double *)from);
+            if (strtod(shorter, NULL) == *(const double *)from && strlen(shorter) < strlen(out))
+                snprintf(out, size, "%s", shorter);
         }
         break;
     case HEED_FIELD_BOOLEAN:

@@ -38,6 +38,9 @@ typedef struct heed_cli_desk {
 
 /** The desk of this process, opened by the first who asks, with what others have written since. */
 heed_status heed_cli_desk_open(heed_cli_desk **desk, heed_error *err);
+/** How an action begins: reads and applies its options, then opens the desk, but for help (options->help_shown). */
+heed_status heed_cli_desk_begin(heed_cli_options *options, int argc, char **argv, heed_cli_desk **desk,
+                                heed_error *err);
 void heed_cli_desk_close(void);
 /** What a change of the notebook gave: where it was not saved, that is said on stderr, and the action goes on. */
 void heed_cli_desk_note(heed_status status, const heed_error *err);

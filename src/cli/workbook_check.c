@@ -35,14 +35,10 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, 1, &own, true);
-    status = heed_cli_read(&options, argc, argv, err);
+    status = heed_cli_desk_begin(&options, argc, argv, &desk, err);
     if (status != HEED_OK || options.help_shown)
         return status;
-    status = heed_cli_apply(&options, err);
-    if (status == HEED_OK)
-        status = heed_cli_desk_open(&desk, err);
-    if (status == HEED_OK)
-        status = heed_code_open(desk->book, options.n_operands > 0 ? options.operands[0] : ".", &folder, err);
+    status = heed_code_open(desk->book, options.n_operands > 0 ? options.operands[0] : ".", &folder, err);
     if (status == HEED_OK)
         status = own.json ? check_json(desk, folder, err) : heed_cli_judge_outputs(desk, folder, err);
     heed_code_close(folder);

@@ -38,6 +38,17 @@ heed_status heed_cli_desk_open(heed_cli_desk **desk, heed_error *err)
     return HEED_OK;
 }
 
+heed_status heed_cli_desk_begin(heed_cli_options *options, int argc, char **argv, heed_cli_desk **desk,
+                                heed_error *err)
+{
+    heed_status status = heed_cli_read(options, argc, argv, err);
+
+    if (status != HEED_OK || options->help_shown)
+        return status;
+    status = heed_cli_apply(options, err);
+    return status == HEED_OK ? heed_cli_desk_open(desk, err) : status;
+}
+
 void heed_cli_desk_close(void)
 {
     heed_notebook_close(the_desk.notebook);

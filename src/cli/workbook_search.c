@@ -68,12 +68,9 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, 1, &own, true);
-    status = heed_cli_read(&options, argc, argv, err);
+    status = heed_cli_desk_begin(&options, argc, argv, &desk, err);
     if (status != HEED_OK || options.help_shown)
         return status;
-    status = heed_cli_apply(&options, err);
-    if (status == HEED_OK)
-        status = heed_cli_desk_open(&desk, err);
     if (status == HEED_OK && (words = heed_cli_join(&options, 0)) == NULL)
         status = heed_cli_fail(err, HEED_ERR_MEMORY, "not enough memory for a search");
     if (status == HEED_OK)

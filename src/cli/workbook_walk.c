@@ -279,12 +279,9 @@ static heed_status run(const heed_cli_command *command, int argc, char **argv, h
     heed_status status;
 
     heed_cli_add_group(&options, NULL, fields, (int)(sizeof fields / sizeof fields[0]), &own, true);
-    status = heed_cli_read(&options, argc, argv, err);
+    status = heed_cli_desk_begin(&options, argc, argv, &desk, err);
     if (status != HEED_OK || options.help_shown)
         return status;
-    status = heed_cli_apply(&options, err);
-    if (status == HEED_OK)
-        status = heed_cli_desk_open(&desk, err);
     return status == HEED_OK ? act(desk, &options, &own, err) : status;
 }
 

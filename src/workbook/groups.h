@@ -61,9 +61,6 @@ extern const heed_exercise heed_exercises_shapes[];
 extern const heed_exercise heed_exercises_softmax[];
 extern const heed_exercise heed_exercises_sparse[];
 extern const heed_exercise heed_exercises_videos[];
-extern const heed_exercise heed_program_head_split;
-
-/* What a program is asked for: exercise.h. */
 
 /* What a program is asked for: exercise.h. */
 extern const heed_exercise heed_program_head_split;

@@ -99,8 +99,8 @@ static void loosened(heed_solving *s, const heed_demo_result *r)
     heed_step(s, "new runs of four, always the likeliest token: %.0f %% with the mask, %.0f %% without it",
               100.0 * with, 100.0 * without);
     heed_step(s, "with the mask and drawn by probability: %.0f %%", 100.0 * drawn);
-    heed_step(s, "weight on the token before, of the head with most of it: %.2f with the mask",
-              of(s, r, "previous_with"));
+    heed_step(s, "weight on the token before, of the head with most of it: %.2f with the mask, %.2f without it",
+              of(s, r, "previous_with"), of(s, r, "previous_without"));
 }
 
 /* --- hard.h4.4, ch12.e10 --- */

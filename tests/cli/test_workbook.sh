@@ -345,6 +345,7 @@ expect '^Sums grow; so do scores, I think:  *- '
 allow workbook explain
 expect '^  unscaled = c: '
 expect '^The experiment D03, '
+expect '"observed"\.$'
 expect '^Sums grow; so do scores, I think:  *- '
 allow workbook answer pp.q30b --json unscaled=c scaled=a
 python3 - out <<'END' || fail "answer --json of a prediction"

@@ -47,7 +47,7 @@ void heed_code_write_readme(const heed_posing *posing, heed_code_language langua
                             heed_text_buffer *out);
 void heed_code_write_solution(const heed_posing *posing, heed_code_language language, heed_code_format format,
                               heed_text_buffer *out);
-/** files.h for C; made of starting/files.h when the program is built. */
+/** files.h for C; made of workbook/files.h when the program is built. */
 extern const char heed_code_files_h[];
 
 /** The name of a value as a name of C and of Python; taken: another value has it, so that it gets an end. */
