@@ -115,6 +115,8 @@ typedef struct heed_posing_option {
 
 HEED_API int heed_posing_n_options(const heed_posing *posing);
 HEED_API heed_posing_option heed_posing_option_at(const heed_posing *posing, int i);
+/** The option that an answer names by its letter, its key or its words, in any case; -1: none. */
+HEED_API int heed_posing_option_find(const heed_posing *posing, const char *answer);
 
 /* What is asked for. */
 typedef struct heed_posing_field {

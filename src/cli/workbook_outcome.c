@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cli/output.h"
 #include "cli/workbook_print.h"
@@ -36,23 +35,10 @@ int heed_cli_count_judged(const heed_marking *m, int *n_right)
 
 /* --- predictions --- */
 
-/* The option that an answer names: by its letter, its key or its words; -1: none. */
-static int option_of(const heed_posing *p, const char *value)
-{
-    for (int i = 0; i < heed_posing_n_options(p); i++) {
-        const heed_posing_option o = heed_posing_option_at(p, i);
-        const char letter[] = {(char)('a' + i), '\0'};
-
-        if (strcasecmp(value, letter) == 0 || strcasecmp(value, o.key) == 0 || strcasecmp(value, o.text) == 0)
-            return i;
-    }
-    return -1;
-}
-
 /* "b: the loss rises", or the value as it is; further lines at indent. */
 static void put_value(const heed_posing *p, const char *value, bool choice, int indent)
 {
-    const int option = choice ? option_of(p, value) : -1;
+    const int option = choice ? heed_posing_option_find(p, value) : -1;
     char words[2048];
 
     if (option >= 0)

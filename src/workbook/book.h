@@ -71,8 +71,6 @@ heed_slip heed_exercise_slip(const heed_exercise *exercise, const json_t *params
  */
 heed_status heed_posing_judge(const heed_posing *posing, json_t *const *values, const heed_error *broken,
                               heed_marking **marking, heed_error *err);
-/** The key of the option that answer names by its letter, its key or its words; new, NULL: none. */
-json_t *heed_posing_chosen(const heed_posing *posing, const char *answer);
 const heed_field_spec *heed_exercise_field(const heed_exercise *exercise, const char *name);
 
 #endif

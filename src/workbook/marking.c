@@ -19,17 +19,24 @@ struct heed_marking {
     bool ok;
 };
 
-json_t *heed_posing_chosen(const heed_posing *p, const char *answer)
+int heed_posing_option_find(const heed_posing *p, const char *answer)
 {
-    const int n = heed_posing_n_options(p);
-
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < heed_posing_n_options(p); i++) {
         const char letter[] = {(char)('a' + i), '\0'};
+
         if (strcasecmp(answer, letter) == 0 || strcasecmp(answer, p->options[i].key) == 0 ||
             strcasecmp(answer, p->options[i].text) == 0)
-            return json_string(p->options[i].key);
+            return i;
     }
-    return NULL;
+    return -1;
+}
+
+/* The key of the option that answer names; new, NULL: none. */
+static json_t *chosen(const heed_posing *p, const char *answer)
+{
+    const int i = heed_posing_option_find(p, answer);
+
+    return i >= 0 ? json_string(p->options[i].key) : NULL;
 }
 
 static bool is_choice(const heed_posing *p, int i)
@@ -50,7 +57,7 @@ static heed_status read_one(const heed_posing *p, int i, const char *text, json_
     if (is_choice(p, i)) {
         char shown[80];
 
-        *value = heed_posing_chosen(p, text);
+        *value = chosen(p, text);
         return *value != NULL ? HEED_OK
                               : heed_fail(err, HEED_ERR_USAGE, "%s: expected a letter from a to %c, got \"%s\"",
                                           spec->name, 'a' + heed_posing_n_options(p) - 1,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "workbook/demos/demos.h"
 #include "workbook/demos/small_model.h"
+#include "workbook/demos/subject.h"
 #include "workbook/demos/writing.h"
 
 enum { MOST_TOKENS = 4096, BLOCKS = 16 };

@@ -11,6 +11,7 @@
 #include "workbook/demos/learner.h"
 #include "workbook/demos/pronoun_reading.h"
 #include "workbook/demos/small_model.h"
+#include "workbook/demos/subject.h"
 
 enum { BATCH = 32, N_SENTENCES = 150, LEAST_WORDS = 10, MOST_BYTES = 1024 };
 
@@ -325,15 +326,12 @@ static heed_grid weights_of_given(heed_demoing *d, const heed_model *model, cons
 /* What the last word moves in each head of the model in the folder "model"; no check, as nobody trained it for this. */
 static void show_given(heed_demoing *d)
 {
-    const char *folder = heed_take_text(&d->s, "model");
+    heed_model *model = heed_demo_given_model(d);
     char sentence[MOST_BYTES], other[MOST_BYTES], first[MOST_BYTES];
-    heed_model *model = NULL;
-    heed_error err = {HEED_OK, ""};
     heed_grid a, b;
     double most = 0.0;
 
-    if (d->s.status != HEED_OK || folder[0] == '\0' ||
-        !heed_demo_ok(d, heed_model_open(folder, &model, &err), &err))
+    if (model == NULL)
         return;
     tidy(heed_take_text(&d->s, "sentence"), sentence);
     tidy(heed_take_text(&d->s, "other"), other);

@@ -6,6 +6,7 @@
 
 #include "workbook/demos/demos.h"
 #include "workbook/demos/small_model.h"
+#include "workbook/demos/subject.h"
 #include "workbook/demos/training.h"
 
 #define MOST_TOKENS 256
@@ -108,19 +109,12 @@ static void compare(heed_demoing *d, const heed_model *model, const char *first,
 
 static void run(heed_demoing *d)
 {
-    const char *folder = heed_take_text(&d->s, "model"), *first = heed_take_text(&d->s, "first"),
-               *second = heed_take_text(&d->s, "second");
+    const char *first = heed_take_text(&d->s, "first"), *second = heed_take_text(&d->s, "second");
     heed_demo_training t = heed_demo_training_of(d, HEED_DEMO_P2S);
-    heed_model *model = NULL;
-    heed_trainer *trainer = NULL;
-    heed_error err = {HEED_OK, ""};
+    heed_model *model = heed_demo_given_model(d);
+    heed_trainer *trainer = model == NULL ? heed_demo_train(d, &t, "a model", 0.0, 0.9) : NULL;
 
-    if (d->s.status == HEED_OK && folder[0] != '\0')
-        heed_demo_ok(d, heed_model_open(folder, &model, &err), &err);
-    else
-        trainer = heed_demo_train(d, &t, "a model", 0.0, 0.9);
-    if (d->s.status == HEED_OK &&
-        (folder[0] != '\0' ? heed_model_config(model)->kind : t.config.kind) != HEED_KIND_GPT)
+    if (model != NULL && heed_model_config(model)->kind != HEED_KIND_GPT)
         heed_solve_fail(&d->s, HEED_ERR_USAGE, "model: expected a GPT");
     if (d->s.status == HEED_OK) /* sabotaged, there is one text only */
         compare(d, model != NULL ? model : heed_trainer_model(trainer), first, d->sabotage ? first : second);

@@ -5,19 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text_buffer.h"
-#include "data/corpus.h"
 #include "data/stories.h"
-
-/* So many bytes of it, and never a part of a character. */
-static size_t front_of(const char *text, size_t n, size_t most)
-{
-    if (n <= most)
-        return n;
-    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
-        most--;
-    return most;
-}
+#include "workbook/demos/plain_text.h"
 
 static bool take(heed_demoing *d, const char *text, size_t n, heed_demo_reading *out)
 {
@@ -37,38 +26,16 @@ static bool take(heed_demoing *d, const char *text, size_t n, heed_demo_reading 
     return d->s.status == HEED_OK;
 }
 
-static bool take_file(heed_demoing *d, const char *path, size_t most, heed_demo_reading *out)
-{
-    heed_file file = {0};
-    heed_error err = {HEED_OK, ""};
-    bool ok = heed_demo_ok(d, heed_corpus_open_text(&file, path, false, &err), &err);
-
-    out->floor = NAN;
-    ok = ok && take(d, file.data, front_of(file.data, file.size, most), out);
-    heed_file_close(&file);
-    return ok;
-}
-
-static bool take_stories(heed_demoing *d, size_t bytes, heed_demo_reading *out)
-{
-    heed_text_buffer stories = {0};
-    heed_error err = {HEED_OK, ""};
-    bool ok = heed_demo_ok(d, heed_stories_generate(d->options->seed, bytes, &stories, NULL, &err), &err);
-
-    out->floor = heed_stories_entropy().nats_per_character;
-    ok = ok && take(d, stories.data, front_of(stories.data, stories.size, bytes), out);
-    heed_text_free(&stories);
-    return ok;
-}
-
 bool heed_demo_reading_open(heed_demoing *d, int64_t bytes, heed_demo_reading *out)
 {
-    const char *path = heed_take_text(&d->s, "text");
+    heed_demo_plain_text text = heed_demo_plain_text_of(d, (size_t)bytes);
+    const bool stories = text.file.data == NULL;
+    bool ok;
 
-    *out = (heed_demo_reading){.floor = NAN};
-    if (d->s.status != HEED_OK)
-        return false;
-    return path[0] != '\0' ? take_file(d, path, (size_t)bytes, out) : take_stories(d, (size_t)bytes, out);
+    *out = (heed_demo_reading){.floor = stories ? heed_stories_entropy().nats_per_character : NAN};
+    ok = d->s.status == HEED_OK && take(d, text.data, text.n, out);
+    heed_demo_plain_text_close(&text);
+    return ok;
 }
 
 void heed_demo_reading_close(heed_demo_reading *r)

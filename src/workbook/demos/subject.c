@@ -22,6 +22,16 @@ bool heed_demo_names_model(heed_demoing *d)
     return has(d, "model");
 }
 
+heed_model *heed_demo_given_model(heed_demoing *d)
+{
+    heed_model *model = NULL;
+    heed_error err = {HEED_OK, ""};
+
+    if (heed_demo_names_model(d) && d->s.status == HEED_OK)
+        heed_demo_ok(d, heed_model_open(heed_take_text(&d->s, "model"), &model, &err), &err);
+    return model;
+}
+
 const char *heed_demo_subject_words(heed_demoing *d, const heed_demo_training *t)
 {
     if (heed_demo_names_model(d))
@@ -117,12 +127,11 @@ static void read_text(heed_demoing *d, heed_demo_subject *s, int64_t windows)
 
 static bool open_folder(heed_demoing *d, int64_t windows, heed_demo_subject *out)
 {
-    heed_error err = {HEED_OK, ""};
     const heed_config *config;
 
-    if (!heed_demo_ok(d, heed_model_open(heed_take_text(&d->s, "model"), &out->opened, &err), &err))
+    out->model = out->opened = heed_demo_given_model(d);
+    if (out->model == NULL)
         return false;
-    out->model = out->opened;
     config = heed_model_config(out->model);
     out->length = config->context_length > LONGEST ? LONGEST : config->context_length;
     read_text(d, out, windows);

@@ -51,6 +51,8 @@ heed_demo_head heed_demo_head_at(const heed_heads *heads, int64_t i);
 heed_grid heed_demo_similarity(heed_demoing *d, const heed_heads *heads);
 /** True: the model is a folder's, by the parameter "model". */
 bool heed_demo_names_model(heed_demoing *d);
+/** The model in the folder of the parameter "model"; NULL where that is "", and after a failure. heed_model_close() it. */
+heed_model *heed_demo_given_model(heed_demoing *d);
 /** What is looked at, in words: "the model in FOLDER", "a model trained here, 300 steps". */
 const char *heed_demo_subject_words(heed_demoing *d, const heed_demo_training *t);
 

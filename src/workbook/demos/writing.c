@@ -5,17 +5,6 @@
 #include <string.h>
 
 #include "base/text_buffer.h"
-#include "workbook/demos/subject.h"
-
-heed_model *heed_demo_given_model(heed_demoing *d)
-{
-    heed_model *model = NULL;
-    heed_error err = {HEED_OK, ""};
-
-    if (heed_demo_names_model(d) && d->s.status == HEED_OK)
-        heed_demo_ok(d, heed_model_open(heed_take_text(&d->s, "model"), &model, &err), &err);
-    return model;
-}
 
 heed_demo_tokens heed_demo_tokens_make(heed_demoing *d, int64_t n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models that write: which one, behind which prompt, and what they wrote. */
+/* Models that write: behind which prompt, and what they wrote. */
 #ifndef HEED_WORKBOOK_DEMOS_WRITING_H
 #define HEED_WORKBOOK_DEMOS_WRITING_H
 
@@ -11,9 +11,6 @@ typedef struct heed_demo_tokens {
     int32_t *ids; /* [n] of the arena */
     int64_t n;
 } heed_demo_tokens;
-
-/** The model in the folder of the parameter "model"; NULL where that is "", and after a failure. heed_model_close() it. */
-heed_model *heed_demo_given_model(heed_demoing *d);
 
 /** Room for n tokens. */
 heed_demo_tokens heed_demo_tokens_make(heed_demoing *d, int64_t n);
