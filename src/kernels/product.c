@@ -76,7 +76,7 @@ void heed_products_destroy(heed_products *products)
         heed_product *product = products->first;
 
         products->first = product->next;
-        products->engine->drop(product->plan);
+        product->engine->drop(product->plan);
         free(product);
     }
     products->engine->close(products->state);
@@ -125,7 +125,14 @@ static bool same_shape(const heed_product_shape *s, const heed_product_shape *t)
 {
     return s->m == t->m && s->n == t->n && s->k == t->k && s->transpose_a == t->transpose_a &&
            s->transpose_b == t->transpose_b && s->has_bias == t->has_bias && s->accumulate == t->accumulate &&
-           s->bf16 == t->bf16;
+           s->bf16 == t->bf16 && s->n_callers == t->n_callers;
+}
+
+static const heed_product_engine *engine_of(const heed_products *products, const heed_product_shape *shape)
+{
+    const heed_product_engine *alone = products->engine->alone;
+
+    return shape->n_callers > 0 && alone != NULL ? alone : products->engine;
 }
 
 heed_status heed_products_get(heed_products *products, const heed_product_shape *shape,
@@ -148,9 +155,9 @@ heed_status heed_products_get(heed_products *products, const heed_product_shape 
     if (!made)
         return heed_fail(err, HEED_ERR_MEMORY, "no memory to plan a matrix product");
     made->shape = *shape;
-    made->engine = products->engine;
-    status = products->engine->plan(products->state, shape, products->packing, &made->plan,
-                                    &made->workspace_bytes, err);
+    made->engine = engine_of(products, shape);
+    status = made->engine->plan(products->state, shape, products->packing, &made->plan, &made->workspace_bytes,
+                                err);
     if (status != HEED_OK) {
         free(made);
         return status;
@@ -169,5 +176,11 @@ size_t heed_product_workspace_bytes(const heed_product *product)
 void heed_product_run(const heed_product *product, const void *a, const void *b, const float *bias, float *c,
                       void *workspace)
 {
-    product->engine->run(product->plan, a, b, bias, c, workspace);
+    heed_product_run_by(product, 0, a, b, bias, c, workspace);
+}
+
+void heed_product_run_by(const heed_product *product, int caller, const void *a, const void *b,
+                         const float *bias, float *c, void *workspace)
+{
+    product->engine->run(product->plan, caller, a, b, bias, c, workspace);
 }

@@ -24,6 +24,7 @@ typedef struct heed_product_shape {
     bool has_bias;    /* bias [n] is added to every row of C */
     bool accumulate;  /* C += instead of C = */
     bool bf16;        /* A and B are bfloat16, C is float; only where heed_products_has_bf16() */
+    int n_callers; /* 0: runs on all threads of the device; else on its caller's alone, by so many callers at once */
 } heed_product_shape;
 
 typedef struct heed_product heed_product;
@@ -40,10 +41,13 @@ bool heed_products_has_bf16(const heed_products *products);
 /** "oneDNN 2.6.3" or "heed's register tile". */
 const char *heed_products_engine(const heed_products *products);
 
-/** Finds or plans the product. The result lives as long as products. Not safe to call from two threads at once. */
+/**
+ * Finds or plans the product. The result lives as long as products. Planning is not safe beside another call; finding what is
+ * planned is.
+ */
 heed_status heed_products_get(heed_products *products, const heed_product_shape *shape,
                               const heed_product **product, heed_error *err);
-/** Bytes of workspace that heed_product_run() needs (packed operands), aligned to 64. */
+/** Bytes of workspace that a run needs (packed operands), aligned to 64. */
 size_t heed_product_workspace_bytes(const heed_product *product);
 /**
  * Runs on the device's threads. a, b, c dense and not overlapping; bias NULL unless has_bias. Products of one device
@@ -51,5 +55,11 @@ size_t heed_product_workspace_bytes(const heed_product *product);
  */
 void heed_product_run(const heed_product *product, const void *a, const void *b, const float *bias, float *c,
                       void *workspace);
+/**
+ * The same for a product of n_callers: on the calling thread, as number 0 .. n_callers-1 of them. Different callers may run
+ * at the same time, each with a workspace of its own.
+ */
+void heed_product_run_by(const heed_product *product, int caller, const void *a, const void *b,
+                         const float *bias, float *c, void *workspace);
 
 #endif

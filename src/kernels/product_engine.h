@@ -23,7 +23,11 @@ typedef struct heed_product_engine {
     heed_status (*plan)(void *state, const heed_product_shape *shape, heed_packing packing, void **plan,
                         size_t *workspace_bytes, heed_error *err);
     void (*drop)(void *plan);
-    void (*run)(const void *plan, const void *a, const void *b, const float *bias, float *c, void *workspace);
+    void (*run)(const void *plan, int caller, const void *a, const void *b, const float *bias, float *c,
+                void *workspace);
+
+    /* Plans what has n_callers, over the same state; NULL: this engine does. */
+    const struct heed_product_engine *alone;
 } heed_product_engine;
 
 extern const heed_product_engine heed_product_engine_tile;

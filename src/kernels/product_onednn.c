@@ -172,7 +172,7 @@ static bool multiply(const onednn_plan *plan)
     return dnnl_primitive_execute(plan->multiply, plan->state->stream, n, args) == dnnl_success;
 }
 
-static void onednn_run(const void *plan_, const void *a, const void *b, const float *bias, float *c,
+static void onednn_run(const void *plan_, int caller, const void *a, const void *b, const float *bias, float *c,
                        void *workspace)
 {
     const onednn_plan *plan = plan_;
@@ -184,6 +184,7 @@ static void onednn_run(const void *plan_, const void *a, const void *b, const fl
                       heed_onednn_point(plan->scratch, scratch) && multiply(plan) &&
                       dnnl_stream_wait(plan->state->stream) == dnnl_success;
 
+    (void)caller; /* there is one */
     heed_onednn_use_threads(before);
     /* Nothing of a planned product should fail; if it does, the result must not look like one. */
     for (int64_t i = 0; !done && i < plan->shape.m * plan->shape.n; i++)
@@ -198,4 +199,5 @@ const heed_product_engine heed_product_engine_onednn = {
     .plan = onednn_make,
     .drop = onednn_drop,
     .run = onednn_run,
+    .alone = &heed_product_engine_onednn_strict,
 };

@@ -10,7 +10,9 @@
  * in another order. Here pieces follow from the shape alone, and oneDNN plans and computes each as if there was
  * one thread. The price: a piece is smaller than a thread's share, and the last pieces may leave threads idle.
  *
- * Workspace: [packed B][scratch of packing, or of each worker].
+ * A product of n_callers is one piece, B as it lies, that the calling thread computes: worker i is that of caller i.
+ *
+ * Workspace: [packed B][scratch of packing, or of each worker]; that of a caller: [scratch].
  */
 #include "kernels/product_onednn.h"
 
@@ -59,6 +61,9 @@ static int64_t divide_up(int64_t a, int64_t b)
 /* By the shape alone: no number of threads may come in here. */
 static int64_t rows_of_a_piece(const heed_product_shape *s)
 {
+    if (s->n_callers > 0)
+        return s->m;
+
     const double work = (double)s->n * (double)s->k;
     int64_t rows = smaller(divide_up(s->m, PIECES), MOST_ROWS);
 
@@ -218,7 +223,8 @@ static dnnl_status_t plan_pieces(strict_plan *plan, const descriptors *d, bool p
 static heed_status strict_make(void *state, const heed_product_shape *shape, heed_packing packing, void **plan,
                                size_t *workspace_bytes, heed_error *err)
 {
-    const bool packed = packing == HEED_PACK_ALWAYS || (packing == HEED_PACK_BY_SHAPE && wants_packing(shape));
+    const bool packed = shape->n_callers == 0 && (packing == HEED_PACK_ALWAYS ||
+                                                  (packing == HEED_PACK_BY_SHAPE && wants_packing(shape)));
     descriptors d = {0};
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t status = dnnl_out_of_memory;
@@ -232,7 +238,8 @@ static heed_status strict_make(void *state, const heed_product_shape *shape, hee
     made->shape = *shape;
     made->rows = rows_of_a_piece(shape);
     made->n_pieces = divide_up(shape->m, made->rows);
-    made->n_workers = (int)smaller(made->state->n_threads, made->n_pieces);
+    made->n_workers = shape->n_callers > 0 ? shape->n_callers
+                                           : (int)smaller(made->state->n_threads, made->n_pieces);
     made->workers = calloc((size_t)made->n_workers, sizeof *made->workers);
 
     const int before = heed_onednn_use_threads(1);
@@ -250,7 +257,7 @@ static heed_status strict_make(void *state, const heed_product_shape *shape, hee
         strict_drop(made);
         return heed_onednn_refused(shape, status, err);
     }
-    scratch_bytes = (size_t)made->n_workers * made->scratch_bytes;
+    scratch_bytes = (shape->n_callers > 0 ? 1 : (size_t)made->n_workers) * made->scratch_bytes;
     if (made->packing.scratch_bytes > scratch_bytes)
         scratch_bytes = made->packing.scratch_bytes;
     *workspace_bytes = made->packing.packed_bytes + scratch_bytes;
@@ -316,23 +323,45 @@ static void run_pieces(void *context, int64_t begin, int64_t end, int thread)
     heed_onednn_use_threads(before);
 }
 
-static void strict_multiply(const void *plan_, const void *a, const void *b, const float *bias, float *c,
-                            void *workspace)
+/* The one piece of a product that has callers. */
+static void run_alone(const strict_run *run, int caller)
 {
-    const strict_plan *plan = plan_;
-    const bool packs = plan->packing.reorder != NULL;
-    char *scratch = workspace ? (char *)workspace + plan->packing.packed_bytes : NULL;
-    strict_run run = {
-        .plan = plan, .a = a, .b = packs ? workspace : b, .bias = bias, .c = c, .scratch = scratch};
+    const int before = heed_onednn_use_threads(1);
+
+    run_piece(run, &run->plan->workers[caller], 0, run->scratch);
+    heed_onednn_use_threads(before);
+}
+
+static bool pack(const strict_run *run, void *packed)
+{
+    const strict_plan *plan = run->plan;
     const int before = heed_onednn_use_threads(plan->state->n_threads);
-    const bool packed = heed_onednn_packing_run(&plan->packing, plan->state->stream, b, workspace, scratch) &&
-                        dnnl_stream_wait(plan->state->stream) == dnnl_success;
+    const bool done = heed_onednn_packing_run(&plan->packing, plan->state->stream, run->b, packed,
+                                              run->scratch) &&
+                      dnnl_stream_wait(plan->state->stream) == dnnl_success;
 
     heed_onednn_use_threads(before);
-    if (packed)
-        heed_parallel(plan->n_workers, plan->n_pieces, 1, run_pieces, &run);
-    else
+    return done;
+}
+
+static void strict_multiply(const void *plan_, int caller, const void *a, const void *b, const float *bias,
+                            float *c, void *workspace)
+{
+    const strict_plan *plan = plan_;
+    strict_run run = {.plan = plan, .a = a, .b = b, .bias = bias, .c = c};
+
+    run.scratch = workspace ? (char *)workspace + plan->packing.packed_bytes : NULL;
+    if (plan->shape.n_callers > 0) {
+        run_alone(&run, caller);
+        return;
+    }
+    if (!pack(&run, workspace)) {
         spoil(c, plan->shape.m * plan->shape.n);
+        return;
+    }
+    if (plan->packing.reorder)
+        run.b = workspace;
+    heed_parallel(plan->n_workers, plan->n_pieces, 1, run_pieces, &run);
 }
 
 const heed_product_engine heed_product_engine_onednn_strict = {

@@ -93,17 +93,18 @@ static heed_status tile_make(void *state, const heed_product_shape *shape, heed_
     *plan = made;
     if (!made)
         return heed_fail(err, HEED_ERR_MEMORY, "no memory to plan a matrix product");
-    *made = (tile_plan){.kernels = tile->kernels, .n_threads = tile->n_threads, .shape = *shape};
+    *made = (tile_plan){
+        .kernels = tile->kernels, .n_threads = shape->n_callers > 0 ? 1 : tile->n_threads, .shape = *shape};
 
     /* enough tasks for all threads, and the last of them not much smaller than the others */
-    const int64_t n_tasks = round_up((shape->m + M_BLOCK - 1) / M_BLOCK, tile->n_threads);
+    const int64_t n_tasks = round_up((shape->m + M_BLOCK - 1) / M_BLOCK, made->n_threads);
     made->row_block = round_up((shape->m + n_tasks - 1) / n_tasks, rows);
 
     const int64_t k_block = smaller(shape->k, K_BLOCK);
     const int64_t n_block = round_up(smaller(shape->n, N_BLOCK), columns);
     made->b_bytes = heed_size_align((size_t)(k_block * n_block) * sizeof(float));
     made->a_bytes = heed_size_align((size_t)(k_block * made->row_block) * sizeof(float));
-    *workspace_bytes = made->b_bytes + (size_t)tile->n_threads * made->a_bytes;
+    *workspace_bytes = made->b_bytes + (size_t)made->n_threads * made->a_bytes;
     return HEED_OK;
 }
 
@@ -139,7 +140,7 @@ static void multiply_rows(void *context, int64_t begin, int64_t end, int thread)
                                  !first || s->has_bias || s->accumulate);
 }
 
-static void tile_run(const void *plan_, const void *a, const void *b, const float *bias, float *c,
+static void tile_run(const void *plan_, int caller, const void *a, const void *b, const float *bias, float *c,
                      void *workspace)
 {
     const tile_plan *plan = plan_;
@@ -147,6 +148,7 @@ static void tile_run(const void *plan_, const void *a, const void *b, const floa
     const int64_t columns = plan->kernels->tile_columns;
     tile_pass pass = {.plan = plan, .a = a, .b = b, .bias = bias, .c = c};
 
+    (void)caller; /* the plan holds nothing that a run changes */
     pass.b_packed = workspace;
     pass.a_packed = (char *)workspace + plan->b_bytes;
     for (pass.j = 0; pass.j < s->n; pass.j += N_BLOCK) {

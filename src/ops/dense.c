@@ -140,10 +140,16 @@ size_t heed_product_bytes(const heed_device *device, const heed_product_shape *s
 void heed_product_compute(const heed_device *device, const heed_product_shape *shape, const void *a,
                           const void *b, const float *bias, float *c, void *workspace)
 {
+    heed_product_compute_by(device, shape, 0, a, b, bias, c, workspace);
+}
+
+void heed_product_compute_by(const heed_device *device, const heed_product_shape *shape, int caller,
+                             const void *a, const void *b, const float *bias, float *c, void *workspace)
+{
     const heed_product *product = NULL;
     const heed_status status = heed_products_get(device->products, shape, &product, NULL);
 
     assert(status == HEED_OK); /* it was planned by workspace(): this only looks it up */
     (void)status;
-    heed_product_run(product, a, b, bias, c, workspace);
+    heed_product_run_by(product, caller, a, b, bias, c, workspace);
 }

@@ -54,5 +54,8 @@ size_t heed_product_bytes(const heed_device *device, const heed_product_shape *s
 /** Runs the product that heed_product_bytes() planned. */
 void heed_product_compute(const heed_device *device, const heed_product_shape *shape, const void *a,
                           const void *b, const float *bias, float *c, void *workspace);
+/** The same for one of shape->n_callers: see heed_product_run_by(). */
+void heed_product_compute_by(const heed_device *device, const heed_product_shape *shape, int caller,
+                             const void *a, const void *b, const float *bias, float *c, void *workspace);
 
 #endif

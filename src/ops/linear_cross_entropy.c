@@ -57,7 +57,7 @@ static size_t linear_cross_entropy_workspace(const heed_node *loss, heed_device 
 {
     const heed_head head = heed_head_of(loss, device, false);
 
-    return heed_head_bytes(&head, loss, 0);
+    return heed_head_bytes(&head, loss);
 }
 
 static void linear_cross_entropy_grad(heed_graph *g, heed_node *loss, heed_node *const *dy, heed_node **dx)

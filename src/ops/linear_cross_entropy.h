@@ -5,6 +5,10 @@
  *
  * Rows are taken in chunks, the vocabulary in tiles of columns. A chunk's tile holds logits [rows, columns], dense.
  * The backward pass keeps all tiles of a chunk, one after the other; the loss alone needs one at a time.
+ *
+ * A large vocabulary is cut into parts. A thread takes one part after the other and does all of its tiles by itself:
+ * products, softmax and gradients stay in its own cache, and threads meet twice a chunk. Parts follow from the vocabulary
+ * alone, so no bit depends on the threads. A small vocabulary is one part, and threads share the rows of its tiles.
  */
 #ifndef HEED_OPS_LINEAR_CROSS_ENTROPY_H
 #define HEED_OPS_LINEAR_CROSS_ENTROPY_H
@@ -61,35 +65,59 @@ heed_figures heed_head_explain_logits(heed_explanation *e, const heed_head_given
 
 typedef struct heed_head {
     const heed_device *device;
-    bool bf16;                 /* x is: operands of products are those of ops/dense.h */
-    const void *x;             /* an operand, dense [n_rows, d] */
-    const float *w;            /* dense [V, d]; NULL where tiles of W are made one by one */
+    int n_parts, n_callers; /* of the vocabulary; threads that take them. One part: all threads share a tile */
+    heed_device inner;      /* what works within a part: one thread of the device where there are several */
+    bool bf16;              /* x is: operands of products are those of ops/dense.h */
+    const void *x;          /* an operand, dense [n_rows, d] */
+    const float *w;         /* dense [V, d]; NULL where tiles of W are made one by one */
     const heed_tensor *stored; /* W as it is */
-    float *made;               /* [width, d] of it: widened, or an operand over bf16 */
+    float *made;               /* [n_callers, width, d] of it: widened, or an operand over bf16 */
     const heed_tensor *targets;
     int64_t n_rows, d, V;
     int64_t chunk, width; /* rows at a time; columns of a tile */
     bool keep;            /* all tiles of a chunk */
     float *tiles;
-    void *dlogits; /* of a tile as an operand, where the device multiplies bf16; NULL: they stay in the tile */
-    float *max, *sum, *target_logit; /* by row of the chunk */
-    char *free_space;                /* for products */
+    void *dlogits;        /* [n_callers] tiles as operands, where the device multiplies bf16; NULL: they stay */
+    float *partial;       /* dx [chunk, d] of every part but the first */
+    float *max;           /* [n_parts, chunk]; once the logits are formed, [chunk] over all parts */
+    float *sum;           /* the same */
+    float *target_logit;  /* [chunk] */
+    char *products;       /* workspace of products: product_bytes for each caller */
+    size_t product_bytes; /* aligned */
 } heed_head;
 
-/** Sizes from the node, buffers not yet. */
+/* A tile of the chunk of rows begin .. begin + rows - 1; the part that it is in, and which thread has that. */
+typedef struct heed_head_at {
+    int64_t begin, rows, tile;
+    int part, caller;
+} heed_head_at;
+
+typedef enum heed_head_product { HEED_HEAD_LOGITS, HEED_HEAD_DX, HEED_HEAD_DW } heed_head_product;
+
+/** Sizes from the node, buffers not yet. keep: for gradients. */
 heed_head heed_head_of(const heed_node *node, const heed_device *device, bool keep);
-/** Workspace for copies, buffers and the products of the logits; `products` is what other products of the node need. */
-size_t heed_head_bytes(const heed_head *head, const heed_node *node, size_t products);
+/** Plans its products, and says what workspace it needs with them. */
+size_t heed_head_bytes(const heed_head *head, const heed_node *node);
 /** Takes operands and buffers for a run. */
 void heed_head_take(heed_head *head, const heed_op_args *a);
 
 int64_t heed_head_n_tiles(const heed_head *head);
-int64_t heed_head_columns(const heed_head *head, int64_t t);           /* of tile t */
-float *heed_head_tile(const heed_head *head, int64_t t, int64_t rows); /* of a chunk of so many rows */
+int64_t heed_head_first_tile(const heed_head *head, int part);
+int64_t heed_head_columns(const heed_head *head, int64_t t); /* of tile t */
+/** Where its logits are. Without keep each caller has one place for its tiles. */
+float *heed_head_tile(const heed_head *head, const heed_head_at *at);
 
-/** Rows of x from number `row` on, and the rows of W of tile t (valid until the next call), as operands. */
+/** Rows of x from number `row` on, and the rows of W of a tile (valid until the caller's next call), as operands. */
 const void *heed_head_x(const heed_head *head, int64_t row);
-const void *heed_head_weight(const heed_head *head, int64_t t);
+const void *heed_head_weight(const heed_head *head, const heed_head_at *at);
+
+/** One of the products of a tile: x W^T, dlogits W or dlogits^T x, written to c or added. */
+void heed_head_compute(const heed_head *head, heed_head_product which, const heed_head_at *at, const void *a,
+                       const void *b, bool accumulate, float *c);
+
+typedef void heed_head_tile_fn(const heed_head *head, const heed_head_at *at, void *context);
+/** Calls fn for all tiles of a chunk: parts side by side, tiles of a part in order. */
+void heed_head_share(const heed_head *head, int64_t begin, int64_t rows, heed_head_tile_fn *fn, void *context);
 
 /** Forms the logits of the chunk of rows begin .. end-1; max, sum and target_logit are set. */
 void heed_head_logits(const heed_head *head, int64_t begin, int64_t end);

@@ -74,54 +74,59 @@ static void backward_forward(const heed_op_args *a)
 
 /* --- fast ---------------------------------------------------------------------------------------- */
 
-static heed_product_shape dx_product(const heed_head *head, int64_t rows, int64_t columns, bool accumulate)
-{
-    return (heed_product_shape){.m = rows,
-                                .n = head->d,
-                                .k = columns,
-                                .accumulate = accumulate,
-                                .bf16 = head->bf16 && heed_device_has_bf16(head->device)};
-}
-
-static heed_product_shape dw_product(const heed_head *head, int64_t rows, int64_t columns, bool accumulate)
-{
-    return (heed_product_shape){.m = columns,
-                                .n = head->d,
-                                .k = rows,
-                                .transpose_a = true,
-                                .accumulate = accumulate,
-                                .bf16 = head->bf16 && heed_device_has_bf16(head->device)};
-}
-
-/* A tile whose logits become gradients. max, sum and factor have one number a row of the chunk. */
+/* A tile whose logits become gradients; target_logit holds the factor of each row by then. */
 typedef struct gradient_job {
     const heed_head *head;
+    const heed_head_at *at;
     float *tile;
-    const float *max, *sum, *factor;
-    int64_t first_row, first_column, columns;
+    void *dlogits; /* where they go as an operand: the tile itself, or bf16 numbers of their own */
 } gradient_job;
 
 static void gradient_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const gradient_job *job = context;
     const heed_head *head = job->head;
+    const float *factor = head->target_logit;
+    const int64_t columns = heed_head_columns(head, job->at->tile);
 
     (void)thread;
-    head->device->kernels->tile_probabilities(job->tile + begin * job->columns, job->max + begin,
-                                              job->sum + begin, job->factor + begin, job->columns, end - begin,
-                                              job->columns);
+    head->device->kernels->tile_probabilities(job->tile + begin * columns, head->max + begin, head->sum + begin,
+                                              factor + begin, columns, end - begin, columns);
     for (int64_t r = begin; r < end; r++) {
-        const int64_t column = heed_head_target(head->targets, job->first_row + r) - job->first_column;
+        const int64_t column = heed_head_target(head->targets, job->at->begin + r) -
+                               job->at->tile * head->width;
 
-        if (column >= 0 && column < job->columns)
-            job->tile[r * job->columns + column] -= job->factor[r];
+        if (column >= 0 && column < columns)
+            job->tile[r * columns + column] -= factor[r];
     }
     if (head->bf16) {
-        const int64_t first = begin * job->columns, n = (end - begin) * job->columns;
-        void *to = head->dlogits != NULL ? (void *)((uint16_t *)head->dlogits + first) : job->tile + first;
+        const int64_t first = begin * columns;
+        void *to = head->dlogits != NULL ? (void *)((uint16_t *)job->dlogits + first) : job->tile + first;
 
-        heed_half_numbers(head->device, to, job->tile + first, n);
+        heed_half_numbers(head->device, to, job->tile + first, (end - begin) * columns);
     }
+}
+
+/* The gradients of one tile. context: the arguments of the op. */
+static void backward_tile(const heed_head *head, const heed_head_at *at, void *context)
+{
+    const heed_op_args *a = context;
+    const int64_t d = head->d;
+    float *tile = heed_head_tile(head, at);
+    gradient_job job = {head, at, tile, tile};
+
+    if (head->dlogits != NULL)
+        job.dlogits = (uint16_t *)head->dlogits + at->caller * head->chunk * head->width;
+    heed_parallel(head->inner.n_threads, at->rows, 1 + HEED_PIECE / heed_head_columns(head, at->tile),
+                  gradient_rows, &job);
+    if (a->outs[DX] != NULL)
+        heed_head_compute(head, HEED_HEAD_DX, at, job.dlogits, heed_head_weight(head, at),
+                          at->tile > heed_head_first_tile(head, at->part),
+                          at->part == 0 ? (float *)a->outs[DX]->data + at->begin * d
+                                        : head->partial + (at->part - 1) * head->chunk * d);
+    if (a->outs[DW] != NULL)
+        heed_head_compute(head, HEED_HEAD_DW, at, job.dlogits, heed_head_x(head, at->begin), at->begin > 0,
+                          (float *)a->outs[DW]->data + at->tile * head->width * d);
 }
 
 /* Returns the sum of the losses of the chunk's rows; target_logit has done its work and becomes their factor. */
@@ -140,26 +145,12 @@ static double finish_rows(const heed_head *head, int64_t begin, int64_t rows, fl
     return total;
 }
 
-/* The gradients of one chunk, tile by tile. */
-static void backward_chunk(const heed_op_args *a, const heed_head *head, int64_t begin, int64_t rows)
+static void add_partial_dx(const heed_head *head, float *dx, int64_t rows)
 {
-    const int64_t d = head->d;
+    for (int part = 1; part < head->n_parts; part++) {
+        const float *partial = head->partial + (part - 1) * head->chunk * head->d;
 
-    for (int64_t t = 0; t < heed_head_n_tiles(head); t++) {
-        float *tile = heed_head_tile(head, t, rows);
-        const void *dlogits = head->dlogits != NULL ? head->dlogits : tile;
-        const int64_t first = t * head->width, columns = heed_head_columns(head, t);
-        const heed_product_shape dx = dx_product(head, rows, columns, t > 0);
-        const heed_product_shape dw = dw_product(head, rows, columns, begin > 0);
-        gradient_job job = {head, tile, head->max, head->sum, head->target_logit, begin, first, columns};
-
-        heed_parallel(head->device->n_threads, rows, 1 + HEED_PIECE / columns, gradient_rows, &job);
-        if (a->outs[DX] != NULL)
-            heed_product_compute(head->device, &dx, dlogits, heed_head_weight(head, t), NULL,
-                                 (float *)a->outs[DX]->data + begin * d, head->free_space);
-        if (a->outs[DW] != NULL)
-            heed_product_compute(head->device, &dw, dlogits, heed_head_x(head, begin), NULL,
-                                 (float *)a->outs[DW]->data + first * d, head->free_space);
+        head->device->kernels->add(dx, dx, partial, rows * head->d);
     }
 }
 
@@ -168,6 +159,7 @@ static void backward_fast(const heed_op_args *a)
     heed_head head = heed_head_of(a->node, a->device, true);
     const int64_t n = heed_head_count(a->in[TARGETS]);
     const float factor = heed_head_factor(heed_scalar(a->in[DLOSS]), n);
+    heed_op_args args = *a;
     double total = 0.0;
 
     heed_head_take(&head, a);
@@ -177,28 +169,18 @@ static void backward_fast(const heed_op_args *a)
         heed_head_logits(&head, begin, begin + rows);
         total += finish_rows(&head, begin, rows, factor);
         if (a->outs[DX] != NULL || a->outs[DW] != NULL)
-            backward_chunk(a, &head, begin, rows);
+            heed_head_share(&head, begin, rows, backward_tile, &args);
+        if (a->outs[DX] != NULL)
+            add_partial_dx(&head, (float *)a->outs[DX]->data + begin * head.d, rows);
     }
     *(float *)a->outs[LOSS]->data = heed_head_mean(total, n);
 }
 
-/* Plans the products of full and last chunks and tiles, writing and adding. */
 static size_t backward_workspace(const heed_node *node, heed_device *device)
 {
     const heed_head head = heed_head_of(node, device, true);
-    const int64_t rows[] = {head.chunk, (head.n_rows - 1) % head.chunk + 1};
-    const int64_t columns[] = {head.width, (head.V - 1) % head.width + 1};
-    size_t products = 0;
 
-    for (int i = 0; i < 8; i++) {
-        const heed_product_shape dx = dx_product(&head, rows[i & 1], columns[i >> 1 & 1], i >> 2);
-        const heed_product_shape dw = dw_product(&head, rows[i & 1], columns[i >> 1 & 1], i >> 2);
-        const size_t dx_bytes = heed_product_bytes(device, &dx), dw_bytes = heed_product_bytes(device, &dw);
-
-        products = dx_bytes > products ? dx_bytes : products;
-        products = dw_bytes > products ? dw_bytes : products;
-    }
-    return heed_head_bytes(&head, node, products);
+    return heed_head_bytes(&head, node);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------ */

@@ -51,7 +51,7 @@ static size_t linear_cross_entropy_rows_workspace(const heed_node *y, heed_devic
 {
     const heed_head head = heed_head_of(y, device, false);
 
-    return heed_head_bytes(&head, y, 0);
+    return heed_head_bytes(&head, y);
 }
 
 static int linear_cross_entropy_rows_weight_axis(const heed_node *y, int input)

@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "kernels/device.h"
 #include "kernels/product_engine.h"
@@ -170,8 +171,8 @@ static void product_of_more_than_one_cache_block_is_right(void **state)
 
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
             for (int flags = 0; flags < 16; flags += 5) {
-                const heed_product_shape shape = {sizes[i][0], sizes[i][1], sizes[i][2], flags & 1,
-                                                  flags & 2,   flags & 4,   flags & 8,   false};
+                const heed_product_shape shape = {sizes[i][0], sizes[i][1], sizes[i][2], flags & 1, flags & 2,
+                                                  flags & 4,   flags & 8,   false,       0};
 
                 check_one(&ways[w], products, &shape, &rng);
             }
@@ -320,6 +321,73 @@ static void strict_products_give_the_same_bits_on_any_number_of_threads(void **s
 #endif
 }
 
+enum { N_CALLERS = 3 };
+
+typedef struct callers {
+    const heed_product *product;
+    const float *a, *b, *bias;
+    float *c[N_CALLERS];
+    void *workspace[N_CALLERS];
+} callers;
+
+static void call(void *context, int64_t begin, int64_t end, int thread)
+{
+    const callers *of = context;
+
+    (void)thread;
+    for (int64_t i = begin; i < end; i++)
+        heed_product_run_by(of->product, (int)i, of->a, of->b, of->bias, of->c[i], of->workspace[i]);
+}
+
+/* Each caller's result is right, and they are the same, whatever the others do meanwhile. */
+static void products_of_several_callers_run_at_once(void **state)
+{
+    way ways[16];
+    const int n_ways = all_ways(ways);
+
+    (void)state;
+    for (int w = 0; w < n_ways; w++) {
+        heed_products *products = open_products(&ways[w], N_CALLERS);
+        heed_rng rng = heed_rng_make(SEED, 5);
+
+        for (int flags = 0; flags < 16; flags++) {
+            const heed_product_shape s = {.m = 67 + flags,
+                                          .n = 129,
+                                          .k = 300,
+                                          .transpose_a = flags & 1,
+                                          .transpose_b = flags & 2,
+                                          .has_bias = flags & 4,
+                                          .accumulate = flags & 8,
+                                          .n_callers = N_CALLERS};
+            const size_t bytes = (size_t)(s.m * s.n) * sizeof(float);
+            float *a = random_floats(&rng, s.m * s.k), *b = random_floats(&rng, s.k * s.n);
+            float *bias = random_floats(&rng, s.n), *start = random_floats(&rng, s.m * s.n);
+            callers of = {.a = a, .b = b, .bias = s.has_bias ? bias : NULL};
+
+            assert_int_equal(heed_products_get(products, &s, &of.product, NULL), HEED_OK);
+            for (int i = 0; i < N_CALLERS; i++) {
+                of.c[i] = malloc(bytes);
+                of.workspace[i] = heed_memory_reserve(heed_product_workspace_bytes(of.product));
+                assert_true(of.c[i] != NULL && of.workspace[i] != NULL);
+                memcpy(of.c[i], start, bytes);
+            }
+            heed_parallel(N_CALLERS, N_CALLERS, 1, call, &of);
+            check_product(&ways[w], &s, a, b, bias, start, of.c[0]);
+            for (int i = 1; i < N_CALLERS; i++)
+                assert_memory_equal(of.c[0], of.c[i], bytes);
+            for (int i = 0; i < N_CALLERS; i++) {
+                heed_memory_release(of.workspace[i], heed_product_workspace_bytes(of.product));
+                free(of.c[i]);
+            }
+            free(a);
+            free(b);
+            free(bias);
+            free(start);
+        }
+        heed_products_destroy(products);
+    }
+}
+
 /* What makes a token's logits the same whether its prompt was read in one piece or token by token. */
 static void a_row_of_a_product_does_not_depend_on_the_other_rows(void **state)
 {
@@ -370,11 +438,11 @@ static void the_same_shape_is_planned_once(void **state)
 static void impossible_shapes_are_refused_by_name(void **state)
 {
     static const heed_product_shape shapes[] = {
-        {0, 1, 1, 0, 0, 0, 0, 0},
-        {1, -1, 1, 0, 0, 0, 0, 0},
-        {1, 1, 0, 0, 0, 0, 0, 0},
-        {INT64_MAX, INT64_MAX, 1, 0, 0, 0, 0, 0},
-        {1, INT64_MAX / 2, 1, 0, 0, 0, 0, 0},
+        {.m = 0, .n = 1, .k = 1},
+        {.m = 1, .n = -1, .k = 1},
+        {.m = 1, .n = 1, .k = 0},
+        {.m = INT64_MAX, .n = INT64_MAX, .k = 1},
+        {.m = 1, .n = INT64_MAX / 2, .k = 1},
     };
     way ways[16];
     const int n_ways = all_ways(ways);
@@ -404,6 +472,7 @@ int main(void)
         cmocka_unit_test(packing_does_not_change_a_bit),
         cmocka_unit_test(own_tile_gives_the_same_bits_on_any_number_of_threads),
         cmocka_unit_test(strict_products_give_the_same_bits_on_any_number_of_threads),
+        cmocka_unit_test(products_of_several_callers_run_at_once),
         cmocka_unit_test(a_row_of_a_product_does_not_depend_on_the_other_rows),
         cmocka_unit_test(the_same_shape_is_planned_once),
         cmocka_unit_test(impossible_shapes_are_refused_by_name),

@@ -281,7 +281,7 @@ static heed_status loops_plan(void *state, const heed_product_shape *shape, heed
     return HEED_OK;
 }
 
-static void loops_run(const void *plan, const void *a, const void *b, const float *bias, float *c,
+static void loops_run(const void *plan, int caller, const void *a, const void *b, const float *bias, float *c,
                       void *workspace)
 {
     const heed_product_shape *s = plan;
@@ -289,6 +289,7 @@ static void loops_run(const void *plan, const void *a, const void *b, const floa
     const heed_numbers of_b = {of_a.dtype, (void *)(uintptr_t)b};
 
     (void)workspace;
+    (void)caller;
     bf16_products += s->bf16;
     for (int64_t i = 0; i < s->m; i++) {
         for (int64_t j = 0; j < s->n; j++) {
