@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "kernels/product_engine.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ struct heed_products {
     const heed_product_engine *engine;
     void *state; /* of the engine */
     heed_packing packing;
-    heed_product *first; /* a list: a model has a dozen shapes, looked up once a plan */
+    heed_product *first; /* a list: a model has a few dozen shapes */
 };
 
 heed_status heed_products_create_with(const heed_product_engine *engine, const heed_kernels *kernels,
@@ -130,9 +131,9 @@ static bool same_shape(const heed_product_shape *s, const heed_product_shape *t)
 
 static const heed_product_engine *engine_of(const heed_products *products, const heed_product_shape *shape)
 {
-    const heed_product_engine *alone = products->engine->alone;
+    const heed_product_engine *other = products->engine->for_callers;
 
-    return shape->n_callers > 0 && alone != NULL ? alone : products->engine;
+    return shape->n_callers > 0 && other != NULL ? other : products->engine;
 }
 
 heed_status heed_products_get(heed_products *products, const heed_product_shape *shape,
@@ -182,5 +183,6 @@ void heed_product_run(const heed_product *product, const void *a, const void *b,
 void heed_product_run_by(const heed_product *product, int caller, const void *a, const void *b,
                          const float *bias, float *c, void *workspace)
 {
+    assert(caller == 0 || caller < product->shape.n_callers);
     product->engine->run(product->plan, caller, a, b, bias, c, workspace);
 }

@@ -24,7 +24,7 @@ typedef struct heed_product_shape {
     bool has_bias;    /* bias [n] is added to every row of C */
     bool accumulate;  /* C += instead of C = */
     bool bf16;        /* A and B are bfloat16, C is float; only where heed_products_has_bf16() */
-    int n_callers; /* 0: runs on all threads of the device; else on its caller's alone, by so many callers at once */
+    int n_callers;    /* 0: runs on all threads of the device; else on its caller's alone, of so many */
 } heed_product_shape;
 
 typedef struct heed_product heed_product;
@@ -51,7 +51,7 @@ heed_status heed_products_get(heed_products *products, const heed_product_shape 
 size_t heed_product_workspace_bytes(const heed_product *product);
 /**
  * Runs on the device's threads. a, b, c dense and not overlapping; bias NULL unless has_bias. Products of one device
- * share memory objects: run them from one thread at a time.
+ * share memory objects: run them from one thread at a time, but for those of n_callers.
  */
 void heed_product_run(const heed_product *product, const void *a, const void *b, const float *bias, float *c,
                       void *workspace);

@@ -26,8 +26,8 @@ typedef struct heed_product_engine {
     void (*run)(const void *plan, int caller, const void *a, const void *b, const float *bias, float *c,
                 void *workspace);
 
-    /* Plans what has n_callers, over the same state; NULL: this engine does. */
-    const struct heed_product_engine *alone;
+    /* Plans what has n_callers, over the same state; NULL: this engine does. It may pass packing over. */
+    const struct heed_product_engine *for_callers;
 } heed_product_engine;
 
 extern const heed_product_engine heed_product_engine_tile;

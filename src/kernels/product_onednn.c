@@ -199,5 +199,5 @@ const heed_product_engine heed_product_engine_onednn = {
     .plan = onednn_make,
     .drop = onednn_drop,
     .run = onednn_run,
-    .alone = &heed_product_engine_onednn_strict,
+    .for_callers = &heed_product_engine_onednn_strict,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two engines on oneDNN share: product_onednn.c, which leaves threads to it, and product_onednn_strict.c.
+ * What the two engines on oneDNN share: product_onednn.c, which leaves threads to it, and product_onednn_strict.c, which plans
+ * the products of several callers for both.
  *
  * oneDNN 2 and 3 differ in their descriptions of matrices; only product_onednn*.c know its interface.
  */

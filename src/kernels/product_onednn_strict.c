@@ -147,6 +147,12 @@ static dnnl_status_t describe_operands(descriptors *d, const strict_plan *plan)
     return status;
 }
 
+/* One piece is the last. */
+static int first_kind(const strict_plan *plan)
+{
+    return plan->n_pieces > 1 ? FULL : LAST;
+}
+
 static dnnl_status_t make_workers(strict_plan *plan, const descriptors *d, heed_onednn_view b)
 {
     const dnnl_engine_t engine = plan->state->engine;
@@ -160,7 +166,7 @@ static dnnl_status_t make_workers(strict_plan *plan, const descriptors *d, heed_
             status = dnnl_memory_create(&w->b, b, engine, DNNL_MEMORY_NONE);
         if (status == dnnl_success && plan->shape.has_bias)
             status = dnnl_memory_create(&w->bias, heed_onednn_view_of(&d->bias), engine, DNNL_MEMORY_NONE);
-        for (int kind = 0; kind < N_KINDS && status == dnnl_success; kind++) {
+        for (int kind = first_kind(plan); kind < N_KINDS && status == dnnl_success; kind++) {
             status = dnnl_memory_create(&w->a[kind], heed_onednn_view_of(&d->a[kind]), engine,
                                         DNNL_MEMORY_NONE);
             if (status == dnnl_success)
@@ -202,7 +208,7 @@ static dnnl_status_t plan_pieces(strict_plan *plan, const descriptors *d, bool p
     if (status == dnnl_success)
         status = heed_onednn_describe_matmul(&last, engine, heed_onednn_view_of(&d->a[LAST]), b, bias,
                                              heed_onednn_view_of(&d->c[LAST]), attr);
-    if (status == dnnl_success)
+    if (status == dnnl_success && first_kind(plan) == FULL)
         status = plan_kind(plan, FULL, full);
     if (status == dnnl_success)
         status = plan_kind(plan, LAST, last);

@@ -4,11 +4,12 @@
  * head in tiles for the fast path.
  *
  * Rows are taken in chunks, the vocabulary in tiles of columns. A chunk's tile holds logits [rows, columns], dense.
- * The backward pass keeps all tiles of a chunk, one after the other; the loss alone needs one at a time.
+ * The backward pass keeps all tiles of a chunk, one after the other; the loss alone needs one a thread.
  *
- * A large vocabulary is cut into parts. A thread takes one part after the other and does all of its tiles by itself:
- * products, softmax and gradients stay in its own cache, and threads meet twice a chunk. Parts follow from the vocabulary
- * alone, so no bit depends on the threads. A small vocabulary is one part, and threads share the rows of its tiles.
+ * A vocabulary that is large beside d is cut into parts. A thread takes one part after the other and does all of its
+ * tiles by itself, goes on with what it has just computed, and meets the others twice a chunk; each part sums up a dx of its
+ * own. Parts follow from the model alone, so no bit depends on the threads. Otherwise there is one part, and threads share
+ * the rows of each tile.
  */
 #ifndef HEED_OPS_LINEAR_CROSS_ENTROPY_H
 #define HEED_OPS_LINEAR_CROSS_ENTROPY_H
@@ -115,9 +116,10 @@ const void *heed_head_weight(const heed_head *head, const heed_head_at *at);
 void heed_head_compute(const heed_head *head, heed_head_product which, const heed_head_at *at, const void *a,
                        const void *b, bool accumulate, float *c);
 
-typedef void heed_head_tile_fn(const heed_head *head, const heed_head_at *at, void *context);
+typedef void heed_head_tile_fn(const heed_head *head, const heed_head_at *at, const void *context);
 /** Calls fn for all tiles of a chunk: parts side by side, tiles of a part in order. */
-void heed_head_share(const heed_head *head, int64_t begin, int64_t rows, heed_head_tile_fn *fn, void *context);
+void heed_head_share(const heed_head *head, int64_t begin, int64_t rows, heed_head_tile_fn *fn,
+                     const void *context);
 
 /** Forms the logits of the chunk of rows begin .. end-1; max, sum and target_logit are set. */
 void heed_head_logits(const heed_head *head, int64_t begin, int64_t end);

@@ -5,9 +5,9 @@
  *   dlogit_rj = (exp(logit_rj - lse_r) - [j = target_r]) dloss / N       0 for a row that is ignored
  *   dx_rk     = sum_j dlogit_rj W_jk          dW_jk = sum_r dlogit_rj x_rk
  *
- * In tiles, chunk of rows by chunk of rows: one pass over the tiles of a chunk forms its logits, and with
- * them each row's largest, its sum and the loss; a second pass turns each tile into its gradient in place and multiplies it, while it is in the cache,
- * with W for dx and with x for dW. The first chunk writes dW, later ones add to it.
+ * In tiles, chunk of rows by chunk of rows: one pass over the tiles of a chunk forms its logits, and with them each row's
+ * largest, its sum and the loss; a second pass turns each tile into its gradient in place and multiplies it, while it is
+ * in the cache, with W for dx and with x for dW. The first chunk writes dW, later ones add to it.
  */
 #include <math.h>
 #include <string.h>
@@ -108,7 +108,7 @@ static void gradient_rows(void *context, int64_t begin, int64_t end, int thread)
 }
 
 /* The gradients of one tile. context: the arguments of the op. */
-static void backward_tile(const heed_head *head, const heed_head_at *at, void *context)
+static void backward_tile(const heed_head *head, const heed_head_at *at, const void *context)
 {
     const heed_op_args *a = context;
     const int64_t d = head->d;
@@ -145,12 +145,23 @@ static double finish_rows(const heed_head *head, int64_t begin, int64_t rows, fl
     return total;
 }
 
-static void add_partial_dx(const heed_head *head, float *dx, int64_t rows)
-{
-    for (int part = 1; part < head->n_parts; part++) {
-        const float *partial = head->partial + (part - 1) * head->chunk * head->d;
+typedef struct dx_job {
+    const heed_head *head;
+    float *dx; /* of the chunk */
+} dx_job;
 
-        head->device->kernels->add(dx, dx, partial, rows * head->d);
+/* Adds what all parts but the first have summed up, in their order. */
+static void add_parts(void *context, int64_t begin, int64_t end, int thread)
+{
+    const dx_job *job = context;
+    const heed_head *head = job->head;
+    float *dx = job->dx + begin * head->d;
+
+    (void)thread;
+    for (int part = 1; part < head->n_parts; part++) {
+        const float *partial = head->partial + ((part - 1) * head->chunk + begin) * head->d;
+
+        head->device->kernels->add(dx, dx, partial, (end - begin) * head->d);
     }
 }
 
@@ -159,7 +170,6 @@ static void backward_fast(const heed_op_args *a)
     heed_head head = heed_head_of(a->node, a->device, true);
     const int64_t n = heed_head_count(a->in[TARGETS]);
     const float factor = heed_head_factor(heed_scalar(a->in[DLOSS]), n);
-    heed_op_args args = *a;
     double total = 0.0;
 
     heed_head_take(&head, a);
@@ -169,9 +179,13 @@ static void backward_fast(const heed_op_args *a)
         heed_head_logits(&head, begin, begin + rows);
         total += finish_rows(&head, begin, rows, factor);
         if (a->outs[DX] != NULL || a->outs[DW] != NULL)
-            heed_head_share(&head, begin, rows, backward_tile, &args);
-        if (a->outs[DX] != NULL)
-            add_partial_dx(&head, (float *)a->outs[DX]->data + begin * head.d, rows);
+            heed_head_share(&head, begin, rows, backward_tile, a);
+        if (a->outs[DX] != NULL && head.n_parts > 1) {
+            dx_job job = {&head, (float *)a->outs[DX]->data + begin * head.d};
+
+            heed_parallel(head.device->n_threads, rows, 1 + HEED_PIECE / (head.n_parts * head.d), add_parts,
+                          &job);
+        }
     }
     *(float *)a->outs[LOSS]->data = heed_head_mean(total, n);
 }

@@ -14,8 +14,9 @@
 #define TILES_BYTES  (256.0 * 1024 * 1024) /* at most so much for the tiles of a chunk, as long as that is ... */
 #define LEAST_ROWS   256                   /* ... this many rows; fewer would read and write dW too often */
 #define MOST_ROWS    1024 /* more gain nothing; below 2048 oneDNN does not split sums over threads */
-#define MOST_PARTS   16   /* so many threads have work; each part holds a dx of its own */
-#define LEAST_PARTS  8    /* of two tiles; a smaller vocabulary is not cut */
+#define MOST_PARTS   32   /* more threads than parts have nothing to do */
+#define LEAST_PARTS  8    /* fewer are not worth it: threads share the rows of a tile then */
+#define PARTS_ROOM   0.25 /* of the tiles: so much may the parts' own dx take */
 
 /* --- sizes --- */
 
@@ -37,9 +38,19 @@ static int64_t even_piece(int64_t n, int64_t most, int64_t unit)
     return least(n, piece);
 }
 
-static int64_t rows_of_a_chunk(int64_t n_rows, int64_t V)
+/* From sizes of the model alone. */
+static int parts_of(int64_t V, int64_t d)
 {
-    const int64_t fitting = (int64_t)(TILES_BYTES / (4.0 * (double)V)) / 64 * 64;
+    const int64_t tiles = divide_up(V, PART_COLUMNS), room = (int64_t)(PARTS_ROOM * (double)V / (double)d);
+    const int64_t parts = least(least(tiles, room), MOST_PARTS);
+
+    return parts < LEAST_PARTS ? 1 : (int)parts;
+}
+
+/* row_floats: what a row takes in all tiles and in the parts' dx. */
+static int64_t rows_of_a_chunk(int64_t n_rows, int64_t row_floats)
+{
+    const int64_t fitting = (int64_t)(TILES_BYTES / (4.0 * (double)row_floats)) / 64 * 64;
 
     return even_piece(n_rows, fitting < LEAST_ROWS ? LEAST_ROWS : least(fitting, MOST_ROWS), 16);
 }
@@ -49,22 +60,19 @@ heed_head heed_head_of(const heed_node *node, const heed_device *device, bool ke
     const heed_tensor *x = &node->in[HEED_HEAD_X]->tensor, *w = &node->in[HEED_HEAD_W]->tensor;
     heed_head head = {.device = device,
                       .inner = *device,
-                      .n_parts = 1,
-                      .n_callers = 1,
                       .n_rows = heed_rows(x),
                       .d = heed_cols(x),
                       .V = heed_rows(w),
                       .keep = keep};
 
     head.bf16 = x->dtype == HEED_BF16;
-    head.chunk = keep ? rows_of_a_chunk(head.n_rows, head.V) : even_piece(head.n_rows, MOST_ROWS, 16);
-    head.width = even_piece(head.V, TILE_COLUMNS, 64);
-    if (divide_up(head.V, PART_COLUMNS) >= 2 * LEAST_PARTS) {
-        head.width = even_piece(head.V, PART_COLUMNS, 64);
-        head.n_parts = (int)least(heed_head_n_tiles(&head) / 2, MOST_PARTS);
-        head.n_callers = (int)least(head.n_parts, device->n_threads);
+    head.n_parts = parts_of(head.V, head.d);
+    head.n_callers = (int)least(head.n_parts, device->n_threads);
+    if (head.n_parts > 1)
         head.inner.n_threads = 1;
-    }
+    head.width = head.n_parts > 1 ? PART_COLUMNS : even_piece(head.V, TILE_COLUMNS, 64);
+    head.chunk = keep ? rows_of_a_chunk(head.n_rows, head.V + (head.n_parts - 1) * head.d)
+                      : even_piece(head.n_rows, MOST_ROWS, 16);
     return head;
 }
 
@@ -224,11 +232,12 @@ const void *heed_head_weight(const heed_head *head, const heed_head_at *at)
 {
     const heed_half_rows rows = {&head->inner, head->stored, at->tile * head->width,
                                  heed_head_columns(head, at->tile)};
+    if (head->made == NULL)
+        return head->w + rows.row * head->d;
+
     float *made = head->made + at->caller * head->width * head->d;
     char *space = (char *)made;
 
-    if (head->made == NULL)
-        return head->w + rows.row * head->d;
     if (head->bf16)
         return heed_half_operand(&rows, &space);
     heed_weight_widen(&head->inner, head->stored, rows.row, rows.n_rows, 0, head->d, made);
@@ -241,7 +250,7 @@ typedef struct share {
     const heed_head *head;
     heed_head_at at;
     heed_head_tile_fn *fn;
-    void *context;
+    const void *context;
 } share;
 
 static void do_parts(void *context, int64_t begin, int64_t end, int thread)
@@ -257,7 +266,8 @@ static void do_parts(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-void heed_head_share(const heed_head *head, int64_t begin, int64_t rows, heed_head_tile_fn *fn, void *context)
+void heed_head_share(const heed_head *head, int64_t begin, int64_t rows, heed_head_tile_fn *fn,
+                     const void *context)
 {
     share all = {.head = head, .at = {.begin = begin, .rows = rows}, .fn = fn, .context = context};
 
@@ -290,7 +300,7 @@ static void summarize_rows(void *context, int64_t begin, int64_t end, int thread
     }
 }
 
-static void form_tile(const heed_head *head, const heed_head_at *at, void *context)
+static void form_tile(const heed_head *head, const heed_head_at *at, const void *context)
 {
     float *tile = heed_head_tile(head, at);
     tile_job job = {head, at, tile, head->max + at->part * head->chunk, head->sum + at->part * head->chunk};

@@ -321,25 +321,68 @@ static void strict_products_give_the_same_bits_on_any_number_of_threads(void **s
 #endif
 }
 
-enum { N_CALLERS = 3 };
+enum { N_CALLERS = 3, N_ROUNDS = 20 };
+
+/* One caller's product, run again and again. */
+typedef struct caller {
+    float *a, *b, *bias, *start, *c;
+    void *workspace;
+} caller;
 
 typedef struct callers {
     const heed_product *product;
-    const float *a, *b, *bias;
-    float *c[N_CALLERS];
-    void *workspace[N_CALLERS];
+    const heed_product_shape *shape;
+    caller of[N_CALLERS];
 } callers;
 
 static void call(void *context, int64_t begin, int64_t end, int thread)
 {
-    const callers *of = context;
+    const callers *all = context;
+    const heed_product_shape *s = all->shape;
 
     (void)thread;
-    for (int64_t i = begin; i < end; i++)
-        heed_product_run_by(of->product, (int)i, of->a, of->b, of->bias, of->c[i], of->workspace[i]);
+    for (int64_t i = begin; i < end; i++) {
+        const caller *own = &all->of[i];
+
+        for (int round = 0; round < N_ROUNDS; round++) {
+            memset(own->workspace, 0xff, heed_product_workspace_bytes(all->product));
+            memcpy(own->c, own->start, (size_t)(s->m * s->n) * sizeof(float));
+            heed_product_run_by(all->product, (int)i, own->a, own->b, s->has_bias ? own->bias : NULL, own->c,
+                                own->workspace);
+        }
+    }
 }
 
-/* Each caller's result is right, and they are the same, whatever the others do meanwhile. */
+static void check_callers(const way *w, heed_products *products, const heed_product_shape *s, heed_rng *rng)
+{
+    callers all = {.shape = s};
+
+    assert_int_equal(heed_products_get(products, s, &all.product, NULL), HEED_OK);
+    const size_t bytes = heed_product_workspace_bytes(all.product);
+
+    for (int i = 0; i < N_CALLERS; i++) {
+        caller *own = &all.of[i];
+
+        *own = (caller){random_floats(rng, s->m * s->k), random_floats(rng, s->k * s->n),
+                        random_floats(rng, s->n),        random_floats(rng, s->m * s->n),
+                        random_floats(rng, s->m * s->n), heed_memory_reserve(bytes)};
+        assert_non_null(own->workspace);
+    }
+    heed_parallel(N_CALLERS, N_CALLERS, 1, call, &all);
+    for (int i = 0; i < N_CALLERS; i++) {
+        caller *own = &all.of[i];
+
+        check_product(w, s, own->a, own->b, own->bias, own->start, own->c);
+        free(own->a);
+        free(own->b);
+        free(own->bias);
+        free(own->start);
+        free(own->c);
+        heed_memory_release(own->workspace, bytes);
+    }
+}
+
+/* Each with operands of its own; fewer callers than the device has threads, and more. */
 static void products_of_several_callers_run_at_once(void **state)
 {
     way ways[16];
@@ -347,42 +390,20 @@ static void products_of_several_callers_run_at_once(void **state)
 
     (void)state;
     for (int w = 0; w < n_ways; w++) {
-        heed_products *products = open_products(&ways[w], N_CALLERS);
+        heed_products *products = open_products(&ways[w], w % 2 ? 2 : 5);
         heed_rng rng = heed_rng_make(SEED, 5);
 
         for (int flags = 0; flags < 16; flags++) {
-            const heed_product_shape s = {.m = 67 + flags,
-                                          .n = 129,
-                                          .k = 300,
-                                          .transpose_a = flags & 1,
-                                          .transpose_b = flags & 2,
-                                          .has_bias = flags & 4,
-                                          .accumulate = flags & 8,
-                                          .n_callers = N_CALLERS};
-            const size_t bytes = (size_t)(s.m * s.n) * sizeof(float);
-            float *a = random_floats(&rng, s.m * s.k), *b = random_floats(&rng, s.k * s.n);
-            float *bias = random_floats(&rng, s.n), *start = random_floats(&rng, s.m * s.n);
-            callers of = {.a = a, .b = b, .bias = s.has_bias ? bias : NULL};
+            const heed_product_shape shape = {.m = 67 + flags,
+                                              .n = 129,
+                                              .k = 300,
+                                              .transpose_a = flags & 1,
+                                              .transpose_b = flags & 2,
+                                              .has_bias = flags & 4,
+                                              .accumulate = flags & 8,
+                                              .n_callers = N_CALLERS};
 
-            assert_int_equal(heed_products_get(products, &s, &of.product, NULL), HEED_OK);
-            for (int i = 0; i < N_CALLERS; i++) {
-                of.c[i] = malloc(bytes);
-                of.workspace[i] = heed_memory_reserve(heed_product_workspace_bytes(of.product));
-                assert_true(of.c[i] != NULL && of.workspace[i] != NULL);
-                memcpy(of.c[i], start, bytes);
-            }
-            heed_parallel(N_CALLERS, N_CALLERS, 1, call, &of);
-            check_product(&ways[w], &s, a, b, bias, start, of.c[0]);
-            for (int i = 1; i < N_CALLERS; i++)
-                assert_memory_equal(of.c[0], of.c[i], bytes);
-            for (int i = 0; i < N_CALLERS; i++) {
-                heed_memory_release(of.workspace[i], heed_product_workspace_bytes(of.product));
-                free(of.c[i]);
-            }
-            free(a);
-            free(b);
-            free(bias);
-            free(start);
+            check_callers(&ways[w], products, &shape, &rng);
         }
         heed_products_destroy(products);
     }

@@ -170,6 +170,11 @@ heed_node *head_bf16_strided(case_graph *c)
     return head_of(c, heed_narrow(c->g, half(c, heed_shape2(5, 12)), 2, 7), 9);
 }
 
+heed_node *head_bf16_parts(case_graph *c)
+{
+    return head_of(c, half(c, heed_shape2(11, 19)), 3700);
+}
+
 heed_node *head_bf16_tiles(case_graph *c)
 {
     return head_of(c, half(c, heed_shape2(37, 19)), 1301);

@@ -13,6 +13,6 @@ case_build swiglu_bf16, swiglu_bf16_many;
 case_build linear_bf16, linear_bf16_stored, linear_bf16_by_rows, linear_bf16_one_row, linear_bf16_strided;
 case_build linear_bf16_weight, linear_bf16_panels, linear_bf16_many, mlp_bf16, swiglu_mlp_bf16;
 case_build attention_bf16, attention_bf16_fused;
-case_build head_bf16, head_bf16_strided, head_bf16_tiles, head_bf16_chunks;
+case_build head_bf16, head_bf16_strided, head_bf16_tiles, head_bf16_chunks, head_bf16_parts;
 
 #endif

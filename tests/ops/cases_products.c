@@ -441,6 +441,12 @@ heed_node *head_chunks(case_graph *c)
     return head_of(c, 1033, 5, 67);
 }
 
+/* Eight tiles, so eight parts; the last one is shorter. */
+heed_node *head_parts(case_graph *c)
+{
+    return head_of(c, 11, 19, 3700);
+}
+
 /* --- the same row by row --- */
 
 static heed_node *head_rows_of(case_graph *c, heed_node *x, int64_t V)
@@ -466,6 +472,11 @@ heed_node *head_rows_ignored(case_graph *c)
 heed_node *head_rows_strided(case_graph *c)
 {
     return head_rows_of(c, case_strided(c), 9);
+}
+
+heed_node *head_rows_parts(case_graph *c)
+{
+    return head_rows_of(c, case_parameter(c, heed_shape2(11, 19)), 3700);
 }
 
 heed_node *head_rows_tiles(case_graph *c)

@@ -19,8 +19,8 @@ case_build attention, attention_one, attention_full, attention_cross, attention_
     attention_wide_v;
 case_build attention_fused, attention_fused_shared, attention_fused_twice, attention_long;
 case_build attention_scores, attention_pattern, attention_pattern_past, cache_append, cache_attention;
-case_build head, head_one, head_ignored, head_tied, head_strided, head_tiles, head_chunks;
-case_build head_rows, head_rows_ignored, head_rows_strided, head_rows_tiles, head_rows_chunks;
+case_build head, head_one, head_ignored, head_tied, head_strided, head_tiles, head_chunks, head_parts;
+case_build head_rows, head_rows_ignored, head_rows_strided, head_rows_tiles, head_rows_chunks, head_rows_parts;
 case_build distill, distill_one, distill_padded, distill_teacher_alone, distill_targets_alone, distill_ignored,
     distill_strided, distill_tiles, distill_chunks;
 

@@ -609,11 +609,13 @@ const op_case op_cases[] = {
     {"linear_cross_entropy of a view", head_strided, 9, true},
     {"linear_cross_entropy in tiles", head_tiles, 1301, true},
     {"linear_cross_entropy in chunks", head_chunks, 1033, true},
+    {"linear_cross_entropy in parts", head_parts, 3700, true},
     {"linear_cross_entropy_rows", head_rows, 13, false},
     {"linear_cross_entropy_rows with all targets ignored", head_rows_ignored, 5, false},
     {"linear_cross_entropy_rows of a view", head_rows_strided, 9, false},
     {"linear_cross_entropy_rows in tiles", head_rows_tiles, 1301, false},
     {"linear_cross_entropy_rows in chunks", head_rows_chunks, 1033, false},
+    {"linear_cross_entropy_rows in parts", head_rows_parts, 3700, false},
     {"distill_loss", distill, 13, true},
     {"distill_loss of single elements", distill_one, 1, true},
     {"distill_loss from a teacher with a padded vocabulary", distill_padded, 9, true},
@@ -672,6 +674,7 @@ const op_case op_cases[] = {
     {"linear_cross_entropy of a view of bf16", head_bf16_strided, ROUNDINGS(1), false},
     {"linear_cross_entropy of bf16 in tiles", head_bf16_tiles, ROUNDINGS(1), false},
     {"linear_cross_entropy of bf16 in chunks", head_bf16_chunks, ROUNDINGS(1), false},
+    {"linear_cross_entropy of bf16 in parts", head_bf16_parts, ROUNDINGS(1), false},
 };
 
 const int n_op_cases = (int)(sizeof op_cases / sizeof op_cases[0]);
