@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the sweeps share: where heed and the results lie, and reading numbers out of JSON. HEED names the program
+# What the recipes share: where heed and the results lie, and reading numbers out of JSON. HEED names the program
 # (build/heed), OUT a folder that is kept. --full in the place of the first argument is the real thing.
 here=$(cd "$(dirname "$0")/../.." && pwd)
 heed=${HEED:-$here/build/heed}

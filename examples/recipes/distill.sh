@@ -3,29 +3,14 @@
 # Distillation to one head: students with one head and less than a fifth of the numbers learn from a teacher with four,
 # with other shares w of it in the loss and other temperatures T. The divergence from the teacher is that at temperature 1.
 #
-#     examples/recipes/distill.sh [TEXT]       about a minute on two cores; without TEXT they learn built-in stories
+#     examples/recipes/distill.sh [--full] [TEXT]      about a minute; without TEXT they learn the built-in stories
 #
-# HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept.
+# HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept; --full
+# takes four times the steps.
 set -eu
-here=$(cd "$(dirname "$0")/../.." && pwd)
-heed=${HEED:-$here/build/heed} steps=${STEPS:-450}
-out=${OUT:-$(mktemp -d)}
-[ -n "${OUT:-}" ] || trap 'rm -rf "$out"' EXIT
-mkdir -p "$out"
-
-# value KEY FILE: the last number of that name in lines of JSON.
-value()
-{
-    sed -n "s/.*\"$1\": \([-0-9.e]*\).*/\1/p" "$2" | tail -n 1
-}
-
-# learn NAME ARGUMENT...: a run into $out/NAME; its JSON is $out/NAME.json.
-learn()
-{
-    name=$1
-    shift
-    "$heed" train ${text:+"$text"} "$@" --out "$out/$name" --json --quiet --eval-interval 0 >"$out/$name.json"
-}
+. "$(dirname "$0")/common.sh"
+steps=${STEPS:-450}
+[ $full = no ] || steps=$((4 * steps))
 
 # divergence NAME: of a student as it is, by a run of one step that moves nothing.
 divergence()
@@ -41,7 +26,6 @@ row()
         "$(value validation_loss "$out/$1.json")" "$3"
 }
 
-text=${1:-}
 size="--context-length 32 --batch-size 16"
 learn teacher $size --n-layers 3 --n-heads 4 --d-model 96 --steps $((2 * steps))
 printf '%-30s %12s %10s %10s\n' "validation, nats a token" "parameters" "loss" "KL"

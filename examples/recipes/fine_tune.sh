@@ -3,34 +3,22 @@
 # Fine-tuning: a model that has learned the built-in stories goes on with a text, at three rates, beside one that begins
 # with the text. What it gains there and what it forgets of the stories stand in one table.
 #
-#     examples/recipes/fine_tune.sh [TEXT]       about a minute on two cores; without TEXT it reads this project's guides
+#     examples/recipes/fine_tune.sh [--full] [TEXT]      about a minute; without TEXT it reads this project's guides
 #
-# HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept.
+# HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept; --full
+# takes four times the steps.
 set -eu
-here=$(cd "$(dirname "$0")/../.." && pwd)
-heed=${HEED:-$here/build/heed} steps=${STEPS:-300}
-out=${OUT:-$(mktemp -d)}
-[ -n "${OUT:-}" ] || trap 'rm -rf "$out"' EXIT
-mkdir -p "$out"
-text=${1:-}
-if [ -z "$text" ]; then
-    text=$out/guides.txt
-    cat "$here"/docs/*.md >"$text"
+. "$(dirname "$0")/common.sh"
+steps=${STEPS:-300}
+[ $full = no ] || steps=$((4 * steps))
+document=$text
+text= # the first model learns the stories
+if [ -z "$document" ]; then
+    document=$out/guides.txt
+    for guide in "$here"/docs/*.md; do
+        [ "${guide##*/}" = exercises.md ] || cat "$guide" # a book of questions would be most of it
+    done >"$document"
 fi
-
-# value KEY FILE: a number of the JSON that heed train has printed.
-value()
-{
-    sed -n "s/.*\"$1\": \([-0-9.e]*\).*/\1/p" "$2"
-}
-
-# learn NAME ARGUMENT...: a run into $out/NAME; its JSON is $out/NAME.json.
-learn()
-{
-    name=$1
-    shift
-    "$heed" train "$@" --out "$out/$name" --json --quiet --eval-interval 0 >"$out/$name.json"
-}
 
 # stories NAME: the loss of a model on the stories, by a run of one step that moves nothing.
 stories()
@@ -47,11 +35,11 @@ row()
 model="--context-length 64 --n-layers 3 --n-heads 4 --d-model 96"
 learn base --tokenizer bpe --tokenizer-vocab-size 512 $model --steps $((4 * steps))
 printf '%-38s %14s %14s\n' "validation loss, nats a token" "of the text" "of the stories"
-learn scratch "$text" --tokenizer "$out/base" $model --steps "$steps"
+learn scratch "$document" --tokenizer "$out/base" $model --steps "$steps"
 row "the text alone, rate 3e-3" "$(value validation_loss "$out/scratch.json")" "$(stories scratch)"
-learn still "$text" --from "$out/base" --steps 1 --learning-rate 0
+learn still "$document" --from "$out/base" --steps 1 --learning-rate 0
 row "the stories alone" "$(value validation_loss "$out/still.json")" "$(stories base)"
 for rate in 1e-4 5e-4 3e-3; do
-    learn "fine-$rate" "$text" --from "$out/base" --steps "$steps" --learning-rate $rate --warmup-steps 20
+    learn "fine-$rate" "$document" --from "$out/base" --steps "$steps" --learning-rate $rate --warmup-steps 20
     row "the stories, then the text at $rate" "$(value validation_loss "$out/fine-$rate.json")" "$(stories "fine-$rate")"
 done

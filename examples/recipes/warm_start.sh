@@ -3,28 +3,26 @@
 # A warm start: a new model, of another depth and over another vocabulary, begins with the embeddings of a trained one,
 # beside the same model from random numbers.
 #
-#     examples/recipes/warm_start.sh [TEXT]       about a minute on two cores; without TEXT it learns built-in stories
+#     examples/recipes/warm_start.sh [--full] [TEXT]      about a minute; without TEXT it learns the built-in stories
 #
-# HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept.
+# HEED names the program (build/heed), STEPS how long each run is, OUT a folder that is kept; --full
+# takes four times the steps.
 set -eu
-here=$(cd "$(dirname "$0")/../.." && pwd)
-heed=${HEED:-$here/build/heed} steps=${STEPS:-400}
-out=${OUT:-$(mktemp -d)}
-[ -n "${OUT:-}" ] || trap 'rm -rf "$out"' EXIT
-mkdir -p "$out"
+. "$(dirname "$0")/common.sh"
+steps=${STEPS:-400}
+[ $full = no ] || steps=$((4 * steps))
 
-# value KEY FILE: a number of the JSON that heed train has printed.
-value()
-{
-    sed -n "s/.*\"$1\": \([-0-9.e]*\).*/\1/p" "$2"
-}
-
-# learn NAME ARGUMENT...: a run into $out/NAME; its JSON is $out/NAME.json, what it says $out/NAME.log.
-learn()
+# begin NAME ARGUMENT...: a run into $out/NAME whose plan is kept in $out/NAME.log, and shown should it fail.
+begin()
 {
     name=$1
     shift
-    "$heed" train "$@" --out "$out/$name" --json --sample-tokens 0 >"$out/$name.json" 2>"$out/$name.log"
+    "$heed" train ${text:+"$text"} "$@" --out "$out/$name" --json --sample-tokens 0 --eval-interval 0 \
+        >"$out/$name.json" 2>"$out/$name.log" || {
+        ended=$?
+        cat "$out/$name.log" >&2
+        exit $ended
+    }
 }
 
 row()
@@ -36,14 +34,13 @@ row()
     printf '\n'
 }
 
-text=${1:-}
-learn other ${text:+"$text"} --tokenizer bpe --tokenizer-vocab-size 512 --n-layers 3 --n-heads 4 --d-model 96 \
-    --steps $((4 * steps)) --eval-interval 0
+learn other --tokenizer bpe --tokenizer-vocab-size 512 --n-layers 3 --n-heads 4 --d-model 96 \
+    --steps $((4 * steps))
 for n in $((steps / 4)) "$steps"; do
-    new="--tokenizer bpe --tokenizer-vocab-size 1024 --n-layers 2 --n-heads 4 --d-model 96 --steps $n --eval-interval 0"
-    learn "cold-$n" ${text:+"$text"} $new
-    learn "warm-$n" ${text:+"$text"} $new --init-embeddings "$out/other"
-    learn "both-$n" ${text:+"$text"} $new --init-embeddings "$out/other" --init-positions
+    new="--tokenizer bpe --tokenizer-vocab-size 1024 --n-layers 2 --n-heads 4 --d-model 96 --steps $n"
+    begin "cold-$n" $new
+    begin "warm-$n" $new --init-embeddings "$out/other"
+    begin "both-$n" $new --init-embeddings "$out/other" --init-positions
 done
 share=$(sed -n 's/^from .*(\([0-9.]* %\)).*/\1/p' "$out/warm-$steps.log")
 printf '%-30s %8s %12s %12s\n' "validation, nats a byte" "mapped" "$((steps / 4)) steps" "$steps steps"
