@@ -46,7 +46,7 @@ static const recipe recipes[] = {
 
 /* --- whose settings are these? --- */
 
-/* Whatever the recipes leave as heed has it by default must be so. */
+/* Whatever the recipes leave as heed has it by default must be so; biases may be there or not. */
 static bool is_plain(const heed_config *c)
 {
     heed_config plain = heed_config_default();
@@ -57,6 +57,9 @@ static bool is_plain(const heed_config *c)
     plain.n_heads = c->n_heads;
     plain.d_model = c->d_model;
     plain.dropout = c->dropout;
+    plain.attention_bias = c->attention_bias; /* nanoGPT has none; heed has them by default */
+    plain.mlp_bias = c->mlp_bias;
+    plain.norm_bias = c->norm_bias;
     int n;
     const heed_field *fields = heed_config_fields(&n);
     for (int i = 0; i < n; i++) {

@@ -158,7 +158,7 @@ static void the_first_run_is_recognised_and_another_is_not(void **state)
     c.config = heed_config_default();
     c.options = heed_train_options_default();
     c.options.corpus_bytes = 20000;
-    for (int other = 0; other < 5; other++) {
+    for (int other = 0; other < 6; other++) {
         heed_trainer *t = NULL;
         heed_error err = {0};
 
@@ -166,10 +166,12 @@ static void the_first_run_is_recognised_and_another_is_not(void **state)
         c.options.optimizer = other == 2 ? HEED_OPTIMIZER_SGD : HEED_OPTIMIZER_ADAMW;
         snprintf(c.options.freeze, sizeof c.options.freeze, "%s", other == 3 ? "wte.weight" : "");
         c.options.order = other == 4 ? HEED_TRAIN_EPOCHS : HEED_TRAIN_WINDOWS;
+        c.config.attention_bias = c.config.mlp_bias = c.config.norm_bias = other !=
+                                                                           5; /* still the same recipe */
         if (heed_trainer_create(NULL, &c.config, &c.options, NULL, &t, &err) != HEED_OK)
             fail_msg("%s", err.message);
         assert_int_equal(heed_trainer_anchors(t, &a, NULL), HEED_OK);
-        assert_true((a.recipe != NULL) == (other == 0));
+        assert_true((a.recipe != NULL) == (other == 0 || other == 5));
         assert_true(a.floor < a.bigram && a.bigram < a.unigram && a.unigram < a.uniform);
         heed_trainer_close(t);
     }
