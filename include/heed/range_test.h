@@ -6,7 +6,8 @@
  *   rate_i = low (high / low)^(i / (steps - 1))       i = 0 … steps - 1
  *
  * The loss is averaged over neighbouring steps (a triangle over a twentieth of the test on both sides, so that the curve is
- * not late). The test ends when the loss of late steps is 1.5 times the lowest so far, or no number.
+ * not late). The test ends when the loss of late steps is 1.5 times the lowest so far, or no number. Steps whose windows
+ * hold no target have no loss, and say nothing.
  *
  * The suggestion is the rate at which the average has made 95 % of its way from the first loss to the lowest: the knee of
  * the curve. Above it there is next to nothing to gain, and the rate at which it breaks is nearer. This is the upper bound
@@ -40,7 +41,7 @@ HEED_API heed_range_options heed_range_options_default(void);
 typedef struct heed_range_point {
     int64_t step; /* from 1 on */
     double rate;
-    double loss;    /* of the step's batch, before its update; NaN: no number */
+    double loss;    /* of the step's batch, before its update; NaN: no number, or no target in the batch */
     double average; /* over neighbouring steps; NaN while the test runs */
     double gradient_norm;
 } heed_range_point;

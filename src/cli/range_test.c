@@ -224,12 +224,17 @@ static heed_status tell(const heed_cli_range *range, const heed_range_result *r,
         status = write_folder(r, range->folder, err);
     if (status != HEED_OK)
         return status;
+    if (isnan(r->lowest_rate))
+        return heed_cli_fail(
+            err, HEED_ERR_CHECK,
+            "no step had a loss that is a number, so no rate can be suggested: their windows hold no target, "
+            "or the model is broken from the first one on");
     if (isnan(r->suggestion))
         return heed_cli_fail(
             err, HEED_ERR_CHECK,
             "the loss was lowest at the first rate, %.2g, so no rate can be suggested; a smaller "
             "--range-low may help",
-            r->n > 0 ? r->points[0].rate : range->options.low);
+            r->lowest_rate);
     if (!range->json)
         return put_text(range, r, err);
     put_json(range, r);

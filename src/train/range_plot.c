@@ -19,6 +19,16 @@ typedef struct drawing {
     heed_line_plot plot;
 } drawing;
 
+/* Where the curve begins: the first steps may have no targets, and then no loss. */
+static double first_loss(const heed_range_result *r)
+{
+    for (int64_t i = 0; i < r->n; i++) {
+        if (!isnan(r->points[i].loss))
+            return r->points[i].loss;
+    }
+    return INFINITY;
+}
+
 /* Numbers of the points in columns; losses above the top are left out. */
 static bool fill(const heed_range_result *r, drawing *d)
 {
@@ -31,7 +41,7 @@ static bool fill(const heed_range_result *r, drawing *d)
     rate = d->numbers;
     loss = rate + n;
     average = loss + n;
-    const double top = n > 0 ? TOP * r->points[0].loss : INFINITY;
+    const double top = TOP * first_loss(r);
     for (int64_t i = 0; i < n; i++) {
         rate[i] = r->points[i].rate;
         loss[i] = r->points[i].loss <= top ? r->points[i].loss : NAN;

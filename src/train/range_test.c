@@ -47,7 +47,7 @@ static void clear_the_way(heed_trainer *t, int64_t steps)
     t->options.keep_best = false;
 }
 
-/* True when the loss has left for good. */
+/* True when the loss of a step that has targets has left for good. */
 static bool is_broken(double loss, double *average, double *weight, double *lowest)
 {
     if (!isfinite(loss))
@@ -94,7 +94,7 @@ static heed_status run(heed_trainer *t, const heed_range_options *o, heed_range_
         *p = (heed_range_point){i + 1, t->rate, status == HEED_OK && isfinite(now.loss) ? now.loss : NAN, NAN,
                                 now.gradient_norm};
         out->n = i + 1;
-        broken = is_broken(p->loss, &average, &weight, &lowest);
+        broken = now.skipped != HEED_SKIP_NO_TARGET && is_broken(p->loss, &average, &weight, &lowest);
         if (broken)
             out->broken_rate = p->rate;
         goes_on = told == NULL || told(context, p, &now);
@@ -153,10 +153,16 @@ static void find_steepest(heed_range_result *r)
 
 static void find_knee(heed_range_result *r)
 {
-    const double first = r->n > 0 ? r->points[0].average : NAN;
-    const double there = first - WAY * (first - r->lowest_loss);
+    int64_t i = 0;
+    double first, there;
 
-    for (int64_t i = 1; i < r->n && r->lowest_rate > r->points[0].rate; i++)
+    while (i < r->n && isnan(r->points[i].average)) /* the first steps may have no targets, and then no loss */
+        i++;
+    if (i == r->n || r->lowest_rate == r->points[i].rate)
+        return;
+    first = r->points[i].average;
+    there = first - WAY * (first - r->lowest_loss);
+    for (; i < r->n; i++)
         if (r->points[i].average <= there) {
             r->suggestion = r->points[i].rate;
             return;

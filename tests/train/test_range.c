@@ -4,6 +4,7 @@
 
 #include <heed/range_test.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,39 @@ static void a_rate_that_breaks_the_model_ends_the_test(void **state)
     run_close(&c);
 }
 
+/* A short answer after a long prompt: most windows of six tokens hold no target, and such a step breaks nothing. */
+static void steps_without_targets_are_passed_over(void **state)
+{
+    static const heed_range_options o = {.low = 1e-4, .high = 1e-2, .steps = 120};
+    char json[8192];
+    heed_trainer *t = NULL;
+    run_case c;
+    int n = 0, n_without = 0;
+
+    (void)state;
+    run_open(&c);
+    for (int i = 0; i < 60; i++)
+        n += sprintf(json + n,
+                     "{\"q\": \"to be or not to be that is so who is it to be and why\", \"a\": \"%c\"}\n",
+                     "abt"[i % 3]);
+    run_write(run_path(&c, "sparse.jsonl"), json, (size_t)n);
+    snprintf(c.text, sizeof c.text, "%s", run_path(&c, "sparse.jsonl"));
+    snprintf(c.options.text_field, sizeof c.options.text_field, "q");
+    snprintf(c.options.target_field, sizeof c.options.target_field, "a");
+    c.options.batch_size = 4;
+    assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, NULL, &t, NULL), HEED_OK);
+    heed_range_result r = test(t, &o);
+    for (int64_t i = 0; i < r.n; i++)
+        n_without += isnan(r.points[i].loss) != 0;
+    if (r.n != 120 || n_without < 20 || n_without > 100 || !isnan(r.broken_rate))
+        fail_msg("%d of %lld steps had no target, and the test ended at the rate %g", n_without, (long long)r.n,
+                 r.broken_rate);
+    assert_true(r.suggestion > 1e-4 && r.suggestion <= r.lowest_rate);
+    heed_range_free(&r);
+    heed_trainer_close(t);
+    run_close(&c);
+}
+
 static void rates_that_do_not_rise_are_refused(void **state)
 {
     static const heed_range_options wrong[] = {
@@ -137,6 +171,7 @@ int main(void)
         cmocka_unit_test(it_is_the_trainer_s_own_step),
         cmocka_unit_test(nothing_is_written_and_nothing_can_be_saved),
         cmocka_unit_test(a_rate_that_breaks_the_model_ends_the_test),
+        cmocka_unit_test(steps_without_targets_are_passed_over),
         cmocka_unit_test(rates_that_do_not_rise_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
