@@ -87,11 +87,6 @@ heed_status heed_exchange_start(heed_exchange *x, float *data, const int64_t *cu
     return status;
 }
 
-bool heed_exchange_runs(const heed_exchange *x)
-{
-    return x->data != NULL;
-}
-
 heed_status heed_exchange_poll(heed_exchange *x, bool *arrived, heed_error *err)
 {
     *arrived = true;

@@ -38,7 +38,6 @@ heed_status heed_exchange_start(heed_exchange *x, float *data, const int64_t *cu
 /** *arrived: what is left to do is adding up. */
 heed_status heed_exchange_poll(heed_exchange *x, bool *arrived, heed_error *err);
 heed_status heed_exchange_finish(heed_exchange *x, heed_error *err); /* nothing under way: nothing happens */
-bool heed_exchange_runs(const heed_exchange *x);
 
 /** x[0] becomes the sum of n numbers in the order above; the others are destroyed. */
 void heed_tree_sum(double *x, int n);

@@ -157,13 +157,6 @@ static heed_status numbers_of_all(heed_ranks *ranks, int own, int **all, heed_er
     return heed_ranks_gather(ranks, &own, sizeof own, *all, err);
 }
 
-heed_status heed_ranks_barrier(heed_ranks *ranks, heed_error *err)
-{
-    bool anywhere;
-
-    return heed_ranks_any(ranks, false, &anywhere, err);
-}
-
 heed_status heed_ranks_any(heed_ranks *ranks, bool here, bool *anywhere, heed_error *err)
 {
     int *all = NULL;

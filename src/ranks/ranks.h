@@ -57,7 +57,5 @@ heed_status heed_ranks_share(heed_ranks *ranks, void *data, const size_t *cuts, 
 heed_status heed_ranks_broadcast(heed_ranks *ranks, int from, void *data, size_t bytes, heed_error *err);
 heed_status heed_ranks_send(heed_ranks *ranks, int to, const void *data, size_t bytes, heed_error *err);
 heed_status heed_ranks_receive(heed_ranks *ranks, int from, void *data, size_t bytes, heed_error *err);
-/** All have come here. */
-heed_status heed_ranks_barrier(heed_ranks *ranks, heed_error *err);
 
 #endif

@@ -185,7 +185,8 @@ static heed_status apply_rules(const heed_weights *weights, const char *text, he
 
 /* --- what holds without a rule --- */
 
-double heed_train_weight_decay(const heed_train_options *options)
+/* As it is meant: -1 is 0.1 for AdamW, and none for the others. */
+static double weight_decay(const heed_train_options *options)
 {
     if (options->weight_decay >= 0.0)
         return options->weight_decay;
@@ -211,7 +212,7 @@ static heed_group group_of(const heed_parameter *p, const heed_train_options *op
     return (heed_group){
         .trains = true,
         .lr = 1.0,
-        .weight_decay = decays(p) ? heed_train_weight_decay(options) : 0.0,
+        .weight_decay = decays(p) ? weight_decay(options) : 0.0,
         .l2 = decays(p) ? options->l2 : 0.0,
     };
 }
@@ -229,7 +230,7 @@ static heed_status check_decay(const heed_weights *weights, const heed_groups *g
                                const heed_train_options *options, heed_error *err)
 {
     const char *name = options->optimizer == HEED_OPTIMIZER_ADAM ? "adam" : "sgd";
-    bool decoupled = heed_train_weight_decay(options) > 0.0;
+    bool decoupled = weight_decay(options) > 0.0;
 
     for (int i = 0; i < weights->n; i++)
         decoupled = decoupled || groups->list[i].weight_decay > 0.0;

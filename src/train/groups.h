@@ -40,7 +40,4 @@ heed_status heed_groups_create(const heed_weights *weights, const heed_train_opt
                                heed_groups *groups, heed_error *err);
 void heed_groups_destroy(heed_groups *groups); /* an empty struct is allowed */
 
-/** weight_decay as it is meant: -1 is 0.1 for AdamW, and none for the others. */
-double heed_train_weight_decay(const heed_train_options *options);
-
 #endif

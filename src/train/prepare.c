@@ -126,7 +126,7 @@ static void place_strict(heed_trainer *t)
     const int64_t n = (int64_t)(heed_step_gradients_bytes(&t->train, w) / sizeof(float));
 
     if (t->options.strict)
-        heed_strict_place(&t->strict, &t->device, heed_step_gradients(&t->train, w), n,
+        heed_strict_place(&t->strict, &t->device, heed_step_gradients(w), n,
                           (float *)(void *)(t->block + heed_step_own_bytes(&t->train, w)));
 }
 

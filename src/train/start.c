@@ -123,7 +123,8 @@ static uint64_t add_to_hash(uint64_t hash, const void *data, size_t bytes)
     return heed_fnv(hash, at, bytes);
 }
 
-uint64_t heed_start_hash(const heed_model *model)
+/* Of all numbers, as they are stored; never 0. */
+static uint64_t hash_of(const heed_model *model)
 {
     const heed_weights *w = model->weights;
     uint64_t hash = HEED_FNV_BEGIN;
@@ -141,7 +142,7 @@ uint64_t heed_start_hash(const heed_model *model)
 
 heed_status heed_start_identify(const heed_model *model, const char *path, uint64_t *known, heed_error *err)
 {
-    const uint64_t hash = heed_start_hash(model);
+    const uint64_t hash = hash_of(model);
 
     if (*known != 0 && *known != hash)
         return heed_fail(err, HEED_ERR_FILE, "%.300s: the model has changed since the run began", path);

@@ -53,9 +53,7 @@ heed_status heed_start_weights(struct heed_trainer *t, heed_error *err);
 bool heed_start_put(const struct heed_trainer *t, json_t *root);
 void heed_start_get(struct heed_trainer *t, heed_json_reader *r);
 
-/** A hash of all numbers of a model, as they are stored. */
-uint64_t heed_start_hash(const heed_model *model);
-/** HEED_ERR_FILE when the hash that is known is another one; *known is set. */
+/** HEED_ERR_FILE when the hash of its numbers that is known is another one; *known is set. */
 heed_status heed_start_identify(const heed_model *model, const char *path, uint64_t *known, heed_error *err);
 /** The same tokens under the same ids. */
 bool heed_start_same_tokens(const heed_tokenizer *a, const heed_tokenizer *b);

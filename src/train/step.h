@@ -110,9 +110,9 @@ void heed_step_graph_destroy(heed_step_graph *step);
 
 /** Bytes of weights, gradients and moments; of several ranks those of this one. */
 size_t heed_step_own_bytes(const heed_step_graph *step, const heed_weights *weights);
-/** All gradients, one behind the other. */
+/** All gradients, one behind the other, behind the weights. */
 size_t heed_step_gradients_bytes(const heed_step_graph *step, const heed_weights *weights);
-float *heed_step_gradients(const heed_step_graph *step, const heed_weights *weights);
+float *heed_step_gradients(const heed_weights *weights);
 /** The gradient of parameter i in the block that the weights lie in, and its first or second moment; NULL: it has none. */
 float *heed_step_gradient(const heed_step_graph *step, const heed_weights *weights, int i);
 float *heed_step_moment(const heed_step_graph *step, const heed_weights *weights, int i, int second);

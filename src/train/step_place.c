@@ -19,16 +19,15 @@ size_t heed_step_own_bytes(const heed_step_graph *step, const heed_weights *weig
            (size_t)step->groups.n_moments * moment_bytes(step);
 }
 
-float *heed_step_gradients(const heed_step_graph *step, const heed_weights *weights)
+float *heed_step_gradients(const heed_weights *weights)
 {
-    (void)step;
     return (float *)(void *)((char *)weights->list[0].data + heed_weights_bytes(weights));
 }
 
 static float *moments(const heed_step_graph *step, const heed_weights *weights, int second)
 {
-    return (float *)(void *)((char *)heed_step_gradients(step, weights) +
-                             heed_step_gradients_bytes(step, weights) + (second ? moment_bytes(step) : 0));
+    return (float *)(void *)((char *)heed_step_gradients(weights) + heed_step_gradients_bytes(step, weights) +
+                             (second ? moment_bytes(step) : 0));
 }
 
 float *heed_step_gradient(const heed_step_graph *step, const heed_weights *weights, int i)
@@ -36,8 +35,8 @@ float *heed_step_gradient(const heed_step_graph *step, const heed_weights *weigh
     if (step->grad[i] == NULL)
         return NULL;
     if (step->split != NULL)
-        return heed_step_gradients(step, weights) + step->split->places[i];
-    return heed_step_gradients(step, weights) + step->groups.list[i].at / sizeof(float);
+        return heed_step_gradients(weights) + step->split->places[i];
+    return heed_step_gradients(weights) + step->groups.list[i].at / sizeof(float);
 }
 
 float *heed_step_moment(const heed_step_graph *step, const heed_weights *weights, int i, int second)
@@ -64,7 +63,7 @@ static void place_parts(const heed_step_graph *step, const heed_weights *weights
         const heed_step_part *part = &step->parts[k];
         const int64_t at = step->split->places[part->of->parameter] + part->of->first;
         part->p->tensor.data = (float *)(uintptr_t)weights->list[0].data + at;
-        part->grad->tensor.data = heed_step_gradients(step, weights) + at;
+        part->grad->tensor.data = heed_step_gradients(weights) + at;
         if (part->m != NULL)
             part->m->tensor.data = heed_step_part_moment(step, weights, k, 0);
         if (part->v != NULL)

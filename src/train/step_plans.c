@@ -152,7 +152,7 @@ heed_cost heed_step_plans_cost(const heed_step_plans *plans)
 
 void heed_step_clear_gradients(const heed_step_graph *step, heed_weights *weights)
 {
-    memset(heed_step_gradients(step, weights), 0, heed_step_gradients_bytes(step, weights));
+    memset(heed_step_gradients(weights), 0, heed_step_gradients_bytes(step, weights));
 }
 
 /* What the last step left in the gradients of tables goes; the rows of this step's tokens are marked. */

@@ -93,7 +93,7 @@ static double run_parts(heed_trainer *t, run_range runs, bool training)
         t->inputs.share = (float)share;
         t->inputs.window = (int32_t)(uint32_t)(t->step * t->options.batch_size + part * t->micro_batch);
         if (training && t->reduce != NULL && part == runs.end - 1 && gradients_end_in_run(t))
-            heed_reduce_begin(t->reduce, heed_step_gradients(&t->train, t->model->weights));
+            heed_reduce_begin(t->reduce, heed_step_gradients(t->model->weights));
         const double here_loss = share *
                                  (double)heed_step_run_gradients(training ? &t->train : &t->eval,
                                                                  training ? &t->train_plans : &t->eval_plans);
@@ -105,7 +105,7 @@ static double run_parts(heed_trainer *t, run_range runs, bool training)
     }
     t->kl = kl;
     if (training && t->reduce != NULL && !gradients_end_in_run(t))
-        heed_reduce_begin(t->reduce, heed_step_gradients(&t->train, t->model->weights));
+        heed_reduce_begin(t->reduce, heed_step_gradients(t->model->weights));
     return training && t->options.strict ? t->strict.loss : loss;
 }
 

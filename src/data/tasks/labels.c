@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "data/tasks/labels.h"
 
-#include <string.h>
-
 static const char vowels[] = "aeiou", consonants[] = "bcdfghjklmnpqrstvwxyz";
 
 int64_t heed_task_labels_n_tokens(const heed_task *task)
@@ -28,11 +26,6 @@ double heed_task_labels_floor(const heed_task *task)
 {
     (void)task;
     return 0.0;
-}
-
-bool heed_task_is_consonant(int64_t letter)
-{
-    return memchr(vowels, (int)('a' + letter), 5) == NULL;
 }
 
 int64_t heed_task_vowel(heed_rng *rng)

@@ -18,7 +18,6 @@ void heed_task_labels_token(const heed_task *task, int64_t i, char piece[HEED_TA
 int64_t heed_task_labels_n_example(const heed_task *task);
 double heed_task_labels_floor(const heed_task *task);
 
-bool heed_task_is_consonant(int64_t letter);
 /** A letter of one kind, uniformly. */
 int64_t heed_task_vowel(heed_rng *rng);
 int64_t heed_task_consonant_letter(heed_rng *rng);
