@@ -22,9 +22,11 @@
 #include "nn/config_json.h"
 #include "train/trainer.h"
 
-static const char *const set[] = {"config.json", "tokenizer.json", "optimizer.safetensors", "trainer.json",
-                                  "model.safetensors"};
-#define N_SET  (sizeof set / sizeof set[0])
+/* In the order in which they are written and renamed: the model's numbers last. */
+const char *const heed_checkpoint_files[HEED_N_CHECKPOINT_FILES] = {
+    "optimizer.safetensors", "trainer.json", "config.json", "tokenizer.json", "model.safetensors",
+};
+
 #define COMMIT "checkpoint.commit"
 
 static heed_status path_of(char *out, const char *folder, const char *name, const char *suffix, heed_error *err)
@@ -42,10 +44,10 @@ static heed_status move_all(const char *folder, heed_error *err)
     char from[HEED_PATH_BYTES], to[HEED_PATH_BYTES];
     heed_status status = HEED_OK;
 
-    for (size_t i = 0; i < N_SET && status == HEED_OK; i++) {
-        status = path_of(from, folder, set[i], ".next", err);
+    for (int i = 0; i < HEED_N_CHECKPOINT_FILES && status == HEED_OK; i++) {
+        status = path_of(from, folder, heed_checkpoint_files[i], ".next", err);
         if (status == HEED_OK)
-            status = path_of(to, folder, set[i], "", err);
+            status = path_of(to, folder, heed_checkpoint_files[i], "", err);
         if (status == HEED_OK && rename(from, to) != 0 && errno != ENOENT)
             status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be renamed: %s", from, strerror(errno));
     }
@@ -66,8 +68,8 @@ static void drop_all(const char *folder)
 
     if (path_of(path, folder, COMMIT, "", NULL) == HEED_OK && unlink(path) == 0)
         heed_folder_sync(folder, NULL);
-    for (size_t i = 0; i < N_SET; i++) {
-        if (path_of(path, folder, set[i], ".next", NULL) == HEED_OK)
+    for (int i = 0; i < HEED_N_CHECKPOINT_FILES; i++) {
+        if (path_of(path, folder, heed_checkpoint_files[i], ".next", NULL) == HEED_OK)
             unlink(path);
     }
 }
@@ -77,8 +79,8 @@ static void sweep(const char *folder)
 {
     char path[HEED_PATH_BYTES];
 
-    for (size_t i = 0; i < N_SET; i++) {
-        if (path_of(path, folder, set[i], ".next", NULL) == HEED_OK)
+    for (int i = 0; i < HEED_N_CHECKPOINT_FILES; i++) {
+        if (path_of(path, folder, heed_checkpoint_files[i], ".next", NULL) == HEED_OK)
             heed_file_sweep(path);
     }
     if (path_of(path, folder, COMMIT, "", NULL) == HEED_OK)
@@ -122,8 +124,9 @@ bool heed_checkpoint_exists(const char *folder)
     static const char *const others[] = {COMMIT, "log.jsonl"};
     char path[HEED_PATH_BYTES];
 
-    for (size_t i = 0; i < N_SET + 2; i++) {
-        const char *name = i < N_SET ? set[i] : others[i - N_SET];
+    for (int i = 0; i < HEED_N_CHECKPOINT_FILES + 2; i++) {
+        const char *name = i < HEED_N_CHECKPOINT_FILES ? heed_checkpoint_files[i]
+                                                       : others[i - HEED_N_CHECKPOINT_FILES];
         if (path_of(path, folder, name, "", NULL) == HEED_OK && heed_file_exists(path))
             return true;
     }
@@ -333,8 +336,8 @@ static heed_status save_all(heed_trainer *t, heed_gathering *gathering, heed_err
     if (status != HEED_OK)
         return status;
     status = heed_log_sync(t, err);
-    for (size_t i = 0; i < N_SET && status == HEED_OK; i++)
-        status = write_one(t, set[i], gathering, err);
+    for (int i = 0; i < HEED_N_CHECKPOINT_FILES && status == HEED_OK; i++)
+        status = write_one(t, heed_checkpoint_files[i], gathering, err);
     if (status == HEED_OK)
         status = path_of(path, t->folder, COMMIT, "", err);
     if (status == HEED_OK)

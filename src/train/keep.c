@@ -11,11 +11,6 @@
 #include "base/new_folder.h"
 #include "train/kept.h"
 
-/* A model's files, then what a run has more. */
-static const char *const files[] = {"config.json", "tokenizer.json", "model.safetensors",
-                                    "optimizer.safetensors", "trainer.json"};
-enum { N_OF_MODEL = 3, N_OF_RUN = 5 };
-
 #define PREFIX "step-"
 #define BEST   "best"
 
@@ -106,7 +101,8 @@ static heed_status keep_file(const heed_trainer *t, const char *name, const char
     return status;
 }
 
-static heed_status keep_as(const heed_trainer *t, const char *name, int n_files, heed_error *err)
+/* The files from number `first` on. */
+static heed_status keep_as(const heed_trainer *t, const char *name, int first, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
     heed_new_folder folder;
@@ -117,8 +113,8 @@ static heed_status keep_as(const heed_trainer *t, const char *name, int n_files,
     if (status != HEED_OK)
         return status;
     status = heed_new_folder_begin(&folder, path, err);
-    for (int i = 0; i < n_files && status == HEED_OK; i++)
-        status = keep_file(t, files[i], folder.beside, err);
+    for (int i = first; i < HEED_N_CHECKPOINT_FILES && status == HEED_OK; i++)
+        status = keep_file(t, heed_checkpoint_files[i], folder.beside, err);
     if (status == HEED_OK)
         status = heed_new_folder_commit(&folder, err);
     if (status != HEED_OK)
@@ -128,7 +124,7 @@ static heed_status keep_as(const heed_trainer *t, const char *name, int n_files,
 
 heed_status heed_keep_best(const heed_trainer *t, heed_error *err)
 {
-    return is_kept_itself(t) ? HEED_OK : keep_as(t, BEST, N_OF_MODEL, err);
+    return is_kept_itself(t) ? HEED_OK : keep_as(t, BEST, HEED_FIRST_OF_MODEL, err);
 }
 
 /* --- the last ones --- */
@@ -208,7 +204,7 @@ heed_status heed_keep_step(const heed_trainer *t, heed_error *err)
     if (is_kept_itself(t))
         return HEED_OK;
     name_of_step(name, t->step);
-    status = keep_as(t, name, N_OF_RUN, err);
+    status = keep_as(t, name, 0, err);
     if (status == HEED_OK)
         remove_older(t);
     return status;

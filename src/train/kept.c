@@ -16,15 +16,14 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "train/trainer.h"
 
 /* Also under the temporary name of a process that died while it wrote. */
 static bool is_known(const char *name)
 {
-    static const char *const known[] = {"config.json", "tokenizer.json", "optimizer.safetensors",
-                                        "trainer.json", "model.safetensors"};
-
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(name, known[i]) == 0 || heed_file_is_temporary(name, known[i]))
+    for (int i = 0; i < HEED_N_CHECKPOINT_FILES; i++) {
+        const char *known = heed_checkpoint_files[i];
+        if (strcmp(name, known) == 0 || heed_file_is_temporary(name, known))
             return true;
     }
     return false;

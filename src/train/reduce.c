@@ -13,11 +13,6 @@ enum { BLOCKS_A_PIECE = 8 };
 
 /* --- room --- */
 
-static int64_t blocks_of(int64_t n)
-{
-    return (n + HEED_SPLIT_BLOCK - 1) / HEED_SPLIT_BLOCK;
-}
-
 heed_status heed_reduce_create(heed_ranks *ranks, const heed_device *device, const heed_weights *weights,
                                const heed_split *split, heed_reduce **reduce, heed_error *err)
 {
@@ -217,9 +212,9 @@ static void sum_own_blocks(heed_reduce *r)
                                  squares};
         if (part->rank != rank)
             continue;
-        heed_parallel(r->device->n_threads, blocks_of(part->n), BLOCKS_A_PIECE, sum_blocks,
+        heed_parallel(r->device->n_threads, heed_split_blocks(part->n), BLOCKS_A_PIECE, sum_blocks,
                       (void *)(uintptr_t)&job);
-        squares += blocks_of(part->n);
+        squares += heed_split_blocks(part->n);
     }
 }
 
@@ -242,7 +237,7 @@ heed_status heed_reduce_norm(heed_reduce *r, float *norm, heed_error *err)
     memset(r->sums, 0, (size_t)r->weights->n * sizeof *r->sums);
     for (int k = 0; k < s->n_parts; k++) {
         const heed_split_part *part = &s->parts[k];
-        for (int64_t b = 0; b < blocks_of(part->n); b++, at[part->rank] += sizeof(double))
+        for (int64_t b = 0; b < heed_split_blocks(part->n); b++, at[part->rank] += sizeof(double))
             r->sums[part->parameter] += r->squares[at[part->rank] / sizeof(double)];
     }
     /* as the graph does: sum_squares of one parameter after the other, then sqrt, each rounded to float */

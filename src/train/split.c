@@ -13,7 +13,7 @@ typedef struct piece_of_model {
     bool wanted;
 } piece_of_model;
 
-static int64_t blocks_of(int64_t n)
+int64_t heed_split_blocks(int64_t n)
 {
     return (n + HEED_SPLIT_BLOCK - 1) / HEED_SPLIT_BLOCK;
 }
@@ -57,7 +57,7 @@ static int64_t place_of_block(const piece_of_model *p, const heed_split_bucket *
     for (int i = b->first_parameter; i < b->first_parameter + b->n_parameters; i++) {
         const int64_t begin = b->begin > p[i].place ? b->begin : p[i].place;
         const int64_t end = b->end < p[i].place + p[i].count ? b->end : p[i].place + p[i].count;
-        const int64_t blocks = blocks_of(end - begin);
+        const int64_t blocks = heed_split_blocks(end - begin);
 
         if (n < blocks)
             return begin + n * HEED_SPLIT_BLOCK;
@@ -73,7 +73,7 @@ static int64_t blocks_in(const piece_of_model *p, const heed_split_bucket *b)
     for (int i = b->first_parameter; i < b->first_parameter + b->n_parameters; i++) {
         const int64_t begin = b->begin > p[i].place ? b->begin : p[i].place;
         const int64_t end = b->end < p[i].place + p[i].count ? b->end : p[i].place + p[i].count;
-        n += blocks_of(end - begin);
+        n += heed_split_blocks(end - begin);
     }
     return n;
 }
@@ -131,7 +131,7 @@ static void place_moments(heed_split *s)
         heed_split_part *part = &s->parts[k];
         part->at = s->n_moments[part->rank];
         s->n_moments[part->rank] += (part->n + 15) / 16 * 16;
-        s->blocks[part->rank + 1] += blocks_of(part->n);
+        s->blocks[part->rank + 1] += heed_split_blocks(part->n);
     }
     for (int r = 0; r < s->size; r++)
         s->blocks[r + 1] += s->blocks[r];
@@ -172,7 +172,7 @@ static heed_status fill_in(const piece_of_model *p, int n, int64_t bucket_floats
 
 int64_t heed_split_bucket_floats(const heed_weights *weights)
 {
-    const int64_t blocks = blocks_of((int64_t)(heed_weights_bytes(weights) / sizeof(float) / 8));
+    const int64_t blocks = heed_split_blocks((int64_t)(heed_weights_bytes(weights) / sizeof(float) / 8));
     const int64_t floats = (blocks > 2 ? blocks : 2) * HEED_SPLIT_BLOCK;
 
     return floats < HEED_BUCKET_FLOATS ? floats : HEED_BUCKET_FLOATS;

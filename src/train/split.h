@@ -50,6 +50,8 @@ typedef struct heed_split {
     int64_t *cuts;  /* of all buckets */
 } heed_split;
 
+/** Blocks that n numbers of one parameter are cut into; the last one may be shorter. */
+int64_t heed_split_blocks(int64_t n);
 /** A good length of buckets: an eighth of the weights, so that a small model has several, and a large one none too long. */
 int64_t heed_split_bucket_floats(const heed_weights *weights);
 /**

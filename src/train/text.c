@@ -152,17 +152,23 @@ static heed_status make_tokenizer(const opening *o, heed_error *err)
     return status;
 }
 
+heed_status heed_text_hash_tokenizer(const heed_tokenizer *tokenizer, uint64_t *hash, heed_error *err)
+{
+    heed_text_buffer text = {0};
+    const heed_status status = heed_tokenizer_write(tokenizer, &text, err);
+
+    *hash = status == HEED_OK ? heed_fnv(HEED_FNV_BEGIN, text.data, text.size) : 0;
+    heed_text_free(&text);
+    return status;
+}
+
 /* The same ids as before, or the weights mean nothing. */
 heed_status heed_text_identify_tokenizer(heed_trainer *t, const heed_tokenizer *tokenizer, bool resumed,
                                          heed_error *err)
 {
-    heed_text_buffer text = {0};
-    heed_status status = heed_tokenizer_write(tokenizer, &text, err);
-    uint64_t hash = 0;
+    uint64_t hash;
+    const heed_status status = heed_text_hash_tokenizer(tokenizer, &hash, err);
 
-    if (status == HEED_OK)
-        hash = heed_fnv(HEED_FNV_BEGIN, text.data, text.size);
-    heed_text_free(&text);
     if (status == HEED_OK && resumed && t->tokenizer.hash != 0 && t->tokenizer.hash != hash)
         return heed_fail(err, HEED_ERR_FILE, "%.300s: the tokenizer has changed since the run began",
                          t->folder);

@@ -88,6 +88,8 @@ heed_status heed_text_open(heed_trainer *trainer, heed_config *config, bool resu
 /** The same for a task: there is no text to open. */
 heed_status heed_task_begin(heed_trainer *trainer, heed_config *config, heed_tokenizer **tokenizer,
                             heed_error *err);
+/** FNV-1a of its tokenizer.json. */
+heed_status heed_text_hash_tokenizer(const heed_tokenizer *tokenizer, uint64_t *hash, heed_error *err);
 /** The tokenizer is the one that the run began with, or it has no such run yet. */
 heed_status heed_text_identify_tokenizer(heed_trainer *trainer, const heed_tokenizer *tokenizer, bool resumed,
                                          heed_error *err);
@@ -115,6 +117,10 @@ heed_status heed_absolute_path(char *out, const char *path, const char *what, he
 
 /** Graphs, plans and memory of a run whose model and text are there. HEED_ERR_USAGE, HEED_ERR_MEMORY with the number. */
 heed_status heed_trainer_prepare(heed_trainer *trainer, heed_error *err);
+
+/** The files of a checkpoint: what a run has more, then from number HEED_FIRST_OF_MODEL on those of a model. */
+enum { HEED_FIRST_OF_MODEL = 2, HEED_N_CHECKPOINT_FILES = 5 };
+extern const char *const heed_checkpoint_files[HEED_N_CHECKPOINT_FILES];
 
 /** trainer.json, and a tokenizer that is not of characters, before the first step: what a run needs to begin again. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);

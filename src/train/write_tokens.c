@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Texts into a token file that the caller names. */
 #include "base/error.h"
-#include "base/fnv.h"
 #include "data/token_file.h"
 #include "train/trainer.h"
-
-static heed_status hash_of(const heed_tokenizer *tokenizer, uint64_t *hash, heed_error *err)
-{
-    heed_text_buffer text = {0};
-    const heed_status status = heed_tokenizer_write(tokenizer, &text, err);
-
-    if (status == HEED_OK)
-        *hash = heed_fnv(HEED_FNV_BEGIN, text.data, text.size);
-    heed_text_free(&text);
-    return status;
-}
 
 heed_status heed_tokenizer_write_tokens(const heed_tokenizer *tokenizer, const char *const *texts, int n_texts,
                                         const heed_train_options *options, const char *path, int64_t *n_tokens,
@@ -32,7 +20,7 @@ heed_status heed_tokenizer_write_tokens(const heed_tokenizer *tokenizer, const c
     heed_token_file_key key = {0};
     heed_documents *documents = NULL;
     heed_corpus *corpus = NULL;
-    heed_status status = n_texts > 0 ? hash_of(tokenizer, &key.tokenizer_hash, err)
+    heed_status status = n_texts > 0 ? heed_text_hash_tokenizer(tokenizer, &key.tokenizer_hash, err)
                                      : heed_fail(err, HEED_ERR_USAGE, "expected at least one text");
 
     if (status == HEED_OK)
