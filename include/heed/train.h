@@ -227,8 +227,11 @@ typedef struct heed_group_stats {
     int64_t n_parameters; /* numbers */
     double gradient_norm; /* before clipping */
     double weight_norm;   /* before the update */
-    double update_norm;   /* |new weights - old weights|; over weight_norm it is the update ratio */
+    double update_norm;   /* |new weights - old weights| */
 } heed_group_stats;
+
+/** The update ratio, update_norm over weight_norm; NaN: the weights are all 0. */
+HEED_API double heed_group_update_ratio(const heed_group_stats *group);
 
 /**
  * text_path NULL: the built-in stories. config.vocab_size is taken from the tokenizer. The folder is made; one that holds a

@@ -180,11 +180,6 @@ static double weight_of(const heed_group_stats *g)
     return g->weight_norm;
 }
 
-static double ratio_of(const heed_group_stats *g)
-{
-    return g->update_norm / g->weight_norm;
-}
-
 void heed_log_step(heed_trainer *t, const heed_progress *p)
 {
     if (t->log == NULL)
@@ -209,7 +204,7 @@ void heed_log_step(heed_trainer *t, const heed_progress *p)
     if (t->n_groups > 0) {
         put_groups(t, "group_grad_norm", gradient_of);
         put_groups(t, "weight_norm", weight_of);
-        put_groups(t, "update_ratio", ratio_of);
+        put_groups(t, "update_ratio", heed_group_update_ratio);
     }
     fputs("}\n", t->log);
 }

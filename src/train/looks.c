@@ -51,6 +51,11 @@ bool heed_looks_due(const heed_trainer *t, int64_t step)
     return t->train_plans.looks != NULL && (step == 1 || step % t->options.group_interval == 0);
 }
 
+double heed_group_update_ratio(const heed_group_stats *g)
+{
+    return g->weight_norm > 0.0 ? g->update_norm / g->weight_norm : NAN;
+}
+
 const heed_group_stats *heed_trainer_groups(const heed_trainer *t, int *n)
 {
     *n = t->n_groups;
