@@ -95,8 +95,8 @@ typedef struct heed_train_options {
     int64_t
         eval_batches; /* of each evaluation; the last one takes at least 200; none more than the part for it has */
     int64_t save_interval; /* steps between checkpoints; 0: only at the end and when interrupted */
-    int64_t
-        group_interval; /* steps between looks at the groups of parameters (heed_trainer_groups()); 0: none */
+    /* steps between looks at the groups of parameters (heed_trainer_groups()), beside those before evaluations; 0: none */
+    int64_t group_interval;
     int64_t seed;
     int64_t threads; /* 0: one a processor */
     /* the same bits for any number of threads and ranks: somewhat slower, and more memory for gradients */
@@ -282,7 +282,8 @@ HEED_API const heed_group_stats *heed_trainer_groups(const heed_trainer *trainer
 HEED_API heed_status heed_trainer_save(heed_trainer *trainer, heed_error *err);
 /**
  * Mean validation loss over so many batches, always the same ones; changes nothing. Where they would hold as many windows
- * as the validation part, that is read once from begin to end instead. NaN where none of them holds a target.
+ * as the validation part, that is read once from begin to end instead. NaN where none of them holds a target. n_batches -1:
+ * as many as the evaluation after the run's last step takes.
  */
 HEED_API double heed_trainer_evaluate(heed_trainer *trainer, int64_t n_batches);
 

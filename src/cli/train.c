@@ -283,7 +283,7 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (status != HEED_OK)
         return status;
     own.quiet = own.quiet || heed_ranks_rank(ranks) != 0;
-    if (own.stats && train.group_interval == 0) /* a look at every evaluation */
+    if (own.stats && train.group_interval == 0) /* a look comes with each evaluation; no more are asked for */
         train.group_interval = train.eval_interval > 0 ? train.eval_interval : train.steps;
     heed_cli_catch_interrupts(own.quiet || heed_ranks_size(ranks) > 1
                                   ? NULL /* mpirun interrupts ranks for reasons of its own */

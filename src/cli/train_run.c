@@ -16,8 +16,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 
-#define PATH_BYTES        4096
-#define LAST_EVAL_BATCHES 200 /* as many as the trainer takes at the end */
+#define PATH_BYTES 4096
 
 typedef struct train_run {
     const heed_cli_train_options *own;
@@ -315,10 +314,8 @@ static heed_status draw(const char *folder, const char *path, heed_error *err)
 /* A run that was done already is evaluated as it was at its end. */
 static double evaluate_again(const train_run *r)
 {
-    const int64_t n = heed_trainer_options(r->trainer)->eval_batches;
-
     return heed_trainer_evaluate(r->trainer,
-                                 r->now.stopped_early || n > LAST_EVAL_BATCHES ? n : LAST_EVAL_BATCHES);
+                                 r->now.stopped_early ? heed_trainer_options(r->trainer)->eval_batches : -1);
 }
 
 /* The run is trained and saved: a picture that fails takes nothing from it. */

@@ -48,7 +48,8 @@ void heed_looks_take(heed_trainer *t)
 
 bool heed_looks_due(const heed_trainer *t, int64_t step)
 {
-    return t->train_plans.looks != NULL && (step == 1 || step % t->options.group_interval == 0);
+    return t->train_plans.looks != NULL &&
+           (step == 1 || step % t->options.group_interval == 0 || heed_validation_due(t, step) > 0);
 }
 
 double heed_group_update_ratio(const heed_group_stats *g)

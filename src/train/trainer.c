@@ -10,18 +10,6 @@
 #include "base/rng.h"
 #include "train/keep.h"
 
-#define LAST_EVAL_BATCHES 200
-
-/* Batches of the evaluation that is due after so many steps; 0: none is. */
-static int64_t eval_batches_after(const heed_trainer *t, int64_t step)
-{
-    const heed_train_options *o = &t->options;
-
-    if (step >= o->steps)
-        return o->eval_batches > LAST_EVAL_BATCHES ? o->eval_batches : LAST_EVAL_BATCHES;
-    return o->eval_interval > 0 && step % o->eval_interval == 0 ? o->eval_batches : 0;
-}
-
 /* --- a part of a step's windows --- */
 
 /* Targets that count among n. */
@@ -154,6 +142,8 @@ double heed_trainer_evaluate(heed_trainer *t, int64_t n_batches)
 {
     double mean;
 
+    if (n_batches < 0)
+        n_batches = heed_validation_due(t, t->options.steps);
     return evaluate(t, n_batches, &mean, NULL) == HEED_OK ? mean : NAN;
 }
 
@@ -260,7 +250,7 @@ static double seconds_left(const heed_trainer *t)
                               ? (o->steps - 1) / o->eval_interval - t->step / o->eval_interval
                               : 0;
     const int64_t batches = left > 0 ? evals * heed_validation_batches(t, o->eval_batches) +
-                                           heed_validation_batches(t, eval_batches_after(t, o->steps))
+                                           heed_validation_batches(t, heed_validation_due(t, o->steps))
                                      : 0;
     const double batch_s = t->eval_batch_s > 0.0 ? t->eval_batch_s
                                                  : t->step_s / 3.0; /* forward is a third of a step */
@@ -317,7 +307,7 @@ heed_progress heed_trainer_progress(const heed_trainer *t)
 static heed_status evaluate_due(heed_trainer *t, heed_progress *p, bool *best, heed_error *err)
 {
     const heed_train_options *o = &t->options;
-    const int64_t n = heed_validation_batches(t, eval_batches_after(t, t->step));
+    const int64_t n = heed_validation_batches(t, heed_validation_due(t, t->step));
     heed_status status;
     double comparable;
 

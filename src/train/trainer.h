@@ -180,12 +180,14 @@ heed_status heed_moments_send(heed_trainer *trainer, heed_error *err);
 /** This rank's parts of a parameter's moments from a file. */
 heed_status heed_moments_read(heed_trainer *trainer, const heed_safetensors_entry *entry, int i, int second,
                               heed_error *err);
+/** Batches of the evaluation that is due after so many steps, were there no end to the validation part; 0: none is. */
+int64_t heed_validation_due(const heed_trainer *trainer, int64_t step);
 /** Batches that an evaluation of n_batches takes: no more than a sweep of the validation part. */
 int64_t heed_validation_batches(const heed_trainer *trainer, int64_t n_batches);
 /** Fills batch i of so many: the next of random, the same ones each time, or of a sweep. */
 void heed_validation_next(heed_trainer *trainer, heed_batches *random, int64_t n_batches, int64_t i);
 
-/** Is a look at the groups of parameters due at this step, counted from 1? */
+/** Is a look at the groups of parameters due at this step, counted from 1? One comes before each evaluation. */
 bool heed_looks_due(const heed_trainer *trainer, int64_t step);
 /** Takes it: after the norm, before the update. */
 void heed_looks_take(heed_trainer *trainer);

@@ -5,6 +5,17 @@
  */
 #include "train/trainer.h"
 
+#define LAST_BATCHES 200 /* of the evaluation after the last step, at least */
+
+int64_t heed_validation_due(const heed_trainer *t, int64_t step)
+{
+    const heed_train_options *o = &t->options;
+
+    if (step >= o->steps)
+        return o->eval_batches > LAST_BATCHES ? o->eval_batches : LAST_BATCHES;
+    return o->eval_interval > 0 && step % o->eval_interval == 0 ? o->eval_batches : 0;
+}
+
 /* Windows that hold every target of the part once; 0: the source has no end. */
 static int64_t windows_of(const heed_trainer *t)
 {

@@ -174,6 +174,13 @@ allow train good.txt $tiny --steps 2 --momentum 0 --optimizer sgd --schedule ste
 refuse 2 'stats: expected a run that was begun with --stats' train --resume given --stats
 allow train good.txt $tiny --steps 2 --stats --out looked
 allow train --resume looked --stats --quiet
+# after each evaluation, the last one too, wherever that falls and whoever counts the steps
+for way in "--steps 6 --eval-interval 4" "--epochs 2 --eval-interval 0"; do
+    rm -rf looked
+    allow train good.txt ${tiny% --quiet} $way --sample-tokens 0 --stats --out looked
+    evaluated=$(grep -c '"val_loss"' looked/log.jsonl)
+    [ "$(grep -c 'usual: |update|' err)" -eq "$evaluated" ] || fail "--stats $way: expected $evaluated tables"
+done
 
 # a run that ends in its warm-up says so: 60 / 101 of the rate
 allow train good.txt ${tiny% --quiet} --steps 60 --sample-tokens 0 --out short

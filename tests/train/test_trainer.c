@@ -109,6 +109,8 @@ static void an_evaluation_is_the_same_each_time(void **state)
     run_steps(trainer, 3, NULL);
     assert_true(heed_trainer_evaluate(trainer, 5) != first);
     assert_true(isnan(heed_trainer_evaluate(trainer, 0)));
+    assert_true(heed_trainer_evaluate(trainer, -1) ==
+                heed_trainer_evaluate(trainer, 200)); /* as after the last step */
     heed_trainer_close(trainer);
     run_close(&c);
 }
