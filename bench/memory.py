@@ -47,20 +47,18 @@ def bench(a, *options):
 
 
 def run(a, *options):
-    """Trains for so many steps and stops as Ctrl-C does; the announced and the real peak, and the losses."""
+    """Stops a run as Ctrl-C does when so many steps are in its log; the announced and the real peak, and its losses."""
     with tempfile.TemporaryDirectory() as folder:
         out, said = os.path.join(folder, "run"), os.path.join(folder, "said")
         with open(said, "wb") as to:
             process = subprocess.Popen([a.heed, "train", a.text, "--out", out, "--steps", "100000", "--eval-interval",
                                         "0", "--save-interval", "0", *options], stderr=to)
-        log, lines, asked = os.path.join(out, "log.jsonl"), [], False
+        log, asked = os.path.join(out, "log.jsonl"), False
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid != 0:
                 break
-            if os.path.exists(log):
-                lines = open(log).read().splitlines()
-            if len(lines) >= a.steps and not asked:
+            if not asked and os.path.exists(log) and open(log).read().count("\n") >= a.steps:
                 process.send_signal(signal.SIGINT)
                 asked = True
             time.sleep(0.1)
@@ -68,7 +66,8 @@ def run(a, *options):
         if not asked or os.waitstatus_to_exitcode(status) != 5:
             sys.exit(text)
         needs = re.search(r"^needs\s+([\d.]+) (\w+):", text, re.M)
-        return float(needs[1]) * UNITS[needs[2]], usage.ru_maxrss * 1024.0, [json.loads(l)["loss"] for l in lines]
+        losses = [json.loads(line)["loss"] for line in open(log)]
+        return float(needs[1]) * UNITS[needs[2]], usage.ru_maxrss * 1024.0, losses
 
 
 def levels(a):

@@ -141,6 +141,7 @@ heed_status heed_log_open(heed_trainer *t, heed_error *err)
     if (status == HEED_OK && (fseeko(t->log, 0, SEEK_END) != 0 || ftruncate(fileno(t->log), keep) != 0))
         status = heed_fail(err, HEED_ERR_FILE, "%.300s: cannot be shortened to step %lld: %s", path,
                            (long long)t->step, strerror(errno));
+    t->log_end = keep;
     return status;
 }
 
@@ -180,6 +181,22 @@ static double weight_of(const heed_group_stats *g)
     return g->weight_norm;
 }
 
+/*
+ * A line is one write, so who reads the log meanwhile finds whole ones. What a full disk has taken of one is cut off, or the
+ * next one would go on in the middle of it.
+ */
+static void end_line(heed_trainer *t)
+{
+    fputs("}\n", t->log);
+    if (fflush(t->log) != 0) {
+        t->log_error = errno;
+        clearerr(t->log);
+        if (ftruncate(fileno(t->log), t->log_end) == 0)
+            return;
+    }
+    t->log_end = ftello(t->log);
+}
+
 void heed_log_step(heed_trainer *t, const heed_progress *p)
 {
     if (t->log == NULL)
@@ -206,16 +223,19 @@ void heed_log_step(heed_trainer *t, const heed_progress *p)
         put_groups(t, "weight_norm", weight_of);
         put_groups(t, "update_ratio", heed_group_update_ratio);
     }
-    fputs("}\n", t->log);
+    end_line(t);
 }
 
 heed_status heed_log_sync(heed_trainer *t, heed_error *err)
 {
-    if (t->log != NULL && (fflush(t->log) != 0 || ferror(t->log) || fsync(fileno(t->log)) != 0)) {
-        const int reason = errno;
-        clearerr(t->log);
-        return heed_fail(err, HEED_ERR_FILE, "%.300s/%s: cannot be written: %s", t->folder, name,
-                         strerror(reason));
-    }
-    return HEED_OK;
+    int reason = t->log_error;
+
+    if (t->log == NULL)
+        return HEED_OK;
+    t->log_error = 0;
+    if (reason == 0 && fsync(fileno(t->log)) != 0)
+        reason = errno;
+    return reason == 0 ? HEED_OK
+                       : heed_fail(err, HEED_ERR_FILE, "%.300s/%s: cannot be written: %s", t->folder, name,
+                                   strerror(reason));
 }

@@ -64,6 +64,8 @@ struct heed_trainer {
     int64_t step;       /* done */
     double rate;        /* of a range test, in the place of the schedule's; 0: there is none */
     FILE *log;          /* NULL where nothing is written */
+    int64_t log_end;    /* bytes of its whole lines */
+    int log_error;      /* why a line is missing, until that is told; 0: none is */
     int lock;           /* descriptor of the locked folder, -1 before */
     heed_guard guard;   /* of updates */
     heed_best best;     /* validation loss so far */
@@ -194,7 +196,7 @@ void heed_looks_take(heed_trainer *trainer);
 
 /** Opens log.jsonl; lines of steps that the checkpoint has not seen are dropped. */
 heed_status heed_log_open(heed_trainer *trainer, heed_error *err);
-/** Adds the line of one step. A full disk is reported at the next checkpoint, not here. */
+/** Adds the line of one step, for everybody to read. A full disk is reported at the next checkpoint, not here. */
 void heed_log_step(heed_trainer *trainer, const heed_progress *progress);
 /** What was logged is on the disk when this returns. */
 heed_status heed_log_sync(heed_trainer *trainer, heed_error *err);

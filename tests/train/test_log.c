@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* log.jsonl: what it says about groups of parameters, and that curves can be drawn of it. */
+/* log.jsonl: what it says about groups of parameters, that it can be read meanwhile, and what a resume makes of it. */
 #include "cmocka_all.h"
 
 #include <heed/plot.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "train/run.h"
@@ -82,6 +84,74 @@ static void a_run_without_looks_logs_no_groups(void **state)
     char *log = run_read(run_file(&c, "a", "log.jsonl"), &size);
     assert_int_equal(count(log, "update_ratio"), 0);
     free(log);
+    run_close(&c);
+}
+
+/* --- while it trains --- */
+
+static int64_t lines_of(const run_case *c, const char *name)
+{
+    size_t size;
+    char *log = run_read(run_file(c, name, "log.jsonl"), &size);
+    const int64_t n = count(log, "\n");
+
+    assert_true(size > 0 && log[size - 1] == '\n');
+    free(log);
+    return n;
+}
+
+static void a_line_can_be_read_as_soon_as_its_step_is_done(void **state)
+{
+    const heed_plot_options options = {.what = "loss"};
+    run_case c;
+    heed_plot *plot = NULL;
+    const char *run;
+
+    (void)state;
+    run_open(&c);
+    c.options.save_interval = 0;
+    heed_trainer *t = run_create(&c, "a");
+    for (int step = 1; step <= 5; step++) {
+        run_steps(t, 1, NULL);
+        assert_int_equal(lines_of(&c, "a"), step);
+    }
+    run = run_path(&c, "a");
+    assert_int_equal(heed_plot_create(&run, 1, &options, &plot, NULL), HEED_OK);
+    assert_int_equal(heed_plot_get(plot, 0).n, 5);
+    heed_plot_destroy(plot);
+    heed_trainer_close(t);
+    run_close(&c);
+}
+
+/* Room for a part of the line of step 3 alone: that line is lost as a whole, and the next checkpoint says so. */
+static void a_full_disk_leaves_no_half_of_a_line(void **state)
+{
+    struct rlimit before, small;
+    heed_error err = {0};
+    run_case c;
+    size_t size;
+
+    (void)state;
+    run_open(&c);
+    c.options.save_interval = 0;
+    heed_trainer *t = run_create(&c, "a");
+    run_steps(t, 2, NULL);
+    free(run_read(run_file(&c, "a", "log.jsonl"), &size));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = size + 20;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    run_steps(t, 1, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    run_steps(t, 2, NULL);
+    assert_int_equal(lines_of(&c, "a"), 4);
+    assert_int_equal(heed_trainer_save(t, &err), HEED_ERR_FILE);
+    run_expect_sentence(&err, "log.jsonl: cannot be written: File too large");
+    assert_int_equal(heed_trainer_save(t, &err), HEED_OK);
+    heed_trainer_close(t);
+    run_resume(&c, "a", 1, NULL);
+    assert_int_equal(lines_of(&c, "a"), 5);
     run_close(&c);
 }
 
@@ -186,6 +256,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_are_logged_where_they_were_looked_at),
         cmocka_unit_test(a_run_without_looks_logs_no_groups),
+        cmocka_unit_test(a_line_can_be_read_as_soon_as_its_step_is_done),
+        cmocka_unit_test(a_full_disk_leaves_no_half_of_a_line),
         cmocka_unit_test(lines_are_kept_in_any_form_up_to_the_checkpoint),
         cmocka_unit_test(a_line_that_is_not_understood_is_named_and_nothing_is_lost),
         cmocka_unit_test(a_link_is_no_log),
