@@ -108,7 +108,6 @@ static const struct need {
     {"range_high", is_range_test, "--range-test beside it"},
     {"range_steps", is_range_test, "--range-test beside it"},
     {"stats", is_alone, "a single process, not several ranks,"},
-    {"group_interval", is_alone, "a single process, not several ranks,"},
 
     {"decay_steps", decays, "a schedule that decays, not constant,"},
     {"min_learning_rate", decays, "a schedule that decays, not constant,"},

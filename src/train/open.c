@@ -229,6 +229,15 @@ static int64_t first_targets(heed_trainer *t)
     return count;
 }
 
+/* Several ranks each have a part of the gradients alone. A run that they go on with takes no looks. */
+static heed_status check_looks(const heed_train_options *o, heed_error *err)
+{
+    if (o->group_interval == 0 || heed_ranks_size(o->ranks) == 1)
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_USAGE,
+                     "group_interval: expected a single process, not several ranks, or it has no effect");
+}
+
 static heed_status no_memory(heed_error *err)
 {
     return heed_fail(err, HEED_ERR_MEMORY, "not enough memory for a training run");
@@ -258,6 +267,8 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     status = heed_fields_check(fields, n, options, err);
     if (status == HEED_OK)
         status = heed_best_check(options, err);
+    if (status == HEED_OK)
+        status = check_looks(options, err);
     if (status == HEED_OK && folder != NULL)
         status = set_folder(t, folder, err);
     if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))

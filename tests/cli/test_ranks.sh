@@ -73,6 +73,9 @@ ranks 2 'rank 1: .*--stepz' -n 1 heed train a.txt $few --out o : -n 1 heed train
 ranks 3 'away: expected the folder' -n 2 heed train --resume away --quiet
 
 ranks 2 'stats: expected a single process' -n 2 heed train a.txt $few --out o --stats
+echo '{"group_interval": 2}' >looks.json
+ranks 2 'group_interval: expected a single process' -n 2 heed train a.txt $few --out o --config looks.json
+ranks 2 'group_interval: expected a single process' -n 2 heed train a.txt $few --out o --group-interval 2
 ranks 2 'tokens: there is a training run already' -n 1 heed train a.txt $few --out tokens --range-test \
     : -n 1 heed train a.txt $few --range-test
 

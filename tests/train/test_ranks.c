@@ -412,6 +412,19 @@ static void a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence(void **s
     run_close(&c);
 }
 
+static void looks_at_groups_are_refused_in_one_sentence(void **state)
+{
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    const launch_result r = train_on(&c, 2, "none", 1, "group_interval=2");
+    expect_exit(&r, 2,
+                "exit 2: group_interval: expected a single process, not several ranks, or it has no effect");
+    assert_int_not_equal(access(run_path(&c, "none"), F_OK), 0);
+    run_close(&c);
+}
+
 /* A signal may reach one of them alone. */
 static void a_range_test_that_one_rank_ends_ends_for_all(void **state)
 {
@@ -437,6 +450,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_full_disk_at_the_first_rank_ends_all_with_its_sentence),
         cmocka_unit_test(a_rank_without_memory_ends_all_with_its_sentence),
         cmocka_unit_test(a_batch_that_ranks_cannot_divide_is_refused_in_one_sentence),
+        cmocka_unit_test(looks_at_groups_are_refused_in_one_sentence),
         cmocka_unit_test(a_range_test_that_one_rank_ends_ends_for_all),
     };
 
