@@ -5,8 +5,9 @@
  *     test_train_ranks ROOT NAME STEPS [OPTION=VALUE ...]       makes the run ROOT/NAME, or goes on with it
  *
  * An option may also be  die=RANK:MS  (it is killed so many milliseconds after MPI's start),  full=BYTES  (the first rank can
- * write no longer files),  poor=RANK:MB  (it gets no more memory than that),  range=RANK  (a range test of at most STEPS steps,
- * which this rank alone ends after its third).
+ * write no longer files),  poor=RANK:MB  (it gets no more memory than that),  range=RANK  (a range test of at most STEPS
+ * steps, which this rank alone ends after its third),  tell=RANK  (it says how many buckets were under way when the last
+ * gradient came).
  */
 #include "../ranks/launch.h"
 #include "run.h"
@@ -24,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "train/trainer.h"
 
 enum { STEPS = 8 };
 
@@ -67,13 +69,14 @@ static void take_option(run_case *c, const char *word)
 }
 
 /* What is to go wrong here. */
-static int die_rank = -1, die_ms, poor_rank = -1, poor_mb, range_rank = -1;
+static int die_rank = -1, die_ms, poor_rank = -1, poor_mb, range_rank = -1, tell_rank = -1;
 static long full_bytes;
 
 static bool take_fault(const char *word)
 {
     return sscanf(word, "die=%d:%d", &die_rank, &die_ms) == 2 || sscanf(word, "full=%ld", &full_bytes) == 1 ||
-           sscanf(word, "poor=%d:%d", &poor_rank, &poor_mb) == 2 || sscanf(word, "range=%d", &range_rank) == 1;
+           sscanf(word, "poor=%d:%d", &poor_rank, &poor_mb) == 2 ||
+           sscanf(word, "range=%d", &range_rank) == 1 || sscanf(word, "tell=%d", &tell_rank) == 1;
 }
 
 static void *die(void *ignored)
@@ -119,6 +122,27 @@ static void fill_disk(int rank)
         setrlimit(RLIMIT_FSIZE, &limit);
 }
 
+/* Stands before the trainer's own watch over complete gradients. */
+typedef struct witness {
+    heed_step_watch own;
+    const heed_reduce *reduce;
+    int n_started; /* buckets, when the last gradient so far was complete */
+} witness;
+
+static void see_gradient(void *context, int i)
+{
+    witness *w = context;
+
+    w->n_started = w->reduce->running ? w->reduce->n_started : 0;
+    w->own.settled(w->own.context, i);
+}
+
+static void stand_before(witness *w, heed_trainer *trainer)
+{
+    *w = (witness){.own = trainer->train.watch, .reduce = trainer->reduce};
+    trainer->train.watch = (heed_step_watch){see_gradient, w};
+}
+
 static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ranks)
 {
     heed_trainer *trainer = NULL;
@@ -128,10 +152,16 @@ static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ran
                              ? heed_trainer_resume_ranks(run_path(c, name), -1, ranks, &trainer, &err)
                              : heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name),
                                                    &trainer, &err);
+    const bool tells = status == HEED_OK && heed_ranks_rank(ranks) == tell_rank;
+    witness w = {.n_started = 0};
 
     fill_disk(heed_ranks_rank(ranks));
+    if (tells)
+        stand_before(&w, trainer);
     for (int64_t i = 0; i < n && status == HEED_OK && !progress.done; i++)
         status = heed_trainer_step(trainer, &progress, &err);
+    if (tells)
+        fprintf(stderr, "rank %d: %d of %d buckets\n", tell_rank, w.n_started, trainer->train.split->n_buckets);
     heed_trainer_close(trainer);
     if (status != HEED_OK && heed_ranks_rank(ranks) == 0)
         return failed(&err);
@@ -388,6 +418,31 @@ static void strict_ranks_look_up_tables_like_one_process(void **state)
     run_close(&c);
 }
 
+/*
+ * The reduction goes on beside the backward pass: buckets leave before the last gradient is there. Where the sums of a strict
+ * step wait for each other (train/strict.h), here of four parts of a rank, all of them leave after its last run.
+ */
+static void buckets_leave_while_the_backward_pass_still_runs(void **state)
+{
+    static const char *const options[] = {"", "micro_batch=1", "strict=true", "strict=true strict_parts=8"};
+    run_case c;
+
+    (void)state;
+    open_run(&c);
+    for (int i = 0; i < 4; i++) {
+        char words[64];
+        int n = -1, of = -1;
+        snprintf(words, sizeof words, "tell=1 %s", options[i]);
+        const launch_result r = train_on(&c, 2, "by2", 2, words);
+        expect_exit(&r, 0, "rank 1: ");
+        assert_int_equal(sscanf(strstr(r.text, "rank 1: "), "rank 1: %d of %d buckets", &n, &of), 2);
+        if (of < 3 || (i < 3 ? n < 1 || n >= of : n != 0))
+            fail_msg("\"%s\": %d of %d buckets were under way when the last gradient came", options[i], n, of);
+        run_remove(&c, "by2");
+    }
+    run_close(&c);
+}
+
 /* HEED_RANK_KILLS=50 does it more often. The end has the bytes of a run that nobody killed. */
 static void a_rank_that_is_killed_ends_the_run_and_it_resumes(void **state)
 {
@@ -508,6 +563,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(strict_ranks_end_with_the_bytes_of_one_process),
         cmocka_unit_test(strict_ranks_of_every_kind_end_with_the_bytes_of_one_process),
         cmocka_unit_test(strict_ranks_look_up_tables_like_one_process),
+        cmocka_unit_test(buckets_leave_while_the_backward_pass_still_runs),
         cmocka_unit_test(a_rank_that_is_killed_ends_the_run_and_it_resumes),
         cmocka_unit_test(a_full_disk_at_the_first_rank_ends_all_with_its_sentence),
         cmocka_unit_test(a_rank_without_memory_ends_all_with_its_sentence),
