@@ -106,5 +106,47 @@ code=$?
 [ "$code" -eq 5 ] || fail "mpirun -n 1 and kill -USR1: expected exit code 5, got $code"
 [ -s long/model.safetensors ] || fail "mpirun -n 1 and kill -USR1: expected a checkpoint"
 
+# ---- several are stopped by mpirun, or at one of them: all after the same step, and the run goes on ----
+
+# two ARGUMENT...: two ranks of heed train, in the background; each writes down which process it is
+two()
+{
+    rm -f process.*
+    # shellcheck disable=SC2016
+    mpirun -q --timeout 60 -n 2 sh -c 'echo $$ >process.$OMPI_COMM_WORLD_RANK; exec "$0" "$@"' "$program" train "$@" \
+        </dev/null >out 2>err &
+    mpirun=$!
+}
+
+# stop_two SIGNAL WHOM STEP: behind that step mpirun gets the signal, or rank 1; $stopped is the step they end with
+stop_two()
+{
+    how="kill -$1 to $2"
+    for i in $(seq 300); do
+        [ -s both/log.jsonl ] && [ "$(wc -l <both/log.jsonl)" -gt "$3" ] && break
+        sleep 0.1
+    done
+    if [ "$2" = mpirun ]; then
+        kill "-$1" "$mpirun"
+    else
+        kill "-$1" "$(cat process.1)"
+    fi
+    wait "$mpirun"
+    code=$?
+    [ "$code" -eq 5 ] || fail "$how: expected exit code 5, got $code"
+    [ "$(grep -c '^heed: ' err)" -eq 1 ] || fail "$how: expected one sentence"
+    stopped=$(sed -n 's/^heed: stopped at step \([0-9]*\) of .* and saved; go on with: .*/\1/p' err)
+    [ "${stopped:-0}" -gt "$3" ] || fail "$how: expected a step behind $3"
+    [ "$(wc -l <both/log.jsonl)" -eq "${stopped:-0}" ] || fail "$how: expected $stopped lines in the log"
+    grep -q "\"step\": $stopped," both/trainer.json || fail "$how: expected the checkpoint of step $stopped"
+    "$program" generate both --max-tokens 3 --threads 1 >out 2>err || fail "$how: expected a model"
+}
+
+# shellcheck disable=SC2086
+two a.txt $size --quiet --steps 100000000 --eval-interval 0 --out both
+stop_two USR1 mpirun 0
+two --resume both --quiet
+stop_two TERM 'rank 1' "$stopped"
+
 [ "$failures" -eq 0 ] || { echo "$failures failed"; exit 1; }
 echo "all as expected"
