@@ -361,26 +361,35 @@ static void a_text_that_changed_or_went_is_refused(void **state)
     run_close(&c);
 }
 
+static void cut_every_file(run_case *c)
+{
+    static const char *const files[] = {"trainer.json", "model.safetensors", "optimizer.safetensors"};
+
+    assert_false(run_train(c, "a", 5, NULL));
+    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
+        size_t n;
+        char *data = run_read(run_file(c, "a", files[f]), &n);
+        for (size_t cut = 0; cut + 2 < n; cut += 1 + n / 60) { /* + 2: the last line break may go */
+            run_write(run_file(c, "a", files[f]), data, cut);
+            expect_refusal(c, "a", HEED_ERR_FILE, files[f]);
+        }
+        run_write(run_file(c, "a", files[f]), data, n);
+        free(data);
+    }
+    assert_true(run_resume(c, "a", RUN_MAX_STEPS, NULL));
+    run_remove(c, "a");
+}
+
 /* Every file of the checkpoint, cut at many places: always one sentence, never a crash, never half a state. */
 static void a_truncated_checkpoint_is_refused(void **state)
 {
-    static const char *const files[] = {"trainer.json", "model.safetensors", "optimizer.safetensors"};
     run_case c;
 
     (void)state;
     run_open(&c);
-    assert_false(run_train(&c, "a", 5, NULL));
-    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
-        size_t n;
-        char *data = run_read(run_file(&c, "a", files[f]), &n);
-        for (size_t cut = 0; cut + 2 < n; cut += 1 + n / 60) { /* + 2: the last line break may go */
-            run_write(run_file(&c, "a", files[f]), data, cut);
-            expect_refusal(&c, "a", HEED_ERR_FILE, files[f]);
-        }
-        run_write(run_file(&c, "a", files[f]), data, n);
-        free(data);
-    }
-    assert_true(run_resume(&c, "a", RUN_MAX_STEPS, NULL));
+    cut_every_file(&c);
+    c.options.precision = HEED_PRECISION_BF16;
+    cut_every_file(&c);
     run_close(&c);
 }
 
