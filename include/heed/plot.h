@@ -48,10 +48,11 @@ typedef struct heed_plot_options {
 HEED_API heed_plot_options heed_plot_default(void);
 
 /**
- * Reads the logs of 1 to HEED_PLOT_MAX_RUNS runs. A run is the folder of a training run, or a log.jsonl alone, over whose
- * steps only can be drawn. A last line without its end is passed over: its process was killed while it wrote.
- * HEED_ERR_FILE: a log that is missing, damaged or no log at all, with its line. HEED_ERR_USAGE: a key that the logs lack
- * (the message names those they have), a rate that falls.
+ * Reads the logs of 1 to HEED_PLOT_MAX_RUNS runs. A run is the folder of a training run; or that of a range test or a
+ * log.jsonl alone, which can be drawn only over steps and rates. A last line without its end is passed over: its process
+ * was killed while it wrote. HEED_ERR_FILE: a log that is missing, damaged or no log at all, with its line.
+ * HEED_ERR_USAGE: a key that the logs lack (the message names those they have), a from behind the last step that has it, a
+ * rate that falls.
  */
 HEED_API heed_status heed_plot_create(const char *const *runs, int n_runs, const heed_plot_options *options,
                                       heed_plot **plot, heed_error *err);

@@ -211,11 +211,10 @@ const heed_cli_command heed_cli_plot = {
     .name = "plot",
     .operands = "RUN...",
     .summary = "draw and compare the curves of training runs",
-    .details = "RUN is the folder of a training run, while it trains too, or a log.jsonl alone. Several runs "
-               "share one\n"
-               "picture; each has a colour and a sign. Without --out the picture is drawn here. Averages lie "
-               "over the\n"
-               "numbers of single steps; validation losses are drawn as they are.\n",
+    .details =
+        "RUN is the folder of a training run, while it trains too, or of a range test, or a log.jsonl alone.\n"
+        "Several runs share one picture; each has a colour and a sign. Without --out the picture is drawn\n"
+        "here. Averages lie over the numbers of single steps; validation losses are drawn as they are.\n",
     .examples = "  heed plot plays\n"
                 "  heed plot plays plays-wide --what val --x time\n"
                 "  heed plot plays plays-wide --out loss.svg --log-y\n"

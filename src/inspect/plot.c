@@ -259,6 +259,21 @@ static heed_status refuse_key(const heed_plot *p, heed_error *err)
                      is_known(p->what) ? ", which was not logged" : "");
 }
 
+/* Nothing can be drawn: the key is in no log, or in none from that step on. */
+static heed_status refuse_empty(const heed_plot *p, heed_error *err)
+{
+    int64_t last = -1;
+    char shown[80];
+
+    for (int i = 0; i < p->n_runs; i++)
+        last = p->logs[i].last > last ? p->logs[i].last : last;
+    if (last < 0 || p->options.from <= last)
+        return refuse_key(p, err);
+    return heed_fail(err, HEED_ERR_USAGE, "from: expected at most %lld, the last step with \"%s\", got %lld",
+                     (long long)last, heed_quote(shown, sizeof shown, p->what, strlen(p->what)),
+                     (long long)p->options.from);
+}
+
 static heed_status read_runs(heed_plot *p, heed_error *err)
 {
     int look = 0;
@@ -271,7 +286,7 @@ static heed_status read_runs(heed_plot *p, heed_error *err)
             status = add_run(p, i, &look, err);
     }
     if (status == HEED_OK && p->n_curves == 0)
-        status = refuse_key(p, err);
+        status = refuse_empty(p, err);
     return status;
 }
 

@@ -113,7 +113,7 @@ static heed_status add_value(reading *r, int key, const char *member, const json
                          : "something else");
 }
 
-/* A number gives a point, an object one for each of its members. */
+/* A number gives a point, an object one for each of its members; none before the first step that counts. */
 static heed_status add_key(reading *r, json_t *root, int key, double x)
 {
     json_t *value = json_object_get(root, r->keys[key]), *member;
@@ -121,7 +121,9 @@ static heed_status add_key(reading *r, json_t *root, int key, double x)
     const char *name;
     char safe[HEED_LOG_NAME];
 
-    if (value == NULL)
+    if (value != NULL)
+        r->log->last = r->step;
+    if (value == NULL || r->step < r->from)
         return HEED_OK;
     if (!json_is_object(value))
         return add_value(r, key, "", value, x);
@@ -196,7 +198,7 @@ static heed_status read_object(reading *r, json_t *root)
     r->step = step;
     r->log->n_steps++;
     note_names(r->log, root);
-    for (int i = 0; i < r->n_keys && status == HEED_OK && step >= r->from; i++)
+    for (int i = 0; i < r->n_keys && status == HEED_OK; i++)
         status = add_key(r, root, i, x);
     return status;
 }
@@ -229,13 +231,18 @@ static heed_status read_lines(reading *r, const char *path)
 
 /* --- the folder --- */
 
-/* A run on the built-in stories or on a task notes its floor; an earlier one on the stories named no text. */
+/*
+ * A run on the built-in stories or on a task notes its floor; an earlier one on the stories named no text. A range test
+ * leaves no such file, and its log is drawn without.
+ */
 static heed_status read_trainer(reading *r, const char *folder)
 {
     char path[PATH_BYTES];
     json_t *root = NULL;
     heed_status status = heed_path_join(path, sizeof path, folder, "trainer.json", r->err);
 
+    if (status == HEED_OK && !heed_file_exists(path))
+        return HEED_OK;
     if (status == HEED_OK)
         status = heed_json_load(path, HEED_JSON_CONFIG_BYTES, &root, r->err);
     if (status == HEED_OK) {
@@ -269,6 +276,7 @@ heed_status heed_run_log_read(heed_run_log *log, const char *run, const char *co
     heed_status status = HEED_OK;
 
     log->floor = NAN;
+    log->last = -1;
     if (is_folder)
         status = heed_path_join(path, sizeof path, run, "log.jsonl", err);
     else if ((size_t)snprintf(path, sizeof path, "%s", run) >= sizeof path)
@@ -276,11 +284,10 @@ heed_status heed_run_log_read(heed_run_log *log, const char *run, const char *co
     if (status == HEED_OK && is_folder && heed_file_exists(path))
         status = read_trainer(&r, run);
     if (status == HEED_OK && (x == HEED_PLOT_TOKENS || x == HEED_PLOT_TIME) && !(r.step_tokens > 0.0))
-        status = heed_fail(
-            err, HEED_ERR_USAGE,
-            "%.300s: without the run's trainer.json nobody knows the tokens of a step; only steps can "
-            "lie to the right",
-            run);
+        status = heed_fail(err, HEED_ERR_USAGE,
+                           "%.300s: without the run's trainer.json nobody knows the tokens of a step; only "
+                           "steps and rates can lie to the right",
+                           run);
     return status == HEED_OK ? read_lines(&r, path) : status;
 }
 

@@ -32,6 +32,7 @@ typedef struct heed_run_log {
     heed_log_curve *curves; /* in the order in which they come up */
     int n_curves;
     int64_t n_steps;        /* lines of the log */
+    int64_t last;           /* the last step with one of the keys, counted or not; -1: none has them */
     double floor;           /* nats a token; NaN: not known */
     heed_text_buffer names; /* of all keys with numbers: "loss, lr" */
 } heed_run_log;

@@ -197,6 +197,7 @@ refuse 2 'logged: there is a log.jsonl already' train nothing.txt $tiny --range-
 refuse 3 'good.txt: expected a folder' train nothing.txt $tiny --range-test --out good.txt
 refuse 1 'no rate can be suggested' train good.txt $tiny --range-test --range-low 500 --range-high 1000 --out curve
 [ -s curve/log.jsonl ] && [ -s curve/range.png ] || fail "nothing suggested: expected the log and the picture"
+allow plot curve --x lr
 
 # ---- configuration files ----
 
@@ -305,6 +306,7 @@ refuse 2 'ends in .png, .svg or .pdf' plot model --out loss.gif
 refuse 2 'expected heed plot RUN...' plot
 refuse 2 'expected one of step, tokens, time, lr' plot model --x epoch
 refuse 2 'expected something that the log has (loss, lr' plot model --what speeed
+refuse 2 'from: expected at most 4, the last step with "loss", got 999999' plot model --from 999999
 refuse 3 'model/config.json, line 1: not valid JSON' plot model/config.json
 refuse 3 'none/log.jsonl: cannot be opened' plot none
 allow plot model --what val

@@ -204,6 +204,31 @@ static void perplexity_is_e_to_the_loss_and_early_steps_can_be_left_out(void **s
     heed_plot_destroy(plot);
 }
 
+static void refused(const char *run, const heed_plot_options *options, heed_status status, const char *part)
+{
+    heed_plot *plot = NULL;
+    heed_error err = {0};
+
+    assert_int_equal(heed_plot_create(&run, 1, options, &plot, &err), status);
+    assert_null(plot);
+    if (strstr(err.message, part) == NULL || strchr(err.message, '\n') != NULL)
+        fail_msg("expected one sentence with \"%s\", got \"%s\"", part, err.message);
+}
+
+/* A range test leaves a log and no trainer.json. */
+static void a_folder_without_a_trainer_json_is_drawn_over_steps_and_rates(void **state)
+{
+    const heed_plot_options rate = {.x = HEED_PLOT_RATE};
+    heed_plot *plot;
+
+    (void)state;
+    assert_int_equal(unlink(inside("a/trainer.json")), 0);
+    plot = open_plot(1, &rate);
+    assert_int_equal(find(plot, "loss", "", false).n, N_STEPS);
+    heed_plot_destroy(plot);
+    refused(inside("a"), &(heed_plot_options){.x = HEED_PLOT_TOKENS}, HEED_ERR_USAGE, "trainer.json");
+}
+
 static int count(const char *text, const char *part)
 {
     int n = 0;
@@ -273,17 +298,6 @@ static void a_pdf_is_the_same_twice(void **state)
     heed_plot_destroy(plot);
 }
 
-static void refused(const char *run, const heed_plot_options *options, heed_status status, const char *part)
-{
-    heed_plot *plot = NULL;
-    heed_error err = {0};
-
-    assert_int_equal(heed_plot_create(&run, 1, options, &plot, &err), status);
-    assert_null(plot);
-    if (strstr(err.message, part) == NULL || strchr(err.message, '\n') != NULL)
-        fail_msg("expected one sentence with \"%s\", got \"%s\"", part, err.message);
-}
-
 static void what_cannot_be_drawn_is_refused_in_a_sentence(void **state)
 {
     const heed_plot_options loss = heed_plot_default(), wrong = {.what = "lose"}, rate = {.x = HEED_PLOT_RATE},
@@ -293,6 +307,10 @@ static void what_cannot_be_drawn_is_refused_in_a_sentence(void **state)
     refused(inside("nothing"), &loss, HEED_ERR_FILE, "nothing/log.jsonl: cannot be opened");
     refused(inside("a"), &wrong, HEED_ERR_USAGE,
             "the log has (loss, lr, grad_norm, tokens_per_s, val_loss, update_ratio)");
+    refused(inside("a"), &(heed_plot_options){.from = N_STEPS + 1}, HEED_ERR_USAGE,
+            "from: expected at most 120, the last step with \"loss\", got 121");
+    refused(inside("a"), &(heed_plot_options){.what = "lose", .from = N_STEPS + 1}, HEED_ERR_USAGE,
+            "the log has (loss,");
     refused(inside("a/log.jsonl"), &time, HEED_ERR_USAGE, "trainer.json");
     write_text("alone.jsonl", "{\"step\": 1, \"loss\": 2, \"lr\": 1}\n{\"step\": 2, \"loss\": 2, \"lr\": 1}\n");
     refused(inside("alone.jsonl"), &rate, HEED_ERR_USAGE, "line 2: the learning rate does not rise");
@@ -318,6 +336,7 @@ int main(void)
         IN_FOLDER(members_of_an_object_are_curves_of_their_own),
         IN_FOLDER(steps_become_tokens_seconds_and_rates),
         IN_FOLDER(perplexity_is_e_to_the_loss_and_early_steps_can_be_left_out),
+        IN_FOLDER(a_folder_without_a_trainer_json_is_drawn_over_steps_and_rates),
         IN_FOLDER(runs_differ_without_their_colours),
         IN_FOLDER(a_pdf_is_the_same_twice),
         IN_FOLDER(what_cannot_be_drawn_is_refused_in_a_sentence),
