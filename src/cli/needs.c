@@ -20,6 +20,11 @@ static bool is_range_test(const run_facts *f)
     return f->own->range_test;
 }
 
+static bool records_heads(const run_facts *f)
+{
+    return f->own->record_heads;
+}
+
 static bool has_teacher(const run_facts *f)
 {
     return f->train->distill[0] != '\0';
@@ -107,6 +112,7 @@ static const struct need {
     {"range_low", is_range_test, "--range-test beside it"},
     {"range_high", is_range_test, "--range-test beside it"},
     {"range_steps", is_range_test, "--range-test beside it"},
+    {"record_length", records_heads, "--record-heads beside it"},
     {"stats", is_alone, "a single process, not several ranks,"},
 
     {"decay_steps", decays, "a schedule that decays, not constant,"},

@@ -41,7 +41,9 @@ grep -q '"appears": \[' out || fail "expected JSON"
 allow inspect --run whole --curves heads.png
 [ -s heads.png ] || fail "expected a picture"
 
-refuse 2 'expected --record-heads beside it' train $task $run --record-patterns 0.0 --out o
+for setting in "patterns 0.0" "text abc" "length 6"; do
+    refuse 2 'expected --record-heads beside it' train $task $run --record-$setting --out o
+done
 refuse 2 'there is no layer 5' train $task $run --record-heads --record-patterns 5.0 --out o2
 absent o2
 refuse 2 'expected a model with attention' train --preset bigram --record-heads --out o2
