@@ -76,7 +76,7 @@ typedef struct heed_train_options {
     double decay_factor; /* of the schedule in steps */
 
     int optimizer;            /* a heed_optimizer */
-    double beta1, beta2, eps; /* Adam and AdamW */
+    double beta1, beta2, eps; /* Adam and AdamW; eps is not 0 */
     double momentum;          /* gradient descent; 0: none, and no memory for it */
     bool nesterov;
     double weight_decay; /* apart from the gradient, AdamW; -1: 0.1 for AdamW, none for the others */

@@ -6,6 +6,9 @@
 
 #define AT(member) offsetof(heed_train_options, member)
 
+/* More than 0 in f32, too: a number whose gradient has always been 0 is updated by 0 / (0 + eps). */
+#define LEAST_EPS 1e-30
+
 static const char *const levels[] = {"none", "cheap", "blocks", NULL}; /* a heed_recompute */
 static const char *const tokenizers[] = {"characters", "words", "bpe", NULL};
 
@@ -39,7 +42,7 @@ static const heed_field fields[] = {
      AT(optimizer), 0, 0, optimizers},
     {"beta1", "Adam: memory of the mean gradient", HEED_FIELD_NUMBER, AT(beta1), 0, 0.9999999, NULL},
     {"beta2", "Adam: memory of the squared gradient", HEED_FIELD_NUMBER, AT(beta2), 0, 0.9999999, NULL},
-    {"eps", "Adam: added to the root of the squared gradient", HEED_FIELD_NUMBER, AT(eps), 0, 1, NULL},
+    {"eps", "Adam: added to the root of the squared gradient", HEED_FIELD_NUMBER, AT(eps), LEAST_EPS, 1, NULL},
     {"momentum", "sgd: how much of the last update goes on; 0: none", HEED_FIELD_NUMBER, AT(momentum), 0,
      0.9999999, NULL},
     {"nesterov", "sgd: look ahead along the momentum", HEED_FIELD_BOOLEAN, AT(nesterov), 0, 0, NULL},

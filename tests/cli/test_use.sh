@@ -92,6 +92,7 @@ absent o
 
 # ---- numbers ----
 
+refuse 2 'eps: expected a number from 1e-30 to 1, got "0"' train --eps 0
 refuse 2 'steps: expected a whole number from 1 to 1000000000000, got "0"' train --steps 0
 refuse 2 'steps: expected a whole number' train --steps 1.5
 refuse 2 'range_steps: expected a whole number from 20' train --range-test --range-steps 3
@@ -205,6 +206,8 @@ echo '{"n_layer": 3}' >wrong.json
 refuse 3 'did you mean "n_layers"?' train good.txt --config wrong.json --out o
 echo '{"steps": 0}' >wrong.json
 refuse 3 '"steps"' train good.txt --config wrong.json --out o
+echo '{"eps": 0}' >wrong.json
+refuse 3 '"eps"' train good.txt --config wrong.json --out o
 echo '{"steps": 5' >wrong.json
 refuse 3 'not valid JSON' train good.txt --config wrong.json --out o
 refuse 3 'none.json: cannot be opened' train good.txt --config none.json --out o
