@@ -82,6 +82,16 @@ static void show_text(FILE *out, const heed_train_plan *plan, const char *text)
     fputc('\n', out);
 }
 
+/* Fine-tuning at the rate of a run for which nobody chose one, or at what its warm-up leaves of that. Descent takes others. */
+static bool is_forgetful(const heed_trainer *trainer)
+{
+    const heed_train_options *o = heed_trainer_options(trainer);
+
+    return o->from[0] != '\0' && o->optimizer != HEED_OPTIMIZER_SGD &&
+           o->learning_rate == heed_train_options_default().learning_rate &&
+           heed_trainer_plan(trainer)->highest_rate > 0.1 * o->learning_rate;
+}
+
 /* A range test, which keeps nothing, has rates of its own. */
 static void show_rates(FILE *out, const heed_trainer *trainer)
 {
@@ -92,6 +102,12 @@ static void show_rates(FILE *out, const heed_trainer *trainer)
             out,
             "rates   the warm-up of %lld steps does not end within the run's %lld: at most %.3g, not %.3g\n",
             (long long)o->warmup_steps, (long long)o->steps, heed_trainer_plan(trainer)->highest_rate,
+            o->learning_rate);
+    if (is_forgetful(trainer) && heed_trainer_folder(trainer)[0] != '\0')
+        fprintf(
+            out,
+            "rates   %g suits fresh weights, and this model loses what it knows; usual are 1e-5 to 1e-4 for "
+            "GPT-2, for a small model a tenth of what it was trained with\n",
             o->learning_rate);
 }
 

@@ -37,6 +37,14 @@ for dtype in bf16 int8; do
     allow generate fine-$dtype --prompt Once --max-tokens 5 --threads 1
 done
 
+# the rate of fresh weights is said to be none for a model that knows something, and a rate of one's own is not
+for way in "" "--learning-rate 0.001" "--optimizer sgd" "--warmup-steps 100"; do
+    allow train --from base ${few% --quiet} --warmup-steps 0 --sample-tokens 0 $way --out rates
+    said=$(grep -c '^rates .*0.003 suits fresh weights.*1e-5 to 1e-4 for GPT-2' err)
+    [ "$said" -eq "$([ -z "$way" ] && echo 1 || echo 0)" ] || fail "--from base $way: expected another word on the rate"
+    rm -r rates
+done
+
 # a run that is kept nowhere has no configuration of its own, whatever lies here
 echo '{}' >config.json
 allow train --from base $few --range-test --range-steps 20
