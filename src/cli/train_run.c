@@ -222,6 +222,30 @@ static void show_best(const train_run *r)
             r->now.best_loss, heed_cli_quote(folder, sizeof folder, path));
 }
 
+/* A model that looks ahead writes no text, not even one to be inspected on; one without attention has no maps. */
+static void show_next(const train_run *r)
+{
+    FILE *out = r->progress.out;
+    const heed_train_plan *plan = heed_trainer_plan(r->trainer);
+    const heed_config *c = heed_trainer_config(r->trainer);
+    const bool attends = c->kind == HEED_KIND_GPT && c->attention && c->n_layers > 0;
+    const bool writes = !attends || c->causal;
+    char folder[PATH_BYTES];
+
+    heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer));
+    if (writes)
+        fprintf(out, "next: heed generate %s", folder);
+    if (writes && plan->task_prompt != NULL)
+        fprintf(out, " --prompt \"%s\" --temperature 0 --max-tokens %lld", plan->task_prompt,
+                (long long)plan->task_answer);
+    fprintf(out, "%sheed inspect %s%s%s\n", writes ? "\n      " : "next: ", r->heads != NULL ? "--run " : "",
+            folder,
+            r->heads != NULL ? ""
+            : !attends       ? " --show predictions"
+            : !writes        ? " --text TEXT"
+                             : "");
+}
+
 static void show_end(const train_run *r)
 {
     FILE *out = r->progress.out;
@@ -243,12 +267,7 @@ static void show_end(const train_run *r)
     show_updates(out, &r->now);
     if (r->picture[0] != '\0')
         fprintf(out, "loss curve: %s\n", heed_cli_quote(folder, sizeof folder, r->picture));
-    fprintf(out, "next: heed generate %s",
-            heed_cli_quote(folder, sizeof folder, heed_trainer_folder(r->trainer)));
-    if (plan->task_prompt != NULL)
-        fprintf(out, " --prompt \"%s\" --temperature 0 --max-tokens %lld", plan->task_prompt,
-                (long long)plan->task_answer);
-    fprintf(out, "\n      heed inspect %s%s\n", r->heads != NULL ? "--run " : "", folder);
+    show_next(r);
 }
 
 static void print_json(const train_run *r)

@@ -189,6 +189,21 @@ grep -q '^rates .* 100 steps .* 60: at most 0.00178, not 0.003$' err || fail "ex
 allow train good.txt ${tiny% --quiet} --steps 60 --warmup-steps 59 --sample-tokens 0 --out warm
 grep -q '^rates' err && fail "a warm-up that ends: expected no line about it"
 
+# what comes next is what the model can do
+next_is()
+{
+    want=$1 way=$2
+    rm -rf after
+    allow train good.txt ${tiny% --quiet} --steps 2 --sample-tokens 0 --out after $way
+    sed -n '/^next: /,$p' err | tr -s ' \n' ' ' >said
+    [ "$(cat said)" = "$want " ] || fail "train $way: expected \"$want\", got \"$(cat said)\""
+}
+next_is "next: heed generate after heed inspect after" ""
+next_is "next: heed inspect after --text TEXT" --no-causal
+allow inspect after --text "a cat"
+next_is "next: heed generate after heed inspect after --show predictions" "--preset bigram"
+allow inspect after --show predictions
+
 # ---- range tests ----
 
 refuse 2 'drawn: there is a training run already' train nothing.txt $tiny --range-test --out drawn
