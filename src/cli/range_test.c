@@ -138,11 +138,9 @@ heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks,
     struct stat info;
     heed_status status = HEED_OK;
 
-    if (folder == NULL)
+    if (folder == NULL || heed_ranks_rank(ranks) != 0)
         return HEED_OK;
-    if (heed_ranks_rank(ranks) == 0 && stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
-        status = heed_cli_fail(err, HEED_ERR_FILE, "%.300s: expected a folder, this is a file", folder);
-    for (int i = 0; i < 2 && heed_ranks_rank(ranks) == 0 && status == HEED_OK; i++) {
+    for (int i = 0; i < 2 && status == HEED_OK; i++) {
         if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) >= (int)sizeof path)
             status = heed_cli_fail(err, HEED_ERR_USAGE, "the folder's path is too long");
         else if (stat(path, &info) == 0)

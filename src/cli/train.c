@@ -3,6 +3,7 @@
 #include <heed/head_history.h>
 #include <heed/pull.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
@@ -83,6 +84,18 @@ static heed_status name_folder(const char *text, const char *task, char *out, si
         return heed_cli_fail(err, HEED_ERR_USAGE,
                              "the text's name is too long to name a folder; --out DIR names one");
     return HEED_OK;
+}
+
+/* A file in the folder's place is found before the text is read. A range test without --out writes nothing. */
+static heed_status check_folder(const heed_cli_train_options *own, const char *folder, heed_ranks *ranks,
+                                heed_error *err)
+{
+    const bool writes = own->resume == NULL && (own->out != NULL || !own->range_test);
+    struct stat info;
+
+    if (!writes || heed_ranks_rank(ranks) != 0 || stat(folder, &info) != 0 || S_ISDIR(info.st_mode))
+        return HEED_OK;
+    return heed_cli_fail(err, HEED_ERR_FILE, "%.300s: expected a folder, this is a file", folder);
 }
 
 /* --- the command --- */
@@ -279,6 +292,8 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
         status = heed_cli_range_check(&range, ranks, err);
     if (status == HEED_OK && own.out == NULL)
         status = name_folder(options.operands[0], task_name(&train), folder, sizeof folder, err);
+    if (status == HEED_OK)
+        status = check_folder(&own, own.out != NULL ? own.out : folder, ranks, err);
     status = heed_ranks_agree(ranks, status, err);
     if (status != HEED_OK)
         return status;

@@ -210,7 +210,7 @@ refuse 2 'drawn: there is a training run already' train nothing.txt $tiny --rang
 mkdir logged
 echo '{"step": 1, "loss": 1}' >logged/log.jsonl
 refuse 2 'logged: there is a log.jsonl already' train nothing.txt $tiny --range-test --out logged
-refuse 3 'good.txt: expected a folder' train nothing.txt $tiny --range-test --out good.txt
+refuse 3 'good.txt: expected a folder, this is a file' train short.txt $tiny --range-test --out good.txt
 refuse 1 'no rate can be suggested' train good.txt $tiny --range-test --range-low 500 --range-high 1000 --out curve
 [ -s curve/log.jsonl ] && [ -s curve/range.png ] || fail "nothing suggested: expected the log and the picture"
 allow plot curve --x lr
@@ -235,7 +235,11 @@ allow train good.txt --config good.json --steps 4 --out model
 [ "$(wc -l <model/log.jsonl)" -eq 4 ] || fail "what the line says must win over the file"
 [ ! -s out ] || fail "train printed something on standard output"
 refuse 2 'model: there is a model already' train good.txt $tiny --out model
-refuse 3 'cannot be made' train good.txt $tiny --out good.txt
+refuse 3 'good.txt: expected a folder, this is a file' train short.txt $tiny --out good.txt
+cp good.txt notes.txt
+: >notes
+refuse 3 'notes: expected a folder, this is a file' train notes.txt $tiny
+refuse 3 'cannot be made' train good.txt $tiny --out good.txt/o
 refuse 3 "none: expected a model's folder or the name of a pulled model" generate none
 refuse 3 "expected a model's folder, there is nothing of that name" generate ./none
 refuse 3 "expected a model's folder, this is a file" generate good.txt
