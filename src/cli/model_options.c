@@ -9,6 +9,24 @@
 
 #define USUAL_VOCABULARY 65
 
+/* The file of a run says steps or epochs. Its steps are never 0, so 0 stands for none. */
+static heed_status load_run(const char *file, const heed_settings settings[2], heed_train_options *train,
+                            heed_error *err)
+{
+    const int64_t usual = train->steps;
+    char shown[256];
+    heed_status status;
+
+    train->steps = train->epochs = 0;
+    status = heed_fields_load(file, settings, 2, err);
+    if (status == HEED_OK && train->steps > 0 && train->epochs > 0)
+        status = heed_cli_fail(err, HEED_ERR_FILE, "%s: expected steps or epochs, got both",
+                               heed_cli_quote(shown, sizeof shown, file));
+    if (train->steps == 0)
+        train->steps = usual;
+    return status;
+}
+
 heed_status heed_cli_configure(const heed_cli_options *options, const char *preset, const char *file,
                                heed_config *config, heed_train_options *train, heed_error *err)
 {
@@ -20,7 +38,8 @@ heed_status heed_cli_configure(const heed_cli_options *options, const char *pres
     if (preset != NULL)
         status = heed_config_preset(preset, config, err);
     if (status == HEED_OK && file != NULL)
-        status = heed_fields_load(file, settings, train != NULL ? 2 : 1, err);
+        status = train != NULL ? load_run(file, settings, train, err)
+                               : heed_fields_load(file, settings, 1, err);
     if (status == HEED_OK)
         status = heed_cli_apply(options, err);
     if (status == HEED_OK && train == NULL && config->vocab_size == 0)

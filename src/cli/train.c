@@ -164,10 +164,14 @@ static bool was_given(const heed_cli_options *options, const char *field)
     return false;
 }
 
-static heed_status check_length_of_run(const heed_cli_options *options, heed_error *err)
+/* One of steps and epochs; steps of the line win over epochs of the file. */
+static heed_status settle_length_of_run(const heed_cli_options *options, heed_train_options *train,
+                                        heed_error *err)
 {
     if (was_given(options, "steps") && was_given(options, "epochs"))
         return heed_cli_fail(err, HEED_ERR_USAGE, "train: expected --steps or --epochs, got both");
+    if (was_given(options, "steps"))
+        train->epochs = 0;
     return HEED_OK;
 }
 
@@ -273,9 +277,9 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     if (own.resume != NULL)
         train.threads = -1; /* as before, unless the line says otherwise */
     if (status == HEED_OK)
-        status = check_length_of_run(&options, err);
-    if (status == HEED_OK)
         status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
+    if (status == HEED_OK)
+        status = settle_length_of_run(&options, &train, err);
     if (status == HEED_OK)
         status = check_range(&own, err);
     if (status == HEED_OK)

@@ -223,6 +223,8 @@ echo '{"steps": 0}' >wrong.json
 refuse 3 '"steps"' train good.txt --config wrong.json --out o
 echo '{"eps": 0}' >wrong.json
 refuse 3 '"eps"' train good.txt --config wrong.json --out o
+echo '{"steps": 5, "epochs": 2}' >wrong.json
+refuse 3 'wrong.json: expected steps or epochs, got both' train good.txt --config wrong.json --out o
 echo '{"steps": 5' >wrong.json
 refuse 3 'not valid JSON' train good.txt --config wrong.json --out o
 refuse 3 'none.json: cannot be opened' train good.txt --config none.json --out o
@@ -234,6 +236,9 @@ echo '{"steps": 3, "n_layers": 1, "d_model": 16, "context_length": 16, "batch_si
 allow train good.txt --config good.json --steps 4 --out model
 [ "$(wc -l <model/log.jsonl)" -eq 4 ] || fail "what the line says must win over the file"
 [ ! -s out ] || fail "train printed something on standard output"
+echo '{"epochs": 3, "save_interval": 2}' >epochs.json
+allow train good.txt $tiny --config epochs.json --steps 4 --out steps
+[ "$(wc -l <steps/log.jsonl)" -eq 4 ] || fail "the line's steps must win over the file's epochs"
 refuse 2 'model: there is a model already' train good.txt $tiny --out model
 refuse 3 'good.txt: expected a folder, this is a file' train short.txt $tiny --out good.txt
 cp good.txt notes.txt
