@@ -239,9 +239,9 @@ HEED_API double heed_group_update_ratio(const heed_group_stats *group);
  * one (NULL) nothing is written.
  * HEED_ERR_FILE: the text is missing, empty, too short, binary or, but for byte-level BPE, not UTF-8; a tokenizer that
  * cannot be opened. HEED_ERR_MEMORY, with the number, before
- * anything is trained. With options.from, config is that of heed_config_load(), whose dropout may be changed and whose
- * context_length be made smaller; HEED_ERR_USAGE names what contradicts the checkpoint, what does not fit the embeddings
- * to begin with, or the teacher.
+ * anything is trained. With options.from, config is that of heed_config_load(), whose dropout, expert_capacity and
+ * balance_weight may be changed, and whose context_length be made smaller, or larger where positions have a formula;
+ * HEED_ERR_USAGE names what contradicts the checkpoint, what does not fit the embeddings to begin with, or the teacher.
  */
 HEED_API heed_status heed_trainer_create(const char *text_path, const heed_config *config,
                                          const heed_train_options *options, const char *folder,

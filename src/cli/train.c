@@ -360,8 +360,9 @@ const heed_cli_command heed_cli_train = {
         "... trains on N processes, here or on several machines; --batch-size is that of all together.\n"
         "\n"
         "--from goes on from a model: a folder, or a name that heed pull has fetched. Its configuration and\n"
-        "tokenizer come along; --dropout may be given, and a shorter --context-length. What it knows is kept\n"
-        "with a low rate: 1e-5 to 1e-4 for GPT-2, for a small model a tenth of what it was trained with.\n"
+        "tokenizer come along. --dropout, --expert-capacity, --balance-weight may be given, a shorter\n"
+        "--context-length, and a longer one where positions have a formula. What it knows is kept with a low\n"
+        "rate: 1e-5 to 1e-4 for GPT-2, for a small model a tenth of what it was trained with.\n"
         "--distill learns from a larger model beside the text: (1 - w) CE + w T^2 KL(teacher || model).\n",
     .examples =
         "  heed train\n"
