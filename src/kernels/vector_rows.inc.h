@@ -356,6 +356,15 @@ static void tile_max_sum(float *max, float *sum, const float *tile, int64_t stri
     }
 }
 
+/*
+ * e^x for x <= 0, and 0 below 2^-80: a gradient that small is lost in any sum, but a row of W that has no other would be
+ * summed up from denormal numbers, which take a processor many times as long.
+ */
+INLINE vf exp_that_counts(vf x)
+{
+    return (vf)(~(x < vf_splat(-55.45f)) & (vi)vf_exp_negative(x));
+}
+
 static void tile_probabilities(float *tile, const float *max, const float *sum, const float *factor,
                                int64_t stride, int64_t rows, int64_t n)
 {
@@ -364,9 +373,9 @@ static void tile_probabilities(float *tile, const float *max, const float *sum, 
         int64_t j = 0;
 
         for (; j + LANES <= n; j += LANES)
-            vf_store(tile + j, vf_exp_negative(vf_load(tile + j) - shift) * scale_by);
+            vf_store(tile + j, exp_that_counts(vf_load(tile + j) - shift) * scale_by);
         if (j < n)
-            vf_store_first(tile + j, vf_exp_negative(vf_load_first(tile + j, n - j, 0.0f) - shift) * scale_by,
+            vf_store_first(tile + j, exp_that_counts(vf_load_first(tile + j, n - j, 0.0f) - shift) * scale_by,
                            n - j);
     }
 }

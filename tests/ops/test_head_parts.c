@@ -339,6 +339,43 @@ static void weights_of_every_type_are_taken(void **state)
     case_devices_close(devices, n_devices);
 }
 
+/*
+ * Logits down to 89 below the largest, whose probabilities and products with x reach into the denormal numbers: there a
+ * product takes many times as long, so kernels leave them out.
+ */
+static void no_gradient_is_denormal(void **state)
+{
+    static float x[2] = {1.0f, 1e-3f}, w[V * 2], one = 1.0f;
+    int32_t target = 0;
+    heed_device devices[CASE_MAX_DEVICES];
+    const int n_devices = case_devices(devices, 2);
+
+    (void)state;
+    for (int j = 0; j < V; j++)
+        w[2 * j] = -(float)(j % 90);
+    for (int i = 1; i < n_devices; i++) {
+        heed_graph *g = heed_graph_create();
+        heed_node *weight = one_source(g, "w", HEED_F32, heed_shape2(V, 2), w);
+        heed_node *loss = heed_linear_cross_entropy(
+            g, one_source(g, "x", HEED_F32, heed_shape2(1, 2), x), weight,
+            one_source(g, "targets", HEED_I32, heed_shape1(1), &target));
+        static float gradient[V * 2];
+
+        assert_true(heed_graph_differentiate(g, loss, one_source(g, "seed", HEED_F32, heed_shape0(), &one),
+                                             heed_accumulate));
+        one_run(g, weight->grad, &devices[i], gradient);
+        for (int k = 0; k < V * 2; k++) {
+            const double p = exp((double)w[k / 2 * 2]) / 41.0 /
+                             1.582; /* about: 41 or 42 tokens with each logit */
+
+            assert_true(fpclassify(gradient[k]) != FP_SUBNORMAL);
+            assert_true(p < 1e-20 || gradient[k] != 0.0f);
+        }
+        heed_graph_destroy(g);
+    }
+    case_devices_close(devices, n_devices);
+}
+
 /* Bytes of the arena for the gradients of GPT-2's head; nothing is allocated. */
 static double arena_bytes(int n_threads)
 {
@@ -387,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_target_that_is_none_is_nan_and_an_ignored_one_zero),
         cmocka_unit_test(logits_without_end_give_what_plain_loops_give),
         cmocka_unit_test(weights_of_every_type_are_taken),
+        cmocka_unit_test(no_gradient_is_denormal),
         cmocka_unit_test(parts_keep_to_the_room_of_the_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
