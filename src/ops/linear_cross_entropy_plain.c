@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One row of the head in plain loops: see linear_cross_entropy.h, and linear_cross_entropy.c for the mathematics. */
+/* The head row by row in plain loops, and its check: see linear_cross_entropy.h; linear_cross_entropy.c has the mathematics. */
 #include "ops/linear_cross_entropy.h"
 
 #include <math.h>
