@@ -247,15 +247,23 @@ HEED_API heed_status heed_trainer_create(const char *text_path, const heed_confi
                                          const heed_train_options *options, const char *folder,
                                          heed_trainer **trainer, heed_error *err);
 /**
- * Goes on from the checkpoint in folder, with the text and the options it was made with; only the threads may be other
- * ones (-1: as before, 0: one a processor). HEED_ERR_FILE: no checkpoint there, a damaged one, or a text that is gone or
+ * Goes on from the checkpoint in folder, with the text and the options it was made with; the threads may be other ones
+ * (-1: as before, 0: one a processor). HEED_ERR_FILE: no checkpoint there, a damaged one, or a text that is gone or
  * has changed.
  */
 HEED_API heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer,
                                          heed_error *err);
-/** The same by several ranks, as many as one likes; NULL: this process alone. */
-HEED_API heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_ranks *ranks,
-                                               heed_trainer **trainer, heed_error *err);
+/** What may be another than before. */
+typedef struct heed_resume_options {
+    int threads;       /* -1: as before */
+    int64_t steps;     /* of the whole run, those that are done included; its schedule follows. 0: as before */
+    heed_ranks *ranks; /* as many as one likes; NULL: this process alone */
+} heed_resume_options;
+
+HEED_API heed_resume_options heed_resume_options_default(void); /* as before, by this process alone */
+/** The same. HEED_ERR_USAGE: no more steps than are done, or than its patience has ended the run with. */
+HEED_API heed_status heed_trainer_resume_with(const char *folder, const heed_resume_options *options,
+                                              heed_trainer **trainer, heed_error *err);
 HEED_API void heed_trainer_close(heed_trainer *trainer); /* NULL is allowed; saves nothing */
 
 /** Lent by the trainer. The plan, what it trains, the folder. */

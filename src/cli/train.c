@@ -22,7 +22,9 @@ static const heed_cli_text texts[] = {
     {"out", "DIR",
      "the model's folder; without it a new one here, named after the text or the task (story for the stories)",
      AT(out)},
-    {"resume", "DIR", "go on with the run in this folder, to the same bytes as if it had never stopped",
+    {"resume", "DIR",
+     "go on with the run in this folder, to the same bytes as if it had never stopped; with --steps to another "
+     "end, and from here on by the schedule of so many steps",
      AT(resume)},
     {"preset", "NAME", HEED_CLI_PRESET_HELP, AT(preset)},
     {"config", "FILE", HEED_CLI_CONFIG_HELP, AT(config)},
@@ -125,13 +127,19 @@ static void take_tokenizer(heed_cli_options *options, heed_train_options *train,
     }
 }
 
-/* The first setting of the model or of the training that was given; the threads are the machine's, not the run's. */
+/* Of a resumed run. The threads are the machine's, not the run's. */
+static bool may_change(const char *name)
+{
+    return strcmp(name, "threads") == 0 || strcmp(name, "steps") == 0;
+}
+
+/* The first setting of the model or of the training that was given, but for those. */
 static const char *given_setting(const heed_cli_options *options, const heed_config *config,
                                  const heed_train_options *train)
 {
     for (int i = 0; i < options->n_settings; i++) {
         const heed_cli_setting *s = &options->settings[i];
-        if (s->group->structure == config || (s->group->structure == train && strcmp(s->name, "threads") != 0))
+        if (s->group->structure == config || (s->group->structure == train && !may_change(s->name)))
             return s->name;
     }
     return NULL;
@@ -150,10 +158,10 @@ static heed_status check_resume(const heed_cli_options *options, const heed_cli_
 
     if (own->resume == NULL || other == NULL)
         return HEED_OK;
-    return heed_cli_fail(
-        err, HEED_ERR_USAGE,
-        "--resume takes text and settings but the threads from the run's folder, so %s%s cannot be given",
-        other == field ? "the setting " : "", other);
+    return heed_cli_fail(err, HEED_ERR_USAGE,
+                         "--resume takes text and settings but --steps and --threads from the run's folder, so "
+                         "%s%s cannot be given",
+                         other == field ? "the setting " : "", other);
 }
 
 static bool was_given(const heed_cli_options *options, const char *field)
@@ -204,10 +212,12 @@ static heed_status open_trainer(const heed_cli_train_options *own, const char *t
                                 const heed_config *config, const heed_train_options *train,
                                 heed_trainer **trainer, heed_error *err)
 {
+    const heed_resume_options resume = {
+        .threads = (int)train->threads, .steps = train->steps, .ranks = train->ranks};
     heed_status status = HEED_OK;
 
     if (own->resume != NULL)
-        status = heed_trainer_resume_ranks(own->resume, (int)train->threads, train->ranks, trainer, err);
+        status = heed_trainer_resume_with(own->resume, &resume, trainer, err);
     if (own->resume != NULL && own->stats && status == HEED_OK &&
         heed_trainer_options(*trainer)->group_interval == 0)
         return heed_cli_fail(err, HEED_ERR_USAGE,
@@ -274,8 +284,10 @@ static heed_status run_on(heed_ranks *ranks, const heed_cli_command *command, in
     train.ranks = ranks;
     status = check_resume(&options, &own, &config, &train, err);
     take_tokenizer(&options, &train, tokenizer);
-    if (own.resume != NULL)
-        train.threads = -1; /* as before, unless the line says otherwise */
+    if (own.resume != NULL) { /* as before, unless the line says otherwise */
+        train.threads = -1;
+        train.steps = 0;
+    }
     if (status == HEED_OK)
         status = heed_cli_configure_run(&options, own.preset, own.config, &config, &train, err);
     if (status == HEED_OK)
@@ -381,6 +393,7 @@ const heed_cli_command heed_cli_train = {
         "  heed train --task first-letter --n-layers 1 --n-heads 1\n"
         "  heed train shakespeare.txt --out kept --keep-best --keep-last 2 --patience 5 --schedule wsd\n"
         "  heed train --resume plays\n"
+        "  heed train --resume plays --steps 10000\n"
         "  heed train shakespeare.txt --range-test\n"
         "  heed train letters.txt --from gpt2 --out letters --learning-rate 5e-5 --steps 200\n"
         "  heed train shakespeare.txt --distill plays --out one-head --n-heads 1 --n-layers 2\n"

@@ -18,7 +18,7 @@ heed_processors heed_processors_own(void)
 
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         for (int i = 0; i < CPU_SETSIZE && i < HEED_MOST_PROCESSORS; i++) {
-            if (CPU_ISSET(i, &set))
+            if (CPU_ISSET((size_t)i, &set))
                 own.allowed[i / 64] |= (uint64_t)1 << i % 64;
         }
     }

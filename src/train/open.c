@@ -244,7 +244,7 @@ static heed_status no_memory(heed_error *err)
 }
 
 /*
- * What may fail at one rank alone ends in heed_ranks_agree() here, and so does heed_trainer_resume_ranks(): before ranks
+ * What may fail at one rank alone ends in heed_ranks_agree() here, and so does heed_trainer_resume_with(): before ranks
  * wait for each other in open_text(), before they compare, and before the folder is touched.
  */
 heed_status heed_trainer_create(const char *text_path, const heed_config *config,
@@ -343,9 +343,10 @@ static heed_status find_folder(heed_trainer *t, heed_error *err)
  * Nobody reads the folder before the first rank has put it in order. Who only looks takes it as it is: nothing is locked,
  * recovered or opened for writing.
  */
-static heed_status open_run(const char *folder, int threads, heed_ranks *ranks, bool looks,
+static heed_status open_run(const char *folder, const heed_resume_options *o, bool looks,
                             heed_trainer **trainer, heed_error *err)
 {
+    heed_ranks *ranks = o->ranks;
     heed_trainer *t = calloc(1, sizeof *t);
     int n;
     const heed_field *fields = heed_train_fields(&n);
@@ -367,8 +368,10 @@ static heed_status open_run(const char *folder, int threads, heed_ranks *ranks, 
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = heed_checkpoint_read_state(folder, t, &config, &position, err);
-    if (threads >= 0)
-        t->options.threads = threads;
+    if (o->threads >= 0)
+        t->options.threads = o->threads;
+    if (status == HEED_OK && o->steps != 0)
+        status = heed_order_change_steps(t, o->steps, err);
     if (status == HEED_OK)
         status = heed_fields_check(fields, n, &t->options, err);
     if (status == HEED_OK)
@@ -397,15 +400,22 @@ static heed_status open_run(const char *folder, int threads, heed_ranks *ranks, 
     return HEED_OK;
 }
 
-heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer, heed_error *err)
+heed_resume_options heed_resume_options_default(void)
 {
-    return open_run(folder, threads, NULL, false, trainer, err);
+    return (heed_resume_options){.threads = -1};
 }
 
-heed_status heed_trainer_resume_ranks(const char *folder, int threads, heed_ranks *ranks,
-                                      heed_trainer **trainer, heed_error *err)
+heed_status heed_trainer_resume_with(const char *folder, const heed_resume_options *options,
+                                     heed_trainer **trainer, heed_error *err)
 {
-    return open_run(folder, threads, ranks, false, trainer, err);
+    return open_run(folder, options, false, trainer, err);
+}
+
+heed_status heed_trainer_resume(const char *folder, int threads, heed_trainer **trainer, heed_error *err)
+{
+    const heed_resume_options options = {.threads = threads};
+
+    return open_run(folder, &options, false, trainer, err);
 }
 
 /* Which trainer.json that is: another one after each checkpoint. 0: it is about to be replaced. */
@@ -422,13 +432,14 @@ static uint64_t checkpoint_number(const char *folder)
 
 heed_status heed_trainer_look(const char *folder, heed_trainer **trainer, heed_error *err)
 {
+    const heed_resume_options as_before = heed_resume_options_default();
     const uint64_t before = checkpoint_number(folder);
     heed_status status;
 
     *trainer = NULL;
     if (!heed_file_is_folder(folder))
         return heed_fail(err, HEED_ERR_FILE, "%.300s: expected the folder of a training run", folder);
-    status = open_run(folder, -1, NULL, true, trainer, err);
+    status = open_run(folder, &as_before, true, trainer, err);
     if (status == HEED_OK && (before == 0 || checkpoint_number(folder) != before)) {
         heed_trainer_close(*trainer);
         *trainer = NULL;

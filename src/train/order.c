@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which windows a run reads: their source, their order, and how many steps an epoch is. */
+/* Which windows a run reads: their source, their order, and how many steps the run takes. */
 #include "base/error.h"
 #include "base/rng.h"
 #include "train/trainer.h"
@@ -32,6 +32,21 @@ heed_status heed_order_begin(heed_trainer *t, int64_t context_length, heed_error
         status = count_steps(t, err);
     t->batches.epochs = t->options.order == HEED_TRAIN_EPOCHS;
     return status;
+}
+
+heed_status heed_order_change_steps(heed_trainer *t, int64_t steps, heed_error *err)
+{
+    if (t->best.stopped)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "steps: the run's patience ended it at step %lld, so more of them change nothing",
+                         (long long)t->step);
+    if (steps <= t->step)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "steps: expected more than the %lld that the run has done, got %lld",
+                         (long long)t->step, (long long)steps);
+    t->options.epochs = 0; /* its windows keep their order */
+    t->options.steps = steps;
+    return HEED_OK;
 }
 
 double heed_order_epochs(const heed_trainer *t, int64_t steps)

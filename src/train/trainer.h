@@ -111,6 +111,8 @@ heed_status heed_token_cache_open(const heed_trainer *trainer, const heed_tokeni
 
 /** The source of the run's windows, from which number on; steps from epochs where those are given. */
 heed_status heed_order_begin(heed_trainer *trainer, int64_t context_length, heed_error *err);
+/** Before heed_order_begin(), of a run that goes on: HEED_ERR_USAGE where that makes no step more. */
+heed_status heed_order_change_steps(heed_trainer *trainer, int64_t steps, heed_error *err);
 /** Epochs that so many steps are; 0 where the order has none. */
 double heed_order_epochs(const heed_trainer *trainer, int64_t steps);
 

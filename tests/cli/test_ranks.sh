@@ -86,6 +86,9 @@ ranks 2 'rank 1 has another text than rank 0' -n 1 heed train a.txt $few --out o
 ranks 2 'rank 1 has another learning_rate' -n 1 heed train a.txt $few --out o \
     : -n 1 heed train a.txt $few --out o --learning-rate 0.1
 ranks 2 'rank 1 has another ' -n 1 heed train --resume tokens --quiet : -n 1 heed train a.txt $few --out o
+ranks 2 'rank 1 has another steps' -n 1 heed train --resume tokens --quiet --steps 99 : -n 1 heed train --resume tokens --quiet
+ranks 2 'rank 1 has another steps' -n 1 heed train --resume tokens --quiet --steps 99 \
+    : -n 1 heed train --resume tokens --quiet --steps 98
 ranks 2 'rank 1: the range test has other' -n 1 heed train a.txt $few --range-test \
     : -n 1 heed train a.txt $few --range-test --range-steps 30
 ranks 2 'rank 1 has another kind of run' -n 1 heed train a.txt $few --out o \

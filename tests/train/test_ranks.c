@@ -145,11 +145,12 @@ static void stand_before(witness *w, heed_trainer *trainer)
 
 static int train(const run_case *c, const char *name, int64_t n, heed_ranks *ranks)
 {
+    const heed_resume_options as_before = {.threads = -1, .ranks = ranks};
     heed_trainer *trainer = NULL;
     heed_progress progress = {0};
     heed_error err = {0};
     heed_status status = access(run_file(c, name, "trainer.json"), F_OK) == 0
-                             ? heed_trainer_resume_ranks(run_path(c, name), -1, ranks, &trainer, &err)
+                             ? heed_trainer_resume_with(run_path(c, name), &as_before, &trainer, &err)
                              : heed_trainer_create(c->text, &c->config, &c->options, run_path(c, name),
                                                    &trainer, &err);
     const bool tells = status == HEED_OK && heed_ranks_rank(ranks) == tell_rank;

@@ -311,6 +311,126 @@ static void the_text_is_found_from_any_folder(void **state)
     run_close(&c);
 }
 
+/* --- another end --- */
+
+static heed_trainer *resume_to(const run_case *c, const char *name, int64_t steps)
+{
+    heed_resume_options options = heed_resume_options_default();
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    options.steps = steps;
+    if (heed_trainer_resume_with(run_path(c, name), &options, &trainer, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    return trainer;
+}
+
+static void go_on_to(const run_case *c, const char *name, int64_t steps)
+{
+    heed_trainer *trainer = resume_to(c, name, steps);
+
+    assert_true(run_steps(trainer, RUN_MAX_STEPS, NULL));
+    assert_int_equal(heed_trainer_progress(trainer).step, steps);
+    heed_trainer_close(trainer);
+}
+
+/* With a rate that knows no end nothing tells the run from one that was as long from the beginning. */
+static void a_longer_run_is_one_of_so_many_steps(void **state)
+{
+    heed_trainer *again;
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    c.options.schedule = HEED_SCHEDULE_CONSTANT;
+    c.options.steps = 12;
+    assert_true(run_train(&c, "whole", RUN_MAX_STEPS, NULL));
+    c.options.steps = 9;
+    assert_false(run_train(&c, "part", 8, NULL));
+    go_on_to(&c, "part", 12);
+    run_expect_same(&c, "whole", "part");
+    /* another end may be a nearer one, and what is over may go on */
+    c.options.steps = 30;
+    assert_false(run_train(&c, "shorter", 8, NULL));
+    go_on_to(&c, "shorter", 12);
+    run_expect_same(&c, "whole", "shorter");
+    go_on_to(&c, "shorter", 13);
+    again = run_open_again(&c, "shorter"); /* the folder knows */
+    assert_true(heed_trainer_progress(again).done);
+    heed_trainer_close(again);
+    run_close(&c);
+}
+
+static void the_schedule_follows_the_new_end(void **state)
+{
+    run_case c;
+    heed_trainer *whole, *part;
+    heed_progress a, b;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.steps = 40;
+    whole = run_create(&c, "whole");
+    c.options.steps = 10;
+    assert_false(run_train(&c, "part", 4, NULL));
+    part = resume_to(&c, "part", 40);
+    assert_false(run_steps(whole, 4, NULL));
+    assert_int_equal(heed_trainer_step(whole, &a, &err), HEED_OK);
+    assert_int_equal(heed_trainer_step(part, &b, &err), HEED_OK);
+    assert_int_equal(a.step, b.step);
+    assert_true(a.learning_rate == b.learning_rate);
+    heed_trainer_close(whole);
+    heed_trainer_close(part);
+    run_close(&c);
+}
+
+static void epochs_may_end_elsewhere(void **state)
+{
+    run_case c;
+    heed_trainer *trainer;
+
+    (void)state;
+    run_open(&c);
+    c.options.epochs = 1;
+    assert_false(run_train(&c, "a", 5, NULL));
+    trainer = resume_to(&c, "a", 7);
+    assert_int_equal(heed_trainer_options(trainer)->order, HEED_TRAIN_EPOCHS);
+    assert_true(run_steps(trainer, 3, NULL));
+    assert_int_equal(heed_trainer_progress(trainer).step, 7);
+    assert_true(heed_trainer_progress(trainer).epoch > 0.0);
+    heed_trainer_close(trainer);
+    run_close(&c);
+}
+
+static void expect_no_end_at(const run_case *c, const char *name, int64_t steps, const char *part)
+{
+    const heed_resume_options options = {.threads = -1, .steps = steps};
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+
+    assert_int_equal(heed_trainer_resume_with(run_path(c, name), &options, &trainer, &err), HEED_ERR_USAGE);
+    assert_null(trainer);
+    run_expect_sentence(&err, part);
+}
+
+static void an_end_that_is_behind_is_refused(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    assert_false(run_train(&c, "a", 8, NULL));
+    expect_no_end_at(&c, "a", 8, "more than the 8");
+    expect_no_end_at(&c, "a", -1, "more than the 8");
+    expect_no_end_at(&c, "a", INT64_MAX, "steps");
+    c.options.learning_rate = 0.0; /* nothing gets better */
+    c.options.patience = 1;
+    assert_true(run_train(&c, "patient", 11, NULL));
+    expect_no_end_at(&c, "patient", 50, "patience");
+    run_close(&c);
+}
+
 /* --- what cannot be resumed --- */
 
 static void expect_refusal(const run_case *c, const char *name, heed_status expected, const char *part)
@@ -512,6 +632,10 @@ int main(void)
         cmocka_unit_test(tasks_go_on_at_the_same_window),
         cmocka_unit_test(a_finished_run_has_nothing_left_to_do),
         cmocka_unit_test(the_text_is_found_from_any_folder),
+        cmocka_unit_test(a_longer_run_is_one_of_so_many_steps),
+        cmocka_unit_test(the_schedule_follows_the_new_end),
+        cmocka_unit_test(epochs_may_end_elsewhere),
+        cmocka_unit_test(an_end_that_is_behind_is_refused),
         cmocka_unit_test(a_folder_without_a_run_is_refused),
         cmocka_unit_test(a_text_that_changed_or_went_is_refused),
         cmocka_unit_test(a_truncated_checkpoint_is_refused),
