@@ -5,7 +5,8 @@
     bench/training.py [strict] [curves] [--steps N] [--rounds 3] [--text FILE] [--tokenizers FOLDER]
 
 strict   seconds of a step without it, with one part (any number of threads gives the same bits) and with the default's four
-         (so do 1, 2 and 4 ranks): runs in turns, of a small model by characters (60 steps) and of GPT-2 124M (3 steps)
+         (so do 1, 2 and 4 ranks): runs in turns, of a small model by characters (60 steps) and of GPT-2 124M (3 steps); each
+         ends with an evaluation of the whole validation part, which is not counted
 curves   GPT-2 124M, batch 4 x 256, in f32 and in bf16 with the same seed: both losses, and how far they part (200 steps)
 
 FOLDER holds vocab.json and merges.txt of GPT-2. Without a word both are measured. The result is Markdown on stdout.
@@ -31,7 +32,10 @@ def arguments():
     p.add_argument("--heed", default=os.path.join(ROOT, "build", "heed"))
     p.add_argument("--text", default=os.path.join(SHARED, "tinyshakespeare.txt"))
     p.add_argument("--tokenizers", default=os.path.join(SHARED, "tokenizers"))
-    return p.parse_args()
+    a = p.parse_args()
+    if a.steps == 1:
+        p.error("expected --steps 2 or more")
+    return a
 
 
 def gpt2(a):
@@ -63,7 +67,7 @@ def strict(a):
         taken = {name: [] for name, _ in ways}
         for _ in range(a.rounds):
             for name, way in ways:
-                log = train(a, a.steps or steps, "--eval-interval", "0", "--eval-batches", "1", *options, *way)
+                log = train(a, a.steps or steps, "--eval-interval", "0", *options, *way)
                 taken[name] += seconds(log, tokens)
         base = min(taken["without"]), statistics.median(taken["without"])
         for name, s in taken.items():
@@ -74,8 +78,9 @@ def strict(a):
 
 def curves(a):
     steps = a.steps or 200
-    logs = {p: train(a, steps, "--precision", p, "--learning-rate", "6e-4", "--warmup-steps", str(steps // 4),
-                     "--eval-interval", str(max(1, steps // 4)), "--eval-batches", "4", *gpt2(a)) for p in ("f32", "bf16")}
+    # one step more, as the evaluation at the end takes other windows than those before it
+    logs = {p: train(a, steps + 1, "--precision", p, "--learning-rate", "6e-4", "--warmup-steps", str(steps // 4),
+                     "--eval-interval", str(max(1, steps // 4)), "--eval-batches", "4", *gpt2(a))[:steps] for p in ("f32", "bf16")}
     losses = {p: [line["loss"] for line in log] for p, log in logs.items()}
     print("| step | training, f32 | bf16 | validation, f32 | bf16 |")
     print("|---|---|---|---|---|")

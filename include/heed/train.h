@@ -94,12 +94,14 @@ typedef struct heed_train_options {
     int64_t eval_interval; /* steps between evaluations; 0: only at the end */
     int64_t
         eval_batches; /* of each evaluation; the last one takes at least 200; none more than the part for it has */
-    int64_t save_interval; /* steps between checkpoints; 0: only at the end and when interrupted */
+    int64_t
+        save_interval; /* steps between checkpoints; 0: only at the end. keep_best saves the better ones, too */
     /* steps between looks at the groups of parameters (heed_trainer_groups()), beside those before evaluations; 0: none */
     int64_t group_interval;
     int64_t seed;
     int64_t threads; /* 0: one a processor */
-    /* the same bits for any number of threads and ranks: somewhat slower, and more memory for gradients */
+    /* the same bits for any number of threads and for 1, 2, 4, ... ranks: a third slower with four parts, which also take
+     * memory for gradients */
     bool strict;
     int64_t
         strict_parts; /* of a step's windows, which ranks share: a power of two; 0: 4, or fewer to divide batch_size */
@@ -257,11 +259,14 @@ HEED_API heed_status heed_trainer_resume(const char *folder, int threads, heed_t
 typedef struct heed_resume_options {
     int threads;       /* -1: as before */
     int64_t steps;     /* of the whole run, those that are done included; its schedule follows. 0: as before */
-    heed_ranks *ranks; /* as many as one likes; NULL: this process alone */
+    heed_ranks *ranks; /* so many as divide batch_size, as before or not; NULL: this process alone */
 } heed_resume_options;
 
 HEED_API heed_resume_options heed_resume_options_default(void); /* as before, by this process alone */
-/** The same. HEED_ERR_USAGE: no more steps than are done, or than its patience has ended the run with. */
+/**
+ * The same, with what the options change, which the folder keeps from here on. HEED_ERR_USAGE: fewer steps than are done, or
+ * as many of a longer run; other steps for a run that its patience has ended; ranks that do not divide batch_size.
+ */
 HEED_API heed_status heed_trainer_resume_with(const char *folder, const heed_resume_options *options,
                                               heed_trainer **trainer, heed_error *err);
 HEED_API void heed_trainer_close(heed_trainer *trainer); /* NULL is allowed; saves nothing */

@@ -85,7 +85,7 @@ static void sweep(const char *folder)
     }
     if (path_of(path, folder, COMMIT, "", NULL) == HEED_OK)
         heed_file_sweep(path);
-    /* of heed_checkpoint_begin() */
+    /* of heed_checkpoint_begin() and heed_checkpoint_write_state() */
     if (path_of(path, folder, "trainer.json", "", NULL) == HEED_OK)
         heed_file_sweep(path);
     if (path_of(path, folder, "tokenizer.json", "", NULL) == HEED_OK)
@@ -310,14 +310,21 @@ static heed_status write_one(const heed_trainer *t, const char *name, heed_gathe
     return write_weights(t, path, err);
 }
 
+heed_status heed_checkpoint_write_state(const heed_trainer *t, heed_error *err)
+{
+    char path[HEED_PATH_BYTES];
+    const heed_status status = path_of(path, t->folder, "trainer.json", "", err);
+
+    return status == HEED_OK ? write_state(t, path, err) : status;
+}
+
 heed_status heed_checkpoint_begin(heed_trainer *t, heed_error *err)
 {
     char path[HEED_PATH_BYTES];
-    heed_status status = path_of(path, t->folder, "trainer.json", "", err);
+    heed_status status;
 
     sweep(t->folder);
-    if (status == HEED_OK)
-        status = write_state(t, path, err);
+    status = heed_checkpoint_write_state(t, err);
     /* Characters are there again at once; another vocabulary may take long to learn, or be gone. */
     if (status == HEED_OK && (t->options.tokenizer != HEED_TRAIN_CHARACTERS || t->tokenizer.path[0] != '\0' ||
                               heed_start_gives_tokenizer(t))) {

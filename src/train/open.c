@@ -379,11 +379,14 @@ static heed_status open_run(const char *folder, const heed_resume_options *o, bo
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = blame_file(t, set_up(t, &config, true, err), err);
+    t->batches.position = position;
     if (status == HEED_OK)
         status = heed_checkpoint_read_numbers(t, err);
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = heed_trainer_compare(t, err);
+    if (status == HEED_OK && o->steps != 0 && heed_trainer_writes(t)) /* no kill takes the new end back */
+        status = heed_checkpoint_write_state(t, err);
     if (status == HEED_OK && !looks && heed_trainer_writes(t))
         status = heed_keep_again(t, err);
     if (status == HEED_OK && !looks && heed_trainer_writes(t))
@@ -393,7 +396,6 @@ static heed_status open_run(const char *folder, const heed_resume_options *o, bo
         heed_trainer_close(t);
         return status;
     }
-    t->batches.position = position;
     t->saved_step = t->step > 0 ? t->step : -1;
     t->start_s = heed_clock_s();
     *trainer = t;

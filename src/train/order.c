@@ -36,6 +36,8 @@ heed_status heed_order_begin(heed_trainer *t, int64_t context_length, heed_error
 
 heed_status heed_order_change_steps(heed_trainer *t, int64_t steps, heed_error *err)
 {
+    if (steps == t->options.steps)
+        return HEED_OK;
     if (t->best.stopped)
         return heed_fail(err, HEED_ERR_USAGE,
                          "steps: the run's patience ended it at step %lld, so more of them change nothing",

@@ -126,6 +126,8 @@ heed_status heed_trainer_prepare(heed_trainer *trainer, heed_error *err);
 enum { HEED_FIRST_OF_MODEL = 2, HEED_N_CHECKPOINT_FILES = 5 };
 extern const char *const heed_checkpoint_files[HEED_N_CHECKPOINT_FILES];
 
+/** trainer.json alone, between two checkpoints; as a whole or not at all. */
+heed_status heed_checkpoint_write_state(const heed_trainer *trainer, heed_error *err);
 /** trainer.json, and a tokenizer that is not of characters, before the first step: what a run needs to begin again. */
 heed_status heed_checkpoint_begin(heed_trainer *trainer, heed_error *err);
 /** The whole checkpoint. The earlier one stays until all of it is on the disk. */

@@ -89,6 +89,8 @@ ranks 2 'rank 1 has another ' -n 1 heed train --resume tokens --quiet : -n 1 hee
 ranks 2 'rank 1 has another steps' -n 1 heed train --resume tokens --quiet --steps 99 : -n 1 heed train --resume tokens --quiet
 ranks 2 'rank 1 has another steps' -n 1 heed train --resume tokens --quiet --steps 99 \
     : -n 1 heed train --resume tokens --quiet --steps 98
+ranks 0 '' -n 2 heed train --resume tokens --quiet --steps 30
+[ "$(tail -1 tokens/log.jsonl | grep -o '"step": [0-9]*')" = '"step": 30' ] || fail "two ranks, --steps: expected 30 steps"
 ranks 2 'rank 1: the range test has other' -n 1 heed train a.txt $few --range-test \
     : -n 1 heed train a.txt $few --range-test --range-steps 30
 ranks 2 'rank 1 has another kind of run' -n 1 heed train a.txt $few --out o \
