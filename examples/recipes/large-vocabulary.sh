@@ -4,7 +4,7 @@
 # are 102.4 of its 102.7 million parameters; with context 256 and batch 32 its logits alone would take 6.6 GB, which heed
 # never stores. The first loss is ln 200019 = 12.21 and a little.
 #
-#     examples/recipes/large-vocabulary.sh --full TEXT TOKENIZER     five epochs, with a rate from a range test; hours
+#     examples/recipes/large-vocabulary.sh --full TEXT TOKENIZER     five epochs, with a rate from a range test; an hour
 #     examples/recipes/large-vocabulary.sh [TEXT]                    8192 byte pairs of its own, a minute or two
 #
 # TOKENIZER is a tokenizer.json or an o200k_base.tiktoken. HEED names the program (build/heed), OUT a folder that is kept.

@@ -17,6 +17,9 @@
  * frequencies of tokens, at whatever rate the test has by then. (4 layers, d_model 128, Shakespeare: lowest 0.0049, knee
  * 0.0016, steepest 0.0003; the best of whole runs of 2000 steps was 0.003.)
  *
+ * A loss is late by some steps, so a short test finds rates that are too high: in 20 steps under 200,019 tokens the lowest
+ * loss, the knee and the edge were all at 0.0097, from where a run went up to 18 before it came down.
+ *
  * Source: Smith 2015, Cyclical Learning Rates for Training Neural Networks (arXiv:1506.01186), 3.3; the exponential growth
  * and the average as in Howard and Gugger 2020, fastai (arXiv:2002.04688).
  */
