@@ -82,8 +82,8 @@ static void resumed_run_ends_with_the_same_bytes(void **state)
 static void resuming_takes_no_other_settings(void **state)
 {
     (void)state;
-    assert_int_equal(run("train", "--resume", "whole", "--steps", "9", NULL), 2);
-    assert_contains(output("stderr"), "the setting steps cannot be given");
+    assert_int_equal(run("train", "--resume", "whole", "--seed", "9", NULL), 2);
+    assert_contains(output("stderr"), "the setting seed cannot be given");
     assert_int_equal(run("train", "text.txt", "--resume", "whole", NULL), 2);
     assert_contains(output("stderr"), "a text cannot be given");
 }
