@@ -9,8 +9,8 @@ strict   seconds of a step without it, with one part (any number of threads give
          ends with an evaluation of the whole validation part, which is not counted
 curves   GPT-2 124M, batch 4 x 256, in f32 and in bf16 with the same seed: both losses, and how far they part (200 steps)
 
-FOLDER holds vocab.json and merges.txt of GPT-2. Without a word both are measured, in a quarter and three
-quarters of an hour on two cores. The result is Markdown on stdout.
+FOLDER holds vocab.json and merges.txt of GPT-2. Without a word both are measured, in about an
+hour on two cores. The result is Markdown on stdout.
 """
 import argparse
 import json

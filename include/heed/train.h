@@ -264,8 +264,9 @@ typedef struct heed_resume_options {
 
 HEED_API heed_resume_options heed_resume_options_default(void); /* as before, by this process alone */
 /**
- * The same, with what the options change, which the folder keeps from here on. HEED_ERR_USAGE: fewer steps than are done, or
- * as many of a longer run; other steps for a run that its patience has ended; ranks that do not divide batch_size.
+ * heed_trainer_resume() with what the options change; the folder keeps other steps from here on. HEED_ERR_USAGE: another
+ * number of steps that is none beyond those that are done, or for a run that its patience has ended; ranks that do not
+ * divide batch_size.
  */
 HEED_API heed_status heed_trainer_resume_with(const char *folder, const heed_resume_options *options,
                                               heed_trainer **trainer, heed_error *err);
