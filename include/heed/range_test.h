@@ -10,15 +10,17 @@
  * hold no target have no loss, and say nothing.
  *
  * The suggestion is the rate at which the average has made 95 % of its way from the first loss to the lowest: the knee of
- * the curve. Above it there is next to nothing to gain, and the rate at which it breaks is nearer. This is the upper bound
+ * the curve, but at most half of the rate of the lowest loss. Above the knee there is next to nothing to gain, and the rate
+ * at which it breaks is nearer. This is the upper bound
  * of the source, "where it slows", and learning_rate is the top of the schedule in the same way. Two other rules are told
  * beside it: the rate of the steepest fall, and that of the lowest loss, a tenth of which some take. On small GPTs a tenth
  * of the lowest was far too low, and the steepest fall depends on how long the test is: what falls first are the
  * frequencies of tokens, at whatever rate the test has by then. (4 layers, d_model 128, Shakespeare: lowest 0.0049, knee
  * 0.0016, steepest 0.0003; the best of whole runs of 2000 steps was 0.003.)
  *
- * A loss is late by some steps, so a short test finds rates that are too high: in 20 steps under 200,019 tokens the lowest
- * loss, the knee and the edge were all at 0.0097, from where a run went up to 18 before it came down.
+ * The half is for short tests. A loss shows what the rates of the steps before have done, and in a short test those are
+ * much lower, so all that is found is too high: in 20 steps under 200,019 tokens, each rate 1.39 times the last, the loss
+ * fell as from a cliff, knee and lowest loss were both at 0.0097, and a run at that rate went up to 18 before it came down.
  *
  * Source: Smith 2015, Cyclical Learning Rates for Training Neural Networks (arXiv:1506.01186), 3.3; the exponential growth
  * and the average as in Howard and Gugger 2020, fastai (arXiv:2002.04688).
@@ -55,8 +57,9 @@ typedef struct heed_range_result {
     double lowest_rate, lowest_loss; /* of the average */
     double steepest_rate;            /* where the average falls fastest over the logarithm of the rate */
     double broken_rate;              /* at which the test ended early; NaN: it reached its end */
-    double suggestion;               /* the knee; NaN: nothing was learned at any rate */
-    bool stopped;                    /* told ended it before its last step, here or at another rank */
+    double knee_rate;                /* where 95 % of the fall is made; NaN: nothing was learned at any rate */
+    double suggestion; /* the knee, or half of lowest_rate where that is less; NaN with the knee */
+    bool stopped;      /* told ended it before its last step, here or at another rank */
 } heed_range_result;
 
 /** Called after each step, by every rank; false, of one of them, ends the test there for all. */

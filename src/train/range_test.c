@@ -12,7 +12,8 @@
 #define BROKEN    1.5  /* times the lowest loss so far */
 #define KEEP      0.8  /* of the running average that says so: about the last five steps */
 #define WIDTH     0.05 /* of the final average, to each side, as a share of the test */
-#define WAY       0.95 /* of the fall from the first loss to the lowest, at the suggestion */
+#define WAY       0.95 /* of the fall from the first loss to the lowest, at the knee */
+#define MOST      0.5  /* of the rate of the lowest loss: a suggestion is not above it */
 
 heed_range_options heed_range_options_default(void)
 {
@@ -164,7 +165,7 @@ static void find_knee(heed_range_result *r)
     there = first - WAY * (first - r->lowest_loss);
     for (; i < r->n; i++)
         if (r->points[i].average <= there) {
-            r->suggestion = r->points[i].rate;
+            r->knee_rate = r->points[i].rate;
             return;
         }
 }
@@ -174,8 +175,12 @@ heed_status heed_trainer_range_test(heed_trainer *t, const heed_range_options *o
 {
     heed_status status = check(t, options, err);
 
-    *out = (heed_range_result){
-        .lowest_rate = NAN, .lowest_loss = NAN, .steepest_rate = NAN, .broken_rate = NAN, .suggestion = NAN};
+    *out = (heed_range_result){.lowest_rate = NAN,
+                               .lowest_loss = NAN,
+                               .steepest_rate = NAN,
+                               .broken_rate = NAN,
+                               .knee_rate = NAN,
+                               .suggestion = NAN};
     if (status == HEED_OK)
         out->points = calloc((size_t)options->steps, sizeof *out->points);
     if (status == HEED_OK && out->points == NULL)
@@ -195,6 +200,8 @@ heed_status heed_trainer_range_test(heed_trainer *t, const heed_range_options *o
     find_lowest(out);
     find_steepest(out);
     find_knee(out);
+    if (!isnan(out->knee_rate))
+        out->suggestion = fmin(out->knee_rate, MOST * out->lowest_rate);
     return HEED_OK;
 }
 

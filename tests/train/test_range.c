@@ -31,13 +31,24 @@ static heed_range_result test(heed_trainer *t, const heed_range_options *o)
     return r;
 }
 
+/* The definition: 95 % of the way down is made at the knee, and not a step before; and no more than half of the lowest. */
+static void expect_knee(const heed_range_result *r)
+{
+    const double first = r->points[0].average;
+
+    for (int64_t i = 0; i < r->n; i++)
+        if (r->points[i].rate <= r->knee_rate)
+            assert_true((r->points[i].average <= first - 0.95 * (first - r->lowest_loss)) ==
+                        (r->points[i].rate == r->knee_rate));
+    assert_true(r->suggestion == fmin(r->knee_rate, r->lowest_rate / 2.0));
+}
+
 static void rates_grow_exponentially_and_the_suggestion_is_the_knee(void **state)
 {
     const heed_range_options o = {.low = 1e-4, .high = 1.0, .steps = 60};
     run_case c;
     heed_trainer *t = open_without_folder(&c);
     heed_range_result r = test(t, &o);
-    double first;
 
     (void)state;
     assert_true(r.n >= 20 && r.n <= 60);
@@ -46,13 +57,8 @@ static void rates_grow_exponentially_and_the_suggestion_is_the_knee(void **state
         assert_true(fabs(r.points[i].rate / (1e-4 * pow(1e4, (double)i / 59.0)) - 1.0) < 1e-12);
         assert_true(!(r.points[i].average < r.lowest_loss));
     }
-    /* The definition: 95 % of the way down is made there, and not a step before. */
-    first = r.points[0].average;
-    assert_true(r.suggestion > 1e-4 && r.suggestion <= r.lowest_rate);
-    for (int64_t i = 0; i < r.n; i++)
-        if (r.points[i].rate <= r.suggestion)
-            assert_true((r.points[i].average <= first - 0.95 * (first - r.lowest_loss)) ==
-                        (r.points[i].rate == r.suggestion));
+    assert_true(r.knee_rate > 1e-4 && r.knee_rate <= r.lowest_rate);
+    expect_knee(&r);
     heed_range_free(&r);
     heed_trainer_close(t);
     run_close(&c);

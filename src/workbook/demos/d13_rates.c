@@ -36,7 +36,8 @@ static void judge_test(heed_demoing *d, const heed_range_result *r)
 {
     const double first = r->points[0].average, last = r->points[r->n - 1].average;
 
-    heed_show_figure(d, "suggestion", r->suggestion, "learning rate: the knee of the curve");
+    heed_show_figure(d, "suggestion", r->suggestion,
+                     "learning rate: the knee of the curve, or half of lowest_rate");
     heed_show_figure(d, "lowest_rate", r->lowest_rate, "at which the average was lowest");
     heed_show_figure(d, "broken_rate", r->broken_rate, "at which the test ended early; nan: it did not");
     heed_show_check(d, r->lowest_loss < first - 0.5, "the average falls from %.2f to %.2f nats, by 0.5 or more",
