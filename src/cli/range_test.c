@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/json_out.h"
@@ -140,6 +141,10 @@ heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks,
 
     if (folder == NULL || heed_ranks_rank(ranks) != 0)
         return HEED_OK;
+    if (mkdir(folder, 0777) == 0) /* it can be made, and will be when there is something for it */
+        rmdir(folder);
+    else if (errno != EEXIST)
+        status = heed_cli_fail(err, HEED_ERR_FILE, "%.300s: cannot be made: %s", folder, strerror(errno));
     for (int i = 0; i < 2 && status == HEED_OK; i++) {
         if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) >= (int)sizeof path)
             status = heed_cli_fail(err, HEED_ERR_USAGE, "the folder's path is too long");
@@ -172,6 +177,7 @@ static void put_json(const heed_cli_range *range, const heed_range_result *r)
 
     heed_cli_json_open(&json, NULL, '{');
     heed_cli_json_number(&json, "suggestion", r->suggestion);
+    heed_cli_json_number(&json, "knee_rate", r->knee_rate);
     heed_cli_json_number(&json, "lowest_rate", r->lowest_rate);
     heed_cli_json_number(&json, "lowest_loss", r->lowest_loss);
     heed_cli_json_number(&json, "steepest_rate", r->steepest_rate);
@@ -206,7 +212,9 @@ static heed_status put_text(const heed_cli_range *range, const heed_range_result
            r->steepest_rate);
     if (!isnan(r->broken_rate))
         printf(", broken at %.2g", r->broken_rate);
-    printf("\nsuggestion: %.2g, where 95 %% of the fall is made\n", r->suggestion);
+    printf("\nsuggestion: %.2g, %s\n", r->suggestion,
+           r->suggestion == r->knee_rate ? "where 95 % of the fall is made"
+                                         : "half of the rate at which the loss is lowest");
     put_line(stdout, range, r->suggestion);
     putchar('\n');
     free(drawn);
