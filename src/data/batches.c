@@ -66,6 +66,15 @@ void heed_batches_next(heed_batches *batches, int32_t *ids, int32_t *targets)
                      targets + b * T);
 }
 
+int64_t heed_count_targets(const int32_t *targets, int64_t n)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        count += targets[i] != HEED_NO_TARGET;
+    return count;
+}
+
 heed_sweep heed_sweep_make(const heed_corpus *corpus, heed_part part, int64_t batch_size,
                            int64_t context_length)
 {

@@ -48,6 +48,8 @@ heed_batches heed_batches_make(const heed_source *source, heed_part part, int64_
 int64_t heed_batches_start(const heed_batches *batches, uint64_t window);
 /** Fills ids and targets [batch_size, context_length] with the next windows. */
 void heed_batches_next(heed_batches *batches, int32_t *ids, int32_t *targets);
+/** Targets that count among n. */
+int64_t heed_count_targets(const int32_t *targets, int64_t n);
 /** Windows of an epoch; 0 where there is no end. */
 int64_t heed_batches_epoch(const heed_batches *batches);
 

@@ -308,7 +308,7 @@ heed_status heed_corpus_check_targets(const heed_corpus *c, const char *name, he
     return HEED_OK;
 }
 
-/* The bytes of every piece; NULL: no memory. */
+/* The bytes of every piece, 0 of special ones, which no text has; NULL: no memory. */
 static int32_t *piece_lengths(const heed_tokenizer *tokenizer, int64_t vocab_size)
 {
     int32_t *lengths = malloc((size_t)vocab_size * sizeof *lengths + 1);
@@ -319,21 +319,34 @@ static int32_t *piece_lengths(const heed_tokenizer *tokenizer, int64_t vocab_siz
         heed_tokenizer_piece(tokenizer, id, &n);
         lengths[id] = (int32_t)n;
     }
+    for (int i = 0; lengths != NULL && i < heed_tokenizer_n_added(tokenizer); i++) {
+        const heed_added_token added = heed_tokenizer_added(tokenizer, i);
+
+        if (added.special && added.id < vocab_size)
+            lengths[added.id] = 0;
+    }
     return lengths;
 }
 
 double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part)
 {
     const heed_span span = heed_corpus_part(corpus, part);
-    int32_t *lengths = piece_lengths(tokenizer, corpus->vocab_size), ids[4096];
+    int32_t *lengths = piece_lengths(tokenizer, corpus->vocab_size), targets[4096];
     double bytes = 0.0;
+    int64_t count = 0;
 
     for (int64_t at = 0, n; at < span.n && lengths != NULL; at += n) {
         n = span.n - at < 4096 ? span.n - at : 4096;
-        heed_corpus_read(corpus, span.begin + at, n, ids);
-        for (int64_t i = 0; i < n; i++)
-            bytes += (double)lengths[ids[i]];
+        heed_packing_get(&corpus->packing, corpus->tokens + (span.begin + at) * corpus->packing.bytes_per_token,
+                         n, NULL, targets);
+        let_go(corpus, span.begin + at, n);
+        for (int64_t i = 0; i < n; i++) {
+            if (targets[i] == HEED_NO_TARGET)
+                continue;
+            bytes += (double)lengths[targets[i]];
+            count++;
+        }
     }
     free(lengths);
-    return span.n > 0 ? bytes / (double)span.n : 0.0;
+    return count > 0 ? bytes / (double)count : 0.0;
 }

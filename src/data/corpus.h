@@ -82,7 +82,10 @@ heed_status heed_corpus_check_length(const heed_corpus *corpus, const heed_token
 /** HEED_ERR_FILE: a target field, and a part in which no token counts as a target: there is nothing to learn or to measure. */
 heed_status heed_corpus_check_targets(const heed_corpus *corpus, const char *name, heed_error *err);
 
-/** Bytes of the pieces of a part, over its tokens. */
+/**
+ * Bytes of the pieces of a part, over its tokens, where all of them count; else of those that do. A special token is none of
+ * the text's bytes. With it a mean loss over targets becomes one a byte of what was predicted.
+ */
 double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part);
 
 heed_span heed_corpus_part(const heed_corpus *corpus, heed_part part);

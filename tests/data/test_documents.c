@@ -197,6 +197,21 @@ static void expect_tokens(const bench *b, const heed_tokenizer *tokenizer, bool 
     heed_documents_close(texts);
 }
 
+static void expect_bytes_per_token(const bench *b, const heed_tokenizer *tokenizer, double expected)
+{
+    const heed_corpus_options options = {.context_length = 1, .whole = true, .end_of_text = true};
+    heed_documents *texts = NULL;
+    heed_corpus *corpus = NULL;
+    heed_error err = {0};
+
+    if (heed_documents_open(&b->options, &texts, &err) != HEED_OK ||
+        heed_corpus_read_documents(tokenizer, texts, &options, &corpus, &err) != HEED_OK)
+        fail_msg("%s", err.message);
+    assert_true(heed_corpus_bytes_per_token(corpus, tokenizer, HEED_PART_VALIDATION) == expected);
+    heed_corpus_destroy(corpus);
+    heed_documents_close(texts);
+}
+
 static void line_breaks_stand_between_documents(void **state)
 {
     heed_tokenizer *tokenizer = NULL;
@@ -256,6 +271,11 @@ static void an_end_of_text_token_stands_between_documents(void **state)
     /* what a text spells is no special token: its 13 bytes are 13 tokens */
     expect_tokens(&b, tokenizer, true, "a\nbc<|endoftext|>d\n<|endoftext|>", "--+++--+++++++++++++");
     expect_tokens(&b, tokenizer, false, "a\nbc\nd\n<|endoftext|>", "--+++--+++++++++++++");
+    /* of 16 targets the special token has no byte of the text; what does not count is not counted */
+    expect_bytes_per_token(&b, tokenizer, 15.0 / 16.0);
+    b.options.target_field = NULL;
+    b.options.text_field = "q,a";
+    expect_bytes_per_token(&b, tokenizer, 19.0 / 20.0);
     close_bench(&b);
     heed_tokenizer_destroy(tokenizer);
 }
