@@ -12,16 +12,6 @@
 
 /* --- a part of a step's windows --- */
 
-/* Targets that count among n. */
-static int64_t count_targets(const int32_t *targets, int64_t n)
-{
-    int64_t count = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        count += targets[i] != HEED_NO_TARGET;
-    return count;
-}
-
 /*
  * The graphs read their windows where inputs.ids and inputs.targets pointed when they were built: the front of the
  * step's. A later part is moved there, over windows that are done.
@@ -66,14 +56,14 @@ static bool gradients_end_in_run(const heed_trainer *t)
 static double run_parts(heed_trainer *t, run_range runs, bool training)
 {
     const int64_t T = t->model->config.context_length, n_parts = t->options.batch_size / t->micro_batch;
-    const int64_t n_targets = count_targets(t->targets, t->options.batch_size * T);
+    const int64_t n_targets = heed_count_targets(t->targets, t->options.batch_size * T);
     double loss = 0.0, kl = 0.0;
 
     for (int64_t part = runs.begin; part < runs.end; part++) {
         bring_part(t, part);
         if (training && t->options.strict)
             heed_strict_begin(&t->strict, part - runs.begin);
-        const int64_t here = n_parts > 1 ? count_targets(t->targets, t->micro_batch * T) : n_targets;
+        const int64_t here = n_parts > 1 ? heed_count_targets(t->targets, t->micro_batch * T) : n_targets;
         if (here == 0 && !training)
             continue; /* the end of a sweep */
         heed_teacher_run(&t->start.teacher);
@@ -117,8 +107,8 @@ static heed_status evaluate(heed_trainer *t, int64_t n_batches, double *mean, he
     n_batches = heed_validation_batches(t, n_batches);
     for (int64_t i = 0; i < n_batches && status == HEED_OK; i++) {
         heed_validation_next(t, &batches, n_batches, i);
-        const double n = (double)count_targets(t->targets,
-                                               t->options.batch_size * t->model->config.context_length);
+        const double n = (double)heed_count_targets(t->targets,
+                                                    t->options.batch_size * t->model->config.context_length);
         n_targets += n;
         if (i % size == rank) {
             own[0] = n * run_parts(t, all_runs(t), false);
@@ -219,7 +209,7 @@ static heed_status run_step(heed_trainer *t, heed_progress *p, heed_error *err)
 
     p->learning_rate = heed_trainer_rate(t);
     heed_batches_next(&t->batches, t->ids, t->targets);
-    if (count_targets(t->targets, t->options.batch_size * t->model->config.context_length) == 0)
+    if (heed_count_targets(t->targets, t->options.batch_size * t->model->config.context_length) == 0)
         return pass_over(t, p);
     if (t->n_runs > 1 && !t->options.strict)
         heed_step_clear_gradients(&t->train, t->model->weights);
@@ -303,19 +293,26 @@ heed_progress heed_trainer_progress(const heed_trainer *t)
     return p;
 }
 
-/* The evaluation that is due; *best: it is the lowest loss so far. */
-static heed_status evaluate_due(heed_trainer *t, heed_progress *p, bool *best, heed_error *err)
+/* What an evaluation says of the weights. */
+typedef struct verdict {
+    bool best;   /* the lowest loss so far */
+    bool broken; /* the loss is no number, though there were targets */
+} verdict;
+
+/* The evaluation that is due. */
+static heed_status evaluate_due(heed_trainer *t, heed_progress *p, verdict *v, heed_error *err)
 {
     const heed_train_options *o = &t->options;
     const int64_t n = heed_validation_batches(t, heed_validation_due(t, t->step));
     heed_status status;
     double comparable;
 
-    *best = false;
+    *v = (verdict){false, false};
     if (n == 0)
         return HEED_OK;
     status = evaluate(t, n, &p->validation_loss, err);
     p->validation_kl = t->eval_kl;
+    v->broken = status == HEED_OK && t->eval_targets > 0.0 && !isfinite(p->validation_loss);
     if (!o->keep_best && o->patience == 0)
         return status; /* nobody asks for the best, and to compare would cost another evaluation */
     comparable = p->validation_loss;
@@ -323,19 +320,23 @@ static heed_status evaluate_due(heed_trainer *t, heed_progress *p, bool *best, h
         n != heed_validation_batches(t, o->eval_batches)) /* over the windows of the others */
         status = evaluate(t, o->eval_batches, &comparable, err);
     if (status == HEED_OK && t->eval_targets > 0.0)
-        *best = heed_best_judge(&t->best, o->patience, t->step, comparable);
+        v->best = heed_best_judge(&t->best, o->patience, t->step, comparable);
     return status;
 }
 
-/* The checkpoint that is due, and what stays of it. */
-static heed_status save_due(heed_trainer *t, bool best, heed_progress *p, heed_error *err)
+/*
+ * The checkpoint that is due, and what stays of it. While losses are no numbers there is none: the last one is from before,
+ * and nobody knows yet whether the run is of use.
+ */
+static heed_status save_due(heed_trainer *t, verdict v, heed_progress *p, heed_error *err)
 {
     const heed_train_options *o = &t->options;
+    const bool suspect = v.broken || (t->guard.n_broken > 0 && !p->done);
     const bool due = p->done || (o->save_interval > 0 && t->step % o->save_interval == 0);
-    const bool keep_best = best && o->keep_best, keep_step = due && o->keep_last > 0;
+    const bool keep_best = v.best && o->keep_best, keep_step = due && o->keep_last > 0;
     heed_status status;
 
-    if (t->folder[0] == '\0' || (!due && !keep_best))
+    if (t->folder[0] == '\0' || suspect || (!due && !keep_best))
         return HEED_OK;
     status = heed_trainer_save(t, err);
     p->saved = status == HEED_OK;
@@ -351,7 +352,7 @@ static heed_status save_due(heed_trainer *t, bool best, heed_progress *p, heed_e
 heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err)
 {
     heed_status status;
-    bool best = false;
+    verdict v = {false, false};
 
     *p = heed_trainer_progress(t);
     if (t->diverged)
@@ -360,12 +361,13 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
         return HEED_OK;
     status = run_step(t, p, err);
     if (status == HEED_OK && !t->diverged)
-        status = evaluate_due(t, p, &best, err);
+        status = evaluate_due(t, p, &v, err);
     if (status != HEED_OK)
         return status;
     fill_progress(t, p);
     heed_log_step(t, p);
-    return t->diverged ? fail_diverged(t, err) : save_due(t, best, p, err);
+    t->diverged = t->diverged || (v.broken && p->done); /* no step comes that would say so */
+    return t->diverged ? fail_diverged(t, err) : save_due(t, v, p, err);
 }
 
 heed_status heed_trainer_save(heed_trainer *t, heed_error *err)
@@ -374,6 +376,7 @@ heed_status heed_trainer_save(heed_trainer *t, heed_error *err)
 
     if (t->folder[0] == '\0')
         return heed_fail(err, HEED_ERR_USAGE, "a run without a folder cannot be saved");
+    t->diverged = t->diverged || !heed_guard_weights_are_finite(t->model->weights);
     status = t->diverged ? fail_diverged(t, err) : heed_checkpoint_save(t, err);
     if (status == HEED_OK)
         t->saved_step = t->step;

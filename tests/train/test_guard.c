@@ -264,7 +264,24 @@ static void broken_weights_end_the_run_and_keep_the_checkpoint(void **state)
     run_close(&c);
 }
 
-/* Weights that are huge and finite give losses that are not: ten of those are enough. */
+/* Weights that are huge and finite give losses that are not. */
+static void inflate(heed_trainer *trainer)
+{
+    heed_parameter *head = heed_weights_find(trainer->model->weights, "wte.weight");
+
+    for (int64_t i = 0; i < head->count; i++)
+        ((float *)(uintptr_t)head->data)[i] = i % 2 == 0 ? 3e38f : -3e38f;
+}
+
+static void expect_checkpoint(const run_case *c, const char *name, int64_t step)
+{
+    heed_trainer *trainer = run_open_again(c, name);
+
+    assert_int_equal(heed_trainer_progress(trainer).step, step);
+    heed_trainer_close(trainer);
+}
+
+/* Ten of those are enough, and none of them is saved, nor an evaluation's best. */
 static void ten_broken_steps_in_a_row_end_the_run(void **state)
 {
     run_case c;
@@ -275,19 +292,62 @@ static void ten_broken_steps_in_a_row_end_the_run(void **state)
     (void)state;
     run_open(&c);
     c.options.steps = 40;
-    c.options.save_interval = 0;
+    c.options.save_interval = 1;
+    c.options.eval_interval = 2;
+    c.options.keep_best = true;
     heed_trainer *trainer = run_create(&c, "a");
     run_steps(trainer, 3, NULL);
-    heed_parameter *head = heed_weights_find(trainer->model->weights, "wte.weight");
-    for (int64_t i = 0; i < head->count; i++)
-        ((float *)(uintptr_t)head->data)[i] = i % 2 == 0 ? 3e38f : -3e38f;
+    inflate(trainer);
     while (heed_trainer_step(trainer, &p, &err) == HEED_OK) {
         assert_int_equal(p.skipped, HEED_SKIP_NOT_FINITE);
+        assert_false(p.saved);
         n++;
     }
     assert_int_equal(n, HEED_GUARD_MOST_BROKEN - 1);
-    run_expect_sentence(&err, "diverged");
+    run_expect_sentence(&err, "diverged; the checkpoint of step 3 is kept");
     heed_trainer_close(trainer);
+    expect_checkpoint(&c, "a", 3);
+    run_remove(&c, "a/best");
+    run_close(&c);
+}
+
+/* No step comes behind the last update that would show what it has done. */
+static void a_run_that_cannot_predict_at_its_end_has_diverged(void **state)
+{
+    run_case c;
+    heed_progress p = {0};
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.steps = 4;
+    c.options.save_interval = 1;
+    heed_trainer *trainer = run_create(&c, "a");
+    run_steps(trainer, 3, NULL);
+    inflate(trainer);
+    assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_ERR_CHECK);
+    run_expect_sentence(&err, "diverged; the checkpoint of step 3 is kept");
+    heed_trainer_close(trainer);
+    expect_checkpoint(&c, "a", 3);
+    run_close(&c);
+}
+
+/* Not even when somebody asks for it. */
+static void weights_that_are_no_numbers_are_never_saved(void **state)
+{
+    run_case c;
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.save_interval = 1;
+    heed_trainer *trainer = run_create(&c, "a");
+    run_steps(trainer, 2, NULL);
+    ((float *)(uintptr_t)trainer->model->weights->list[1].data)[0] = INFINITY;
+    assert_int_equal(heed_trainer_save(trainer, &err), HEED_ERR_CHECK);
+    run_expect_sentence(&err, "the checkpoint of step 2 is kept");
+    heed_trainer_close(trainer);
+    expect_checkpoint(&c, "a", 2);
     run_close(&c);
 }
 
@@ -537,6 +597,8 @@ int main(void)
         cmocka_unit_test(a_run_resumed_between_skipped_updates_has_the_same_bytes),
         cmocka_unit_test(broken_weights_end_the_run_and_keep_the_checkpoint),
         cmocka_unit_test(ten_broken_steps_in_a_row_end_the_run),
+        cmocka_unit_test(a_run_that_cannot_predict_at_its_end_has_diverged),
+        cmocka_unit_test(weights_that_are_no_numbers_are_never_saved),
         cmocka_unit_test(patience_counts_evaluations_since_the_best),
         cmocka_unit_test(a_run_stops_early_and_stays_stopped),
         cmocka_unit_test(patience_without_evaluations_is_refused),

@@ -338,6 +338,7 @@ static void a_diverged_run_stops_and_keeps_its_last_checkpoint(void **state)
     heed_progress p = {0};
     heed_trainer *trainer;
     heed_error err = {0};
+    int64_t good = -1;
     run_case c;
 
     (void)state;
@@ -349,17 +350,19 @@ static void a_diverged_run_stops_and_keeps_its_last_checkpoint(void **state)
     c.options.learning_rate = 1000.0;
     c.options.save_interval = 1;
     trainer = run_create(&c, "a");
-    while (status == HEED_OK && !p.done)
+    while (status == HEED_OK && !p.done) {
         status = heed_trainer_step(trainer, &p, &err);
+        good = p.skipped == HEED_SKIP_NONE && status == HEED_OK ? p.step : good;
+    }
     assert_int_equal(status, HEED_ERR_CHECK);
     run_expect_sentence(&err, "diverged");
     assert_false(p.saved);
     assert_int_equal(heed_trainer_save(trainer, &err), HEED_ERR_CHECK);
     assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_ERR_CHECK);
-    const int64_t failed = heed_trainer_progress(trainer).step;
     heed_trainer_close(trainer);
     trainer = run_open_again(&c, "a");
-    assert_int_equal(heed_trainer_progress(trainer).step, failed - 1);
+    assert_int_equal(heed_trainer_progress(trainer).step,
+                     good); /* nothing is saved of steps that had no loss */
     heed_trainer_close(trainer);
     run_close(&c);
 }
