@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/error.h"
+
 static double warm_up(const heed_schedule *schedule, double step)
 {
     const double warmup = (double)schedule->warmup;
@@ -25,7 +27,7 @@ static int64_t decay_steps(const heed_schedule *schedule)
     int64_t n = schedule->decay_steps;
 
     if (n <= 0)
-        n = schedule->kind == HEED_SCHEDULE_STEP  ? after / 3
+        n = schedule->kind == HEED_SCHEDULE_STEP  ? (after + 2) / 3
             : schedule->kind == HEED_SCHEDULE_WSD ? schedule->total / 10
                                                   : after;
     if (schedule->kind == HEED_SCHEDULE_WSD && n > after)
@@ -65,6 +67,18 @@ double heed_schedule_rate(const heed_schedule *schedule, int64_t step)
         return line(schedule, step - (schedule->total - D), D);
     }
     return max;
+}
+
+heed_status heed_schedule_check(const heed_train_options *o, heed_error *err)
+{
+    if (o->min_learning_rate < 0.0 && o->min_learning_rate != -1.0)
+        return heed_fail(err, HEED_ERR_USAGE,
+                         "min_learning_rate: expected 0 or more, or -1 for the usual, got %g",
+                         o->min_learning_rate);
+    if (o->min_learning_rate > o->learning_rate)
+        return heed_fail(err, HEED_ERR_USAGE, "min_learning_rate: expected at most learning_rate = %g, got %g",
+                         o->learning_rate, o->min_learning_rate);
+    return HEED_OK;
 }
 
 heed_schedule heed_schedule_of(const heed_train_options *o)

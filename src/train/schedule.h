@@ -6,7 +6,7 @@
  *   constant     max
  *   cosine       min + (max - min) (1 + cos(pi u / D)) / 2            D = total - warmup unless given
  *   linear       max + (min - max) u / D                              likewise
- *   step         max(min, max * factor^floor(u / D))                  D = (total - warmup) / 3 unless given
+ *   step         max(min, max * factor^floor(u / D))                  D = ceil((total - warmup) / 3) unless given
  *   wsd          max, and over the last D steps before total          D = total / 10 unless given
  *                max + (min - max) (s - (total - D)) / D
  *
@@ -34,6 +34,8 @@ typedef struct heed_schedule {
     double factor;       /* of step */
 } heed_schedule;
 
+/** HEED_ERR_USAGE: an end that is above the beginning, or below 0. */
+heed_status heed_schedule_check(const heed_train_options *options, heed_error *err);
 /** The one that a run has. */
 heed_schedule heed_schedule_of(const heed_train_options *options);
 double heed_schedule_rate(const heed_schedule *schedule, int64_t step);
