@@ -174,7 +174,7 @@ typedef struct heed_train_plan {
     /* The least loss that any model can have on average: the stories' entropy, or the task's; NaN for a text. */
     double floor;
     const char *task;        /* its name; NULL: a text or the stories */
-    const char *task_prompt; /* one of its prompts, from validation */
+    const char *task_prompt; /* one of its prompts, from validation; NULL where it has 128 bytes or more */
     int64_t task_answer;     /* tokens of the answer to it */
     double initial_loss; /* that fresh weights should have at the first step; NaN: not known, or not fresh */
     double initial_tolerance; /* and how far off it may be: five standard errors and 2 % */
@@ -257,9 +257,11 @@ HEED_API heed_status heed_trainer_resume(const char *folder, int threads, heed_t
                                          heed_error *err);
 /** What may be another than before. */
 typedef struct heed_resume_options {
-    int threads;       /* -1: as before */
-    int64_t steps;     /* of the whole run, those that are done included; its schedule follows. 0: as before */
-    heed_ranks *ranks; /* so many as divide batch_size, as before or not; NULL: this process alone */
+    int threads;   /* -1: as before */
+    int64_t steps; /* of the whole run, those that are done included; its schedule follows. 0: as before */
+    /* so many as divide batch_size, as before or not, and with strict a power of two; NULL: this process alone. Where
+     * micro_batch does not divide what one has, the largest divisor of both is taken. */
+    heed_ranks *ranks;
 } heed_resume_options;
 
 HEED_API heed_resume_options heed_resume_options_default(void); /* as before, by this process alone */

@@ -53,6 +53,11 @@ static bool has_no_task_or_windows(const run_facts *f)
     return !has_task(f) || f->train->order != HEED_TRAIN_EPOCHS;
 }
 
+static bool is_in_order(const run_facts *f)
+{
+    return f->train->epochs == 0 || f->train->order == HEED_TRAIN_EPOCHS;
+}
+
 static bool has_text(const run_facts *f)
 {
     return f->options->n_operands > 0;
@@ -134,6 +139,7 @@ static const struct need {
     {"tokenizer_vocab_size", has_no_task, "no --task, which has tokens of its own,"},
     {"tokenizer_vocab_size", makes_vocabulary, "--tokenizer words or bpe beside it"},
     {"order", has_no_task_or_windows, "no --task, which has no end,"},
+    {"order", is_in_order, "epochs, as --epochs is beside it,"},
     {"task_symbols", has_task, "--task beside it"},
     {"task_length", has_task, "--task beside it"},
     {"task_prompts", has_task, "--task beside it"},
@@ -154,12 +160,39 @@ static bool asks(const heed_cli_setting *s)
            strcmp(heed_field_get(s->field, s->group->structure, value, sizeof value), "true") == 0;
 }
 
+static heed_status refuse(const struct need *need, heed_error *err)
+{
+    return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s or it has no effect", need->name,
+                         need->expected);
+}
+
 static heed_status check_setting(const heed_cli_setting *s, const run_facts *f, heed_error *err)
 {
     for (size_t i = 0; i < sizeof needs / sizeof needs[0] && asks(s); i++) {
         if (strcmp(needs[i].name, s->field->name) == 0 && !needs[i].met(f))
-            return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s or it has no effect", needs[i].name,
-                                 needs[i].expected);
+            return refuse(&needs[i], err);
+    }
+    return HEED_OK;
+}
+
+/* Is it another than usual? A field of the program's own has none here. */
+static bool is_unusual(const char *name, const run_facts *f)
+{
+    const heed_train_options usual = heed_train_options_default();
+    int n;
+    const heed_field *fields = heed_train_fields(&n), *field = heed_field_find(fields, n, name);
+    char value[HEED_TRAIN_PATH_BYTES], of_usual[HEED_TRAIN_PATH_BYTES];
+
+    return field != NULL && strcmp(heed_field_get(field, f->train, value, sizeof value),
+                                   heed_field_get(field, &usual, of_usual, sizeof of_usual)) != 0;
+}
+
+/* The file of a run may hold every setting. Those that are as usual ask for nothing. */
+static heed_status check_others(const run_facts *f, heed_error *err)
+{
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        if (!needs[i].met(f) && is_unusual(needs[i].name, f))
+            return refuse(&needs[i], err);
     }
     return HEED_OK;
 }
@@ -172,9 +205,5 @@ heed_status heed_cli_check_needs(const heed_cli_options *options, const heed_cli
 
     for (int i = 0; i < options->n_settings && status == HEED_OK; i++)
         status = check_setting(&options->settings[i], &facts, err);
-    if (status == HEED_OK && train->min_learning_rate > train->learning_rate)
-        status = heed_cli_fail(err, HEED_ERR_USAGE,
-                               "min_learning_rate: expected at most learning_rate = %g, got %g",
-                               train->learning_rate, train->min_learning_rate);
-    return status;
+    return status == HEED_OK ? check_others(&facts, err) : status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/progress.h"
 
+#include <heed/anchors.h>
 #include <heed/inspect.h>
 #include <math.h>
 #include <string.h>
@@ -19,10 +20,12 @@ static bool has_share(const heed_progress *now)
 
 /* --- before the first step --- */
 
+/* At the end tokens are counted and then the picture is drawn, while all of the run is still there. */
 double heed_cli_process_bytes(const heed_trainer *trainer)
 {
-    return heed_trainer_plan(trainer)->process_bytes +
-           (heed_trainer_folder(trainer)[0] != '\0' ? HEED_PICTURE_BYTES : 0.0);
+    const double picture = heed_trainer_folder(trainer)[0] != '\0' ? HEED_PICTURE_BYTES : 0.0;
+
+    return heed_trainer_plan(trainer)->process_bytes + fmax(picture, heed_anchors_bytes(trainer));
 }
 
 static void show_memory(FILE *out, const heed_trainer *trainer, bool of_each_rank)

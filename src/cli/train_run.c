@@ -37,12 +37,20 @@ static bool keep_text(void *context, const heed_written *w)
     return !heed_cli_interrupted();
 }
 
+/* As many as training takes: the other ranks of this machine keep their processors busy while they wait. */
+static int threads_of(const train_run *r)
+{
+    const heed_train_options *o = heed_trainer_options(r->trainer);
+    const bool divided = o->threads == 0 && heed_ranks_size(o->ranks) > 1;
+
+    return divided ? heed_ranks_processors(o->ranks) : (int)o->threads;
+}
+
 /* What the model writes as it is now; *text is allocated. */
 static heed_status write_sample(const train_run *r, char **text, size_t *n, heed_error *err)
 {
     const heed_train_options *o = heed_trainer_options(r->trainer);
     const heed_train_plan *plan = heed_trainer_plan(r->trainer);
-    const bool divided = o->threads == 0 && heed_ranks_size(o->ranks) > 1;
     heed_generate_options options = heed_generate_default();
     const char *begin = plan->task_prompt != NULL ? plan->task_prompt : "";
     const heed_prompt prompt = {.text = begin, .n_text = strlen(begin)};
@@ -51,9 +59,7 @@ static heed_status write_sample(const train_run *r, char **text, size_t *n, heed
 
     if (out == NULL)
         return HEED_ERR_MEMORY;
-    /* as many threads as training takes: the other ranks of this machine keep their processors busy while they wait */
-    options.session = (heed_session_options){
-        .threads = divided ? heed_ranks_processors(o->ranks) : (int)o->threads, .seed = (uint64_t)o->seed};
+    options.session = (heed_session_options){.threads = threads_of(r), .seed = (uint64_t)o->seed};
     options.max_tokens = r->own->sample_tokens;
     if (plan->task_prompt != NULL) { /* the answer to a prompt, and what the model holds most likely */
         options.sampling.temperature = 0.0;
@@ -95,7 +101,7 @@ static heed_status open_heads(train_run *r, heed_error *err)
                                                 .patterns = own->record_patterns,
                                                 .length = own->record_length,
                                                 .seed = (uint64_t)o->seed,
-                                                .threads = (int)o->threads};
+                                                .threads = threads_of(r)};
     heed_status status = HEED_OK;
 
     if (heed_ranks_rank(o->ranks) == 0 &&
@@ -143,22 +149,18 @@ static heed_status train(train_run *r, heed_error *err)
             break;
         if (stop)
             return stop_early(r, err);
-        const int64_t before = r->now.step;
         status = heed_trainer_step(r->trainer, &r->now, err);
         if (status != HEED_OK)
             break;
-        const bool ran = r->now.step > before; /* a run that is done already does nothing */
-        r->n_steps += ran;
-        if (!isnan(r->now.validation_loss))
-            r->validation_loss = r->now.validation_loss;
-        if (ran)
-            heed_cli_show_step(&r->progress, &r->now);
-        if (!isnan(r->now.validation_loss) && r->own->stats)
+        r->n_steps++;
+        heed_cli_show_step(&r->progress, &r->now);
+        if (isnan(r->now.validation_loss))
+            continue;
+        r->validation_loss = r->now.validation_loss;
+        if (r->own->stats)
             heed_cli_show_groups(r->progress.out, r->trainer);
-        if (!isnan(r->now.validation_loss))
-            show_sample(r);
-        if (ran && !isnan(r->now.validation_loss))
-            status = record_heads(r, err);
+        show_sample(r);
+        status = record_heads(r, err);
     }
     heed_cli_clear_line(&r->progress);
     return status;

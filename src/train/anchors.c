@@ -130,6 +130,11 @@ heed_status heed_trainer_anchors(const heed_trainer *t, heed_anchors *anchors, h
     return heed_counts_losses(t->source, t->model->config.vocab_size, &anchors->unigram, &anchors->bigram, err);
 }
 
+double heed_anchors_bytes(const heed_trainer *t)
+{
+    return heed_counts_bytes(t->source, t->model->config.vocab_size);
+}
+
 /* Between two points of the curve losses follow a line over the logarithm of the steps. */
 double heed_anchors_usual(const heed_anchors *a, int64_t steps)
 {

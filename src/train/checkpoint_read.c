@@ -16,7 +16,7 @@ static heed_status read_position(heed_json_reader *r, heed_trainer *t, uint64_t 
     const char *text = heed_json_string(r, "text", ""), *hash = heed_json_string(r, "text_hash", "0");
     const char *tokenizer = heed_json_string(r, "tokenizer", "");
 
-    t->step = heed_json_int(r, "step", 0, 0, INT64_MAX);
+    t->step = heed_json_int(r, "step", 0, 0, HEED_TRAIN_MOST_STEPS);
     *position = (uint64_t)heed_json_int(r, "batches_position", 0, 0, INT64_MAX);
     t->text.bytes = (uint64_t)heed_json_int(r, "text_bytes", 0, 0, INT64_MAX);
     t->text.hash = strtoull(hash, NULL, 16);

@@ -86,12 +86,18 @@ static void sort_pairs(counts *c)
             c->followers[c->pairs[i] / (uint64_t)c->vocab_size]++;
 }
 
+static int64_t tokens_counted(const heed_source *source, bool small)
+{
+    const int64_t most = small ? MOST_IN_TABLE : MOST_SORTED, all = source->n_tokens[HEED_PART_TRAIN];
+
+    return all < most ? all : most;
+}
+
 static heed_status count_part(counts *c, const heed_source *source, int64_t vocab_size, heed_error *err)
 {
     const size_t V = (size_t)vocab_size;
     const bool small = vocab_size <= SMALL_VOCABULARY;
-    const int64_t most = small ? MOST_IN_TABLE : MOST_SORTED, all = source->n_tokens[HEED_PART_TRAIN];
-    const int64_t n = all < most ? all : most;
+    const int64_t n = tokens_counted(source, small);
 
     c->vocab_size = vocab_size;
     c->tokens = calloc(V, sizeof *c->tokens);
@@ -108,6 +114,18 @@ static heed_status count_part(counts *c, const heed_source *source, int64_t voca
     if (c->pairs != NULL)
         sort_pairs(c);
     return HEED_OK;
+}
+
+double heed_counts_bytes(const heed_source *source, int64_t vocab_size)
+{
+    const double V = (double)vocab_size;
+    const bool small = vocab_size <= SMALL_VOCABULARY;
+    const double n = (double)tokens_counted(source, small), twice = 2.0; /* qsort has a copy */
+
+    if (n <= 0.0)
+        return 0.0;
+    return V * 3.0 * sizeof(uint32_t) +
+           (small ? V * V * sizeof(uint32_t) : twice * (n + 1.0) * sizeof(uint64_t));
 }
 
 /* --- predicting --- */

@@ -14,4 +14,7 @@
 heed_status heed_counts_losses(const heed_source *source, int64_t vocab_size, double *unigram, double *bigram,
                                heed_error *err);
 
+/** Bytes that it takes while it counts, at most. */
+double heed_counts_bytes(const heed_source *source, int64_t vocab_size);
+
 #endif

@@ -64,7 +64,8 @@ static void measure(heed_trainer *t)
         t->plan.matrix_peak_flops = rate.best;
     peak = (double)heed_memory_peak();
     t->plan.process_bytes = (double)heed_memory_block_bytes(t->block_bytes) + (double)heed_memory_resident() +
-                            (t->reduce != NULL ? (double)t->reduce->bytes : 0.0);
+                            (t->reduce != NULL ? (double)t->reduce->bytes : 0.0) +
+                            (double)t->start.teacher.out_bytes + heed_trainer_batch_bytes(t);
     if (t->start.teacher.model != NULL) /* mapped, and read as a whole when it was opened */
         t->plan.teacher_bytes = heed_weights_stored_bytes(t->start.teacher.model->weights);
     if (peak > t->plan.process_bytes)
@@ -141,7 +142,7 @@ static heed_status set_up(heed_trainer *t, heed_config *config, bool resumed, he
     if (status == HEED_OK)
         status = open_device(t, err);
     if (status == HEED_OK)
-        status = heed_trainer_prepare(t, err);
+        status = heed_trainer_prepare(t, resumed, err);
     if (status != HEED_OK)
         return status;
     describe(t);
@@ -219,14 +220,10 @@ static heed_status begin_folder(heed_trainer *t, heed_error *err)
 /* Of the first step, before it is taken. */
 static int64_t first_targets(heed_trainer *t)
 {
-    const int64_t n = t->options.batch_size * t->model->config.context_length;
     heed_batches batches = t->batches;
-    int64_t count = 0;
 
     heed_batches_next(&batches, t->ids, t->targets);
-    for (int64_t i = 0; i < n; i++)
-        count += t->targets[i] != HEED_NO_TARGET;
-    return count;
+    return heed_count_targets(t->targets, t->options.batch_size * t->model->config.context_length);
 }
 
 /* Several ranks each have a part of the gradients alone. A run that they go on with takes no looks. */
@@ -236,6 +233,14 @@ static heed_status check_looks(const heed_train_options *o, heed_error *err)
         return HEED_OK;
     return heed_fail(err, HEED_ERR_USAGE,
                      "group_interval: expected a single process, not several ranks, or it has no effect");
+}
+
+/* More texts are read behind a first one. */
+static heed_status check_texts(const char *text_path, const heed_train_options *o, heed_error *err)
+{
+    if (o->n_more_texts == 0 || text_path != NULL)
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_USAGE, "more_texts: expected a text before them, got none");
 }
 
 static heed_status no_memory(heed_error *err)
@@ -269,6 +274,10 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         status = heed_best_check(options, err);
     if (status == HEED_OK)
         status = check_looks(options, err);
+    if (status == HEED_OK)
+        status = heed_schedule_check(options, err);
+    if (status == HEED_OK)
+        status = check_texts(text_path, options, err);
     if (status == HEED_OK && folder != NULL)
         status = set_folder(t, folder, err);
     if (status == HEED_OK && folder != NULL && heed_trainer_writes(t))
@@ -385,12 +394,12 @@ static heed_status open_run(const char *folder, const heed_resume_options *o, bo
     status = heed_ranks_agree(ranks, status, err);
     if (status == HEED_OK)
         status = heed_trainer_compare(t, err);
-    if (status == HEED_OK && o->steps != 0 && heed_trainer_writes(t)) /* no kill takes the new end back */
-        status = heed_checkpoint_write_state(t, err);
     if (status == HEED_OK && !looks && heed_trainer_writes(t))
         status = heed_keep_again(t, err);
     if (status == HEED_OK && !looks && heed_trainer_writes(t))
         status = heed_log_open(t, err);
+    if (status == HEED_OK && o->steps != 0 && heed_trainer_writes(t)) /* no kill takes the new end back */
+        status = heed_checkpoint_write_state(t, err);
     status = heed_ranks_agree(ranks, status, err);
     if (status != HEED_OK) {
         heed_trainer_close(t);

@@ -4,8 +4,6 @@
 #include "base/rng.h"
 #include "train/trainer.h"
 
-#define MOST_STEPS INT64_C(1000000000000)
-
 /* The least number of steps whose windows are so many epochs. */
 static heed_status count_steps(heed_trainer *t, heed_error *err)
 {
@@ -14,7 +12,7 @@ static heed_status count_steps(heed_trainer *t, heed_error *err)
 
     if (n == 0)
         return heed_fail(err, HEED_ERR_USAGE, "epochs: a task has no end, so steps say how long it is trained");
-    if (steps > (double)MOST_STEPS)
+    if (steps > (double)HEED_TRAIN_MOST_STEPS)
         return heed_fail(err, HEED_ERR_USAGE, "epochs: %lld epochs of %lld windows are too many steps",
                          (long long)t->options.epochs, (long long)n);
     t->options.order = HEED_TRAIN_EPOCHS;
@@ -38,7 +36,7 @@ heed_status heed_order_change_steps(heed_trainer *t, int64_t steps, heed_error *
 {
     if (steps == t->options.steps)
         return HEED_OK;
-    if (t->best.stopped)
+    if (t->best.stopped && t->step < t->options.steps)
         return heed_fail(err, HEED_ERR_USAGE,
                          "steps: the run's patience ended it at step %lld, so more of them change nothing",
                          (long long)t->step);
@@ -46,7 +44,8 @@ heed_status heed_order_change_steps(heed_trainer *t, int64_t steps, heed_error *
         return heed_fail(err, HEED_ERR_USAGE,
                          "steps: expected more than the %lld that the run has done, got %lld",
                          (long long)t->step, (long long)steps);
-    t->options.epochs = 0; /* its windows keep their order */
+    t->best.stopped = false; /* at the last step there was nothing left to stop */
+    t->options.epochs = 0;   /* its windows keep their order */
     t->options.steps = steps;
     return HEED_OK;
 }

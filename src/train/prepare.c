@@ -32,8 +32,24 @@ static heed_status check_state(heed_trainer *t, heed_error *err)
     return HEED_OK;
 }
 
+static int64_t greatest_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        const int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+double heed_trainer_batch_bytes(const heed_trainer *t)
+{
+    return 2.0 * (double)t->options.batch_size * (double)t->model->config.context_length * sizeof *t->ids;
+}
+
 /* The windows of a step, and how many of them run at once. */
-static heed_status prepare_batch(heed_trainer *t, heed_error *err)
+static heed_status prepare_batch(heed_trainer *t, bool resumed, heed_error *err)
 {
     const heed_train_options *o = &t->options;
     const size_t n = (size_t)(o->batch_size * t->model->config.context_length);
@@ -45,6 +61,8 @@ static heed_status prepare_batch(heed_trainer *t, heed_error *err)
             "batch_size: expected a multiple of the %lld ranks, so that each has as many windows; got %lld",
             (long long)size, (long long)o->batch_size);
     t->micro_batch = o->micro_batch > 0 ? o->micro_batch : own;
+    if (resumed && own % t->micro_batch != 0) /* other ranks than before: fewer windows at once, never more */
+        t->micro_batch = greatest_divisor(own, t->micro_batch);
     if (o->strict) {
         const heed_status status = heed_strict_cut(&t->strict, o, (int)size, err);
 
@@ -131,11 +149,11 @@ static void place_strict(heed_trainer *t)
 }
 
 /* Graphs, plans, and the one block that holds everything. */
-heed_status heed_trainer_prepare(heed_trainer *t, heed_error *err)
+heed_status heed_trainer_prepare(heed_trainer *t, bool resumed, heed_error *err)
 {
     heed_weights *w = t->model->weights;
     size_t state, arena;
-    heed_status status = prepare_batch(t, err);
+    heed_status status = prepare_batch(t, resumed, err);
 
     if (status == HEED_OK && t->start.teacher.model != NULL)
         status = heed_teacher_plan(t, t->ids, err);

@@ -135,7 +135,7 @@ heed_cost heed_step_plans_cost(const heed_step_plans *plans);
 
 /** Sets all gradients to 0: before the runs that add up to a step. */
 void heed_step_clear_gradients(const heed_step_graph *step, heed_weights *weights);
-/** Runs the first stage and returns its loss. Sets inputs->share to 1 first where it is the whole step. */
+/** Runs the first stage and returns its loss. inputs->share is what the loss is weighed by, 1 where this is the whole step. */
 float heed_step_run_gradients(heed_step_graph *step, const heed_step_plans *plans);
 /** The divergence from the teacher in that run; NaN without one. */
 float heed_step_kl(const heed_step_graph *step, const heed_step_plans *plans);

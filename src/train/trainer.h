@@ -21,6 +21,8 @@
 #define HEED_PATH_BYTES  4096
 #define HEED_MOST_GROUPS 16 /* components of a model */
 
+#define HEED_TRAIN_MOST_STEPS INT64_C(1000000000000)
+
 /* What was trained on, so that a resumed run can tell whether it still is the same. */
 typedef struct heed_text_identity {
     char path[HEED_PATH_BYTES]; /* absolute; empty: the built-in stories, or a task */
@@ -120,7 +122,9 @@ double heed_order_epochs(const heed_trainer *trainer, int64_t steps);
 heed_status heed_absolute_path(char *out, const char *path, const char *what, heed_error *err);
 
 /** Graphs, plans and memory of a run whose model and text are there. HEED_ERR_USAGE, HEED_ERR_MEMORY with the number. */
-heed_status heed_trainer_prepare(heed_trainer *trainer, heed_error *err);
+heed_status heed_trainer_prepare(heed_trainer *trainer, bool resumed, heed_error *err);
+/** The ids and targets of a step's windows. */
+double heed_trainer_batch_bytes(const heed_trainer *trainer);
 
 /** The files of a checkpoint: what a run has more, then from number HEED_FIRST_OF_MODEL on those of a model. */
 enum { HEED_FIRST_OF_MODEL = 2, HEED_N_CHECKPOINT_FILES = 5 };

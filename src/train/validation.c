@@ -3,6 +3,7 @@
  * Validation loss: the mean over some random windows, always the same ones, or over a sweep of the whole part. An evaluation
  * of as many batches as a sweep has is one: each token is predicted once, and no more windows are run than there are.
  */
+#include "data/order.h"
 #include "train/trainer.h"
 
 #define LAST_BATCHES 200 /* of the evaluation after the last step, at least */
@@ -19,9 +20,7 @@ int64_t heed_validation_due(const heed_trainer *t, int64_t step)
 /* Windows that hold every target of the part once; 0: the source has no end. */
 static int64_t windows_of(const heed_trainer *t)
 {
-    const int64_t T = t->model->config.context_length, n = t->source->n_tokens[HEED_PART_VALIDATION];
-
-    return n > 1 ? (n - 1 + T - 1) / T : 0;
+    return heed_order_n_windows(t->source->n_tokens[HEED_PART_VALIDATION], t->model->config.context_length);
 }
 
 /* Batches of a sweep; 0: there is none. */

@@ -91,6 +91,10 @@ ranks 2 'rank 1 has another steps' -n 1 heed train --resume tokens --quiet --ste
     : -n 1 heed train --resume tokens --quiet --steps 98
 ranks 0 '' -n 2 heed train --resume tokens --quiet --steps 30
 [ "$(tail -1 tokens/log.jsonl | grep -o '"step": [0-9]*')" = '"step": 30' ] || fail "two ranks, --steps: expected 30 steps"
+ranks 0 '' -n 1 heed train a.txt $few --batch-size 6 --micro-batch 2 --out parts
+ranks 0 '' -n 2 heed train --resume parts --quiet --steps 5 # three windows each, in parts of one
+[ "$(wc -l <parts/log.jsonl)" -eq 5 ] || fail "two ranks, three windows each: expected 5 steps"
+ranks 2 'micro_batch: expected a divisor' -n 2 heed train a.txt $few --batch-size 6 --micro-batch 2 --out o
 ranks 2 'rank 1: the range test has other' -n 1 heed train a.txt $few --range-test \
     : -n 1 heed train a.txt $few --range-test --range-steps 30
 ranks 2 'rank 1 has another kind of run' -n 1 heed train a.txt $few --out o \

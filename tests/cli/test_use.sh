@@ -71,6 +71,7 @@ needs 'text_field: expected a text' --task copy --text-field a
 needs 'target_field: expected a text' --target-field a
 needs 'token_file_bytes: expected a text' --token-file-bytes 1
 needs 'order: expected no --task' --task copy --order epochs
+needs 'order: expected epochs, as --epochs is beside it' none.txt --epochs 2 --order windows
 needs 'corpus_bytes: expected neither a text nor --task' none.txt --corpus-bytes 2000
 needs 'corpus_bytes: expected neither a text nor --task' --task copy --corpus-bytes 2000
 needs 'decay_factor: expected --schedule step' --decay-factor 0.5
@@ -88,6 +89,13 @@ done
 for setting in "beta1 0.5" "beta2 0.5" "eps 1e-8"; do
     needs "expected --optimizer adamw or adam" --$setting --optimizer sgd
 done
+# of a file, which may hold what is as usual
+echo '{"momentum": 0.5}' >wrong.json
+needs "momentum: expected --optimizer sgd" --config wrong.json
+echo '{"target_field": "a"}' >wrong.json
+needs "target_field: expected a text" --config wrong.json
+echo '{"temperature": 3, "steps": 5}' >wrong.json
+needs "temperature: expected --distill" --config wrong.json --steps 6
 absent o
 
 # ---- numbers ----
@@ -95,6 +103,8 @@ absent o
 refuse 2 'eps: expected a number from 1e-30 to 1, got "0"' train --eps 0
 refuse 2 'steps: expected a whole number from 1 to 1000000000000, got "0"' train --steps 0
 refuse 2 'steps: expected a whole number' train --steps 1.5
+refuse 2 'weight_decay: expected 0 or more, or -1 for the usual, got -0.01' train --weight-decay -0.01
+refuse 2 'min_learning_rate: expected 0 or more, or -1 for the usual, got -0.5' train --min-learning-rate -0.5
 refuse 2 'range_steps: expected a whole number from 20' train --range-test --range-steps 3
 refuse 2 'so --resume cannot be given' train --resume none --range-test
 refuse 2 'steps: expected a whole number' train --steps=
@@ -211,6 +221,7 @@ mkdir logged
 echo '{"step": 1, "loss": 1}' >logged/log.jsonl
 refuse 2 'logged: there is a log.jsonl already' train nothing.txt $tiny --range-test --out logged
 refuse 3 'good.txt: expected a folder, this is a file' train short.txt $tiny --range-test --out good.txt
+refuse 3 'away/curve: cannot be made' train good.txt $tiny --range-test --out away/curve
 refuse 1 'no rate can be suggested' train good.txt $tiny --range-test --range-low 500 --range-high 1000 --out curve
 [ -s curve/log.jsonl ] && [ -s curve/range.png ] || fail "nothing suggested: expected the log and the picture"
 allow plot curve --x lr
@@ -232,6 +243,8 @@ absent o
 
 # ---- a model, and folders that are none ----
 
+echo '{"momentum": 0.9, "task": "none", "task_length": 0, "strict_parts": 0, "decay_factor": 0.1}' >usual.json
+allow train good.txt $tiny --config usual.json --out usual --quiet
 echo '{"steps": 3, "n_layers": 1, "d_model": 16, "context_length": 16, "batch_size": 4, "threads": 1}' >good.json
 allow train good.txt --config good.json --steps 4 --out model
 [ "$(wc -l <model/log.jsonl)" -eq 4 ] || fail "what the line says must win over the file"

@@ -405,6 +405,27 @@ static void epochs_may_end_elsewhere(void **state)
     run_close(&c);
 }
 
+/* A learning rate of 0 makes nothing better, and the last of its evaluations is the one that patience ends with. */
+static void patience_that_ends_with_the_last_step_ends_nothing(void **state)
+{
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    c.options.learning_rate = c.options.min_learning_rate = 0.0;
+    c.options.steps = 9;
+    c.options.eval_interval = 3;
+    c.options.patience = 2;
+    assert_true(run_train(&c, "a", RUN_MAX_STEPS, NULL));
+    heed_trainer *trainer = resume_to(&c, "a", 30);
+    heed_progress p = {0};
+    while (!p.done)
+        assert_int_equal(heed_trainer_step(trainer, &p, NULL), HEED_OK);
+    assert_true(p.stopped_early && p.step == 12); /* at the next one that is no better */
+    heed_trainer_close(trainer);
+    run_close(&c);
+}
+
 static void expect_no_end_at(const run_case *c, const char *name, int64_t steps, const char *part)
 {
     const heed_resume_options options = {.threads = -1, .steps = steps};
@@ -636,6 +657,7 @@ int main(void)
         cmocka_unit_test(the_text_is_found_from_any_folder),
         cmocka_unit_test(a_longer_run_is_one_of_so_many_steps),
         cmocka_unit_test(the_schedule_follows_the_new_end),
+        cmocka_unit_test(patience_that_ends_with_the_last_step_ends_nothing),
         cmocka_unit_test(epochs_may_end_elsewhere),
         cmocka_unit_test(an_end_that_is_behind_is_refused),
         cmocka_unit_test(a_folder_without_a_run_is_refused),
