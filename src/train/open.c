@@ -217,6 +217,28 @@ static heed_status begin_folder(heed_trainer *t, heed_error *err)
     return status == HEED_OK ? heed_log_open(t, err) : status;
 }
 
+/* trainer.json names them all, and is read back up to its limit: half of it for them, as a character may take two. */
+static heed_status add_texts(heed_trainer *t, heed_error *err)
+{
+    const heed_train_options *o = &t->options;
+    heed_status status = HEED_OK;
+    char path[HEED_PATH_BYTES];
+    size_t bytes = 0;
+
+    for (int i = 0; status == HEED_OK && i < o->n_more_texts; i++) {
+        status = heed_absolute_path(path, o->more_texts[i], "text", err);
+        bytes += status == HEED_OK ? strlen(path) + 16 : 0;
+        if (bytes > HEED_JSON_CONFIG_BYTES / 2)
+            status = heed_fail(
+                err, HEED_ERR_USAGE,
+                "expected texts whose paths take at most %zu bytes, these %d take more: join some of them",
+                HEED_JSON_CONFIG_BYTES / 2, o->n_more_texts + 1);
+        if (status == HEED_OK)
+            status = heed_text_add(&t->text, path, err);
+    }
+    return status;
+}
+
 /* Of the first step, before it is taken. */
 static int64_t first_targets(heed_trainer *t)
 {
@@ -286,12 +308,8 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
     status = heed_ranks_agree(t->options.ranks, status, err);
     if (status == HEED_OK && text_path != NULL)
         status = heed_absolute_path(t->text.path, text_path, "text", err);
-    for (int i = 0; status == HEED_OK && i < options->n_more_texts; i++) {
-        char path[HEED_PATH_BYTES];
-        status = heed_absolute_path(path, options->more_texts[i], "text", err);
-        if (status == HEED_OK)
-            status = heed_text_add(&t->text, path, err);
-    }
+    if (status == HEED_OK)
+        status = add_texts(t, err);
     if (status == HEED_OK && options->tokenizer_path != NULL)
         status = heed_absolute_path(t->tokenizer.path, options->tokenizer_path, "tokenizer", err);
     if (status == HEED_OK)

@@ -405,6 +405,31 @@ static void epochs_may_end_elsewhere(void **state)
     run_close(&c);
 }
 
+/* What trainer.json could not name is refused before it is trained on. */
+static void texts_without_number_are_refused(void **state)
+{
+    enum { N = 20000 };
+    const char **more = malloc(N * sizeof *more);
+    heed_trainer *trainer = NULL;
+    heed_error err = {0};
+    run_case c;
+
+    (void)state;
+    run_open(&c);
+    for (int i = 0; i < N; i++)
+        more[i] = c.text;
+    c.options.more_texts = more;
+    c.options.n_more_texts = N;
+    assert_int_equal(heed_trainer_create(c.text, &c.config, &c.options, run_path(&c, "no"), &trainer, &err),
+                     HEED_ERR_USAGE);
+    run_expect_sentence(&err, "join some of them");
+    assert_int_equal(heed_trainer_create(NULL, &c.config, &c.options, run_path(&c, "no"), &trainer, &err),
+                     HEED_ERR_USAGE);
+    run_expect_sentence(&err, "expected a text before them");
+    free(more);
+    run_close(&c);
+}
+
 /* A learning rate of 0 makes nothing better, and the last of its evaluations is the one that patience ends with. */
 static void patience_that_ends_with_the_last_step_ends_nothing(void **state)
 {
@@ -657,6 +682,7 @@ int main(void)
         cmocka_unit_test(the_text_is_found_from_any_folder),
         cmocka_unit_test(a_longer_run_is_one_of_so_many_steps),
         cmocka_unit_test(the_schedule_follows_the_new_end),
+        cmocka_unit_test(texts_without_number_are_refused),
         cmocka_unit_test(patience_that_ends_with_the_last_step_ends_nothing),
         cmocka_unit_test(epochs_may_end_elsewhere),
         cmocka_unit_test(an_end_that_is_behind_is_refused),
