@@ -7,7 +7,7 @@
 """
 import sys
 
-BUCKET = 1600 * 4096  # numbers, the most that src/train/split.c puts into one
+BUCKET = 1600 * 4096  # numbers, the most that one takes (src/train/split.h)
 RUN_TOKENS = 8192  # of one run at most; a step of more is several, and only the last hides anything
 
 # layers, d_model, context, vocabulary

@@ -43,11 +43,12 @@ typedef struct heed_anchors {
  *   p1(b)     = (n_b  + u / V)      / (n   + u)        u   different tokens, V vocab_size
  *   p2(b | a) = (n_ab + u_a p1(b))  / (n_a + u_a)      u_a different tokens after a
  *
- * HEED_ERR_MEMORY: heed_anchors_bytes(). Source: Witten and Bell 1991, IEEE Transactions on Information Theory 37 (4), method C.
+ * HEED_ERR_MEMORY: heed_anchors_bytes(). Source: Witten and Bell 1991, IEEE Transactions on Information Theory 37 (4),
+ * method C.
  */
 HEED_API heed_status heed_trainer_anchors(const heed_trainer *trainer, heed_anchors *anchors, heed_error *err);
 
-/** Bytes that heed_trainer_anchors() takes while it counts, at most: about 32 MB, and next to none for characters. */
+/** Bytes that heed_trainer_anchors() takes while it counts, at most: 12 a token of the vocabulary and up to 32 MB for pairs. */
 HEED_API double heed_anchors_bytes(const heed_trainer *trainer);
 
 /** The validation loss that runs of so many steps of this recipe usually end with; NaN where it is not known. */

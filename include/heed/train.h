@@ -267,7 +267,7 @@ typedef struct heed_resume_options {
 HEED_API heed_resume_options heed_resume_options_default(void); /* as before, by this process alone */
 /**
  * heed_trainer_resume() with what the options change; the folder keeps other steps from here on. HEED_ERR_USAGE: another
- * number of steps that is none beyond those that are done, or for a run that its patience has ended; ranks that do not
+ * number of steps that is none beyond those that are done, or for a run that its patience has ended early; ranks that do not
  * divide batch_size.
  */
 HEED_API heed_status heed_trainer_resume_with(const char *folder, const heed_resume_options *options,
@@ -285,8 +285,9 @@ HEED_API const char *heed_trainer_folder(const heed_trainer *trainer);
 HEED_API heed_progress heed_trainer_progress(const heed_trainer *trainer);
 /**
  * One step, with the evaluation and the checkpoint that fall due after it. After the last one, done is set.
- * An update that is not finite is passed over (heed_progress.skipped). HEED_ERR_CHECK: ten in a row were, or the weights
- * themselves are no numbers any more; the last checkpoint is kept, nothing more is saved.
+ * An update that is not finite is passed over (heed_progress.skipped). HEED_ERR_CHECK: ten in a row were, the weights
+ * themselves are no numbers any more or predict nothing that is one where they are to be saved, or the last evaluation is none;
+ * the last checkpoint is kept, nothing more is saved.
  */
 HEED_API heed_status heed_trainer_step(heed_trainer *trainer, heed_progress *progress, heed_error *err);
 /**
@@ -294,7 +295,10 @@ HEED_API heed_status heed_trainer_step(heed_trainer *trainer, heed_progress *pro
  * step that was not looked at (options.group_interval) or made no update, and with several ranks.
  */
 HEED_API const heed_group_stats *heed_trainer_groups(const heed_trainer *trainer, int *n);
-/** Writes a checkpoint now. On failure (a full disk) the earlier checkpoint is untouched. */
+/**
+ * Writes a checkpoint now. On failure (a full disk) the earlier checkpoint is untouched. HEED_ERR_CHECK: the run has diverged,
+ * as above.
+ */
 HEED_API heed_status heed_trainer_save(heed_trainer *trainer, heed_error *err);
 /**
  * Mean validation loss over so many batches, always the same ones; changes nothing. Where they would hold as many windows

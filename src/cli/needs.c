@@ -160,22 +160,7 @@ static bool asks(const heed_cli_setting *s)
            strcmp(heed_field_get(s->field, s->group->structure, value, sizeof value), "true") == 0;
 }
 
-static heed_status refuse(const struct need *need, heed_error *err)
-{
-    return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s or it has no effect", need->name,
-                         need->expected);
-}
-
-static heed_status check_setting(const heed_cli_setting *s, const run_facts *f, heed_error *err)
-{
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0] && asks(s); i++) {
-        if (strcmp(needs[i].name, s->field->name) == 0 && !needs[i].met(f))
-            return refuse(&needs[i], err);
-    }
-    return HEED_OK;
-}
-
-/* Is it another than usual? A field of the program's own has none here. */
+/* Does it have another value than its default? Only settings of a run are looked at, as a file has no others. */
 static bool is_unusual(const char *name, const run_facts *f)
 {
     const heed_train_options usual = heed_train_options_default();
@@ -187,12 +172,28 @@ static bool is_unusual(const char *name, const run_facts *f)
                                    heed_field_get(field, &usual, of_usual, sizeof of_usual)) != 0;
 }
 
-/* The file of a run may hold every setting. Those that are as usual ask for nothing. */
-static heed_status check_others(const run_facts *f, heed_error *err)
+/* With a file, the line may put a setting back to its default. */
+static heed_status check_setting(const heed_cli_setting *s, const run_facts *f, heed_error *err)
 {
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0] && asks(s); i++) {
+        if (strcmp(needs[i].name, s->field->name) == 0 && !needs[i].met(f) &&
+            (f->own->config == NULL || s->group->structure != f->train || is_unusual(s->field->name, f)))
+            return heed_cli_fail(err, HEED_ERR_USAGE, "%s: expected %s or it has no effect", needs[i].name,
+                                 needs[i].expected);
+    }
+    return HEED_OK;
+}
+
+/* A file may hold every setting of a run. Those at their defaults ask for nothing. */
+static heed_status check_file(const run_facts *f, heed_error *err)
+{
+    char shown[256];
+
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0] && f->own->config != NULL; i++) {
         if (!needs[i].met(f) && is_unusual(needs[i].name, f))
-            return refuse(&needs[i], err);
+            return heed_cli_fail(err, HEED_ERR_USAGE, "%s: %s: expected %s or it has no effect",
+                                 heed_cli_quote(shown, sizeof shown, f->own->config), needs[i].name,
+                                 needs[i].expected);
     }
     return HEED_OK;
 }
@@ -205,5 +206,5 @@ heed_status heed_cli_check_needs(const heed_cli_options *options, const heed_cli
 
     for (int i = 0; i < options->n_settings && status == HEED_OK; i++)
         status = check_setting(&options->settings[i], &facts, err);
-    return status == HEED_OK ? check_others(&facts, err) : status;
+    return status == HEED_OK ? check_file(&facts, err) : status;
 }

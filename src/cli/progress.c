@@ -20,12 +20,13 @@ static bool has_share(const heed_progress *now)
 
 /* --- before the first step --- */
 
-/* At the end tokens are counted and then the picture is drawn, while all of the run is still there. */
+/* At the end the picture is drawn, then tokens are counted, while all of the run is there. A range test does neither. */
 double heed_cli_process_bytes(const heed_trainer *trainer)
 {
-    const double picture = heed_trainer_folder(trainer)[0] != '\0' ? HEED_PICTURE_BYTES : 0.0;
+    const bool ends = heed_trainer_folder(trainer)[0] != '\0';
 
-    return heed_trainer_plan(trainer)->process_bytes + fmax(picture, heed_anchors_bytes(trainer));
+    return heed_trainer_plan(trainer)->process_bytes +
+           (ends ? fmax(HEED_PICTURE_BYTES, heed_anchors_bytes(trainer)) : 0.0);
 }
 
 static void show_memory(FILE *out, const heed_trainer *trainer, bool of_each_rank)

@@ -129,6 +129,21 @@ static heed_status write_log(const heed_range_result *r, const char *folder, hee
     return heed_cli_out_close(&out, status, err);
 }
 
+/* Before the test, which takes its time: can the folder be made, or be written to? It is made when there is something for it. */
+static heed_status try_folder(const char *folder, heed_error *err)
+{
+    struct stat info;
+
+    if (mkdir(folder, 0777) == 0) {
+        rmdir(folder);
+        return HEED_OK;
+    }
+    if (errno == EEXIST && (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode) || access(folder, W_OK) == 0))
+        return HEED_OK; /* a file in its place is told elsewhere */
+    return heed_cli_fail(err, HEED_ERR_FILE, "%.300s: cannot be made or written to: %s", folder,
+                         strerror(errno));
+}
+
 /* A log belongs to a model, or to another test: both are left alone. */
 heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks, heed_error *err)
 {
@@ -137,14 +152,11 @@ heed_status heed_cli_range_check(const heed_cli_range *range, heed_ranks *ranks,
     const char *folder = range->folder;
     char path[PATH_BYTES];
     struct stat info;
-    heed_status status = HEED_OK;
+    heed_status status;
 
     if (folder == NULL || heed_ranks_rank(ranks) != 0)
         return HEED_OK;
-    if (mkdir(folder, 0777) == 0) /* it can be made, and will be when there is something for it */
-        rmdir(folder);
-    else if (errno != EEXIST)
-        status = heed_cli_fail(err, HEED_ERR_FILE, "%.300s: cannot be made: %s", folder, strerror(errno));
+    status = try_folder(folder, err);
     for (int i = 0; i < 2 && status == HEED_OK; i++) {
         if (snprintf(path, sizeof path, "%s/%s", folder, files[i]) >= (int)sizeof path)
             status = heed_cli_fail(err, HEED_ERR_USAGE, "the folder's path is too long");

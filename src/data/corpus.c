@@ -308,7 +308,7 @@ heed_status heed_corpus_check_targets(const heed_corpus *c, const char *name, he
     return HEED_OK;
 }
 
-/* The bytes of every piece, 0 of special ones, which no text has; NULL: no memory. */
+/* The bytes of every piece, 0 of special ones, which are not spelled by a text; NULL: no memory. */
 static int32_t *piece_lengths(const heed_tokenizer *tokenizer, int64_t vocab_size)
 {
     int32_t *lengths = malloc((size_t)vocab_size * sizeof *lengths + 1);

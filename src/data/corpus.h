@@ -83,8 +83,8 @@ heed_status heed_corpus_check_length(const heed_corpus *corpus, const heed_token
 heed_status heed_corpus_check_targets(const heed_corpus *corpus, const char *name, heed_error *err);
 
 /**
- * Bytes of the pieces of a part, over its tokens, where all of them count; else of those that do. A special token is none of
- * the text's bytes. With it a mean loss over targets becomes one a byte of what was predicted.
+ * Bytes per target: those of the pieces of all tokens of a part that count, over their number. A special token has none. A
+ * mean loss over targets, divided by it, is one a byte of what was predicted.
  */
 double heed_corpus_bytes_per_token(const heed_corpus *corpus, const heed_tokenizer *tokenizer, heed_part part);
 

@@ -74,6 +74,7 @@ typedef struct writing {
     const heed_documents_encoding *encoding;
     heed_file_sink *sink;
     heed_packing packing;
+    bool whole; /* it is to be read as one part */
     header header;
 } writing;
 
@@ -104,6 +105,10 @@ static heed_status fill(void *context, heed_file_sink *sink, heed_error *err)
     if (!heed_file_put(sink, bytes, sizeof bytes))
         return HEED_ERR_FILE;
     status = heed_documents_encode(w->texts, w->tokenizer, w->encoding, put_ids, w, err);
+    if (status == HEED_OK && w->whole && w->header.n < 2)
+        status = heed_fail(err, HEED_ERR_FILE,
+                           "%s: expected 2 tokens or more, one to predict and one before it, got %llu",
+                           heed_documents_name(w->texts), (unsigned long long)w->header.n);
     if (status != HEED_OK)
         return status;
     write_header(&w->header, bytes);
@@ -119,7 +124,8 @@ heed_status heed_token_file_write(const char *path, const heed_tokenizer *tokeni
     writing w = {.tokenizer = tokenizer,
                  .texts = texts,
                  .encoding = &encoding,
-                 .packing = heed_packing_for(vocab_size, heed_documents_marked(texts))};
+                 .packing = heed_packing_for(vocab_size, heed_documents_marked(texts)),
+                 .whole = options->whole};
 
     w.header = (header){.version = VERSION,
                         .bytes_per_token = (uint64_t)w.packing.bytes_per_token,

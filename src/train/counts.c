@@ -120,12 +120,12 @@ double heed_counts_bytes(const heed_source *source, int64_t vocab_size)
 {
     const double V = (double)vocab_size;
     const bool small = vocab_size <= SMALL_VOCABULARY;
-    const double n = (double)tokens_counted(source, small), twice = 2.0; /* qsort has a copy */
+    const double n = (double)tokens_counted(source, small);
 
     if (n <= 0.0)
         return 0.0;
     return V * 3.0 * sizeof(uint32_t) +
-           (small ? V * V * sizeof(uint32_t) : twice * (n + 1.0) * sizeof(uint64_t));
+           (small ? V * V * sizeof(uint32_t) : 2.0 * (n + 1.0) * sizeof(uint64_t)); /* qsort sorts a copy */
 }
 
 /* --- predicting --- */

@@ -232,9 +232,6 @@ static heed_status check_decay(const heed_weights *weights, const heed_groups *g
     const char *name = options->optimizer == HEED_OPTIMIZER_ADAM ? "adam" : "sgd";
     bool decoupled = weight_decay(options) > 0.0;
 
-    if (options->weight_decay < 0.0 && options->weight_decay != -1.0)
-        return heed_fail(err, HEED_ERR_USAGE, "weight_decay: expected 0 or more, or -1 for the usual, got %g",
-                         options->weight_decay);
     for (int i = 0; i < weights->n; i++)
         decoupled = decoupled || groups->list[i].weight_decay > 0.0;
     if (decoupled && options->optimizer != HEED_OPTIMIZER_ADAMW)

@@ -217,7 +217,17 @@ static heed_status begin_folder(heed_trainer *t, heed_error *err)
     return status == HEED_OK ? heed_log_open(t, err) : status;
 }
 
-/* trainer.json names them all, and is read back up to its limit: half of it for them, as a character may take two. */
+/* Bytes of a text in JSON, at most. */
+static size_t json_bytes(const char *text)
+{
+    size_t n = sizeof "\n    \"\",";
+
+    for (; *text != '\0'; text++)
+        n += (unsigned char)*text < 0x20 ? 6 : *text == '"' || *text == '\\' ? 2 : 1;
+    return n;
+}
+
+/* trainer.json names them all, and is read back up to its limit: half of it is for them. */
 static heed_status add_texts(heed_trainer *t, heed_error *err)
 {
     const heed_train_options *o = &t->options;
@@ -227,7 +237,7 @@ static heed_status add_texts(heed_trainer *t, heed_error *err)
 
     for (int i = 0; status == HEED_OK && i < o->n_more_texts; i++) {
         status = heed_absolute_path(path, o->more_texts[i], "text", err);
-        bytes += status == HEED_OK ? strlen(path) + 16 : 0;
+        bytes += status == HEED_OK ? json_bytes(path) : 0;
         if (bytes > HEED_JSON_CONFIG_BYTES / 2)
             status = heed_fail(
                 err, HEED_ERR_USAGE,
@@ -255,6 +265,14 @@ static heed_status check_looks(const heed_train_options *o, heed_error *err)
         return HEED_OK;
     return heed_fail(err, HEED_ERR_USAGE,
                      "group_interval: expected a single process, not several ranks, or it has no effect");
+}
+
+/* -1 stands for the usual; what is a little below 0 was meant otherwise. */
+static heed_status check_negative(const char *name, double value, heed_error *err)
+{
+    if (value >= 0.0 || value == -1.0)
+        return HEED_OK;
+    return heed_fail(err, HEED_ERR_USAGE, "%s: expected 0 or more, or -1 for the usual, got %g", name, value);
 }
 
 /* More texts are read behind a first one. */
@@ -296,6 +314,10 @@ heed_status heed_trainer_create(const char *text_path, const heed_config *config
         status = heed_best_check(options, err);
     if (status == HEED_OK)
         status = check_looks(options, err);
+    if (status == HEED_OK)
+        status = check_negative("weight_decay", options->weight_decay, err);
+    if (status == HEED_OK)
+        status = check_negative("min_learning_rate", options->min_learning_rate, err);
     if (status == HEED_OK)
         status = heed_schedule_check(options, err);
     if (status == HEED_OK)

@@ -61,7 +61,8 @@ static heed_status prepare_batch(heed_trainer *t, bool resumed, heed_error *err)
             "batch_size: expected a multiple of the %lld ranks, so that each has as many windows; got %lld",
             (long long)size, (long long)o->batch_size);
     t->micro_batch = o->micro_batch > 0 ? o->micro_batch : own;
-    if (resumed && own % t->micro_batch != 0) /* other ranks than before: fewer windows at once, never more */
+    /* other ranks than before: fewer windows at once, never more */
+    if (resumed && o->batch_size % t->micro_batch == 0 && own % t->micro_batch != 0)
         t->micro_batch = greatest_divisor(own, t->micro_batch);
     if (o->strict) {
         const heed_status status = heed_strict_cut(&t->strict, o, (int)size, err);

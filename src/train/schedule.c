@@ -71,10 +71,6 @@ double heed_schedule_rate(const heed_schedule *schedule, int64_t step)
 
 heed_status heed_schedule_check(const heed_train_options *o, heed_error *err)
 {
-    if (o->min_learning_rate < 0.0 && o->min_learning_rate != -1.0)
-        return heed_fail(err, HEED_ERR_USAGE,
-                         "min_learning_rate: expected 0 or more, or -1 for the usual, got %g",
-                         o->min_learning_rate);
     if (o->min_learning_rate > o->learning_rate)
         return heed_fail(err, HEED_ERR_USAGE, "min_learning_rate: expected at most learning_rate = %g, got %g",
                          o->learning_rate, o->min_learning_rate);

@@ -34,7 +34,7 @@ typedef struct heed_schedule {
     double factor;       /* of step */
 } heed_schedule;
 
-/** HEED_ERR_USAGE: an end that is above the beginning, or below 0. */
+/** HEED_ERR_USAGE: an end that is above the beginning. */
 heed_status heed_schedule_check(const heed_train_options *options, heed_error *err);
 /** The one that a run has. */
 heed_schedule heed_schedule_of(const heed_train_options *options);

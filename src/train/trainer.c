@@ -277,11 +277,11 @@ static heed_status fail_diverged(const heed_trainer *t, heed_error *err)
 
     if (t->saved_step >= 0)
         snprintf(kept, sizeof kept, "the checkpoint of step %lld is kept", (long long)t->saved_step);
-    return heed_fail(
-        err, HEED_ERR_CHECK,
-        "step %lld: the loss or its gradient is no longer a number, the run has diverged; %s; a smaller "
-        "learning_rate helps, and so does clip_norm",
-        (long long)t->step, kept);
+    return heed_fail(err, HEED_ERR_CHECK,
+                     "step %lld: the loss, its gradient or a weight is no longer a number, the run has "
+                     "diverged; %s; a smaller "
+                     "learning_rate helps, and so does clip_norm",
+                     (long long)t->step, kept);
 }
 
 heed_progress heed_trainer_progress(const heed_trainer *t)
@@ -324,19 +324,15 @@ static heed_status evaluate_due(heed_trainer *t, heed_progress *p, verdict *v, h
     return status;
 }
 
-/*
- * The checkpoint that is due, and what stays of it. While losses are no numbers there is none: the last one is from before,
- * and nobody knows yet whether the run is of use.
- */
+/* The checkpoint that is due, and what stays of it. The last one is better than weights that cannot predict. */
 static heed_status save_due(heed_trainer *t, verdict v, heed_progress *p, heed_error *err)
 {
     const heed_train_options *o = &t->options;
-    const bool suspect = v.broken || (t->guard.n_broken > 0 && !p->done);
     const bool due = p->done || (o->save_interval > 0 && t->step % o->save_interval == 0);
     const bool keep_best = v.best && o->keep_best, keep_step = due && o->keep_last > 0;
     heed_status status;
 
-    if (t->folder[0] == '\0' || suspect || (!due && !keep_best))
+    if (t->folder[0] == '\0' || v.broken || (!due && !keep_best))
         return HEED_OK;
     status = heed_trainer_save(t, err);
     p->saved = status == HEED_OK;
@@ -370,14 +366,32 @@ heed_status heed_trainer_step(heed_trainer *t, heed_progress *p, heed_error *err
     return t->diverged ? fail_diverged(t, err) : save_due(t, v, p, err);
 }
 
+/*
+ * Are the weights worth a checkpoint? After a step whose loss or norm was not finite, its batch or the weights are to blame: a
+ * batch of validation tells. All ranks come here, and find the same.
+ */
+static heed_status judge_weights(heed_trainer *t, heed_error *err)
+{
+    heed_status status = HEED_OK;
+    double loss = 0.0;
+
+    t->diverged = t->diverged || !heed_guard_weights_are_finite(t->model->weights);
+    if (t->diverged || t->guard.n_broken == 0)
+        return HEED_OK;
+    status = evaluate(t, 1, &loss, err);
+    t->diverged = status == HEED_OK && t->eval_targets > 0.0 && !isfinite(loss);
+    return status;
+}
+
 heed_status heed_trainer_save(heed_trainer *t, heed_error *err)
 {
     heed_status status;
 
     if (t->folder[0] == '\0')
         return heed_fail(err, HEED_ERR_USAGE, "a run without a folder cannot be saved");
-    t->diverged = t->diverged || !heed_guard_weights_are_finite(t->model->weights);
-    status = t->diverged ? fail_diverged(t, err) : heed_checkpoint_save(t, err);
+    status = judge_weights(t, err);
+    if (status == HEED_OK)
+        status = t->diverged ? fail_diverged(t, err) : heed_checkpoint_save(t, err);
     if (status == HEED_OK)
         t->saved_step = t->step;
     return status;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Texts into a token file that the caller names. */
-#include <stdio.h>
-
 #include "base/error.h"
 #include "data/token_file.h"
 #include "train/trainer.h"
@@ -29,11 +27,8 @@ heed_status heed_tokenizer_write_tokens(const heed_tokenizer *tokenizer, const c
         status = heed_documents_open(&reading, &documents, err);
     if (status == HEED_OK)
         status = heed_token_file_write(path, tokenizer, documents, &key, &whole, err);
-    if (status == HEED_OK) {
+    if (status == HEED_OK)
         status = heed_token_file_open(path, tokenizer, &key, &whole, &corpus, NULL, err);
-        if (status != HEED_OK) /* too short for anything */
-            remove(path);
-    }
     if (status == HEED_OK && n_tokens != NULL)
         *n_tokens = corpus->n;
     if (status == HEED_OK && n_bytes != NULL)

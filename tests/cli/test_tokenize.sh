@@ -236,6 +236,11 @@ refuse 2 'expected no text_field or target_field' train bees.tokens $tiny --out 
 refuse 3 'bees.tokens: made by' train bees.tokens $tiny --out x --tokenizer bees.json
 refuse 2 'bees.tokens' tokenize pairs bees.txt --tokens bees.tokens
 allow tokenize pairs bees.txt --tokens bees.tokens --force
+printf a >one.txt
+refuse 3 'one.txt: expected 2 tokens or more' tokenize pairs one.txt --tokens bees.tokens --force
+refuse 3 'one.txt: expected 2 tokens or more' tokenize pairs one.txt --tokens one.tokens
+absent one.tokens
+allow train bees.tokens $tiny --steps 3 --out still --tokenizer pairs
 refuse 2 'expected files beside --tokens' tokenize pairs --tokens x.tokens
 refuse 2 'beside --tokens' tokenize pairs bees.txt --tokens x.tokens --count
 refuse 2 'together with --tokens only' tokenize pairs bees.txt --text-field a

@@ -91,7 +91,7 @@ for setting in "beta1 0.5" "beta2 0.5" "eps 1e-8"; do
 done
 # of a file, which may hold what is as usual
 echo '{"momentum": 0.5}' >wrong.json
-needs "momentum: expected --optimizer sgd" --config wrong.json
+needs "wrong.json: momentum: expected --optimizer sgd" --config wrong.json
 echo '{"target_field": "a"}' >wrong.json
 needs "target_field: expected a text" --config wrong.json
 echo '{"temperature": 3, "steps": 5}' >wrong.json
@@ -221,7 +221,7 @@ mkdir logged
 echo '{"step": 1, "loss": 1}' >logged/log.jsonl
 refuse 2 'logged: there is a log.jsonl already' train nothing.txt $tiny --range-test --out logged
 refuse 3 'good.txt: expected a folder, this is a file' train short.txt $tiny --range-test --out good.txt
-refuse 3 'away/curve: cannot be made' train good.txt $tiny --range-test --out away/curve
+refuse 3 'away/curve: cannot be made or written to' train good.txt $tiny --range-test --out away/curve
 refuse 1 'no rate can be suggested' train good.txt $tiny --range-test --range-low 500 --range-high 1000 --out curve
 [ -s curve/log.jsonl ] && [ -s curve/range.png ] || fail "nothing suggested: expected the log and the picture"
 allow plot curve --x lr
@@ -245,6 +245,8 @@ absent o
 
 echo '{"momentum": 0.9, "task": "none", "task_length": 0, "strict_parts": 0, "decay_factor": 0.1}' >usual.json
 allow train good.txt $tiny --config usual.json --out usual --quiet
+echo '{"momentum": 0.5}' >sgd.json
+allow train good.txt $tiny --config sgd.json --momentum 0.9 --out neutral --quiet --steps 3
 echo '{"steps": 3, "n_layers": 1, "d_model": 16, "context_length": 16, "batch_size": 4, "threads": 1}' >good.json
 allow train good.txt --config good.json --steps 4 --out model
 [ "$(wc -l <model/log.jsonl)" -eq 4 ] || fail "what the line says must win over the file"

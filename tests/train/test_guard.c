@@ -281,7 +281,7 @@ static void expect_checkpoint(const run_case *c, const char *name, int64_t step)
     heed_trainer_close(trainer);
 }
 
-/* Ten of those are enough, and none of them is saved, nor an evaluation's best. */
+/* Ten of those are enough, and none of its evaluations is the best. */
 static void ten_broken_steps_in_a_row_end_the_run(void **state)
 {
     run_case c;
@@ -292,8 +292,8 @@ static void ten_broken_steps_in_a_row_end_the_run(void **state)
     (void)state;
     run_open(&c);
     c.options.steps = 40;
-    c.options.save_interval = 1;
-    c.options.eval_interval = 2;
+    c.options.save_interval = 0;
+    c.options.eval_interval = 3;
     c.options.keep_best = true;
     heed_trainer *trainer = run_create(&c, "a");
     run_steps(trainer, 3, NULL);
@@ -308,6 +308,55 @@ static void ten_broken_steps_in_a_row_end_the_run(void **state)
     heed_trainer_close(trainer);
     expect_checkpoint(&c, "a", 3);
     run_remove(&c, "a/best");
+    run_close(&c);
+}
+
+/* A checkpoint falls due before ten were seen: a batch of validation says that the weights are to blame. */
+static void what_predicts_nothing_is_not_saved(void **state)
+{
+    run_case c;
+    heed_progress p = {0};
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.eval_interval = 0;
+    c.options.save_interval = 3;
+    heed_trainer *trainer = run_create(&c, "a");
+    run_steps(trainer, 4, NULL);
+    inflate(trainer);
+    assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_OK);
+    assert_int_equal(p.skipped, HEED_SKIP_NOT_FINITE);
+    assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_ERR_CHECK);
+    run_expect_sentence(&err, "diverged; the checkpoint of step 3 is kept");
+    heed_trainer_close(trainer);
+    expect_checkpoint(&c, "a", 3);
+    run_close(&c);
+}
+
+/* A single batch was to blame: the weights still predict. */
+static void weights_that_predict_are_saved_behind_a_broken_step(void **state)
+{
+    run_case c;
+    heed_progress p = {0};
+    heed_error err = {0};
+
+    (void)state;
+    run_open(&c);
+    c.options.save_interval = c.options.eval_interval = 0;
+    heed_trainer *trainer = run_create(&c, "a");
+    run_steps(trainer, 1, NULL);
+    heed_parameter *head = heed_weights_find(trainer->model->weights, "wte.weight");
+    float *kept = malloc((size_t)head->count * sizeof *kept);
+    memcpy(kept, head->data, (size_t)head->count * sizeof *kept);
+    inflate(trainer);
+    assert_int_equal(heed_trainer_step(trainer, &p, &err), HEED_OK);
+    assert_int_equal(p.skipped, HEED_SKIP_NOT_FINITE);
+    memcpy((float *)(uintptr_t)head->data, kept, (size_t)head->count * sizeof *kept);
+    assert_int_equal(heed_trainer_save(trainer, &err), HEED_OK);
+    heed_trainer_close(trainer);
+    expect_checkpoint(&c, "a", 2);
+    free(kept);
     run_close(&c);
 }
 
@@ -597,6 +646,8 @@ int main(void)
         cmocka_unit_test(a_run_resumed_between_skipped_updates_has_the_same_bytes),
         cmocka_unit_test(broken_weights_end_the_run_and_keep_the_checkpoint),
         cmocka_unit_test(ten_broken_steps_in_a_row_end_the_run),
+        cmocka_unit_test(what_predicts_nothing_is_not_saved),
+        cmocka_unit_test(weights_that_predict_are_saved_behind_a_broken_step),
         cmocka_unit_test(a_run_that_cannot_predict_at_its_end_has_diverged),
         cmocka_unit_test(weights_that_are_no_numbers_are_never_saved),
         cmocka_unit_test(patience_counts_evaluations_since_the_best),

@@ -43,7 +43,7 @@ static void expect_knee(const heed_range_result *r)
     assert_true(r->suggestion == fmin(r->knee_rate, r->lowest_rate / 2.0));
 }
 
-static void rates_grow_exponentially_and_the_suggestion_is_the_knee(void **state)
+static void rates_grow_exponentially_and_the_suggestion_is_the_knee_or_half_of_the_lowest(void **state)
 {
     const heed_range_options o = {.low = 1e-4, .high = 1.0, .steps = 60};
     run_case c;
@@ -59,6 +59,22 @@ static void rates_grow_exponentially_and_the_suggestion_is_the_knee(void **state
     }
     assert_true(r.knee_rate > 1e-4 && r.knee_rate <= r.lowest_rate);
     expect_knee(&r);
+    heed_range_free(&r);
+    heed_trainer_close(t);
+    run_close(&c);
+}
+
+/* Rates a third apart: what one step has done the next one shows, and the fall ends where it is lowest. */
+static void a_short_test_finds_its_knee_at_the_lowest_loss(void **state)
+{
+    const heed_range_options o = {.low = 1e-3, .high = 1e-1, .steps = 20};
+    run_case c;
+    heed_trainer *t = open_without_folder(&c);
+    heed_range_result r = test(t, &o);
+
+    (void)state;
+    expect_knee(&r);
+    assert_true(r.knee_rate > r.lowest_rate / 2.0 && r.suggestion == r.lowest_rate / 2.0);
     heed_range_free(&r);
     heed_trainer_close(t);
     run_close(&c);
@@ -173,7 +189,8 @@ static void rates_that_do_not_rise_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rates_grow_exponentially_and_the_suggestion_is_the_knee),
+        cmocka_unit_test(rates_grow_exponentially_and_the_suggestion_is_the_knee_or_half_of_the_lowest),
+        cmocka_unit_test(a_short_test_finds_its_knee_at_the_lowest_loss),
         cmocka_unit_test(it_is_the_trainer_s_own_step),
         cmocka_unit_test(nothing_is_written_and_nothing_can_be_saved),
         cmocka_unit_test(a_rate_that_breaks_the_model_ends_the_test),

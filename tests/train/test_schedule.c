@@ -87,8 +87,9 @@ static void steps_multiply_by_the_factor(void **state)
     expect_rate(&s, 16, 1.0);
     expect_rate(&s, 17, 0.5);
     expect_rate(&s, 30, 0.25);
-    expect_rate(&s, 10 + 7 * 4, 0.1);               /* 0.0625 is below the least */
-    for (int64_t total = 11; total < 60; total++) { /* three levels, whatever is left behind the warm-up */
+    expect_rate(&s, 10 + 7 * 4, 0.1); /* 0.0625 is below the least */
+    for (int64_t total = 11; total < 60;
+         total++) { /* never a fourth level, whatever is left behind the warm-up */
         s = schedule_of(HEED_SCHEDULE_STEP);
         s.total = total;
         assert_true(heed_schedule_rate(&s, total - 1) >= 0.25);
