@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The baby GPT of nanoGPT: 6 layers, 6 heads, d_model 384, context 256, batch 64, dropout 0.2, on the characters of
 # Shakespeare, where 5000 steps reach a validation loss of 1.47 (nanoGPT's README). The rate falls to 2e-5 here, within
-# 2000 steps, and the best model stays in the folder best, as the validation loss may rise at the end.
+# 2000 steps, and the best model stays in the folder best, as the validation loss may rise at the end. The run in
+# bench/results, with 1.472, had another course of the rate.
 #
 #     examples/recipes/baby-gpt.sh --full shakespeare.txt      hours on a few cores
 #     examples/recipes/baby-gpt.sh [TEXT]                      a small likeness, a minute; without TEXT the built-in stories
