@@ -11,12 +11,11 @@
  *
  * The suggestion is the rate at which the average has made 95 % of its way from the first loss to the lowest: the knee of
  * the curve, but at most half of the rate of the lowest loss. Above the knee there is next to nothing to gain, and the rate
- * at which it breaks is nearer. This is the upper bound
- * of the source, "where it slows", and learning_rate is the top of the schedule in the same way. Two other rules are told
- * beside it: the rate of the steepest fall, and that of the lowest loss, a tenth of which some take. On small GPTs a tenth
- * of the lowest was far too low, and the steepest fall depends on how long the test is: what falls first are the
- * frequencies of tokens, at whatever rate the test has by then. (4 layers, d_model 128, Shakespeare: lowest 0.0049, knee
- * 0.0016, steepest 0.0003; the best of whole runs of 2000 steps was 0.003.)
+ * at which it breaks is nearer. This is the upper bound of the source, "where it slows", and learning_rate is the top of
+ * the schedule in the same way. Two other rules are told beside it: the rate of the steepest fall, and that of the lowest
+ * loss, a tenth of which some take. On small GPTs a tenth of the lowest was far too low, and the steepest fall depends on
+ * how long the test is: what falls first are the frequencies of tokens, at whatever rate the test has by then. (4 layers,
+ * d_model 128, Shakespeare: lowest 0.0049, knee 0.0016, steepest 0.0003; the best of whole runs of 2000 steps was 0.003.)
  *
  * The half is for short tests. A loss shows what the rates of the steps before have done, and in a short test those are
  * much lower, so all that is found is too high: in 20 steps under 200,019 tokens, each rate 1.39 times the last, the loss
