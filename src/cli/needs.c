@@ -189,7 +189,9 @@ static heed_status check_file(const run_facts *f, heed_error *err)
 {
     char shown[256];
 
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0] && f->own->config != NULL; i++) {
+    if (f->own->config == NULL)
+        return HEED_OK;
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
         if (!needs[i].met(f) && is_unusual(needs[i].name, f))
             return heed_cli_fail(err, HEED_ERR_USAGE, "%s: %s: expected %s or it has no effect",
                                  heed_cli_quote(shown, sizeof shown, f->own->config), needs[i].name,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/divisor.h"
 #include "nn/nn.h"
 
 /* No factor of a whole number that models multiply by is as large as the least prime. */
@@ -125,16 +126,6 @@ heed_probe heed_symbols_probe(const heed_symbols *s, const heed_config *config, 
 
 /* --- reading a size --- */
 
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Is e the number `expected` when the sizes are these? No rounding: a product is left off before it could pass 2^127. */
 static bool gives(const heed_expression *e, const int64_t *size, int64_t expected)
 {
@@ -197,7 +188,7 @@ static bool read_product(const heed_symbols *s, const heed_probe *probes, const 
             e.exponent[i]++;
         }
     }
-    divisor = common_divisor(e.above, e.below);
+    divisor = heed_common_divisor(e.above, e.below);
     e.above /= divisor;
     e.below /= divisor;
     *out = e;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/divisor.h"
 #include "base/error.h"
 #include "train/trainer.h"
 
@@ -32,17 +33,6 @@ static heed_status check_state(heed_trainer *t, heed_error *err)
     return HEED_OK;
 }
 
-static int64_t greatest_divisor(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        const int64_t rest = a % b;
-
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 double heed_trainer_batch_bytes(const heed_trainer *t)
 {
     return 2.0 * (double)t->options.batch_size * (double)t->model->config.context_length * sizeof *t->ids;
@@ -63,7 +53,7 @@ static heed_status prepare_batch(heed_trainer *t, bool resumed, heed_error *err)
     t->micro_batch = o->micro_batch > 0 ? o->micro_batch : own;
     /* other ranks than before: fewer windows at once, never more */
     if (resumed && o->batch_size % t->micro_batch == 0 && own % t->micro_batch != 0)
-        t->micro_batch = greatest_divisor(own, t->micro_batch);
+        t->micro_batch = heed_common_divisor(own, t->micro_batch);
     if (o->strict) {
         const heed_status status = heed_strict_cut(&t->strict, o, (int)size, err);
 

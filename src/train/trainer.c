@@ -279,8 +279,7 @@ static heed_status fail_diverged(const heed_trainer *t, heed_error *err)
         snprintf(kept, sizeof kept, "the checkpoint of step %lld is kept", (long long)t->saved_step);
     return heed_fail(err, HEED_ERR_CHECK,
                      "step %lld: the loss, its gradient or a weight is no longer a number, the run has "
-                     "diverged; %s; a smaller "
-                     "learning_rate helps, and so does clip_norm",
+                     "diverged; %s; a smaller learning_rate helps, and so does clip_norm",
                      (long long)t->step, kept);
 }
 
